@@ -1,0 +1,63 @@
+package paxos
+
+import (
+	"cmp"
+	"fmt"
+)
+
+// NodeID names a process: "a1", "p1", "l1" as in the cluster file. A client is
+// named by its transport with a leading '@', which no cluster file may contain.
+type NodeID string
+
+// IsClient reports whether id was given to a client connection.
+func (id NodeID) IsClient() bool { return len(id) > 0 && id[0] == '@' }
+
+// Instance numbers one run of single-decree Paxos. The first is 1; 0 means none.
+type Instance uint64
+
+// Index is an entry's place in the log. The first is 1; 0 means none.
+type Index uint64
+
+// Ticks is a monotone clock in milliseconds. It drives timeouts only.
+type Ticks int64
+
+// UnixNanos is a wall-clock time. It stamps values; nothing is decided by it.
+type UnixNanos int64
+
+// Ballot numbers a proposer's attempt. Ballots are ordered by Round, then
+// Proposer, then Run. Run is 64 random bits drawn at each start of a proposer,
+// so that a proposer, which keeps nothing on disk, never uses a ballot twice.
+// The zero Ballot is below every other.
+type Ballot struct {
+	Round    uint64
+	Proposer NodeID
+	Run      uint64
+}
+
+// Compare returns -1, 0 or 1 as b is below, equal to or above o.
+func (b Ballot) Compare(o Ballot) int {
+	if c := cmp.Compare(b.Round, o.Round); c != 0 {
+		return c
+	}
+	if c := cmp.Compare(b.Proposer, o.Proposer); c != 0 {
+		return c
+	}
+	return cmp.Compare(b.Run, o.Run)
+}
+
+// Less reports whether b is below o.
+func (b Ballot) Less(o Ballot) bool { return b.Compare(o) < 0 }
+
+// IsZero reports whether b is the ballot below all others.
+func (b Ballot) IsZero() bool { return b == Ballot{} }
+
+// SameRun reports whether both ballots were made by one run of one proposer.
+func (b Ballot) SameRun(o Ballot) bool { return b.Proposer == o.Proposer && b.Run == o.Run }
+
+// String is ROUND.PROPOSER, the form that people see; it leaves Run out.
+func (b Ballot) String() string {
+	if b.IsZero() {
+		return "-"
+	}
+	return fmt.Sprintf("%d.%s", b.Round, b.Proposer)
+}

@@ -1,0 +1,196 @@
+package paxos
+
+import (
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// SessionID is a client session: its birth (big endian, 8 bytes) and 96 random
+// bits. Its birth is the instance its learner had applied when it was made.
+type SessionID [20]byte
+
+// NewSessionID makes the id of a session born at instance birth; random supplies
+// its 12 random bytes.
+func NewSessionID(birth Instance, random [12]byte) SessionID {
+	var s SessionID
+	binary.BigEndian.PutUint64(s[:8], uint64(birth))
+	copy(s[8:], random[:])
+	return s
+}
+
+// Birth is the instance that the session's learner had applied when it was made.
+func (s SessionID) Birth() Instance { return Instance(binary.BigEndian.Uint64(s[:8])) }
+
+// String is the session in lower-case hex.
+func (s SessionID) String() string { return hex.EncodeToString(s[:]) }
+
+// AppendID names one command for ever: its session and its sequence number there.
+type AppendID struct {
+	Session SessionID
+	Seq     uint64
+}
+
+// String is SESSION/SEQ, the session in hex and the number in decimal.
+func (a AppendID) String() string {
+	return a.Session.String() + "/" + strconv.FormatUint(a.Seq, 10)
+}
+
+// ErrAppendID is returned by ParseAppendID for text that is no append id.
+var ErrAppendID = errors.New("not an append id (40 hex digits, a slash, and a number from 1, as `append -o json` prints it)")
+
+// ParseAppendID reads the form that AppendID.String writes.
+func ParseAppendID(text string) (AppendID, error) {
+	var id AppendID
+	session, seq, ok := strings.Cut(text, "/")
+	raw, err := hex.DecodeString(session)
+	if !ok || err != nil || len(raw) != len(id.Session) {
+		return id, fmt.Errorf("%q: %w", text, ErrAppendID)
+	}
+	n, err := strconv.ParseUint(seq, 10, 64)
+	if err != nil || n == 0 {
+		return id, fmt.Errorf("%q: %w", text, ErrAppendID)
+	}
+	copy(id.Session[:], raw)
+	id.Seq = n
+	return id, nil
+}
+
+// RunKind says what a run asks for.
+type RunKind byte
+
+// The kinds of runs. Their values are part of the stored format.
+const (
+	RunAppend RunKind = 1 // Count entries of a session, numbered First, First+1, ...
+	RunFence  RunKind = 2 // close the session; carries no entry
+)
+
+// Run is a stretch of consecutive commands of one session inside a batch. Its
+// encoding is
+//
+//	kind:1  session:20  first:uvarint  count:uvarint  {length:uvarint bytes}*count
+//
+// A client library encodes it once; it travels, is stored and is served as is.
+type Run struct {
+	Kind    RunKind
+	Session SessionID
+	First   uint64 // sequence number of the first command, from 1; 0 in a fence
+	Count   uint64 // number of entries, at least 1; 0 in a fence
+	Entries []byte // the Count encoded entries
+}
+
+// ErrBatch is returned for a batch that no client library encodes.
+var ErrBatch = errors.New("malformed batch")
+
+// maxSeq bounds sequence numbers so that sums of two never overflow.
+const maxSeq = 1 << 62
+
+// AppendTo appends r's encoding to dst.
+func (r Run) AppendTo(dst []byte) []byte {
+	dst = append(dst, byte(r.Kind))
+	dst = append(dst, r.Session[:]...)
+	dst = binary.AppendUvarint(dst, r.First)
+	dst = binary.AppendUvarint(dst, r.Count)
+	return append(dst, r.Entries...)
+}
+
+// AppendEntry appends one encoded entry to dst, which collects Run.Entries.
+func AppendEntry(dst, entry []byte) []byte {
+	dst = binary.AppendUvarint(dst, uint64(len(entry)))
+	return append(dst, entry...)
+}
+
+// Fence returns the batch that closes session.
+func Fence(session SessionID) []byte {
+	return Run{Kind: RunFence, Session: session}.AppendTo(nil)
+}
+
+// uvarint reads a canonical uvarint: the shortest form only, so that equal
+// batches have equal bytes.
+func uvarint(b []byte) (uint64, []byte, bool) {
+	v, n := binary.Uvarint(b)
+	if n <= 0 || (n > 1 && b[n-1] == 0) {
+		return 0, nil, false
+	}
+	return v, b[n:], true
+}
+
+// NextRun splits the first run off batch. It checks the run completely, so that
+// NextEntry cannot fail on its Entries, and allocates nothing.
+func NextRun(batch []byte) (Run, []byte, error) {
+	var r Run
+	if len(batch) < 1+len(r.Session) {
+		return r, nil, fmt.Errorf("%w: %d bytes left where a run begins", ErrBatch, len(batch))
+	}
+	r.Kind = RunKind(batch[0])
+	copy(r.Session[:], batch[1:])
+	rest := batch[1+len(r.Session):]
+	var ok bool
+	if r.First, rest, ok = uvarint(rest); !ok {
+		return r, nil, fmt.Errorf("%w: first sequence number", ErrBatch)
+	}
+	if r.Count, rest, ok = uvarint(rest); !ok {
+		return r, nil, fmt.Errorf("%w: entry count", ErrBatch)
+	}
+	switch r.Kind {
+	case RunFence:
+		if r.First != 0 || r.Count != 0 {
+			return r, nil, fmt.Errorf("%w: a fence with entries", ErrBatch)
+		}
+	case RunAppend:
+		// Every entry takes at least the byte of its length.
+		if r.First == 0 || r.Count == 0 || r.First > maxSeq || r.Count > uint64(len(rest)) {
+			return r, nil, fmt.Errorf("%w: run of %d entries from %d in %d bytes", ErrBatch, r.Count, r.First, len(rest))
+		}
+	default:
+		return r, nil, fmt.Errorf("%w: unknown kind %d", ErrBatch, r.Kind)
+	}
+	entries := rest
+	for range r.Count {
+		n, after, ok := uvarint(rest)
+		if !ok || n > uint64(len(after)) {
+			return r, nil, fmt.Errorf("%w: entry runs past the end", ErrBatch)
+		}
+		rest = after[n:]
+	}
+	r.Entries = entries[:len(entries)-len(rest)]
+	return r, rest, nil
+}
+
+// NextEntry splits the first entry off the Entries of a run that NextRun returned.
+func NextEntry(entries []byte) (entry, rest []byte) {
+	n, k := binary.Uvarint(entries)
+	return entries[k : k+int(n) : k+int(n)], entries[k+int(n):]
+}
+
+// Skip returns r without its first n commands.
+func (r Run) Skip(n uint64) Run {
+	for range n {
+		_, r.Entries = NextEntry(r.Entries)
+	}
+	r.First += n
+	r.Count -= n
+	return r
+}
+
+// CheckBatch reads a whole batch and returns an error unless it is well formed
+// and no entry is longer than maxEntry bytes.
+func CheckBatch(batch []byte, maxEntry int) error {
+	for len(batch) > 0 {
+		r, rest, err := NextRun(batch)
+		if err != nil {
+			return err
+		}
+		for e := r.Entries; len(e) > 0; {
+			var entry []byte
+			if entry, e = NextEntry(e); len(entry) > maxEntry {
+				return fmt.Errorf("%w: an entry of %d bytes, over the limit of %d", ErrBatch, len(entry), maxEntry)
+			}
+		}
+		batch = rest
+	}
+	return nil
+}

@@ -1,0 +1,97 @@
+// Package paxos is the vocabulary of Paxlog: ballots, instances, values,
+// messages, quorums, and the contract between a role and whatever drives it.
+// It decides nothing and does no I/O; the three machines (packages acceptor,
+// proposer, learner) import this package and nothing else of the module.
+//
+// # Glossary
+//
+//	ballot      a proposer's attempt, totally ordered; no ballot is used twice
+//	instance    one run of single-decree Paxos: 1, 2, 3, ...
+//	value       what an instance chooses: an ordered batch of commands, or a no-op
+//	proposal    a value under a ballot
+//	vote        a proposal that an acceptor accepted at an instance
+//	promised    the highest ballot an acceptor promised; covers all instances
+//	chosen      a value that a Phase 2 quorum accepted at one ballot
+//	held        an acceptor's mark: every instance <= held is in its store and
+//	            known to be chosen; immutable, exempt from the promise
+//	chosenUpTo  a leader's announcement: every instance <= it is chosen
+//	entry       what a user appends; its index is its place in the log: 1, 2, ...
+//	session     one ordered stream of commands of a client, numbered 1, 2, ...
+//	birth       the applied instance at which a session's learner stood
+//	fence       a command that closes a session for good
+//	floor       sessions born at or below it that are unknown have expired
+//	incarnation a random number drawn when a data directory is initialised
+//	vouching    a peer's answer that it knows no other incarnation of an acceptor
+//
+// # Messages
+//
+// "durable" says what must be on disk before the message may leave; a message
+// marked so travels in Output.SendAfter, all others may travel in SendNow.
+//
+//	Prepare      proposer -> acceptor    a campaign, or a repair read (To != 0)
+//	Promise      acceptor -> proposer    numbered page of votes; durable: the promise and the votes
+//	Accept       leader   -> acceptor    one proposal, and chosenUpTo
+//	Accepted     acceptor -> leader, subscribed learners      durable: the votes
+//	Relay        acceptor -> learner     a value ahead of its vote
+//	Reject       acceptor -> proposer    refusal with the promised ballot; durable: that promise
+//	Heartbeat    leader   -> acceptor    liveness and chosenUpTo
+//	HeartbeatAck acceptor -> leader      repeats ballot and nonce
+//	Query        standby  -> acceptor    how long have you heard no leader?
+//	QueryReply   acceptor -> standby     durable: the promise it shows
+//	Poll         learner  -> acceptor    subscribe, and ask for the read point
+//	PollReply    acceptor -> learner     durable: the votes it counts
+//	Fetch        learner, acceptor -> acceptor, learner       a range of instances
+//	Page         acceptor, learner -> learner, acceptor       durable: the votes in it
+//	Vouch        acceptor -> acceptor, learner     do you know me by another incarnation?
+//	Vouched      acceptor, learner -> acceptor     durable: the incarnation it remembers
+//	Repair       learner, acceptor -> acceptor -> leader      nobody I reach can tell me this instance
+//	Append       client -> proposer, standby -> leader        commands of one session
+//	Refused      proposer -> client (through a standby)       dropped, not queued
+//	Leader       proposer -> client      who leads, on each change
+//	Attach       client -> learner       I wait for results of this session
+//	Attached     learner -> client
+//	Result       learner -> client       what became of commands
+//	Locate       client -> learner       where the log starts and ends (linearizable)
+//	Located      learner -> client
+//	Read         client -> learner       entries from an index
+//	LogPage      learner -> client
+//	Lookup       client -> learner       the index of one command, and its session's state
+//	Found        learner -> client
+//	StatusQuery  client -> any
+//	StatusReply  any -> client
+//
+// Local messages (Loaded, Synced, PeerUp, PeerDown) are stepped by the driver
+// and never travel.
+//
+// # Why it is safe
+//
+// Single-decree Paxos (Lamport, "Paxos Made Simple", section 2) holds for each
+// instance: an acceptor accepts a proposal numbered n iff it has not promised a
+// higher one (P1a); a leader proposes at an instance the value of the
+// highest-numbered proposal that its Phase 1 quorum reported there, or its own
+// if none did (P2c). Section 3 runs infinitely many instances with one Phase 1,
+// so promised is one ballot for all of them. Quorums of the two phases need
+// only intersect each other (Howard et al., "Flexible Paxos", 2016).
+//
+// Three additions need their own argument.
+//
+// Held. A value is marked held only when it is known to be chosen: the leader of
+// ballot N announced chosenUpTo >= I and the acceptor's vote at I has ballot N
+// (the leader of N proposes one value at I, and either saw it chosen at N, or
+// was forced to it because it had been chosen before; so that vote's value is
+// the chosen one), or it was copied from a node that holds I. A vote of an older
+// ballot is not covered by the announcement. A held value never changes, so it
+// needs no promise: telling it is telling a fact, not voting.
+//
+// Starting above held. A new leader starts at max(held)+1 over its Phase 1
+// quorum: everything at or below is chosen, so it has nothing to propose there.
+// If the only holder is lost, the value is still in a Phase 2 quorum's votes; the
+// leader reads the instance at a Phase 1 quorum under its own ballot (all of
+// whom promised it, so no older vote can appear later) and proposes what that
+// forces. It keeps such a proposal until it is chosen, so that it never proposes
+// two values at one instance under one ballot.
+//
+// Counting. Quorum members are the ids that the transport authenticated in the
+// handshake, kept in sets; a message delivered twice counts once. Votes are
+// counted for each ballot apart: equal values at different ballots never add up.
+package paxos

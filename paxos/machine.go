@@ -1,0 +1,104 @@
+package paxos
+
+// Machine is a role: an acceptor, a proposer or a learner. It is deterministic
+// and does no I/O, reads no clock and draws no randomness of its own.
+//
+// A driver calls Tick before the first Step and whenever time has passed, Step
+// for each message, and Flush when it has stepped what was waiting. All effects
+// since the last Flush come out of it, so that what arrives together is
+// written, synced and sent together. No method may be called concurrently.
+type Machine interface {
+	// Step handles a message that the transport authenticated as coming from
+	// the node from. Local messages come from the machine's own id.
+	Step(from NodeID, m Message)
+	// Tick tells the time. mono never goes back; wall may jump.
+	Tick(mono Ticks, wall UnixNanos)
+	// Flush returns what the driver must do.
+	Flush() Output
+}
+
+// Output is what a driver must do for a machine, in this order:
+//
+//  1. send SendNow;
+//  2. apply Writes, in order, as one atomic commit after all earlier ones;
+//  3. perform Loads: each sees every write of this and earlier outputs, and its
+//     result comes back as a Loaded message;
+//  4. once the commit (if Sync) and all earlier synced commits are durable, send
+//     SendAfter and step Synced.
+//
+// A failed write or sync is fatal: the driver stops the process, and sends nothing.
+type Output struct {
+	SendNow   []Envelope
+	Writes    []Record
+	Sync      bool
+	Loads     []Load
+	SendAfter []Envelope
+	Notes     []Note
+	// Halt, if not empty, says why this process must stop for good.
+	Halt string
+}
+
+// Empty reports whether there is nothing to do.
+func (o *Output) Empty() bool {
+	return len(o.SendNow) == 0 && len(o.Writes) == 0 && !o.Sync && len(o.Loads) == 0 &&
+		len(o.SendAfter) == 0 && len(o.Notes) == 0 && o.Halt == ""
+}
+
+// Envelope is a message and where it goes. Delivery is not guaranteed.
+type Envelope struct {
+	To  NodeID
+	Msg Message
+}
+
+// Note is something an operator must know, for the log.
+type Note struct {
+	Warn   bool
+	Text   string
+	Fields []Field
+}
+
+// Field is one named detail of a Note.
+type Field struct {
+	Key   string
+	Value any
+}
+
+// Outbox collects the Output of a machine; machines embed it.
+type Outbox struct{ Out Output }
+
+// Now queues a message that carries no vote and no promise.
+func (o *Outbox) Now(to NodeID, m Message) {
+	o.Out.SendNow = append(o.Out.SendNow, Envelope{to, m})
+}
+
+// After queues a message that leaves when everything written so far is durable.
+func (o *Outbox) After(to NodeID, m Message) {
+	o.Out.SendAfter = append(o.Out.SendAfter, Envelope{to, m})
+}
+
+// Write queues changes of durable state.
+func (o *Outbox) Write(r ...Record) { o.Out.Writes = append(o.Out.Writes, r...) }
+
+// Load queues a read of durable state.
+func (o *Outbox) Load(l Load) { o.Out.Loads = append(o.Out.Loads, l) }
+
+// Info and Warn queue a note; kv alternates keys and values.
+func (o *Outbox) Info(text string, kv ...any) { o.note(false, text, kv) }
+
+// Warn is Info for what an operator should look into.
+func (o *Outbox) Warn(text string, kv ...any) { o.note(true, text, kv) }
+
+func (o *Outbox) note(warn bool, text string, kv []any) {
+	n := Note{Warn: warn, Text: text}
+	for i := 0; i+1 < len(kv); i += 2 {
+		n.Fields = append(n.Fields, Field{Key: kv[i].(string), Value: kv[i+1]})
+	}
+	o.Out.Notes = append(o.Out.Notes, n)
+}
+
+// Take returns the collected output and starts a new one.
+func (o *Outbox) Take() Output {
+	out := o.Out
+	o.Out = Output{}
+	return out
+}

@@ -1,0 +1,207 @@
+package paxos
+
+// Message is what machines exchange. The set is closed: see the table in doc.go.
+// Messages are not changed once they are sent, since a driver may hand the same
+// one to several receivers.
+type Message interface{ message() }
+
+// Prepare asks for a promise of Ballot (Paxos Made Simple, Phase 1a) for all
+// instances at once. With To != 0 it is a repair read of [From, To] by a leader.
+type Prepare struct {
+	Ballot Ballot
+	Nonce  uint64
+	From   Instance
+	To     Instance
+}
+
+// Promise is page number Page of the answer to Prepare: votes in ascending
+// instance order. The pages 0 .. k, of which k says Last, are together
+// everything the acceptor accepted above Held (or within the range asked for).
+// A vote at or below Held is a chosen value.
+type Promise struct {
+	Ballot Ballot
+	Nonce  uint64
+	Page   uint64
+	Last   bool
+	Held   Instance
+	Votes  []Vote
+}
+
+// Accept asks to accept Value at Instance under Ballot (Phase 2a), and announces
+// that every instance <= ChosenUpTo is chosen.
+type Accept struct {
+	Ballot     Ballot
+	Instance   Instance
+	Value      Value
+	ChosenUpTo Instance
+}
+
+// Accepted tells votes of the sender (Phase 2b).
+type Accepted struct {
+	Runs []VoteRun
+	Held Instance
+}
+
+// Relay carries a value to a learner ahead of its vote.
+type Relay struct {
+	Ballot   Ballot
+	Instance Instance
+	Value    Value
+}
+
+// RejectReason says why an acceptor refused.
+type RejectReason byte
+
+// The reasons.
+const (
+	RejectPromised    RejectReason = 1 // it promised a higher ballot
+	RejectLeaderAlive RejectReason = 2 // it hears from another live leader or candidate
+	RejectNotAdmitted RejectReason = 3 // its peers have not vouched for it yet
+)
+
+// Reject refuses what was asked under Ballot and shows the promised ballot.
+type Reject struct {
+	Ballot   Ballot
+	Nonce    uint64 // of the Prepare or Heartbeat refused; 0 for an Accept
+	Promised Ballot
+	Reason   RejectReason
+}
+
+// Heartbeat is sent by a leader in each heartbeat interval. Nonce is the leader's
+// clock when it was sent.
+type Heartbeat struct {
+	Ballot     Ballot
+	Nonce      uint64
+	ChosenUpTo Instance
+	Resign     bool // the last one: others may campaign at once
+}
+
+// HeartbeatAck repeats what it answers.
+type HeartbeatAck struct {
+	Ballot Ballot
+	Nonce  uint64
+	Held   Instance
+}
+
+// Query asks an acceptor what it hears. Only standbys send it.
+type Query struct{ Nonce uint64 }
+
+// QueryReply says for how long the acceptor has heard neither a live leader nor
+// a candidate that it promised, and whom it heard last.
+type QueryReply struct {
+	Nonce    uint64
+	Promised Ballot
+	Heard    Ballot
+	Silent   Ticks
+}
+
+// Poll subscribes a learner to an acceptor's votes for a while, and asks for
+// the read point. Stuck, if not 0, is an instance that the learner cannot get.
+type Poll struct {
+	Nonce  uint64
+	Values bool // also send Relay
+	Stuck  Instance
+}
+
+// PollReply says what the acceptor holds and the highest instance it has accepted
+// (at least Held).
+type PollReply struct {
+	Nonce   uint64
+	Held    Instance
+	Highest Instance
+}
+
+// Fetch asks an acceptor or a learner for instances from From on.
+type Fetch struct {
+	Nonce  uint64
+	From   Instance
+	Values bool // the values too, not only votes
+}
+
+// Page answers Fetch. Held is the sender's mark (a learner's applied instance).
+// Runs are the sender's votes above it from From on. Values are consecutive in
+// the sender's store from From on; one at or below Held is the chosen value.
+type Page struct {
+	Nonce  uint64
+	From   Instance
+	Held   Instance
+	Runs   []VoteRun
+	Values []Vote
+}
+
+// Vouch introduces an acceptor to a peer by its incarnation.
+type Vouch struct{ Incarnation uint64 }
+
+// Vouched tells which incarnation of the asker the peer remembers: the one it
+// sent, unless its directory was initialised anew.
+type Vouched struct {
+	Asked uint64
+	Known uint64
+}
+
+// Repair tells a leader that an instance which is chosen cannot be had anywhere.
+type Repair struct{ Instance Instance }
+
+func (*Prepare) message()      {}
+func (*Promise) message()      {}
+func (*Accept) message()       {}
+func (*Accepted) message()     {}
+func (*Relay) message()        {}
+func (*Reject) message()       {}
+func (*Heartbeat) message()    {}
+func (*HeartbeatAck) message() {}
+func (*Query) message()        {}
+func (*QueryReply) message()   {}
+func (*Poll) message()         {}
+func (*PollReply) message()    {}
+func (*Fetch) message()        {}
+func (*Page) message()         {}
+func (*Vouch) message()        {}
+func (*Vouched) message()      {}
+func (*Repair) message()       {}
+
+// Local messages.
+
+// Synced says that the first Count outputs with Sync are durable.
+type Synced struct{ Count uint64 }
+
+// PeerUp says that messages can be sent to ID from now on; anything sent to it
+// before may be lost.
+type PeerUp struct {
+	ID   NodeID
+	Role Role
+}
+
+// PeerDown says that ID is not connected any more.
+type PeerDown struct{ ID NodeID }
+
+func (*Loaded) message()   {}
+func (*Synced) message()   {}
+func (*PeerUp) message()   {}
+func (*PeerDown) message() {}
+
+// Role is what a process is.
+type Role byte
+
+// The roles. Their values are part of the handshake.
+const (
+	RoleAcceptor Role = 1
+	RoleProposer Role = 2
+	RoleLearner  Role = 3
+	RoleClient   Role = 4
+)
+
+// String is the role's name as the command line spells it.
+func (r Role) String() string {
+	switch r {
+	case RoleAcceptor:
+		return "acceptor"
+	case RoleProposer:
+		return "proposer"
+	case RoleLearner:
+		return "learner"
+	case RoleClient:
+		return "client"
+	}
+	return "unknown role"
+}

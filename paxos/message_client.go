@@ -1,0 +1,173 @@
+package paxos
+
+// Append carries commands of one session, as one run or one fence, to a
+// proposer. A standby forwards it to the leader and fills in Origin.
+type Append struct {
+	Session SessionID
+	First   uint64 // of the run; 0 for a fence
+	Origin  NodeID // the client, if forwarded
+	Batch   []byte `codec:"-"`
+}
+
+// RefuseReason says why a proposer dropped an Append.
+type RefuseReason byte
+
+// The reasons. All but RefuseMalformed pass: try again later or elsewhere.
+const (
+	RefuseNoLeader  RefuseReason = 1 // no leader is known here, or it cannot be reached from here
+	RefuseBusy      RefuseReason = 2 // the leader's queue is full
+	RefuseMalformed RefuseReason = 3 // not one well-formed run within the limits
+)
+
+// Refused says that the Append of Session at First was dropped, never queued.
+type Refused struct {
+	Session SessionID
+	First   uint64
+	Origin  NodeID
+	Reason  RefuseReason
+	Detail  string
+}
+
+// Leader tells a client which proposer leads, as far as the sender knows; a zero
+// ballot says that none is known. Whatever was sent to an earlier leader and is
+// not answered should be sent again.
+type Leader struct{ Ballot Ballot }
+
+// Attach asks a learner for the results of Session from sequence number From on,
+// those applied already included, for as long as the connection lasts. The zero
+// session attaches nothing.
+type Attach struct {
+	Nonce   uint64
+	Session SessionID
+	From    uint64
+}
+
+// Attached answers Attach. Applied is where a new session's birth is.
+type Attached struct {
+	Nonce     uint64
+	Session   SessionID
+	Applied   Instance
+	MaxEntry  int
+	LastIndex Index
+}
+
+// ResultKind says what became of commands.
+type ResultKind byte
+
+// The kinds.
+const (
+	ResultApplied ResultKind = 1 // entries Index .. Index+Count-1
+	ResultGap     ResultKind = 2 // dropped: First is the command expected next
+	ResultExpired ResultKind = 3 // dropped: the session expired; First is never applied
+	ResultFenced  ResultKind = 4 // the session is closed; nothing after First-1 is ever applied
+)
+
+// Result tells a client about commands First .. First+Count-1 of its session.
+type Result struct {
+	Session  SessionID
+	Kind     ResultKind
+	First    uint64
+	Count    uint64
+	Index    Index
+	Instance Instance
+	Origin   Ballot
+	Time     UnixNanos
+}
+
+// Locate asks where the log starts and ends, and optionally which index is the
+// first with Time or later. Unless Stale, the answer covers every entry whose
+// append was answered before the learner received this.
+type Locate struct {
+	Nonce uint64
+	Stale bool
+	Time  UnixNanos
+}
+
+// Located answers Locate. If Open is not 0 the end is not known: that instance
+// cannot be decided now, for the reason in Detail.
+type Located struct {
+	Nonce  uint64
+	First  Index
+	Last   Index // 0 if the log is empty
+	AtTime Index // the first index at or after Time; Last+1 if there is none
+	Open   Instance
+	Detail string
+}
+
+// Read asks for entries from index From on, up to UpTo if that is not 0. With
+// Wait it is answered when there is one, else at once.
+type Read struct {
+	Nonce    uint64
+	From     Index
+	UpTo     Index
+	MaxBytes int
+	Wait     bool
+}
+
+// LogPage answers Read: consecutive entries, in records of which the first may
+// begin before From and the last may end after UpTo. Last is the learner's last
+// index, First the first that it keeps.
+type LogPage struct {
+	Nonce   uint64
+	Records []LogRecord
+	First   Index
+	Last    Index
+}
+
+// Lookup asks for the index of one command.
+type Lookup struct {
+	Nonce   uint64
+	Session SessionID
+	Seq     uint64
+}
+
+// Found answers Lookup. Index is 0 if the command is not in the log; it never
+// will be if the session is Closed or Expired. Future says that the learner has
+// not applied the instance at which the session claims to be born.
+type Found struct {
+	Nonce   uint64
+	Index   Index
+	Closed  bool
+	Expired bool
+	Future  bool
+}
+
+// StatusQuery asks any process for its state.
+type StatusQuery struct{ Nonce uint64 }
+
+// StatusReply is the state of one process; fields of other roles are zero.
+type StatusReply struct {
+	Nonce    uint64
+	Role     Role
+	ID       NodeID
+	Promised Ballot   // acceptor
+	Highest  Instance // acceptor: highest instance accepted
+	Held     Instance // acceptor
+	Missing  uint64   // acceptor: chosen instances that it does not have
+	Voting   bool     // acceptor: its peers vouched for it
+	State    string   // proposer: standby, preparing, leading
+	Ballot   Ballot   // proposer: its own, or the leader's it hears of
+	Chosen   Instance // proposer: chosenUpTo; others: highest known to be chosen
+	Quorum   bool     // proposer: leading, with fresh answers of a Phase 2 quorum
+	Reason   string   // proposer: why it is not leading
+	Applied  Instance // learner
+	First    Index    // learner: first index kept, 0 if the log is empty
+	Last     Index    // learner
+	Open     Instance // learner: the instance that it waits for, 0 if none
+	Sessions int      // learner
+}
+
+func (*Append) message()      {}
+func (*Refused) message()     {}
+func (*Leader) message()      {}
+func (*Attach) message()      {}
+func (*Attached) message()    {}
+func (*Result) message()      {}
+func (*Locate) message()      {}
+func (*Located) message()     {}
+func (*Read) message()        {}
+func (*LogPage) message()     {}
+func (*Lookup) message()      {}
+func (*Found) message()       {}
+func (*StatusQuery) message() {}
+func (*StatusReply) message() {}

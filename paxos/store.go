@@ -1,0 +1,128 @@
+package paxos
+
+// Record is one change of durable state. Package wal defines how each is kept.
+type Record interface{ record() }
+
+// SetPromised raises an acceptor's promised ballot.
+type SetPromised struct{ Ballot Ballot }
+
+// PutVote stores an accepted proposal, or a chosen value that was copied in,
+// replacing what was at its instance.
+type PutVote struct{ Vote Vote }
+
+// SetHeld raises an acceptor's held mark. Never waited for: a lost mark is
+// knowledge that is found again.
+type SetHeld struct{ Held Instance }
+
+// SetAdmitted records that enough peers vouched for this acceptor's incarnation.
+type SetAdmitted struct{}
+
+// SetPeer remembers an acceptor's incarnation.
+type SetPeer struct {
+	ID          NodeID
+	Incarnation uint64
+}
+
+// LogRecord is what a learner keeps of one instance. Entries First ..
+// First+Count-1 came from it; Count is 0 for a no-op, a fence, or a batch of
+// which every command was dropped.
+type LogRecord struct {
+	Instance Instance
+	First    Index // the next index, if Count is 0
+	Count    uint64
+	Origin   Ballot    // ballot that first carried the value
+	Time     UnixNanos // log time, monotone over the log
+	Log      []byte    `codec:"-"` // the runs that were applied
+}
+
+// PutApplied is the effect of applying one instance at a learner: the log
+// record, the exact value chosen (for others to copy), and where each run's
+// entries are.
+type PutApplied struct {
+	Record LogRecord
+	Value  Value
+}
+
+// SessionState is what a learner remembers of a session.
+type SessionState struct {
+	ID     SessionID
+	Last   uint64 // last sequence number applied
+	Used   uint64 // logical time of its last command in the log; orders expiry
+	Closed bool   // fenced: no further command is ever applied
+}
+
+// PutSession stores a session; DropSession forgets one.
+type PutSession struct{ State SessionState }
+
+// DropSession forgets an expired session.
+type DropSession struct{ ID SessionID }
+
+// LearnerState is the rest of what a learner keeps, written with every commit.
+type LearnerState struct {
+	Applied Instance  // every instance <= Applied has been applied
+	Next    Index     // index of the next entry
+	Time    UnixNanos // log time of the last value
+	Floor   Instance  // unknown sessions born at or below it have expired
+	Uses    uint64    // session commands applied; source of SessionState.Used
+}
+
+// SetLearner stores the learner's state.
+type SetLearner struct{ State LearnerState }
+
+func (SetPromised) record() {}
+func (PutVote) record()     {}
+func (SetHeld) record()     {}
+func (SetAdmitted) record() {}
+func (SetPeer) record()     {}
+func (PutApplied) record()  {}
+func (PutSession) record()  {}
+func (DropSession) record() {}
+func (SetLearner) record()  {}
+
+// LoadKind says what a Load reads.
+type LoadKind byte
+
+// The kinds of loads, and who may ask for them.
+const (
+	LoadVotes LoadKind = iota + 1 // acceptor, learner: votes or chosen values in [From, To]
+	LoadLog                       // learner: log records from index Index on, to UpTo
+	LoadTime                      // learner: the first index whose time is >= Time
+	LoadRuns                      // learner: where commands Seq .. UpToSeq of Session are
+)
+
+// Load asks for a range of the store. Exactly one Loaded with the same Tag
+// answers it.
+type Load struct {
+	Kind     LoadKind
+	Tag      uint64
+	From, To Instance
+	Index    Index
+	UpTo     Index // LoadLog: nothing above it
+	Time     UnixNanos
+	Session  SessionID
+	Seq      uint64
+	UpToSeq  uint64
+	// MaxBytes bounds the result by bytes of values; one item is always
+	// admitted. Of runs, at most 4096 are returned.
+	MaxBytes int
+}
+
+// RunAt says that Count commands of a session from First on are entries from
+// Index on, out of the given instance.
+type RunAt struct {
+	First, Count uint64
+	Index        Index
+	Instance     Instance
+	Origin       Ballot
+	Time         UnixNanos
+}
+
+// Loaded is the result of a Load; a local message.
+type Loaded struct {
+	Load  Load
+	Votes []Vote      // LoadVotes, ascending
+	Log   []LogRecord // LoadLog, ascending, only records with entries
+	Index Index       // LoadTime; 0 if there is none
+	Runs  []RunAt     // LoadRuns, ascending
+	More  bool        // the bound was reached before the end of the range
+}
