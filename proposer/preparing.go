@@ -1,0 +1,193 @@
+package proposer
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/paxlog/paxlog/paxos"
+)
+
+// preparing is Phase 1 under way.
+type preparing struct {
+	ballot   paxos.Ballot
+	why      string
+	progress paxos.Ticks // when the last page came
+	read     *quorumRead
+	refused  paxos.Set
+}
+
+// campaign starts Phase 1a: "A proposer selects a proposal number n and sends a
+// prepare request with number n to a majority of acceptors" (Paxos Made Simple, 2.2).
+func (p *Proposer) campaign(why string) {
+	p.round++
+	c := &preparing{
+		ballot:   paxos.Ballot{Round: p.round, Proposer: p.cfg.ID, Run: p.cfg.Run},
+		why:      why,
+		progress: p.now,
+	}
+	c.read = newQuorumRead(p, c.ballot, 1, 0)
+	p.phase = c
+	p.reason = "campaigning: " + why
+}
+
+func (c *preparing) name() string                  { return "preparing" }
+func (c *preparing) leader(*Proposer) paxos.Ballot { return paxos.Ballot{} }
+func (c *preparing) fail(p *Proposer, format string, a ...any) {
+	p.failed = min(p.failed+1, 6)
+	// Duelling proposers back off at random, for longer each time.
+	wait := p.rand.Between(0, p.cfg.ElectionMin<<p.failed/4)
+	reason := fmt.Sprintf(format, a...)
+	p.Info("campaign failed", "ballot", c.ballot.String(), "reason", reason)
+	p.standBy(reason, wait)
+}
+
+func (c *preparing) tick(p *Proposer) {
+	if p.now-c.progress > p.cfg.ElectionMax {
+		c.fail(p, "no promise of a Phase 1 quorum within %d ms", p.cfg.ElectionMax)
+		return
+	}
+	c.read.retry(p)
+}
+
+func (c *preparing) onAppend(p *Proposer, from paxos.NodeID, m *paxos.Append) {
+	p.refuse(from, m, paxos.RefuseNoLeader, "an election is under way")
+}
+
+func (c *preparing) step(p *Proposer, from paxos.NodeID, m paxos.Message) {
+	switch m := m.(type) {
+	case *paxos.Promise:
+		if c.read.onPromise(p, from, m) {
+			c.progress = p.now
+			if p.cfg.Membership.IsPhase1(c.read.done) {
+				p.lead(c)
+			}
+		}
+	case *paxos.Reject:
+		c.onReject(p, from, m)
+	case *paxos.PeerUp:
+		c.read.ask(p, p.place(m.ID))
+	}
+}
+
+func (c *preparing) onReject(p *Proposer, from paxos.NodeID, m *paxos.Reject) {
+	place := p.place(from)
+	if m.Ballot != c.ballot || place < 0 {
+		return
+	}
+	if c.ballot.Less(m.Promised) {
+		c.fail(p, "%s promised %s to another", from, m.Promised)
+		return
+	}
+	c.refused = c.refused.With(place)
+	if n := len(p.cfg.Membership.Acceptors); n-c.refused.Len() < p.cfg.Membership.Phase1 {
+		c.fail(p, "%d of %d acceptors refused: they hear a leader or may not vote yet", c.refused.Len(), n)
+	}
+}
+
+// quorumRead collects what acceptors accepted in a range of instances, from each
+// as numbered pages, after each promised the ballot.
+type quorumRead struct {
+	ballot   paxos.Ballot
+	from, to paxos.Instance // to == 0: all above held
+	promises []promise      // by place
+	done     paxos.Set      // acceptors whose last page has come
+}
+
+// promise is the pages of one acceptor so far. A page is taken only if it is the
+// next of the nonce asked for last, so none can be lost, shifted or mixed.
+type promise struct {
+	nonce  uint64
+	next   uint64
+	held   paxos.Instance
+	votes  []paxos.Vote
+	sentAt paxos.Ticks
+}
+
+func newQuorumRead(p *Proposer, b paxos.Ballot, from, to paxos.Instance) *quorumRead {
+	q := &quorumRead{ballot: b, from: from, to: to, promises: make([]promise, len(p.cfg.Membership.Acceptors))}
+	for i := range q.promises {
+		q.ask(p, i)
+	}
+	return q
+}
+
+// ask sends Prepare to the acceptor at place, from the first page on.
+func (q *quorumRead) ask(p *Proposer, place int) {
+	if place < 0 || q.done.Has(place) {
+		return
+	}
+	q.promises[place] = promise{nonce: p.rand.Uint64(), sentAt: p.now}
+	p.Now(p.cfg.Membership.Acceptors[place], &paxos.Prepare{
+		Ballot: q.ballot, Nonce: q.promises[place].nonce, From: q.from, To: q.to,
+	})
+}
+
+// retry asks those again that have been quiet.
+func (q *quorumRead) retry(p *Proposer) {
+	for i := range q.promises {
+		if p.now-q.promises[i].sentAt >= p.cfg.RetryTicks {
+			q.ask(p, i)
+		}
+	}
+}
+
+// onPromise takes a page and reports whether it was the one expected.
+func (q *quorumRead) onPromise(p *Proposer, from paxos.NodeID, m *paxos.Promise) bool {
+	place := p.place(from)
+	if place < 0 || m.Ballot != q.ballot || q.done.Has(place) {
+		return false
+	}
+	c := &q.promises[place]
+	if m.Nonce != c.nonce || m.Page != c.next {
+		return false
+	}
+	c.next++
+	c.sentAt = p.now
+	c.held = max(c.held, m.Held)
+	c.votes = append(c.votes, m.Votes...)
+	if m.Last {
+		q.done = q.done.With(place)
+	}
+	return true
+}
+
+// held is the highest mark in the quorum: everything at or below it is chosen.
+func (q *quorumRead) held() paxos.Instance {
+	var h paxos.Instance
+	for i, c := range q.promises {
+		if q.done.Has(i) {
+			h = max(h, c.held)
+		}
+	}
+	return h
+}
+
+// forced returns, for each instance that the quorum reported, the value that a
+// leader must propose there: "the value of the highest-numbered proposal among
+// the responses" (Paxos Made Simple, 2.2, Phase 2a), and over every ballot a
+// value that is held. The second result is the instances, ascending.
+func (q *quorumRead) forced() (map[paxos.Instance]paxos.Value, []paxos.Instance) {
+	type best struct {
+		vote paxos.Vote
+		held bool
+	}
+	found := map[paxos.Instance]best{}
+	for i, c := range q.promises {
+		if !q.done.Has(i) {
+			continue
+		}
+		for _, v := range c.votes {
+			old, ok := found[v.Instance]
+			held := v.Instance <= c.held
+			if !ok || (held && !old.held) || (held == old.held && old.vote.Ballot.Less(v.Ballot)) {
+				found[v.Instance] = best{v, held}
+			}
+		}
+	}
+	values := make(map[paxos.Instance]paxos.Value, len(found))
+	for i, b := range found {
+		values[i] = b.vote.Value
+	}
+	return values, slices.Sorted(maps.Keys(values))
+}

@@ -1,0 +1,117 @@
+package proposer
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/paxlog/paxlog/paxos"
+)
+
+// repairSpan is how many instances one repair read covers.
+const repairSpan = 64
+
+// quorum reports whether a Phase 2 quorum answered heartbeats that were sent
+// within the election timeout.
+func (l *leading) quorum(p *Proposer) bool {
+	var live paxos.Set
+	for i, at := range l.fresh {
+		if p.now-at <= p.cfg.ElectionMax {
+			live = live.With(i)
+		}
+	}
+	return p.cfg.Membership.IsPhase2(live)
+}
+
+func (l *leading) tick(p *Proposer) {
+	if !l.quorum(p) {
+		l.resign(p, fmt.Sprintf("no answers of a Phase 2 quorum for %d ms", p.cfg.ElectionMax), p.rand.Between(0, p.cfg.ElectionMin))
+		return
+	}
+	if o := l.open[l.chosenUpTo+1]; o != nil && p.now-o.born > p.cfg.StallTicks {
+		// Heartbeats go on, yet nothing gets chosen: disks hang, or a quorum can be
+		// heard but not written to. Leave it to somebody who may reach another one.
+		l.resign(p, fmt.Sprintf("instance %d has not been chosen for %d ms", l.chosenUpTo+1, p.cfg.StallTicks), 2*p.cfg.ElectionMax)
+		return
+	}
+	if p.now-l.heartbeatAt >= p.cfg.HeartbeatTicks || l.announced < l.chosenUpTo {
+		l.beat(p)
+	}
+	l.resend(p)
+	if l.repair != nil {
+		if l.repair.retry(p); p.now-l.repairAt > p.cfg.StallTicks {
+			l.repair = nil
+		}
+	}
+}
+
+func (l *leading) beat(p *Proposer) {
+	l.heartbeatAt, l.announced = p.now, l.chosenUpTo
+	p.broadcast(&paxos.Heartbeat{Ballot: l.ballot, Nonce: uint64(p.now), ChosenUpTo: l.chosenUpTo})
+}
+
+// resend sends proposals again that have been waiting for votes, for each twice
+// as long as before.
+func (l *leading) resend(p *Proposer) {
+	var due []paxos.Instance
+	for i, o := range l.open {
+		if !o.chosen && p.now-o.sentAt >= o.wait {
+			due = append(due, i)
+		}
+	}
+	slices.Sort(due)
+	for _, i := range due {
+		o := l.open[i]
+		o.sentAt, o.wait = p.now, 2*o.wait
+		for place, id := range p.cfg.Membership.Acceptors {
+			if !o.votes.Has(place) && p.up[id] {
+				p.Now(id, l.accept(i))
+			}
+		}
+	}
+}
+
+// resendTo sends an acceptor that has just connected what it has not voted for.
+func (l *leading) resendTo(p *Proposer, place int) {
+	for _, i := range slices.Sorted(maps.Keys(l.open)) {
+		if !l.open[i].votes.Has(place) {
+			p.Now(p.cfg.Membership.Acceptors[place], l.accept(i))
+		}
+	}
+}
+
+// onRepair starts a repair: somebody knows that m.Instance is chosen but reaches
+// nobody who holds it. The leader reads it at a Phase 1 quorum under its own
+// ballot. Instances above chosenUpTo are in flight anyway.
+func (l *leading) onRepair(p *Proposer, m *paxos.Repair) {
+	if m.Instance == 0 || m.Instance > l.chosenUpTo || l.repair != nil || l.open[m.Instance] != nil {
+		return
+	}
+	to := min(m.Instance+repairSpan-1, l.chosenUpTo)
+	p.Info("repairing chosen instances that no node holds", "from_instance", uint64(m.Instance), "to_instance", uint64(to))
+	l.repairAt = p.now
+	l.repair = newQuorumRead(p, l.ballot, m.Instance, to)
+}
+
+// finishRepair proposes what the quorum forces. All of the quorum promised this
+// ballot, so no older vote can appear later; what this ballot itself proposed
+// before and saw chosen is in the quorum's votes.
+func (l *leading) finishRepair(p *Proposer) {
+	read := l.repair
+	l.repair = nil
+	values, _ := read.forced()
+	for i := read.from; i <= read.to; i++ {
+		if l.open[i] != nil {
+			continue
+		}
+		v, ok := values[i]
+		if !ok {
+			// A chosen value is in every Phase 1 quorum's votes: it has been lost.
+			// A no-op here would put another value in its place.
+			p.Warn("a chosen instance is in no acceptor of a Phase 1 quorum: data has been lost; "+
+				"restore the data directory of an acceptor that held it", "instance", uint64(i))
+			return
+		}
+		l.propose(p, i, v)
+	}
+}
