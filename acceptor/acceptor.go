@@ -40,7 +40,7 @@ type State struct {
 	Held     paxos.Instance
 	Votes    map[paxos.Instance]paxos.Ballot // above Held
 	Admitted bool                            // peers vouched for this incarnation
-	Peers    map[paxos.NodeID]uint64         // incarnations remembered
+	Peers    paxos.Incarnations
 }
 
 // Acceptor is the machine. Create it with New.
@@ -53,7 +53,7 @@ type Acceptor struct {
 	held     paxos.Instance                  // all at or below: chosen, in the store, immutable
 	votes    map[paxos.Instance]paxos.Ballot // keys > held
 	admitted bool
-	peers    map[paxos.NodeID]uint64
+	peers    paxos.Incarnations
 
 	highest paxos.Instance // highest instance voted for, at least held
 
@@ -108,7 +108,7 @@ func New(cfg Config, st State) *Acceptor {
 		a.votes = map[paxos.Instance]paxos.Ballot{}
 	}
 	if a.peers == nil {
-		a.peers = map[paxos.NodeID]uint64{}
+		a.peers = paxos.Incarnations{}
 	}
 	for i := range a.votes {
 		a.highest = max(a.highest, i)
@@ -134,7 +134,7 @@ func (a *Acceptor) Step(from paxos.NodeID, m paxos.Message) {
 	case *paxos.Page:
 		a.onPage(from, m)
 	case *paxos.Vouch:
-		a.onVouch(from, m)
+		a.peers.Vouch(&a.Outbox, a.cfg.Membership, from, m)
 	case *paxos.Vouched:
 		a.onVouched(from, m)
 	case *paxos.Repair:

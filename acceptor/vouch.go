@@ -59,21 +59,3 @@ func (a *Acceptor) admit() {
 	a.Out.Sync = true
 	a.Info("admitted: peers vouched for this acceptor, it votes from now on")
 }
-
-// onVouch remembers an acceptor's incarnation, or tells the one it remembers.
-func (a *Acceptor) onVouch(from paxos.NodeID, m *paxos.Vouch) {
-	if a.cfg.Membership.Place(from) < 0 {
-		return
-	}
-	known, ok := a.peers[from]
-	if !ok {
-		known = m.Incarnation
-		a.peers[from] = known
-		a.Write(paxos.SetPeer{ID: from, Incarnation: known})
-		a.Out.Sync = true
-	} else if known != m.Incarnation {
-		a.Warn("refused an acceptor whose data directory was initialised anew", "peer", from,
-			"remembered", fmt.Sprintf("%016x", known), "shown", fmt.Sprintf("%016x", m.Incarnation))
-	}
-	a.After(from, &paxos.Vouched{Asked: m.Incarnation, Known: known})
-}

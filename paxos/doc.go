@@ -19,7 +19,7 @@
 //	session     one ordered stream of commands of a client, numbered 1, 2, ...
 //	birth       the applied instance at which a session's learner stood
 //	fence       a command that closes a session for good
-//	floor       sessions born at or below it that are unknown have expired
+//	floor       sessions born below it that are unknown have expired
 //	incarnation a random number drawn when a data directory is initialised
 //	vouching    a peer's answer that it knows no other incarnation of an acceptor
 //

@@ -34,6 +34,8 @@ type Output struct {
 	Loads     []Load
 	SendAfter []Envelope
 	Notes     []Note
+	// Ready, from a learner, says that it caught up, or knows that it cannot.
+	Ready bool
 	// Halt, if not empty, says why this process must stop for good.
 	Halt string
 }
@@ -41,7 +43,7 @@ type Output struct {
 // Empty reports whether there is nothing to do.
 func (o *Output) Empty() bool {
 	return len(o.SendNow) == 0 && len(o.Writes) == 0 && !o.Sync && len(o.Loads) == 0 &&
-		len(o.SendAfter) == 0 && len(o.Notes) == 0 && o.Halt == ""
+		len(o.SendAfter) == 0 && len(o.Notes) == 0 && !o.Ready && o.Halt == ""
 }
 
 // Envelope is a message and where it goes. Delivery is not guaranteed.

@@ -62,7 +62,7 @@ type LearnerState struct {
 	Applied Instance  // every instance <= Applied has been applied
 	Next    Index     // index of the next entry
 	Time    UnixNanos // log time of the last value
-	Floor   Instance  // unknown sessions born at or below it have expired
+	Floor   Instance  // unknown sessions born below it have expired
 	Uses    uint64    // session commands applied; source of SessionState.Used
 }
 

@@ -1,0 +1,135 @@
+package learner
+
+import (
+	"github.com/paxlog/paxlog/paxos"
+)
+
+// maxTimeStep bounds how far one value advances the log's time: a leader with a
+// broken clock cannot push it years ahead at once. 7 days in nanoseconds; a log
+// that rests for longer catches up over a few values.
+const maxTimeStep = paxos.UnixNanos(7 * 24 * 3600 * 1e9)
+
+// applyValue applies the value chosen at the next instance. What it does depends
+// on the log so far and on nothing else, so that all learners agree.
+func (l *Learner) applyValue(v paxos.Value) {
+	st := &l.state
+	st.Applied++
+	l.changed = true
+	if st.Time == 0 {
+		st.Time = v.Time
+	} else {
+		st.Time = max(st.Time, min(v.Time, st.Time+maxTimeStep))
+	}
+	rec := paxos.LogRecord{Instance: st.Applied, First: st.Next, Origin: v.Origin, Time: st.Time}
+	kept := v.Batch // as long as no command was dropped
+	whole := true
+	for batch := v.Batch; len(batch) > 0; {
+		run, rest, err := paxos.NextRun(batch)
+		if err != nil {
+			// Leaders check every append; all learners drop the same bytes.
+			l.Warn("a chosen batch is malformed: the rest of it is ignored", "instance", uint64(st.Applied), "error", err.Error())
+			if whole {
+				kept, whole = v.Batch[:len(v.Batch)-len(batch):len(v.Batch)-len(batch)], false
+			}
+			break
+		}
+		applied := l.applyRun(run, &rec)
+		if applied.Count != run.Count || run.Kind == paxos.RunFence {
+			if whole {
+				before := len(v.Batch) - len(batch)
+				kept, whole = append([]byte(nil), v.Batch[:before]...), false
+			}
+			if applied.Count > 0 {
+				kept = applied.AppendTo(kept)
+			}
+		} else if !whole {
+			kept = run.AppendTo(kept)
+		}
+		batch = rest
+	}
+	rec.Log = kept
+	if rec.Count == 0 {
+		rec.Log = nil
+	}
+	l.Write(paxos.PutApplied{Record: rec, Value: v})
+}
+
+// applyRun applies the part of a run that is due and returns it; its Count is 0
+// if all was dropped.
+func (l *Learner) applyRun(r paxos.Run, rec *paxos.LogRecord) paxos.Run {
+	none := paxos.Run{Kind: r.Kind, Session: r.Session}
+	s := l.sessions.get(r.Session)
+	admitted := s != nil || l.admits(r.Session)
+	if r.Kind == paxos.RunFence {
+		l.applyFence(r.Session, admitted)
+		return none
+	}
+	if !admitted {
+		l.answerStored(r.Session, r.First, r.First+r.Count-1)
+		return none
+	}
+	var last uint64
+	if s != nil {
+		last = s.Last
+	}
+	switch end := r.First + r.Count - 1; {
+	case s != nil && s.Closed:
+		l.use(r.Session)
+		l.answerStored(r.Session, r.First, end)
+		return none
+	case r.First > last+1:
+		// A command before it was lost on the way, say in a leader change: applying
+		// this one would make that one look like a duplicate later.
+		if s != nil {
+			l.use(r.Session)
+		}
+		l.tellGap(r.Session, last+1)
+		return none
+	case end <= last:
+		l.use(r.Session)
+		l.answerStored(r.Session, r.First, end)
+		return none
+	case r.First <= last:
+		l.answerStored(r.Session, r.First, last)
+		r = r.Skip(last + 1 - r.First)
+	}
+	s = l.use(r.Session)
+	index := l.state.Next
+	s.Last = r.First + r.Count - 1
+	l.state.Next += paxos.Index(r.Count)
+	rec.Count += r.Count
+	l.tell(r.Session, &paxos.Result{
+		Session: r.Session, Kind: paxos.ResultApplied, First: r.First, Count: r.Count,
+		Index: index, Instance: rec.Instance, Origin: rec.Origin, Time: rec.Time,
+	})
+	return r
+}
+
+// applyFence closes a session, creating it if it is unknown: no later command of
+// it is ever applied. An expired one needs no mark; the floor keeps it out.
+func (l *Learner) applyFence(id paxos.SessionID, admitted bool) {
+	if !admitted {
+		l.tell(id, &paxos.Result{Session: id, Kind: paxos.ResultExpired})
+		return
+	}
+	s := l.use(id)
+	s.Closed = true
+	l.tell(id, &paxos.Result{Session: id, Kind: paxos.ResultFenced, First: s.Last + 1})
+}
+
+// admits reports whether an unknown session may begin: it was born after
+// everything that expired, and before this instance.
+func (l *Learner) admits(id paxos.SessionID) bool {
+	return id.Birth() >= l.state.Floor && id.Birth() < l.state.Applied
+}
+
+// use touches a session in log order, and expires the least recently used one
+// when there are too many, raising the floor above its birth.
+func (l *Learner) use(id paxos.SessionID) *session {
+	l.state.Uses++
+	s := l.sessions.use(id, l.state.Uses)
+	for l.sessions.len() > l.cfg.Membership.Sessions {
+		l.state.Floor = max(l.state.Floor, l.sessions.expire().Birth()+1)
+	}
+	return s
+}
