@@ -1,0 +1,147 @@
+package wire
+
+import (
+	"reflect"
+
+	"github.com/paxlog/paxlog/paxos"
+)
+
+// Kind is a frame's kind byte. Numbers are part of the protocol: never reused.
+type Kind byte
+
+type entry struct {
+	name  string
+	make  func() any
+	shape *shape
+}
+
+var (
+	registry = map[Kind]entry{}
+	kindOf   = map[reflect.Type]Kind{}
+)
+
+func register[T any](k Kind) {
+	t := reflect.TypeFor[T]()
+	registry[k] = entry{name: t.Name(), make: func() any { return new(T) }, shape: headerShape(t)}
+	kindOf[reflect.PointerTo(t)] = k
+}
+
+func init() {
+	register[Hello](1)
+	register[Welcome](2)
+	register[Refusal](3)
+	register[Ping](4)
+
+	register[paxos.Prepare](16)
+	register[paxos.Promise](17)
+	register[paxos.Accept](18)
+	register[paxos.Accepted](19)
+	register[paxos.Relay](20)
+	register[paxos.Reject](21)
+	register[paxos.Heartbeat](22)
+	register[paxos.HeartbeatAck](23)
+	register[paxos.Query](24)
+	register[paxos.QueryReply](25)
+	register[paxos.Poll](26)
+	register[paxos.PollReply](27)
+	register[paxos.Fetch](28)
+	register[paxos.Page](29)
+	register[paxos.Vouch](30)
+	register[paxos.Vouched](31)
+	register[paxos.Repair](32)
+
+	register[paxos.Append](64)
+	register[paxos.Refused](65)
+	register[paxos.Leader](66)
+	register[paxos.Attach](67)
+	register[paxos.Attached](68)
+	register[paxos.Result](69)
+	register[paxos.Locate](70)
+	register[paxos.Located](71)
+	register[paxos.Read](72)
+	register[paxos.LogPage](73)
+	register[paxos.Lookup](74)
+	register[paxos.Found](75)
+	register[paxos.StatusQuery](76)
+	register[paxos.StatusReply](77)
+}
+
+// batches returns where m's values are: the fields that travel in the payload.
+func batches(m any) []*[]byte {
+	switch m := m.(type) {
+	case *paxos.Accept:
+		return []*[]byte{&m.Value.Batch}
+	case *paxos.Relay:
+		return []*[]byte{&m.Value.Batch}
+	case *paxos.Append:
+		return []*[]byte{&m.Batch}
+	case *paxos.Promise:
+		return voteBatches(m.Votes)
+	case *paxos.Page:
+		return voteBatches(m.Values)
+	case *paxos.LogPage:
+		out := make([]*[]byte, len(m.Records))
+		for i := range m.Records {
+			out[i] = &m.Records[i].Log
+		}
+		return out
+	}
+	return nil
+}
+
+func voteBatches(votes []paxos.Vote) []*[]byte {
+	out := make([]*[]byte, len(votes))
+	for i := range votes {
+		out[i] = &votes[i].Value.Batch
+	}
+	return out
+}
+
+// MayStep reports whether a node of role from may send m to a node of role to. A
+// connection that sends anything else is closed.
+func MayStep(from, to paxos.Role, m any) bool {
+	const (
+		a = 1 << paxos.RoleAcceptor
+		p = 1 << paxos.RoleProposer
+		l = 1 << paxos.RoleLearner
+		c = 1 << paxos.RoleClient
+	)
+	var senders, receivers int
+	switch m.(type) {
+	case *paxos.Prepare, *paxos.Accept, *paxos.Heartbeat, *paxos.Query:
+		senders, receivers = p, a
+	case *paxos.Promise, *paxos.Reject, *paxos.HeartbeatAck, *paxos.QueryReply:
+		senders, receivers = a, p
+	case *paxos.Accepted:
+		senders, receivers = a, p|l
+	case *paxos.Relay, *paxos.PollReply:
+		senders, receivers = a, l
+	case *paxos.Poll:
+		senders, receivers = l, a
+	case *paxos.Fetch:
+		senders, receivers = a|l, a|l
+	case *paxos.Page:
+		senders, receivers = a|l, a|l|p
+	case *paxos.Vouch:
+		senders, receivers = a, a|l
+	case *paxos.Vouched:
+		senders, receivers = a|l, a
+	case *paxos.Repair:
+		senders, receivers = a, p
+	case *paxos.Append:
+		senders, receivers = c|p, p
+	case *paxos.Refused:
+		senders, receivers = p, c|p
+	case *paxos.Leader:
+		senders, receivers = p, c
+	case *paxos.Attach, *paxos.Locate, *paxos.Read, *paxos.Lookup:
+		senders, receivers = c, l
+	case *paxos.Attached, *paxos.Result, *paxos.Located, *paxos.LogPage, *paxos.Found:
+		senders, receivers = l, c
+	case *paxos.StatusQuery:
+		senders, receivers = c, a|p|l
+	case *paxos.StatusReply:
+		senders, receivers = a|p|l, c
+	}
+	return senders&(1<<from) != 0 && receivers&(1<<to) != 0
+}

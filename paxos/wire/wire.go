@@ -1,0 +1,247 @@
+// Package wire turns messages into frames and back. It is the only place that
+// knows bytes on a connection. It may be used from any goroutine.
+//
+// A frame is
+//
+//	length:4  crc:4  kind:1  header length:4  header  payload
+//
+// with big-endian numbers. length counts what follows crc; crc is CRC-32C over
+// the same. The header is MessagePack: an array of two, the lengths of the values
+// in the payload and the message as an array of its fields in order. The payload
+// is those values' bytes as they are, so that they are neither decoded nor copied
+// on their way.
+//
+// The MessagePack library is lenient: it takes nil, short arrays, maps for
+// arrays and trailing bytes without an error, and believes counts. So every header
+// is first walked along the shape of its message (shape.go), and nothing is
+// allocated that the bytes at hand do not account for.
+package wire
+
+import (
+	"bufio"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"reflect"
+	"sync"
+
+	"github.com/hashicorp/go-msgpack/v2/codec"
+
+	"github.com/paxlog/paxlog/paxos"
+)
+
+// Version is the protocol version: it changes when frames or messages do.
+const Version = 1
+
+// ErrFrame is wrapped by every error about bytes that are no valid frame.
+var ErrFrame = errors.New("invalid frame")
+
+const (
+	prefix     = 8 // length and crc
+	fixed      = 5 // kind and header length
+	firstAlloc = 64 << 10
+	maxItems   = 1 << 16 // elements of any one array in a header
+	// Overhead is more than any frame needs beside its values and their headers.
+	Overhead = 64 << 10
+	// ItemOverhead is at least what a header needs for one more value.
+	ItemOverhead = 256
+)
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// Hello opens a connection: who dials, and whom it means to reach.
+type Hello struct {
+	Version     uint64
+	Members     paxos.Membership // only Cluster of a client
+	Role        paxos.Role
+	ID          paxos.NodeID
+	Incarnation uint64 // of an acceptor's data directory
+	ToRole      paxos.Role
+	ToID        paxos.NodeID // empty: whoever listens there
+}
+
+// Welcome accepts a connection.
+type Welcome struct {
+	Role        paxos.Role
+	ID          paxos.NodeID
+	Incarnation uint64
+}
+
+// Refusal ends a connection, with a sentence for people.
+type Refusal struct {
+	Code RefusalCode
+	Text string
+}
+
+// RefusalCode says what kind of a refusal it is.
+type RefusalCode byte
+
+// The codes.
+const (
+	RefusedVersion     RefusalCode = 1
+	RefusedCluster     RefusalCode = 2 // another cluster, or another membership
+	RefusedIdentity    RefusalCode = 3 // another role or id than meant, or an unknown one
+	RefusedFull        RefusalCode = 4 // too many connections
+	RefusedIncarnation RefusalCode = 5 // the acceptor is known by another incarnation
+)
+
+// Ping keeps an idle connection alive.
+type Ping struct{}
+
+// header is what is encoded: the lengths of the payload's values, and the message.
+type header struct {
+	Lens []uint32
+	Msg  any
+}
+
+var handle = func() *codec.MsgpackHandle {
+	h := &codec.MsgpackHandle{}
+	h.StructToArray = true
+	h.WriteExt = true
+	h.PositiveIntUnsigned = true
+	h.MaxDepth = 8
+	return h
+}()
+
+var encoders = sync.Pool{New: func() any { return codec.NewEncoderBytes(nil, handle) }}
+var decoders = sync.Pool{New: func() any { return codec.NewDecoderBytes(nil, handle) }}
+
+// Append appends the frame of m, a pointer to a message of the registry, to dst.
+func Append(dst []byte, m any) ([]byte, error) {
+	kind, ok := kindOf[reflect.TypeOf(m)]
+	if !ok {
+		return dst, fmt.Errorf("wire: %T is not a message that travels", m)
+	}
+	values := batches(m)
+	lens := make([]uint32, len(values))
+	for i, v := range values {
+		lens[i] = uint32(len(*v))
+	}
+	var head []byte
+	enc := encoders.Get().(*codec.Encoder)
+	enc.ResetBytes(&head)
+	err := enc.Encode(&header{lens, m})
+	encoders.Put(enc)
+	if err != nil {
+		return dst, fmt.Errorf("wire: encode %T: %w", m, err)
+	}
+	start := len(dst)
+	dst = append(dst, make([]byte, prefix)...)
+	dst = append(dst, byte(kind))
+	dst = binary.BigEndian.AppendUint32(dst, uint32(len(head)))
+	dst = append(dst, head...)
+	for _, v := range values {
+		dst = append(dst, *v...)
+	}
+	body := dst[start+prefix:]
+	binary.BigEndian.PutUint32(dst[start:], uint32(len(body)))
+	binary.BigEndian.PutUint32(dst[start+4:], crc32.Checksum(body, castagnoli))
+	return dst, nil
+}
+
+// Read reads one frame whose body is at most limit bytes. It returns io.EOF only
+// between frames. The message's values alias memory that is used for nothing
+// else. An error that wraps ErrFrame means that the connection is useless.
+func Read(r *bufio.Reader, limit int) (any, error) {
+	var pre [prefix]byte
+	if _, err := io.ReadFull(r, pre[:]); err != nil {
+		if errors.Is(err, io.ErrUnexpectedEOF) {
+			return nil, fmt.Errorf("%w: the connection ended inside a frame", ErrFrame)
+		}
+		return nil, err
+	}
+	n := int64(binary.BigEndian.Uint32(pre[:]))
+	if n < fixed || n > int64(limit) {
+		return nil, fmt.Errorf("%w: a body of %d bytes, the limit is %d", ErrFrame, n, limit)
+	}
+	body, err := readBody(r, int(n))
+	if err != nil {
+		return nil, err
+	}
+	if sum := crc32.Checksum(body, castagnoli); sum != binary.BigEndian.Uint32(pre[4:]) {
+		return nil, fmt.Errorf("%w: the checksum does not match", ErrFrame)
+	}
+	return decode(body)
+}
+
+// readBody reads n bytes. It allocates as they come, so that a length alone
+// costs nothing.
+func readBody(r io.Reader, n int) ([]byte, error) {
+	body := make([]byte, min(n, firstAlloc))
+	for done := 0; ; {
+		k, err := io.ReadFull(r, body[done:])
+		if done += k; err != nil {
+			if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+				err = fmt.Errorf("%w: the connection ended inside a frame", ErrFrame)
+			}
+			return nil, err
+		}
+		if done == n {
+			return body, nil
+		}
+		grown := make([]byte, min(n, 4*len(body)))
+		copy(grown, body)
+		body = grown
+	}
+}
+
+// decode decodes a frame's body.
+func decode(body []byte) (any, error) {
+	if len(body) < fixed {
+		return nil, fmt.Errorf("%w: a body of %d bytes", ErrFrame, len(body))
+	}
+	kind := Kind(body[0])
+	entry, ok := registry[kind]
+	if !ok {
+		return nil, fmt.Errorf("%w: unknown kind %d", ErrFrame, kind)
+	}
+	headLen := int64(binary.BigEndian.Uint32(body[1:]))
+	if headLen > int64(len(body)-fixed) {
+		return nil, fmt.Errorf("%w: %s: a header of %d bytes in a body of %d", ErrFrame, entry.name, headLen, len(body))
+	}
+	head, payload := body[fixed:fixed+headLen], body[fixed+headLen:]
+	rest, err := entry.shape.walk(head)
+	if err == nil && len(rest) > 0 {
+		err = fmt.Errorf("%d bytes after the header", len(rest))
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%w: %s: %w", ErrFrame, entry.name, err)
+	}
+	m := entry.make()
+	h := header{Msg: m}
+	dec := decoders.Get().(*codec.Decoder)
+	dec.ResetBytes(head)
+	err = dec.Decode(&h)
+	decoders.Put(dec)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %s: %w", ErrFrame, entry.name, err)
+	}
+	if err := split(m, h.Lens, payload); err != nil {
+		return nil, fmt.Errorf("%w: %s: %w", ErrFrame, entry.name, err)
+	}
+	return m, nil
+}
+
+// split hands the payload to the message's values.
+func split(m any, lens []uint32, payload []byte) error {
+	values := batches(m)
+	if len(values) != len(lens) {
+		return fmt.Errorf("%d value lengths for %d values", len(lens), len(values))
+	}
+	for i, v := range values {
+		n := int64(lens[i])
+		if n > int64(len(payload)) {
+			return fmt.Errorf("value %d of %d bytes runs past the end", i, n)
+		}
+		if n > 0 {
+			*v = payload[:n:n]
+		}
+		payload = payload[n:]
+	}
+	if len(payload) > 0 {
+		return fmt.Errorf("%d bytes after the last value", len(payload))
+	}
+	return nil
+}
