@@ -36,6 +36,8 @@ type Output struct {
 	Notes     []Note
 	// Ready, from a learner, says that it caught up, or knows that it cannot.
 	Ready bool
+	// Stopped answers Stopping, from a machine that had something to finish.
+	Stopped bool
 	// Halt, if not empty, says why this process must stop for good.
 	Halt string
 }
@@ -43,7 +45,7 @@ type Output struct {
 // Empty reports whether there is nothing to do.
 func (o *Output) Empty() bool {
 	return len(o.SendNow) == 0 && len(o.Writes) == 0 && !o.Sync && len(o.Loads) == 0 &&
-		len(o.SendAfter) == 0 && len(o.Notes) == 0 && !o.Ready && o.Halt == ""
+		len(o.SendAfter) == 0 && len(o.Notes) == 0 && !o.Ready && !o.Stopped && o.Halt == ""
 }
 
 // Envelope is a message and where it goes. Delivery is not guaranteed.

@@ -175,6 +175,10 @@ type PeerUp struct {
 // PeerDown says that ID is not connected any more.
 type PeerDown struct{ ID NodeID }
 
+// Stopping says that the process is about to end in good order.
+type Stopping struct{}
+
+func (*Stopping) message() {}
 func (*Loaded) message()   {}
 func (*Synced) message()   {}
 func (*PeerUp) message()   {}

@@ -247,4 +247,5 @@ func (l *leading) resign(p *Proposer, reason string, wait paxos.Ticks) {
 		p.refuse(q.from, q.msg, paxos.RefuseNoLeader, "the leader stepped down: "+reason)
 	}
 	p.standBy("stepped down: "+reason, wait)
+	p.Out.Stopped = p.stopping
 }

@@ -49,6 +49,8 @@ type Proposer struct {
 	round uint64 // highest round seen anywhere
 	phase phase  // *standby, *preparing or *leading
 
+	stopping bool // finishing what was accepted, taking nothing new
+
 	clients []paxos.NodeID // connected, sorted
 	up      map[paxos.NodeID]bool
 	told    paxos.Ballot // the leader that clients were last told
@@ -81,11 +83,20 @@ func (p *Proposer) Step(from paxos.NodeID, m paxos.Message) {
 			p.refuse(from, m, paxos.RefuseMalformed, err.Error())
 			return
 		}
+		if p.stopping {
+			p.refuse(from, m, paxos.RefuseNoLeader, string(p.cfg.ID)+" is stopping")
+			return
+		}
 		p.phase.onAppend(p, from, m)
 	case *paxos.Refused:
 		// From the leader, about an append forwarded from here.
 		if m.Origin.IsClient() {
 			p.Now(m.Origin, &paxos.Refused{Session: m.Session, First: m.First, Reason: m.Reason, Detail: m.Detail})
+		}
+	case *paxos.Stopping:
+		p.stopping = true
+		if _, ok := p.phase.(*leading); !ok {
+			p.Out.Stopped = true
 		}
 	case *paxos.StatusQuery:
 		p.onStatus(from, m)

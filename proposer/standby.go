@@ -41,7 +41,7 @@ func (s *standby) tick(p *Proposer) {
 		s.queried, s.queriedAt = true, p.now
 		p.broadcast(&paxos.Query{Nonce: uint64(p.now)})
 	}
-	if p.now < s.notBefore {
+	if p.now < s.notBefore || p.stopping {
 		return
 	}
 	var silent paxos.Set

@@ -34,6 +34,10 @@ func (l *leading) tick(p *Proposer) {
 		l.resign(p, fmt.Sprintf("instance %d has not been chosen for %d ms", l.chosenUpTo+1, p.cfg.StallTicks), 2*p.cfg.ElectionMax)
 		return
 	}
+	if p.stopping && len(l.queue) == 0 && len(l.open) == 0 {
+		l.resign(p, "the process is stopping", 0)
+		return
+	}
 	if p.now-l.heartbeatAt >= p.cfg.HeartbeatTicks || l.announced < l.chosenUpTo {
 		l.beat(p)
 	}

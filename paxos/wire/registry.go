@@ -145,3 +145,22 @@ func MayStep(from, to paxos.Role, m any) bool {
 	}
 	return senders&(1<<from) != 0 && receivers&(1<<to) != 0
 }
+
+// Size estimates the bytes of m's frame from above for small messages, and to
+// within its values' headers for large ones; queues count by it.
+func Size(m any) int {
+	n := ItemOverhead
+	switch m := m.(type) {
+	case *paxos.Accept:
+		n += len(m.Value.Batch)
+	case *paxos.Relay:
+		n += len(m.Value.Batch)
+	case *paxos.Append:
+		n += len(m.Batch)
+	case *paxos.Promise, *paxos.Page, *paxos.LogPage:
+		for _, b := range batches(m) {
+			n += len(*b) + ItemOverhead
+		}
+	}
+	return n
+}

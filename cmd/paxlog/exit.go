@@ -1,0 +1,111 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/paxlog/paxlog/config"
+	"github.com/paxlog/paxlog/paxos"
+)
+
+// The exit codes. Scripts depend on them.
+const (
+	ExitDone         = 0
+	ExitFailed       = 1 // for another reason
+	ExitUsage        = 2 // wrong usage or config
+	ExitUnavailable  = 3 // no leader, no quorum or no learner in time; nothing was appended
+	ExitUnknown      = 4 // an entry may have been appended
+	ExitNoIndex      = 5 // past the end, or trimmed
+	ExitNotPermitted = 6
+	ExitInterrupted  = 130 // SIGINT in a client
+	ExitTerminated   = 143 // SIGTERM in a client
+)
+
+// exitError ends the program with a code. Without an err it prints nothing.
+type exitError struct {
+	code int
+	err  error
+}
+
+// Error is the message for people, or "".
+func (e *exitError) Error() string {
+	if e.err == nil {
+		return ""
+	}
+	return e.err.Error()
+}
+
+// Unwrap returns the cause, which may be nil.
+func (e *exitError) Unwrap() error { return e.err }
+
+// exitf returns an error that ends the program with code.
+func exitf(code int, format string, args ...any) error {
+	return &exitError{code: code, err: fmt.Errorf(format, args...)}
+}
+
+// usagef returns an error about the command line or the environment.
+func usagef(format string, args ...any) error { return exitf(ExitUsage, format, args...) }
+
+// errNotBuilt is returned by commands whose work is not connected yet.
+var errNotBuilt = errors.New("this command is not connected to the cluster yet")
+
+// codeOf says which exit code an error asks for.
+func codeOf(err error) int {
+	var exit *exitError
+	switch {
+	case err == nil:
+		return ExitDone
+	case errors.As(err, &exit):
+		return exit.code
+	case errors.Is(err, config.ErrInvalid), errors.Is(err, paxos.ErrAppendID):
+		return ExitUsage
+	}
+	return ExitFailed
+}
+
+// finish reports err as one plain line and returns the exit code. A closed
+// standard output ends quietly, whatever the command made of it.
+func (p *process) finish(err error) int {
+	failed := p.stdout.failure()
+	if errors.Is(failed, errOutputClosed) {
+		return ExitDone
+	}
+	if err == nil {
+		err = failed
+	}
+	if text := message(err); text != "" {
+		fmt.Fprintf(p.stderr, "paxlog: %s\n", text)
+	}
+	return codeOf(err)
+}
+
+// message is err on one line, or "" if there is nothing to say about it.
+func message(err error) string {
+	if err == nil {
+		return ""
+	}
+	lines := strings.FieldsFunc(err.Error(), func(r rune) bool { return r == '\n' || r == '\r' })
+	return strings.Join(lines, " ")
+}
+
+// afterSignal decides how a command ends that a signal may have interrupted: a
+// daemon that closed cleanly is done, a client was interrupted whatever it
+// returned.
+func afterSignal(ctx context.Context, daemon bool, err error) error {
+	var got *signalError
+	if !errors.As(context.Cause(ctx), &got) {
+		return err
+	}
+	quiet := err == nil || errors.Is(err, context.Canceled) || errors.Is(err, got)
+	switch {
+	case daemon && quiet:
+		return nil
+	case daemon:
+		return err
+	case quiet:
+		return &exitError{code: got.code()}
+	}
+	return &exitError{code: got.code(), err: err}
+}

@@ -1,0 +1,180 @@
+package main
+
+import (
+	"context"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/paxlog/paxlog/paxos"
+)
+
+// tailOptions say which entries to print.
+type tailOptions struct {
+	Cluster clientCluster
+	From    start
+	To      paxos.Index // the last index to print; 0 for no bound; may lie below From
+	Count   uint64      // how many entries to print; 0 for no bound
+	Follow  bool        // go on when the end is reached
+	Form    entryForm
+	Stale   bool          // what the learner has, without asking a quorum
+	Learner paxos.NodeID  // "" for any
+	Timeout time.Duration // for finding where the log starts and ends; 0 waits for ever
+}
+
+// startKind says in which way a start is given.
+type startKind int
+
+// The kinds of starts.
+const (
+	startFirst startKind = iota // the first entry that the log still has
+	startEnd                    // after the last entry
+	startIndex                  // Index
+	startLast                   // the last Last entries
+	startTime                   // the first entry of Time or later
+)
+
+// start is where tail begins.
+type start struct {
+	Kind  startKind
+	Index paxos.Index     // at least 1
+	Last  uint64          // at least 1
+	Time  paxos.UnixNanos // at least 1
+}
+
+func tailCommand() *command {
+	return &command{
+		name:    "tail",
+		group:   groupClients,
+		summary: "print the log, from its start or from --from on",
+		details: "Stops at the end of the log as it was when asked; that includes every entry\n" +
+			"whose append had been answered. With -f it goes on following until interrupted.\n\n" +
+			"START is an index, start, end, -N for the last N entries, @TIME for the first\n" +
+			"entry of that time (RFC 3339) or later, or @-10m for ten minutes ago. A start\n" +
+			"past the end prints nothing; with -f it waits.",
+		example: "paxlog tail -f --from end\npaxlog tail --from -10\npaxlog tail --from @-10m -o json",
+		flags: []option{
+			{name: "follow", short: "f", usage: "go on at the end, through outages, until interrupted"},
+			{name: "from", value: "START", usage: "where to begin", preset: "start"},
+			{name: "to", value: "N", usage: "the last index to print"},
+			{name: "count", short: "n", value: "COUNT", usage: "stop after so many entries"},
+			outputOption("raw", "json"),
+			nullOption, staleOption, learnerOption,
+			{name: "timeout", value: "DURATION", usage: "how long to wait until it starts; 0 waits for ever", preset: "10s"},
+		},
+		action: func(ctx context.Context, env *environment, in *input) error {
+			opts, err := in.tailOptions(env)
+			if err != nil {
+				return err
+			}
+			return runTail(ctx, env, opts)
+		},
+	}
+}
+
+// tailOptions reads the flags of tail.
+func (in *input) tailOptions(env *environment) (tailOptions, error) {
+	opts := tailOptions{Follow: in.on("follow"), Stale: in.on("stale")}
+	err := in.noArguments()
+	if err != nil {
+		return opts, err
+	}
+	from, problem := parseStart(in.text("from"), env.now())
+	if problem != "" {
+		return opts, in.bad("from", "%s", problem)
+	}
+	opts.From = from
+	if text := in.text("to"); text != "" {
+		index, problem := parseIndex(text)
+		if problem != "" {
+			return opts, in.bad("to", "%s", problem)
+		}
+		opts.To = index
+	}
+	if text := in.text("count"); text != "" {
+		if opts.Count, err = strconv.ParseUint(text, 10, 64); err != nil || opts.Count == 0 {
+			return opts, in.bad("count", "must be a number from 1")
+		}
+	}
+	if opts.Form, err = in.entryForm(); err != nil {
+		return opts, err
+	}
+	if opts.Timeout, err = in.timeout(); err != nil {
+		return opts, err
+	}
+	if opts.Cluster, err = env.clientCluster(); err != nil {
+		return opts, err
+	}
+	opts.Learner, err = opts.Cluster.learner(in)
+	return opts, err
+}
+
+// parseIndex reads the index of an entry, or says what is wrong with it.
+func parseIndex(text string) (index paxos.Index, problem string) {
+	n, err := strconv.ParseUint(text, 10, 64)
+	switch {
+	case err != nil:
+		return 0, "must be the index of an entry, a number from 1"
+	case n == 0:
+		return 0, "is no index: the first entry has index 1"
+	}
+	return paxos.Index(n), ""
+}
+
+// parseStart reads the value of --from, or says what is wrong with it. now is
+// what times such as @-10m count from.
+func parseStart(text string, now time.Time) (s start, problem string) {
+	switch {
+	case text == "start":
+		return start{Kind: startFirst}, ""
+	case text == "end":
+		return start{Kind: startEnd}, ""
+	case strings.HasPrefix(text, "@"):
+		return parseStartTime(text[1:], now)
+	case strings.HasPrefix(text, "-"):
+		n, err := strconv.ParseUint(text[1:], 10, 64)
+		if err != nil || n == 0 {
+			return start{}, "must be - and how many of the last entries to print, such as -10"
+		}
+		return start{Kind: startLast, Last: n}, ""
+	}
+	n, err := strconv.ParseUint(text, 10, 64)
+	switch {
+	case err != nil:
+		return start{}, "must be an index, start, end, -N, @TIME or @-10m"
+	case n == 0:
+		return start{}, "is no index: the first entry has index 1"
+	}
+	return start{Kind: startIndex, Index: paxos.Index(n)}, ""
+}
+
+// parseStartTime reads what follows the @. Times outside the years 1970 to 2262
+// are moved to the nearest that the log can hold.
+func parseStartTime(text string, now time.Time) (start, string) {
+	var t time.Time
+	if strings.HasPrefix(text, "-") {
+		ago, err := time.ParseDuration(text[1:])
+		if err != nil || ago < 0 {
+			return start{}, "must be @- and a duration, such as @-10m or @-1h30m"
+		}
+		t = now.Add(-ago)
+	} else {
+		var err error
+		if t, err = time.Parse(time.RFC3339Nano, text); err != nil {
+			return start{}, "must be @ and a time of RFC 3339, such as @2026-01-02T15:04:05Z, or @- and a duration, such as @-10m"
+		}
+	}
+	nanos := t.UnixNano()
+	switch {
+	case t.Before(time.Unix(0, 1)):
+		nanos = 1
+	case t.After(time.Unix(0, math.MaxInt64)):
+		nanos = math.MaxInt64
+	}
+	return start{Kind: startTime, Time: paxos.UnixNanos(nanos)}, ""
+}
+
+// runTail prints the entries. When following it returns the cause of ctx's end.
+// Its errors ask for ExitFailed, ExitUnavailable or ExitNoIndex (trimmed).
+func runTail(_ context.Context, _ *environment, _ tailOptions) error { return errNotBuilt }

@@ -1,0 +1,177 @@
+package node
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/paxlog/paxlog/paxos"
+	"github.com/paxlog/paxlog/wal"
+)
+
+const (
+	diskQueue = 1024            // outputs waiting to be applied
+	syncQueue = 64              // commits whose sync is under way
+	loadQueue = 4096            // loads waiting
+	loaders   = 2               // loads at once
+	slowSync  = 1 * time.Second // a sync that takes longer is told to the operator
+)
+
+// disk applies outputs in order. The loop submits; nothing here waits for the
+// loop, so that neither can block the other for good.
+type disk struct {
+	n       *Node
+	jobs    chan paxos.Output
+	syncs   chan *pendingSync
+	loads   chan paxos.Load
+	waiting atomic.Int64 // outputs submitted whose SendAfter has not been sent
+	wg      sync.WaitGroup
+	loadWG  sync.WaitGroup
+}
+
+// pendingSync is a commit, or nil, and what may be said once it is durable.
+type pendingSync struct {
+	commit *wal.Commit
+	after  [][]paxos.Envelope
+	synced uint64 // outputs with Sync up to here, 0 if there is none new
+	jobs   int64
+}
+
+func newDisk(n *Node) *disk {
+	d := &disk{
+		n: n, jobs: make(chan paxos.Output, diskQueue), syncs: make(chan *pendingSync, syncQueue),
+		loads: make(chan paxos.Load, loadQueue),
+	}
+	d.wg.Add(2)
+	go d.applyLoop()
+	go d.syncLoop()
+	d.loadWG.Add(loaders)
+	for range loaders {
+		go d.loadLoop()
+	}
+	return d
+}
+
+// submit queues an output. What needs neither the disk nor an earlier sync is
+// sent at once.
+func (d *disk) submit(out paxos.Output) {
+	if len(out.Writes) == 0 && !out.Sync && len(out.Loads) == 0 {
+		if len(out.SendAfter) == 0 {
+			return
+		}
+		if d.waiting.Load() == 0 {
+			d.n.send(out.SendAfter)
+			return
+		}
+	}
+	d.waiting.Add(1)
+	d.jobs <- out
+}
+
+// applyLoop turns all outputs that wait into one commit.
+func (d *disk) applyLoop() {
+	defer d.wg.Done()
+	defer close(d.syncs)
+	defer close(d.loads)
+	var syncs uint64 // outputs with Sync so far
+	for first := range d.jobs {
+		p := &pendingSync{}
+		commit := d.n.store.NewCommit()
+		writes, sync := 0, false
+		var loads []paxos.Load
+		for out, more := first, true; more; {
+			if err := commit.Add(out.Writes); err != nil {
+				d.fail(err)
+				return
+			}
+			writes += len(out.Writes)
+			if out.Sync {
+				sync = true
+				syncs++
+				p.synced = syncs
+			}
+			loads = append(loads, out.Loads...)
+			if len(out.SendAfter) > 0 {
+				p.after = append(p.after, out.SendAfter)
+			}
+			p.jobs++
+			select {
+			case out, more = <-d.jobs:
+			default:
+				more = false
+			}
+		}
+		if writes > 0 || sync {
+			if err := commit.Apply(sync); err != nil {
+				d.fail(err)
+				return
+			}
+		}
+		if sync {
+			p.commit = commit
+		} else {
+			commit.Close()
+		}
+		d.syncs <- p
+		for _, l := range loads {
+			d.loads <- l
+		}
+	}
+}
+
+// fail ends the process over a failed write. Outputs are still taken, and
+// dropped, so that nobody is blocked while it ends.
+func (d *disk) fail(err error) {
+	d.n.fatal(err)
+	for range d.jobs {
+	}
+}
+
+// syncLoop waits for each commit in order, and only then lets its messages go.
+func (d *disk) syncLoop() {
+	defer d.wg.Done()
+	for p := range d.syncs {
+		if p.commit != nil {
+			watch := time.AfterFunc(slowSync, func() {
+				d.n.log.Warn().Dur("waited", slowSync).Msg("a sync is slow: the disk is overloaded or failing")
+			})
+			err := p.commit.Wait()
+			watch.Stop()
+			if err != nil {
+				d.n.fatal(err)
+				for range d.syncs { // nothing more is said, and nobody is blocked
+				}
+				return
+			}
+			p.commit.Close()
+		}
+		for _, after := range p.after {
+			d.n.send(after)
+		}
+		d.waiting.Add(-p.jobs)
+		if p.synced > 0 {
+			d.n.inbox.put(item{from: d.n.opts.ID, msg: &paxos.Synced{Count: p.synced}})
+		}
+	}
+}
+
+func (d *disk) loadLoop() {
+	defer d.loadWG.Done()
+	for l := range d.loads {
+		r, err := d.n.store.Load(l)
+		if err != nil {
+			d.n.fatal(err)
+			for range d.loads {
+			}
+			return
+		}
+		d.n.inbox.put(item{from: d.n.opts.ID, msg: r})
+	}
+}
+
+// stop finishes what was submitted. No submit may follow.
+func (d *disk) stop() {
+	close(d.jobs)
+	d.wg.Wait()
+	d.loadWG.Wait()
+}

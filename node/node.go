@@ -1,0 +1,308 @@
+// Package node is the real driver: it runs one machine on TCP, Pebble and the
+// clock. It alone acts, and it alone enforces that nothing is sent before what it
+// shows is durable.
+//
+// Five kinds of goroutines work on a node:
+//
+//	readers   of package transport, put messages into the inbox (inbox.go)
+//	loop      takes all that waits, steps the machine, flushes it, sends SendNow
+//	disk      applies the writes of all outputs that wait as one commit (disk.go)
+//	sync      waits for each commit in order, then sends its SendAfter
+//	load      reads the store for the machine
+//
+// So while one sync is under way the next commit fills, and a disk that hangs
+// stops no heartbeat, no read and no answer that does not depend on it.
+package node
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/rs/zerolog"
+
+	"github.com/paxlog/paxlog/acceptor"
+	"github.com/paxlog/paxlog/config"
+	"github.com/paxlog/paxlog/learner"
+	"github.com/paxlog/paxlog/paxos"
+	"github.com/paxlog/paxlog/paxos/transport"
+	"github.com/paxlog/paxlog/paxos/wire"
+	"github.com/paxlog/paxlog/proposer"
+	"github.com/paxlog/paxlog/wal"
+)
+
+// Options of Start.
+type Options struct {
+	Cluster *config.Cluster
+	Role    paxos.Role
+	ID      paxos.NodeID
+	Dir     string // of an acceptor or learner
+	Listen  string // overrides the address in the cluster file
+	FS      vfs.FS // nil: the operating system's
+	Log     zerolog.Logger
+	// Fatal is called once, from any goroutine, when the process must stop at
+	// once: a failed disk, or an identity that must not vote.
+	Fatal func(error)
+}
+
+// Node is a running process of one role.
+type Node struct {
+	opts    Options
+	log     zerolog.Logger
+	machine paxos.Machine
+	store   *wal.Store // nil for a proposer
+	net     *transport.Network
+	inbox   *inbox
+	disk    *disk // nil for a proposer
+	start   time.Time
+	last    paxos.Ticks
+
+	ready     chan struct{}
+	readyOnce sync.Once
+	stopped   chan struct{}
+	stopOnce  sync.Once
+	loopDone  chan struct{}
+	dead      atomic.Bool
+	refusals  refusals
+}
+
+// Start opens the data directory, listens, connects to the peers, and runs until
+// Stop. It returns wal's errors about the directory, and the listener's.
+func Start(opts Options) (*Node, error) {
+	if opts.FS == nil {
+		opts.FS = vfs.Default
+	}
+	me, err := opts.Cluster.Find(opts.Role, opts.ID)
+	if err != nil {
+		return nil, err
+	}
+	n := &Node{
+		opts: opts, start: time.Now(), ready: make(chan struct{}), stopped: make(chan struct{}), loopDone: make(chan struct{}),
+		log:   opts.Log.With().Str("role", opts.Role.String()).Str("id", string(opts.ID)).Logger(),
+		inbox: newInbox(opts.Cluster.Limits.InboxBytes),
+	}
+	if err := n.open(); err != nil {
+		return nil, err
+	}
+	n.net = transport.New(n.transportConfig(), n)
+	addr := me.Addr
+	if opts.Listen != "" {
+		addr = opts.Listen
+	}
+	if err := n.net.Listen(addr); err != nil {
+		return nil, errors.Join(listenError(addr, err), n.closeStore())
+	}
+	if n.store != nil {
+		n.disk = newDisk(n)
+	}
+	go n.loop()
+	for _, p := range n.peers() {
+		n.net.Dial(p)
+	}
+	if opts.Role != paxos.RoleLearner {
+		n.becomeReady()
+	}
+	return n, nil
+}
+
+func listenError(addr string, err error) error {
+	return fmt.Errorf("cannot listen on %s: %w; is another process using it? (--listen binds another address)", addr, err)
+}
+
+// open opens the store and makes the machine.
+func (n *Node) open() error {
+	c, id := n.opts.Cluster, n.opts.ID
+	members := c.Membership()
+	if n.opts.Role == paxos.RoleProposer {
+		seed, err := randomBits()
+		if err != nil {
+			return err
+		}
+		n.machine = proposer.New(proposerConfig(c, id, seed))
+		return nil
+	}
+	var err error
+	n.store, err = wal.Open(n.opts.Dir, wal.NewIdentity(members, n.opts.Role, id), wal.Options{FS: n.opts.FS, Fatal: n.fatal})
+	if err != nil {
+		return err
+	}
+	if n.opts.Role == paxos.RoleAcceptor {
+		st, err := n.store.Acceptor()
+		if err != nil {
+			return errors.Join(err, n.closeStore())
+		}
+		n.machine = acceptor.New(acceptorConfig(c, id, n.store.Identity().Incarnation), st)
+		return nil
+	}
+	st, err := n.store.Learner()
+	if err != nil {
+		return errors.Join(err, n.closeStore())
+	}
+	n.machine = learner.New(learnerConfig(c, id), st)
+	return nil
+}
+
+func (n *Node) closeStore() error {
+	if n.store == nil {
+		return nil
+	}
+	return n.store.Close()
+}
+
+func randomBits() (uint64, error) {
+	var b [8]byte
+	_, err := rand.Read(b[:])
+	return binary.BigEndian.Uint64(b[:]), err
+}
+
+// loop steps the machine.
+func (n *Node) loop() {
+	defer close(n.loopDone)
+	ticker := time.NewTicker(tickInterval)
+	defer ticker.Stop()
+	for {
+		items, ok := n.inbox.take(ticker.C)
+		if !ok {
+			return
+		}
+		n.tick()
+		for i := range items {
+			n.machine.Step(items[i].from, items[i].msg)
+		}
+		n.inbox.recycle(items)
+		n.act(n.machine.Flush())
+	}
+}
+
+const tickInterval = 10 * time.Millisecond
+
+// tick tells the machine the time, in milliseconds since the start, from 1.
+func (n *Node) tick() {
+	now := time.Now()
+	if mono := paxos.Ticks(now.Sub(n.start).Milliseconds()) + 1; mono > n.last {
+		n.last = mono
+		n.machine.Tick(mono, paxos.UnixNanos(now.UnixNano()))
+	}
+}
+
+// act does what an output says, in the order that paxos.Output demands.
+func (n *Node) act(out paxos.Output) {
+	if n.dead.Load() {
+		return
+	}
+	for _, note := range out.Notes {
+		n.logNote(note)
+	}
+	if out.Halt != "" {
+		n.fatal(errors.New(out.Halt))
+		return
+	}
+	n.send(out.SendNow)
+	if n.disk != nil {
+		n.disk.submit(out)
+	} else {
+		n.send(out.SendAfter) // nothing is written, so nothing has to be waited for
+	}
+	if out.Ready {
+		n.becomeReady()
+	}
+	if out.Stopped {
+		n.stopOnce.Do(func() { close(n.stopped) })
+	}
+}
+
+func (n *Node) send(envelopes []paxos.Envelope) {
+	if n.dead.Load() {
+		return
+	}
+	for _, e := range envelopes {
+		n.net.Send(e.To, e.Msg)
+	}
+}
+
+// fatal stops everything at once: no message leaves after it.
+func (n *Node) fatal(err error) {
+	if n.dead.CompareAndSwap(false, true) {
+		n.opts.Fatal(err)
+	}
+}
+
+func (n *Node) becomeReady() {
+	n.readyOnce.Do(func() {
+		n.log.Info().Str("addr", n.Addr().String()).Msg("ready")
+		close(n.ready)
+	})
+}
+
+// Ready is closed when the node serves: its data is open, its port listens, and
+// a learner has caught up or knows that it cannot.
+func (n *Node) Ready() <-chan struct{} { return n.ready }
+
+// Addr is the address bound.
+func (n *Node) Addr() net.Addr { return n.net.Addr() }
+
+// Stop finishes what was accepted, as long as ctx lasts, and closes cleanly.
+func (n *Node) Stop(ctx context.Context) error {
+	if n.opts.Role == paxos.RoleProposer {
+		n.inbox.put(item{from: n.opts.ID, msg: &paxos.Stopping{}})
+		select {
+		case <-n.stopped:
+		case <-ctx.Done():
+		}
+	}
+	n.inbox.stop()
+	<-n.loopDone
+	if n.disk != nil {
+		n.disk.stop()
+	}
+	n.net.Drain(ctx)
+	n.net.Close()
+	return n.closeStore()
+}
+
+// Receive implements transport.Handler.
+func (n *Node) Receive(from paxos.NodeID, m paxos.Message, size int) {
+	n.inbox.putRemote(item{from: from, msg: m, size: size})
+}
+
+// PeerUp implements transport.Handler.
+func (n *Node) PeerUp(id paxos.NodeID, role paxos.Role) {
+	if role != paxos.RoleClient {
+		n.refusals.forget(id)
+		n.log.Info().Str("peer", string(id)).Msg("peer connected")
+	}
+	n.inbox.put(item{from: n.opts.ID, msg: &paxos.PeerUp{ID: id, Role: role}})
+}
+
+// PeerDown implements transport.Handler.
+func (n *Node) PeerDown(id paxos.NodeID, role paxos.Role, why error) {
+	if role != paxos.RoleClient {
+		n.log.Warn().Str("peer", string(id)).AnErr("reason", why).Msg("peer lost")
+	} else if errors.Is(why, wire.ErrFrame) || errors.Is(why, transport.ErrSlow) {
+		n.log.Warn().Str("peer", string(id)).AnErr("reason", why).Msg("client cut off")
+	}
+	n.inbox.put(item{from: n.opts.ID, msg: &paxos.PeerDown{ID: id}})
+}
+
+// Refused implements transport.Handler.
+func (n *Node) Refused(id paxos.NodeID, addr string, why error) {
+	if !n.refusals.fresh(id, why) {
+		return
+	}
+	var refused *transport.RefusedError
+	switch {
+	case id == "":
+		n.log.Warn().Str("from", addr).AnErr("reason", why).Msg("connection refused")
+	case errors.As(why, &refused):
+		n.log.Error().Str("peer", string(id)).AnErr("reason", why).Msg("peer refuses this process")
+	default:
+		n.log.Info().Str("peer", string(id)).Str("peer_addr", addr).AnErr("reason", why).Msg("peer not reachable")
+	}
+}

@@ -1,0 +1,143 @@
+package node
+
+import (
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/paxlog/paxlog/acceptor"
+	"github.com/paxlog/paxlog/config"
+	"github.com/paxlog/paxlog/learner"
+	"github.com/paxlog/paxlog/paxos"
+	"github.com/paxlog/paxlog/paxos/transport"
+	"github.com/paxlog/paxlog/paxos/wire"
+	"github.com/paxlog/paxlog/proposer"
+)
+
+func ticks(d time.Duration) paxos.Ticks { return max(1, paxos.Ticks(d.Milliseconds())) }
+
+func proposerConfig(c *config.Cluster, id paxos.NodeID, seed uint64) proposer.Config {
+	t, l := c.Timeouts, c.Limits
+	r := paxos.Rand{State: seed}
+	return proposer.Config{
+		ID: id, Membership: c.Membership(), Run: r.Uint64(), Seed: r.Uint64(),
+		HeartbeatTicks: ticks(t.Heartbeat), ElectionMin: ticks(t.ElectionMin), ElectionMax: ticks(t.ElectionMax),
+		RetryTicks: ticks(t.Retry), StallTicks: ticks(t.Stall),
+		Window: l.Window, BatchBytes: l.BatchBytes, EntryBytes: l.EntryBytes, QueueBytes: l.QueueBytes,
+	}
+}
+
+func acceptorConfig(c *config.Cluster, id paxos.NodeID, incarnation uint64) acceptor.Config {
+	t := c.Timeouts
+	return acceptor.Config{
+		ID: id, Membership: c.Membership(), Incarnation: incarnation,
+		Sources:       append(others(c.Acceptors, id), others(c.Learners, id)...),
+		ElectionTicks: ticks(t.ElectionMin), RetryTicks: ticks(t.Retry), StallTicks: ticks(t.Stall), IdleTicks: ticks(t.Idle),
+		PageBytes: c.Limits.PageBytes,
+	}
+}
+
+func learnerConfig(c *config.Cluster, id paxos.NodeID) learner.Config {
+	t, l := c.Timeouts, c.Limits
+	return learner.Config{
+		ID: id, Membership: c.Membership(), Learners: others(c.Learners, id),
+		PollTicks: ticks(t.Heartbeat), RetryTicks: ticks(t.Retry), ReadTicks: ticks(t.Read),
+		PageBytes: l.PageBytes, EntryBytes: l.EntryBytes, AheadBytes: l.InboxBytes,
+	}
+}
+
+func others(nodes []config.Node, me paxos.NodeID) []paxos.NodeID {
+	var ids []paxos.NodeID
+	for _, n := range nodes {
+		if n.ID != me {
+			ids = append(ids, n.ID)
+		}
+	}
+	return ids
+}
+
+// peers are the nodes this one dials: those it sends requests to.
+func (n *Node) peers() []transport.Peer {
+	c := n.opts.Cluster
+	var peers []transport.Peer
+	add := func(role paxos.Role, nodes []config.Node) {
+		for _, p := range nodes {
+			if p.ID != n.opts.ID {
+				peers = append(peers, transport.Peer{Role: role, ID: p.ID, Addr: p.Addr})
+			}
+		}
+	}
+	add(paxos.RoleAcceptor, c.Acceptors)
+	if n.opts.Role == paxos.RoleProposer {
+		add(paxos.RoleProposer, c.Proposers)
+	} else {
+		add(paxos.RoleLearner, c.Learners)
+	}
+	return peers
+}
+
+func (n *Node) transportConfig() transport.Config {
+	t, l := n.opts.Cluster.Timeouts, n.opts.Cluster.Limits
+	cfg := transport.Config{
+		Members: n.opts.Cluster.Membership(), Role: n.opts.Role, ID: n.opts.ID,
+		FrameBytes: FrameBytes(n.opts.Cluster), QueueBytes: l.ConnQueueBytes, Connections: l.Connections,
+		Dial: t.Dial, Handshake: t.Handshake, Idle: t.Idle,
+	}
+	if n.store != nil {
+		cfg.Incarnation = n.store.Identity().Incarnation
+	}
+	return cfg
+}
+
+// FrameBytes is the largest frame body in a cluster with these limits: a page or
+// a batch that admits one entry of the largest size, and headers.
+func FrameBytes(c *config.Cluster) int {
+	l := c.Limits
+	largest := max(l.PageBytes, l.BatchBytes, l.EntryBytes) + l.EntryBytes
+	return largest + largest/64*wire.ItemOverhead + wire.Overhead
+}
+
+func (n *Node) logNote(note paxos.Note) {
+	level := zerolog.InfoLevel
+	if note.Warn {
+		level = zerolog.WarnLevel
+	}
+	e := n.log.WithLevel(level)
+	for _, f := range note.Fields {
+		e = e.Interface(f.Key, f.Value)
+	}
+	e.Msg(note.Text)
+}
+
+// refusals keeps the log from repeating itself while a peer stays away.
+type refusals struct {
+	mu   sync.Mutex
+	last map[paxos.NodeID]string
+}
+
+// fresh reports whether why differs from what was last told about id. Strangers
+// (no id) are told about once a minute for each reason.
+func (r *refusals) fresh(id paxos.NodeID, why error) bool {
+	text := why.Error()
+	if id == "" {
+		text = fmt.Sprintf("%d %s", time.Now().Unix()/60, text)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.last == nil {
+		r.last = map[paxos.NodeID]string{}
+	}
+	if r.last[id] == text {
+		return false
+	}
+	r.last[id] = text
+	return true
+}
+
+func (r *refusals) forget(id paxos.NodeID) {
+	r.mu.Lock()
+	delete(r.last, id)
+	r.mu.Unlock()
+}

@@ -1,0 +1,327 @@
+// Package transport connects a process to its peers and clients over TCP: it
+// dials and dials again, listens, checks who is at the other end, frames, queues
+// within bounds, and tells who is connected. It decides nothing about Paxos.
+//
+// Delivery is not guaranteed: what was queued on a connection that breaks is
+// lost, and a full queue drops what is sent to a server (a client that does not
+// read is cut off). One stopped process therefore never stalls another; the
+// machines send again.
+//
+// Send, Dial and Close may be called from any goroutine.
+package transport
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/paxlog/paxlog/paxos"
+	"github.com/paxlog/paxlog/paxos/wire"
+)
+
+// Config is what a Network needs to know.
+type Config struct {
+	Members     paxos.Membership
+	Role        paxos.Role
+	ID          paxos.NodeID
+	Incarnation uint64
+
+	FrameBytes  int           // largest body accepted
+	QueueBytes  int           // waiting on one connection
+	Connections int           // accepted at once; 64 of them are kept for servers
+	Dial        time.Duration // to connect
+	Handshake   time.Duration // to say who one is
+	Idle        time.Duration // without a whole frame, before a connection is given up
+}
+
+// serverReserve is how many connections clients cannot take.
+const serverReserve = 64
+
+// Peer is a node to stay connected to.
+type Peer struct {
+	Role paxos.Role
+	ID   paxos.NodeID
+	Addr string
+}
+
+// Handler is told what happens. Calls come from many goroutines.
+type Handler interface {
+	// Receive takes a message. It may block, which stops reading from its sender.
+	Receive(from paxos.NodeID, m paxos.Message, size int)
+	// PeerUp says that a connection to id is open; PeerDown, that none is left.
+	PeerUp(id paxos.NodeID, role paxos.Role)
+	PeerDown(id paxos.NodeID, role paxos.Role, why error)
+	// Refused says that a peer at addr could not be used, and why.
+	Refused(id paxos.NodeID, addr string, why error)
+}
+
+// RefusedError is a handshake that failed: the other end is not what was meant.
+type RefusedError struct {
+	Addr string
+	Code wire.RefusalCode
+	Text string
+}
+
+func (e *RefusedError) Error() string { return fmt.Sprintf("refused by %s: %s", e.Addr, e.Text) }
+
+// Network is the connections of one process.
+type Network struct {
+	cfg Config
+	h   Handler
+
+	ctx    context.Context
+	cancel context.CancelFunc
+	wg     sync.WaitGroup
+
+	mu       sync.Mutex
+	links    map[paxos.NodeID]*link
+	listener net.Listener
+	pending  int // accepted connections, greeted or not
+	clients  uint64
+}
+
+// link is the connections to one node: the one dialled from here, if any, and
+// the latest that the node dialled.
+type link struct {
+	role             paxos.Role
+	dialed, accepted *conn
+}
+
+func (l *link) best() *conn {
+	if l.dialed != nil {
+		return l.dialed
+	}
+	return l.accepted
+}
+
+// New returns a network without connections.
+func New(cfg Config, h Handler) *Network {
+	n := &Network{cfg: cfg, h: h, links: map[paxos.NodeID]*link{}}
+	n.ctx, n.cancel = context.WithCancel(context.Background())
+	return n
+}
+
+// Send queues m for to, on the connection that was dialled from here if there is
+// one. It drops m if there is no connection or its queue is full.
+func (n *Network) Send(to paxos.NodeID, m paxos.Message) {
+	n.mu.Lock()
+	var c *conn
+	if l := n.links[to]; l != nil {
+		c = l.best()
+	}
+	n.mu.Unlock()
+	if c != nil {
+		c.send(m)
+	}
+}
+
+// Listen binds addr and accepts connections until Close.
+func (n *Network) Listen(addr string) error {
+	ln, err := net.Listen("tcp", addr)
+	if err != nil {
+		return err
+	}
+	n.mu.Lock()
+	n.listener = ln
+	n.mu.Unlock()
+	n.wg.Add(1)
+	go n.acceptLoop(ln)
+	return nil
+}
+
+// Addr is the address bound, or nil before Listen.
+func (n *Network) Addr() net.Addr {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.listener == nil {
+		return nil
+	}
+	return n.listener.Addr()
+}
+
+func (n *Network) acceptLoop(ln net.Listener) {
+	defer n.wg.Done()
+	for {
+		c, err := ln.Accept()
+		if err != nil {
+			if n.ctx.Err() != nil || errors.Is(err, net.ErrClosed) {
+				return
+			}
+			// Out of file descriptors, most likely: wait for some to come back.
+			n.h.Refused("", ln.Addr().String(), fmt.Errorf("accepting connections: %w", err))
+			n.pause(100 * time.Millisecond)
+			continue
+		}
+		n.mu.Lock()
+		n.pending++
+		n.wg.Add(1)
+		n.mu.Unlock()
+		go func() {
+			defer n.wg.Done()
+			n.greet(c)
+			n.mu.Lock()
+			n.pending--
+			n.mu.Unlock()
+		}()
+	}
+}
+
+// greet serves an accepted connection until it ends.
+func (n *Network) greet(nc net.Conn) {
+	stop := context.AfterFunc(n.ctx, func() { _ = nc.Close() })
+	defer stop()
+	defer nc.Close()
+	c := newConn(n, nc)
+	hello, err := c.answerHello()
+	if err != nil {
+		n.h.Refused("", nc.RemoteAddr().String(), err)
+		return
+	}
+	id := hello.ID
+	n.mu.Lock()
+	if hello.Role == paxos.RoleClient {
+		n.clients++
+		id = paxos.NodeID(fmt.Sprintf("@%d", n.clients))
+	}
+	l := n.link(id, hello.Role)
+	old := l.accepted
+	l.accepted = c
+	n.mu.Unlock()
+	if old != nil {
+		old.close(errors.New("replaced by a newer connection"))
+	}
+	n.h.PeerUp(id, hello.Role)
+	err = c.run(id, hello.Role)
+	n.unlink(id, c, err)
+}
+
+func (n *Network) link(id paxos.NodeID, role paxos.Role) *link {
+	l := n.links[id]
+	if l == nil {
+		l = &link{role: role}
+		n.links[id] = l
+	}
+	return l
+}
+
+// unlink forgets a connection that ended.
+func (n *Network) unlink(id paxos.NodeID, c *conn, why error) {
+	n.mu.Lock()
+	l := n.links[id]
+	if l == nil || (l.dialed != c && l.accepted != c) { // replaced meanwhile
+		n.mu.Unlock()
+		return
+	}
+	if l.dialed == c {
+		l.dialed = nil
+	} else {
+		l.accepted = nil
+	}
+	gone := l.dialed == nil && l.accepted == nil
+	if gone {
+		delete(n.links, id)
+	}
+	n.mu.Unlock()
+	if gone {
+		n.h.PeerDown(id, l.role, why)
+	}
+}
+
+// Dial keeps a connection to p until Close.
+func (n *Network) Dial(p Peer) {
+	n.wg.Add(1)
+	go func() {
+		defer n.wg.Done()
+		wait := minBackoff
+		for n.ctx.Err() == nil {
+			if n.dialOnce(p) {
+				wait = minBackoff
+			}
+			// Jitter, so that a restarted process is not met by all at once.
+			n.pause(wait/2 + rand.N(wait/2+1))
+			wait = min(2*wait, maxBackoff)
+		}
+	}()
+}
+
+const (
+	minBackoff = 20 * time.Millisecond
+	maxBackoff = 500 * time.Millisecond
+)
+
+func (n *Network) pause(d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-n.ctx.Done():
+	}
+}
+
+// dialOnce connects and serves the connection until it ends. It reports whether
+// the peer was reached.
+func (n *Network) dialOnce(p Peer) bool {
+	d := net.Dialer{Timeout: n.cfg.Dial}
+	nc, err := d.DialContext(n.ctx, "tcp", p.Addr)
+	if err != nil {
+		if n.ctx.Err() == nil {
+			n.h.Refused(p.ID, p.Addr, err)
+		}
+		return false
+	}
+	stop := context.AfterFunc(n.ctx, func() { _ = nc.Close() })
+	defer stop()
+	defer nc.Close()
+	c := newConn(n, nc)
+	if _, err := c.sayHello(p); err != nil {
+		if n.ctx.Err() == nil {
+			n.h.Refused(p.ID, p.Addr, err)
+		}
+		return false
+	}
+	n.mu.Lock()
+	n.link(p.ID, p.Role).dialed = c
+	n.mu.Unlock()
+	n.h.PeerUp(p.ID, p.Role)
+	err = c.run(p.ID, p.Role)
+	n.unlink(p.ID, c, err)
+	return true
+}
+
+// Close ends all connections and waits until no handler call is under way.
+func (n *Network) Close() {
+	n.cancel()
+	n.mu.Lock()
+	if n.listener != nil {
+		_ = n.listener.Close()
+	}
+	n.mu.Unlock()
+	n.wg.Wait()
+}
+
+// Drain waits until everything queued has been written, or ctx ends.
+func (n *Network) Drain(ctx context.Context) {
+	for {
+		n.mu.Lock()
+		var conns []*conn
+		for _, l := range n.links {
+			conns = append(conns, l.dialed, l.accepted)
+		}
+		n.mu.Unlock()
+		if !slices.ContainsFunc(conns, func(c *conn) bool { return c != nil && !c.drained() }) {
+			return
+		}
+		t := time.NewTimer(time.Millisecond)
+		select {
+		case <-ctx.Done():
+			t.Stop()
+			return
+		case <-t.C:
+		}
+	}
+}

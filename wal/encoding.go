@@ -1,0 +1,197 @@
+package wal
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	"github.com/paxlog/paxlog/paxos"
+)
+
+// Key prefixes; see the package doc.
+const (
+	keyMeta     = 'm'
+	keyPeer     = 'i'
+	keyPromised = 'p'
+	keyHeld     = 'h'
+	keyAdmitted = 'a'
+	keyVote     = 'v'
+	keyLearner  = 'l'
+	keyChosen   = 'c'
+	keyIndex    = 'x'
+	keySession  = 's'
+	keyRun      = 'r'
+)
+
+func numberKey(prefix byte, n uint64) []byte {
+	return binary.BigEndian.AppendUint64([]byte{prefix}, n)
+}
+
+func sessionKey(prefix byte, id paxos.SessionID) []byte {
+	return append([]byte{prefix}, id[:]...)
+}
+
+func runKey(id paxos.SessionID, seq uint64) []byte {
+	return binary.BigEndian.AppendUint64(sessionKey(keyRun, id), seq)
+}
+
+func keyNumber(key []byte) uint64 { return binary.BigEndian.Uint64(key[len(key)-8:]) }
+
+func appendBallot(b []byte, x paxos.Ballot) []byte {
+	b = binary.AppendUvarint(b, x.Round)
+	b = binary.BigEndian.AppendUint64(b, x.Run)
+	b = binary.AppendUvarint(b, uint64(len(x.Proposer)))
+	return append(b, x.Proposer...)
+}
+
+// decoder reads what the append functions wrote. After a failure it returns
+// zeros; bad tells.
+type decoder struct {
+	b   []byte
+	bad bool
+}
+
+func (d *decoder) uvarint() uint64 {
+	v, n := binary.Uvarint(d.b)
+	if n <= 0 {
+		d.bad, d.b = true, nil
+		return 0
+	}
+	d.b = d.b[n:]
+	return v
+}
+
+func (d *decoder) take(n uint64) []byte {
+	if n > uint64(len(d.b)) {
+		d.bad, d.b = true, nil
+		return nil
+	}
+	t := d.b[:n]
+	d.b = d.b[n:]
+	return t
+}
+
+func (d *decoder) fixed() uint64 {
+	if t := d.take(8); t != nil {
+		return binary.BigEndian.Uint64(t)
+	}
+	return 0
+}
+
+func (d *decoder) ballot() paxos.Ballot {
+	var b paxos.Ballot
+	b.Round = d.uvarint()
+	b.Run = d.fixed()
+	b.Proposer = paxos.NodeID(d.take(d.uvarint()))
+	return b
+}
+
+func (d *decoder) err(key []byte) error {
+	if d.bad || len(d.b) > 0 {
+		return fmt.Errorf("the record at key %q is %w", key, ErrDamaged)
+	}
+	return nil
+}
+
+// A vote: ballot, origin, time, batch.
+func appendVote(b []byte, v paxos.Vote) []byte {
+	b = appendBallot(b, v.Ballot)
+	b = appendBallot(b, v.Value.Origin)
+	b = binary.BigEndian.AppendUint64(b, uint64(v.Value.Time))
+	return append(b, v.Value.Batch...)
+}
+
+// decodeVote decodes a vote whose batch aliases value.
+func decodeVote(key, value []byte) (paxos.Vote, error) {
+	d := decoder{b: value}
+	v := paxos.Vote{Instance: paxos.Instance(keyNumber(key)), Ballot: d.ballot()}
+	v.Value = paxos.Value{Origin: d.ballot(), Time: paxos.UnixNanos(d.fixed())}
+	v.Value.Batch = d.take(uint64(len(d.b)))
+	return v, d.err(key)
+}
+
+// An applied instance: first, count, origin, value's time, log time, length of the
+// runs applied + 1 if they differ from the batch, else 0, those runs, the batch.
+func appendApplied(b []byte, p paxos.PutApplied) []byte {
+	b = binary.AppendUvarint(b, uint64(p.Record.First))
+	b = binary.AppendUvarint(b, p.Record.Count)
+	b = appendBallot(b, p.Value.Origin)
+	b = binary.BigEndian.AppendUint64(b, uint64(p.Value.Time))
+	b = binary.BigEndian.AppendUint64(b, uint64(p.Record.Time))
+	// What was applied is the batch less some commands: equal lengths, equal bytes.
+	if len(p.Record.Log) == len(p.Value.Batch) {
+		b = binary.AppendUvarint(b, 0)
+	} else {
+		b = binary.AppendUvarint(b, uint64(len(p.Record.Log))+1)
+		b = append(b, p.Record.Log...)
+	}
+	return append(b, p.Value.Batch...)
+}
+
+// decodeApplied decodes an applied instance, aliasing value.
+func decodeApplied(key, value []byte) (paxos.PutApplied, error) {
+	d := decoder{b: value}
+	var p paxos.PutApplied
+	p.Record.Instance = paxos.Instance(keyNumber(key))
+	p.Record.First = paxos.Index(d.uvarint())
+	p.Record.Count = d.uvarint()
+	p.Value.Origin = d.ballot()
+	p.Record.Origin = p.Value.Origin
+	p.Value.Time = paxos.UnixNanos(d.fixed())
+	p.Record.Time = paxos.UnixNanos(d.fixed())
+	differs := d.uvarint()
+	if differs > 0 {
+		p.Record.Log = d.take(differs - 1)
+	}
+	p.Value.Batch = d.take(uint64(len(d.b)))
+	if differs == 0 {
+		p.Record.Log = p.Value.Batch
+	}
+	return p, d.err(key)
+}
+
+func appendSession(b []byte, s paxos.SessionState) []byte {
+	b = binary.AppendUvarint(b, s.Last)
+	b = binary.AppendUvarint(b, s.Used)
+	if s.Closed {
+		return append(b, 1)
+	}
+	return append(b, 0)
+}
+
+func decodeSession(key, value []byte) (paxos.SessionState, error) {
+	d := decoder{b: value}
+	s := paxos.SessionState{Last: d.uvarint(), Used: d.uvarint()}
+	copy(s.ID[:], key[1:])
+	if t := d.take(1); t != nil {
+		s.Closed = t[0] == 1
+	}
+	return s, d.err(key)
+}
+
+func appendLearner(b []byte, s paxos.LearnerState) []byte {
+	for _, n := range []uint64{uint64(s.Applied), uint64(s.Next), uint64(s.Time), uint64(s.Floor), s.Uses} {
+		b = binary.BigEndian.AppendUint64(b, n)
+	}
+	return b
+}
+
+func decodeLearner(key, value []byte) (paxos.LearnerState, error) {
+	d := decoder{b: value}
+	s := paxos.LearnerState{
+		Applied: paxos.Instance(d.fixed()), Next: paxos.Index(d.fixed()), Time: paxos.UnixNanos(d.fixed()),
+		Floor: paxos.Instance(d.fixed()), Uses: d.fixed(),
+	}
+	return s, d.err(key)
+}
+
+func appendRunAt(b []byte, r paxos.RunAt) []byte {
+	b = binary.AppendUvarint(b, r.Count)
+	b = binary.AppendUvarint(b, uint64(r.Index))
+	return binary.AppendUvarint(b, uint64(r.Instance))
+}
+
+func decodeRunAt(key, value []byte) (paxos.RunAt, error) {
+	d := decoder{b: value}
+	r := paxos.RunAt{First: keyNumber(key), Count: d.uvarint(), Index: paxos.Index(d.uvarint()), Instance: paxos.Instance(d.uvarint())}
+	return r, d.err(key)
+}

@@ -1,0 +1,328 @@
+package wal
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"github.com/paxlog/paxlog/acceptor"
+	"github.com/paxlog/paxlog/learner"
+	"github.com/paxlog/paxlog/paxos"
+)
+
+// itemBytes is what one item counts beside its values' bytes, so that a page of
+// no-ops is bounded too.
+const itemBytes = 64
+
+// maxRuns bounds the runs of one load.
+const maxRuns = 4096
+
+// get returns a copy of the value at key, nil if there is none.
+func (s *Store) get(key []byte) ([]byte, error) {
+	v, closer, err := s.db.Get(key)
+	if errors.Is(err, pebble.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, explain(s.dir, err)
+	}
+	out := append([]byte{}, v...)
+	return out, closer.Close()
+}
+
+// scan calls f for the keys in [lo, hi) in order until it returns false. Keys and
+// values are valid during the call only.
+func (s *Store) scan(lo, hi []byte, f func(key, value []byte) (bool, error)) error {
+	it, err := s.db.NewIter(&pebble.IterOptions{LowerBound: lo, UpperBound: hi})
+	if err != nil {
+		return explain(s.dir, err)
+	}
+	more := true
+	for ok := it.First(); ok && more && err == nil; ok = it.Next() {
+		var v []byte
+		if v, err = it.ValueAndErr(); err == nil {
+			more, err = f(it.Key(), v)
+		}
+	}
+	if err = errors.Join(err, it.Error(), it.Close()); err != nil {
+		return explain(s.dir, err)
+	}
+	return nil
+}
+
+func prefixRange(prefix byte) (lo, hi []byte) { return []byte{prefix}, []byte{prefix + 1} }
+
+// before returns the last key in [lo, hi) and its value, or nil.
+func (s *Store) before(lo, hi []byte) (key, value []byte, err error) {
+	it, err := s.db.NewIter(&pebble.IterOptions{LowerBound: lo, UpperBound: hi})
+	if err != nil {
+		return nil, nil, explain(s.dir, err)
+	}
+	if it.Last() {
+		key = slices.Clone(it.Key())
+		var v []byte
+		v, err = it.ValueAndErr()
+		value = slices.Clone(v)
+	}
+	if err = errors.Join(err, it.Error(), it.Close()); err != nil {
+		return nil, nil, explain(s.dir, err)
+	}
+	return key, value, nil
+}
+
+// number reads a key that holds one number, 0 if it is absent.
+func (s *Store) number(key []byte) (uint64, error) {
+	v, err := s.get(key)
+	if err != nil || v == nil {
+		return 0, err
+	}
+	d := decoder{b: v}
+	n := d.fixed()
+	return n, d.err(key)
+}
+
+func (s *Store) peers() (paxos.Incarnations, error) {
+	peers := paxos.Incarnations{}
+	lo, hi := prefixRange(keyPeer)
+	err := s.scan(lo, hi, func(k, v []byte) (bool, error) {
+		d := decoder{b: v}
+		peers[paxos.NodeID(k[1:])] = d.fixed()
+		return true, d.err(k)
+	})
+	return peers, err
+}
+
+// Acceptor recovers an acceptor's state.
+func (s *Store) Acceptor() (acceptor.State, error) {
+	st := acceptor.State{Votes: map[paxos.Instance]paxos.Ballot{}}
+	var err error
+	if st.Peers, err = s.peers(); err != nil {
+		return st, err
+	}
+	promised, err := s.get([]byte{keyPromised})
+	if err != nil {
+		return st, err
+	}
+	if promised != nil {
+		d := decoder{b: promised}
+		st.Promised = d.ballot()
+		if err := d.err([]byte{keyPromised}); err != nil {
+			return st, err
+		}
+	}
+	held, err := s.number([]byte{keyHeld})
+	if err != nil {
+		return st, err
+	}
+	st.Held = paxos.Instance(held)
+	admitted, err := s.get([]byte{keyAdmitted})
+	if err != nil {
+		return st, err
+	}
+	st.Admitted = admitted != nil
+	err = s.scan(numberKey(keyVote, held+1), []byte{keyVote + 1}, func(k, v []byte) (bool, error) {
+		vote, err := decodeVote(k, v)
+		st.Votes[vote.Instance] = vote.Ballot
+		if st.Promised.Less(vote.Ballot) {
+			err = errors.Join(err, fmt.Errorf("%w: the vote at instance %d is above the promise", ErrDamaged, vote.Instance))
+		}
+		return true, err
+	})
+	return st, err
+}
+
+// Learner recovers a learner's state.
+func (s *Store) Learner() (learner.State, error) {
+	var st learner.State
+	var err error
+	if st.Peers, err = s.peers(); err != nil {
+		return st, err
+	}
+	v, err := s.get([]byte{keyLearner})
+	if err != nil {
+		return st, err
+	}
+	if v != nil {
+		if st.LearnerState, err = decodeLearner([]byte{keyLearner}, v); err != nil {
+			return st, err
+		}
+	}
+	lo, hi := prefixRange(keySession)
+	err = s.scan(lo, hi, func(k, v []byte) (bool, error) {
+		session, err := decodeSession(k, v)
+		st.Sessions = append(st.Sessions, session)
+		return true, err
+	})
+	return st, err
+}
+
+// Load answers a machine's load.
+func (s *Store) Load(l paxos.Load) (*paxos.Loaded, error) {
+	out := &paxos.Loaded{Load: l}
+	var err error
+	switch l.Kind {
+	case paxos.LoadVotes:
+		err = s.loadVotes(out)
+	case paxos.LoadLog:
+		err = s.loadLog(out)
+	case paxos.LoadTime:
+		err = s.loadTime(out)
+	case paxos.LoadRuns:
+		err = s.loadRuns(out)
+	default:
+		err = fmt.Errorf("wal: unknown load %d", l.Kind)
+	}
+	return out, err
+}
+
+func (s *Store) loadVotes(out *paxos.Loaded) error {
+	prefix := byte(keyVote)
+	if s.id.Role == paxos.RoleLearner.String() {
+		prefix = keyChosen
+	}
+	l, size := out.Load, 0
+	return s.scan(numberKey(prefix, uint64(l.From)), numberKey(prefix, uint64(l.To)+1), func(k, v []byte) (bool, error) {
+		if len(out.Votes) > 0 && size+len(v)+itemBytes > l.MaxBytes {
+			out.More = true
+			return false, nil
+		}
+		size += len(v) + itemBytes
+		v = slices.Clone(v)
+		var vote paxos.Vote
+		var err error
+		if prefix == keyVote {
+			vote, err = decodeVote(k, v)
+		} else {
+			var p paxos.PutApplied
+			p, err = decodeApplied(k, v)
+			vote = paxos.Vote{Instance: p.Record.Instance, Ballot: p.Value.Origin, Value: p.Value}
+		}
+		out.Votes = append(out.Votes, vote)
+		return true, err
+	})
+}
+
+// recordAt returns the record that holds index, or the last one before it.
+func (s *Store) recordAt(index paxos.Index) (paxos.PutApplied, bool, error) {
+	k, v, err := s.before([]byte{keyIndex}, numberKey(keyIndex, uint64(index)+1))
+	if err != nil || k == nil {
+		return paxos.PutApplied{}, false, err
+	}
+	key := append([]byte{keyChosen}, v...)
+	value, err := s.get(key)
+	if err != nil {
+		return paxos.PutApplied{}, false, err
+	}
+	if value == nil {
+		return paxos.PutApplied{}, false, fmt.Errorf("%s is %w: index %d names instance %d, which is missing", s.dir, ErrDamaged, index, binary.BigEndian.Uint64(v))
+	}
+	p, err := decodeApplied(key, value)
+	return p, err == nil, err
+}
+
+func (s *Store) loadLog(out *paxos.Loaded) error {
+	l, size := out.Load, 0
+	first, ok, err := s.recordAt(l.Index)
+	if err != nil || !ok {
+		return err
+	}
+	lo := numberKey(keyChosen, uint64(first.Record.Instance))
+	return s.scan(lo, []byte{keyChosen + 1}, func(k, v []byte) (bool, error) {
+		if len(out.Log) > 0 && size+len(v)+itemBytes > l.MaxBytes {
+			out.More = true
+			return false, nil
+		}
+		p, err := decodeApplied(k, v)
+		if err != nil || p.Record.First > l.UpTo {
+			return false, err
+		}
+		if p.Record.Count > 0 {
+			size += len(p.Record.Log) + itemBytes
+			p.Record.Log = slices.Clone(p.Record.Log)
+			out.Log = append(out.Log, p.Record)
+		}
+		return true, nil
+	})
+}
+
+// loadTime finds the first index at or after a time by bisection: times are
+// monotone over the log.
+func (s *Store) loadTime(out *paxos.Loaded) error {
+	k, _, err := s.before(prefixRange(keyIndex))
+	if err != nil || k == nil {
+		return err
+	}
+	newest, _, err := s.recordAt(paxos.Index(keyNumber(k)))
+	if err != nil {
+		return err
+	}
+	lo, hi := paxos.Index(1), newest.Record.First+paxos.Index(newest.Record.Count) // the answer is in [lo, hi]
+	for lo < hi {
+		mid := lo + (hi-lo)/2
+		p, ok, err := s.recordAt(mid)
+		if err != nil || !ok {
+			return err
+		}
+		if p.Record.Time >= out.Load.Time {
+			hi = p.Record.First
+		} else {
+			lo = p.Record.First + paxos.Index(p.Record.Count)
+		}
+		hi = max(lo, hi)
+	}
+	if lo < newest.Record.First+paxos.Index(newest.Record.Count) {
+		out.Index = lo
+	}
+	return nil
+}
+
+func (s *Store) loadRuns(out *paxos.Loaded) error {
+	l := out.Load
+	lo := sessionKey(keyRun, l.Session)
+	// The run that holds Seq may begin before it.
+	k, _, err := s.before(lo, runKey(l.Session, l.Seq+1))
+	if err != nil {
+		return err
+	}
+	if k == nil {
+		k = runKey(l.Session, l.Seq)
+	}
+	err = s.scan(k, runKey(l.Session, l.UpToSeq+1), func(k, v []byte) (bool, error) {
+		if !bytes.HasPrefix(k, lo) {
+			return false, nil
+		}
+		r, err := decodeRunAt(k, v)
+		if err != nil || len(out.Runs) >= maxRuns {
+			out.More = len(out.Runs) >= maxRuns
+			return false, err
+		}
+		if end := r.First + r.Count; end > l.Seq {
+			if skip := l.Seq - min(l.Seq, r.First); skip > 0 {
+				r.First, r.Index, r.Count = r.First+skip, r.Index+paxos.Index(skip), r.Count-skip
+			}
+			r.Count = min(r.Count, l.UpToSeq-r.First+1)
+			out.Runs = append(out.Runs, r)
+		}
+		return true, nil
+	})
+	if err != nil {
+		return err
+	}
+	for i := range out.Runs {
+		key := numberKey(keyChosen, uint64(out.Runs[i].Instance))
+		v, err := s.get(key)
+		if err != nil {
+			return err
+		}
+		p, err := decodeApplied(key, v)
+		if err != nil {
+			return err
+		}
+		out.Runs[i].Origin, out.Runs[i].Time = p.Record.Origin, p.Record.Time
+	}
+	return nil
+}

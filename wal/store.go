@@ -1,0 +1,241 @@
+package wal
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"runtime"
+	"syscall"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/paxlog/paxlog/paxos"
+)
+
+// Options of Open.
+type Options struct {
+	FS vfs.FS
+	// Fatal is called, possibly from a goroutine of Pebble, when a write or sync
+	// failed. It must stop the process; nothing may be answered any more.
+	Fatal func(error)
+	// ReadOnly opens for inspection.
+	ReadOnly bool
+}
+
+// Store is an open data directory.
+type Store struct {
+	dir  string
+	id   Identity
+	db   *pebble.DB
+	lock *pebble.Lock
+	opts Options
+}
+
+// Open opens dir, which must be want's. It returns errors that wrap
+// ErrUninitialised, ErrForeign, ErrBusy or ErrDamaged.
+func Open(dir string, want Identity, opts Options) (*Store, error) {
+	id, err := ReadIdentity(opts.FS, dir)
+	if err != nil {
+		return nil, err
+	}
+	if err := id.check(dir, want); err != nil {
+		return nil, err
+	}
+	return open(dir, id, opts)
+}
+
+// Inspect opens dir read-only, whosever it is.
+func Inspect(fs vfs.FS, dir string) (*Store, error) {
+	id, err := ReadIdentity(fs, dir)
+	if err != nil {
+		return nil, err
+	}
+	return open(dir, id, Options{FS: fs, ReadOnly: true, Fatal: func(error) {}})
+}
+
+func open(dir string, id Identity, opts Options) (*Store, error) {
+	s := &Store{dir: dir, id: id, opts: opts}
+	db := opts.FS.PathJoin(dir, dbDir)
+	if _, err := opts.FS.Stat(db); err != nil {
+		return nil, fmt.Errorf("%s is %w: it has no %s directory; restore it from a copy", dir, ErrDamaged, dbDir)
+	}
+	var err error
+	if s.lock, err = pebble.LockDirectory(db, opts.FS); err != nil {
+		return nil, fmt.Errorf("%s is %w (%w); stop that one first", dir, ErrBusy, err)
+	}
+	po := &pebble.Options{
+		FS: opts.FS, Lock: s.lock, ReadOnly: opts.ReadOnly, ErrorIfNotExists: true,
+		FormatMajorVersion: pebble.FormatNewest,
+		Logger:             fatalLogger{s},
+		MemTableSize:       64 << 20,
+		EventListener: &pebble.EventListener{
+			// Pebble retries failed flushes for ever: after a failed write the only
+			// sound thing is to stop.
+			BackgroundError: func(err error) { s.fatal(err) },
+		},
+	}
+	if s.db, err = pebble.Open(db, po); err != nil {
+		return nil, errors.Join(explain(dir, err), s.lock.Close())
+	}
+	if err := s.checkMeta(); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+// checkMeta makes sure that db belongs to IDENTITY.
+func (s *Store) checkMeta() error {
+	v, err := s.get([]byte{keyMeta})
+	if err != nil {
+		return err
+	}
+	if len(v) != 8 || binary.BigEndian.Uint64(v) != s.id.Incarnation {
+		return fmt.Errorf("%s is %w: %s and %s do not belong together; restore both from one copy", s.dir, ErrDamaged, identityFile, dbDir)
+	}
+	return nil
+}
+
+// explain turns an error of the storage into a sentence.
+func explain(dir string, err error) error {
+	if errors.Is(err, syscall.ENOSPC) {
+		return fmt.Errorf("the disk of %s is full: free some space and start again, nothing acknowledged is lost (%w)", dir, err)
+	}
+	if pebble.IsCorruptionError(err) {
+		return fmt.Errorf("%s is %w: %w; restore it from a copy", dir, ErrDamaged, err)
+	}
+	return fmt.Errorf("%s: %w", dir, err)
+}
+
+func (s *Store) fatal(err error) { s.opts.Fatal(explain(s.dir, err)) }
+
+// Identity is whose data this is.
+func (s *Store) Identity() Identity { return s.id }
+
+// Close closes the directory. Commits that were not waited for are synced.
+func (s *Store) Close() error {
+	var err error
+	if s.db != nil {
+		if !s.opts.ReadOnly {
+			err = s.db.LogData(nil, pebble.Sync)
+		}
+		err = errors.Join(err, s.db.Close())
+	}
+	return errors.Join(err, s.lock.Close())
+}
+
+// Commit is one atomic change under construction.
+type Commit struct {
+	s *Store
+	b *pebble.Batch
+}
+
+// NewCommit returns an empty commit.
+func (s *Store) NewCommit() *Commit { return &Commit{s: s, b: s.db.NewBatch()} }
+
+// Add adds records to c.
+func (c *Commit) Add(records []paxos.Record) error {
+	for _, r := range records {
+		if err := c.add(r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *Commit) add(r paxos.Record) error {
+	switch r := r.(type) {
+	case paxos.SetPromised:
+		return c.b.Set([]byte{keyPromised}, appendBallot(nil, r.Ballot), nil)
+	case paxos.PutVote:
+		return c.b.Set(numberKey(keyVote, uint64(r.Vote.Instance)), appendVote(nil, r.Vote), nil)
+	case paxos.SetHeld:
+		return c.b.Set([]byte{keyHeld}, binary.BigEndian.AppendUint64(nil, uint64(r.Held)), nil)
+	case paxos.SetAdmitted:
+		return c.b.Set([]byte{keyAdmitted}, nil, nil)
+	case paxos.SetPeer:
+		return c.b.Set(append([]byte{keyPeer}, r.ID...), binary.BigEndian.AppendUint64(nil, r.Incarnation), nil)
+	case paxos.PutApplied:
+		return c.addApplied(r)
+	case paxos.PutSession:
+		return c.b.Set(sessionKey(keySession, r.State.ID), appendSession(nil, r.State), nil)
+	case paxos.DropSession:
+		return c.b.Delete(sessionKey(keySession, r.ID), nil)
+	case paxos.SetLearner:
+		return c.b.Set([]byte{keyLearner}, appendLearner(nil, r.State), nil)
+	}
+	return fmt.Errorf("wal: no place for a %T", r)
+}
+
+func (c *Commit) addApplied(r paxos.PutApplied) error {
+	instance := uint64(r.Record.Instance)
+	if err := c.b.Set(numberKey(keyChosen, instance), appendApplied(nil, r), nil); err != nil {
+		return err
+	}
+	if r.Record.Count == 0 {
+		return nil
+	}
+	if err := c.b.Set(numberKey(keyIndex, uint64(r.Record.First)), numberKey(keyIndex, instance)[1:], nil); err != nil {
+		return err
+	}
+	index := r.Record.First
+	for log := r.Record.Log; len(log) > 0; {
+		run, rest, err := paxos.NextRun(log)
+		if err != nil {
+			return err
+		}
+		at := paxos.RunAt{First: run.First, Count: run.Count, Index: index, Instance: r.Record.Instance}
+		if err := c.b.Set(runKey(run.Session, run.First), appendRunAt(nil, at), nil); err != nil {
+			return err
+		}
+		index += paxos.Index(run.Count)
+		log = rest
+	}
+	return nil
+}
+
+// Apply makes the commit visible to loads. With sync, Wait must follow.
+func (c *Commit) Apply(sync bool) error {
+	opts := pebble.NoSync
+	if sync {
+		opts = pebble.Sync
+	}
+	var err error
+	if sync {
+		err = c.s.db.ApplyNoSyncWait(c.b, opts)
+	} else {
+		err = c.s.db.Apply(c.b, opts)
+	}
+	if err != nil {
+		return explain(c.s.dir, err)
+	}
+	return nil
+}
+
+// Wait returns when the commit is durable. If it fails, it is not known whether
+// it is, although loads see it: the process must stop.
+func (c *Commit) Wait() error {
+	if err := c.b.SyncWait(); err != nil {
+		return explain(c.s.dir, err)
+	}
+	return nil
+}
+
+// Close releases the commit's memory, after Apply, and after Wait if it synced.
+func (c *Commit) Close() { _ = c.b.Close() } // an applied batch cannot fail to close
+
+// fatalLogger is Pebble's logger: silent but for what is fatal.
+type fatalLogger struct{ s *Store }
+
+func (l fatalLogger) Infof(string, ...any)  {}
+func (l fatalLogger) Errorf(string, ...any) {}
+func (l fatalLogger) Fatalf(format string, args ...any) {
+	l.s.fatal(fmt.Errorf(format, args...))
+	runtime.Goexit() // Pebble must not go on; reached only where Fatal returns, in tests
+}
+
+type quiet struct{}
+
+func (quiet) Infof(string, ...any)              {}
+func (quiet) Errorf(string, ...any)             {}
+func (quiet) Fatalf(format string, args ...any) { panic(fmt.Sprintf(format, args...)) }
