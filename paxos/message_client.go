@@ -5,6 +5,7 @@ package paxos
 type Append struct {
 	Session SessionID
 	First   uint64 // of the run; 0 for a fence
+	Attempt uint64 // the client's number for this message; a refusal repeats it
 	Origin  NodeID // the client, if forwarded
 	Batch   []byte `codec:"-"`
 }
@@ -19,10 +20,12 @@ const (
 	RefuseMalformed RefuseReason = 3 // not one well-formed run within the limits
 )
 
-// Refused says that the Append of Session at First was dropped, never queued.
+// Refused says that the Append of Session with that Attempt was dropped, never
+// queued.
 type Refused struct {
 	Session SessionID
 	First   uint64
+	Attempt uint64
 	Origin  NodeID
 	Reason  RefuseReason
 	Detail  string

@@ -91,7 +91,7 @@ func (p *Proposer) Step(from paxos.NodeID, m paxos.Message) {
 	case *paxos.Refused:
 		// From the leader, about an append forwarded from here.
 		if m.Origin.IsClient() {
-			p.Now(m.Origin, &paxos.Refused{Session: m.Session, First: m.First, Reason: m.Reason, Detail: m.Detail})
+			p.Now(m.Origin, &paxos.Refused{Session: m.Session, First: m.First, Attempt: m.Attempt, Reason: m.Reason, Detail: m.Detail})
 		}
 	case *paxos.Stopping:
 		p.stopping = true
@@ -165,7 +165,7 @@ func (p *Proposer) checkAppend(m *paxos.Append) error {
 func MaxAppend(batchBytes, entryBytes int) int { return max(batchBytes, entryBytes) + 64 }
 
 func (p *Proposer) refuse(to paxos.NodeID, m *paxos.Append, why paxos.RefuseReason, detail string) {
-	p.Now(to, &paxos.Refused{Session: m.Session, First: m.First, Origin: m.Origin, Reason: why, Detail: detail})
+	p.Now(to, &paxos.Refused{Session: m.Session, First: m.First, Attempt: m.Attempt, Origin: m.Origin, Reason: why, Detail: detail})
 }
 
 // broadcast sends m to every acceptor.

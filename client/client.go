@@ -1,0 +1,439 @@
+// Package client is the Go client of Paxlog: it appends entries, reads and tails
+// the log, and resolves what became of an append whose answer never came.
+//
+//	c, err := client.New(ctx, client.WithCluster("orders"),
+//		client.WithProposers(client.Peer{ID: "p1", Addr: "10.0.0.1:7201"}),
+//		client.WithLearners(client.Peer{ID: "l1", Addr: "10.0.0.1:7301"}))
+//	res, err := c.Append(ctx, []byte("hello"))
+//	for e, err := range c.Tail(ctx, client.TailOptions{From: client.FromStart(), Follow: true}) { ... }
+//
+// A client sends appends to the leader, through any proposer, and gets the
+// answers from one learner. It sends again after every failure: an append is
+// applied at most once, and in order within its session. When an append's time
+// is up and it may still happen, the error is an *UnknownOutcomeError; the session
+// ends with it, and Resolve tells its fate for good.
+//
+// A Client may be used from any goroutine. File core.go decides what to send
+// and when; it has no clock and no connection, and is tested without them.
+package client
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/paxlog/paxlog/paxos"
+	"github.com/paxlog/paxlog/paxos/transport"
+	"github.com/paxlog/paxlog/paxos/wire"
+)
+
+// Peer is a process of the cluster.
+type Peer struct{ ID, Addr string }
+
+type options struct {
+	cluster    string
+	acceptors  []Peer
+	proposers  []Peer
+	learners   []Peer
+	learner    string
+	timeout    time.Duration
+	entryBytes int
+	inflight   int
+	idle       time.Duration
+}
+
+// Option configures a Client.
+type Option func(*options)
+
+// WithCluster names the cluster; processes of another one are refused.
+func WithCluster(name string) Option { return func(o *options) { o.cluster = name } }
+
+// WithAcceptors names the acceptors; only Status uses them.
+func WithAcceptors(peers ...Peer) Option { return func(o *options) { o.acceptors = peers } }
+
+// WithProposers names the proposers; one that runs is enough.
+func WithProposers(peers ...Peer) Option { return func(o *options) { o.proposers = peers } }
+
+// WithLearners names the learners; one that runs is enough.
+func WithLearners(peers ...Peer) Option { return func(o *options) { o.learners = peers } }
+
+// WithLearner uses only the learner of this id.
+func WithLearner(id string) Option { return func(o *options) { o.learner = id } }
+
+// WithTimeout bounds each append, and each read or start of a tail, in addition
+// to its context. 0, the default, waits for ever.
+func WithTimeout(d time.Duration) Option { return func(o *options) { o.timeout = d } }
+
+// WithEntryBytes is the largest entry, 1 MiB by default. It should be the
+// cluster's limit; a larger entry is refused by the proposer.
+func WithEntryBytes(n int) Option { return func(o *options) { o.entryBytes = n } }
+
+// WithInflight bounds the bytes of entries that are not answered yet, 4 MiB by
+// default. One entry is always admitted.
+func WithInflight(bytes int) Option { return func(o *options) { o.inflight = bytes } }
+
+// Client is a connection to a cluster.
+type Client struct {
+	opts  options
+	net   *transport.Network
+	start time.Time
+	done  chan struct{}
+	wg    sync.WaitGroup
+
+	mu       sync.Mutex
+	closed   bool
+	nonce    uint64
+	up       map[paxos.NodeID]paxos.Role
+	changed  chan struct{} // closed and replaced when anything about peers changes
+	troubles map[paxos.NodeID]error
+	leader   paxos.Ballot
+	target   int // proposer tried when the leader is unknown or not connected
+	learner  int // learner in use
+	calls    map[uint64]call
+	sessions map[paxos.SessionID]*Session
+	opening  []*Session // waiting for a learner to be born at
+	main     *Session
+}
+
+// call is a request that waits for its reply.
+type call struct {
+	to    paxos.NodeID
+	reply chan paxos.Message // nil is sent when the peer is lost
+}
+
+// New returns a client. It connects in the background: that nothing runs shows
+// in the first call.
+func New(_ context.Context, opts ...Option) (*Client, error) {
+	o := options{entryBytes: 1 << 20, inflight: 4 << 20, idle: 5 * time.Second}
+	for _, f := range opts {
+		f(&o)
+	}
+	if o.learner != "" {
+		i := slices.IndexFunc(o.learners, func(p Peer) bool { return p.ID == o.learner })
+		if i < 0 {
+			return nil, fmt.Errorf("there is no learner %q among the %d given", o.learner, len(o.learners))
+		}
+		o.learners = o.learners[i : i+1]
+	}
+	if len(o.learners) == 0 || len(o.proposers) == 0 {
+		return nil, errors.New("a client needs the address of at least one proposer and one learner")
+	}
+	c := &Client{
+		opts: o, start: time.Now(), done: make(chan struct{}),
+		up: map[paxos.NodeID]paxos.Role{}, changed: make(chan struct{}), troubles: map[paxos.NodeID]error{},
+		calls: map[uint64]call{}, sessions: map[paxos.SessionID]*Session{},
+	}
+	c.net = transport.New(transportConfig(o), c)
+	for _, p := range o.proposers {
+		c.net.Dial(transport.Peer{Role: paxos.RoleProposer, ID: paxos.NodeID(p.ID), Addr: p.Addr})
+	}
+	for _, p := range o.learners {
+		c.net.Dial(transport.Peer{Role: paxos.RoleLearner, ID: paxos.NodeID(p.ID), Addr: p.Addr})
+	}
+	c.main = c.NewSession()
+	c.wg.Add(1)
+	go c.ticks()
+	return c, nil
+}
+
+func transportConfig(o options) transport.Config {
+	return transport.Config{
+		Members: paxos.Membership{Cluster: o.cluster}, Role: paxos.RoleClient, ID: "client",
+		FrameBytes: 512 << 20, QueueBytes: 64 << 20,
+		Dial: time.Second, Handshake: 3 * time.Second, Idle: o.idle,
+	}
+}
+
+// tickInterval is how often sessions look at their timers.
+const tickInterval = 10 * time.Millisecond
+
+func (c *Client) ticks() {
+	defer c.wg.Done()
+	t := time.NewTicker(tickInterval)
+	defer t.Stop()
+	for {
+		select {
+		case <-c.done:
+			return
+		case <-t.C:
+		}
+		c.mu.Lock()
+		now := c.now()
+		for _, s := range c.sessions {
+			s.core.tick(now)
+			s.act()
+		}
+		c.tickOpening(now)
+		c.mu.Unlock()
+	}
+}
+
+// tickOpening looks at the sessions that are not born yet.
+func (c *Client) tickOpening(now paxos.Ticks) {
+	for _, s := range c.opening {
+		if s.core.tick(now); s.core.err != nil {
+			s.act()
+		}
+	}
+	c.opening = slices.DeleteFunc(c.opening, func(s *Session) bool { return s.core.err != nil })
+	c.open()
+}
+
+func (c *Client) now() paxos.Ticks { return paxos.Ticks(time.Since(c.start).Milliseconds()) + 1 }
+
+// Close ends the client. Appends without an answer fail; those that may have
+// been sent, with an *UnknownOutcomeError.
+func (c *Client) Close() error {
+	c.mu.Lock()
+	if c.closed {
+		c.mu.Unlock()
+		return nil
+	}
+	c.closed = true
+	close(c.done)
+	for _, s := range c.sessions {
+		s.core.fail(ErrClosed)
+		s.act()
+	}
+	for _, s := range c.opening {
+		s.core.fail(ErrClosed)
+		s.act()
+	}
+	for n, k := range c.calls {
+		delete(c.calls, n)
+		k.reply <- nil
+	}
+	c.broadcast()
+	c.mu.Unlock()
+	c.net.Close()
+	c.wg.Wait()
+	return nil
+}
+
+// broadcast wakes whoever waits for a change of peers.
+func (c *Client) broadcast() {
+	close(c.changed)
+	c.changed = make(chan struct{})
+}
+
+// Receive implements transport.Handler.
+func (c *Client) Receive(from paxos.NodeID, m paxos.Message, _ int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch m := m.(type) {
+	case *paxos.Leader:
+		if c.leader.Less(m.Ballot) {
+			c.leader = m.Ballot
+			for _, s := range c.sessions {
+				s.core.resend(c.now())
+				s.act()
+			}
+		}
+	case *paxos.Refused:
+		if s := c.sessions[m.Session]; s != nil {
+			if m.Reason == paxos.RefuseNoLeader && c.leader.Proposer != from {
+				c.target++ // ask another one next time
+			}
+			s.core.onRefused(c.now(), m)
+			s.act()
+		}
+	case *paxos.Result:
+		if s := c.sessions[m.Session]; s != nil {
+			s.core.onResult(c.now(), m)
+			s.act()
+		}
+	case *paxos.Attached:
+		c.reply(m.Nonce, m)
+	case *paxos.Located:
+		c.reply(m.Nonce, m)
+	case *paxos.LogPage:
+		c.reply(m.Nonce, m)
+	case *paxos.Found:
+		c.reply(m.Nonce, m)
+	case *paxos.StatusReply:
+		c.reply(m.Nonce, m)
+	}
+}
+
+func (c *Client) reply(nonce uint64, m paxos.Message) {
+	if k, ok := c.calls[nonce]; ok {
+		delete(c.calls, nonce)
+		k.reply <- m
+	}
+}
+
+// PeerUp implements transport.Handler.
+func (c *Client) PeerUp(id paxos.NodeID, role paxos.Role) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.up[id] = role
+	delete(c.troubles, id)
+	c.broadcast()
+	if role == paxos.RoleLearner {
+		c.open()
+		if id == c.learnerID() {
+			c.attachAll()
+		}
+		return
+	}
+	for _, s := range c.sessions {
+		s.act()
+	}
+}
+
+// PeerDown implements transport.Handler.
+func (c *Client) PeerDown(id paxos.NodeID, role paxos.Role, why error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.up, id)
+	if why != nil {
+		c.troubles[id] = why
+	}
+	for n, k := range c.calls {
+		if k.to == id {
+			delete(c.calls, n)
+			k.reply <- nil
+		}
+	}
+	if role == paxos.RoleLearner {
+		c.attachAll() // at another learner, if one is connected
+	}
+	for _, s := range c.sessions {
+		if role == paxos.RoleProposer {
+			s.core.onLost(c.now(), id)
+		}
+		s.act()
+	}
+	c.broadcast()
+}
+
+// Refused implements transport.Handler.
+func (c *Client) Refused(id paxos.NodeID, _ string, why error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.troubles[id] = why
+	var refused *transport.RefusedError
+	if errors.As(why, &refused) && refused.Code != wire.RefusedFull {
+		if err := c.refusedByAll(); err != nil {
+			for _, s := range c.sessions {
+				s.core.fail(err)
+				s.act()
+			}
+			for _, s := range c.opening {
+				s.core.fail(err)
+				s.act()
+			}
+			c.opening = nil
+		}
+	}
+	c.broadcast()
+}
+
+// refusedByAll returns an error if every proposer, or every learner, refuses this
+// client: it talks to the wrong cluster, and waiting does not help.
+func (c *Client) refusedByAll() error {
+	for _, peers := range [][]Peer{c.opts.proposers, c.opts.learners} {
+		var err error
+		for _, p := range peers {
+			var refused *transport.RefusedError
+			if !errors.As(c.troubles[paxos.NodeID(p.ID)], &refused) || refused.Code == wire.RefusedFull {
+				err = nil
+				break
+			}
+			err = refused
+		}
+		if err != nil {
+			return fmt.Errorf("%w: %w; check the cluster file", ErrRefused, err)
+		}
+	}
+	return nil
+}
+
+// proposerID is where appends go now: the leader if it is connected, else any
+// connected proposer, which passes them on.
+func (c *Client) proposerID() paxos.NodeID {
+	if _, ok := c.up[c.leader.Proposer]; ok {
+		return c.leader.Proposer
+	}
+	for i := range c.opts.proposers {
+		id := paxos.NodeID(c.opts.proposers[(c.target+i)%len(c.opts.proposers)].ID)
+		if _, ok := c.up[id]; ok {
+			return id
+		}
+	}
+	return ""
+}
+
+// learnerID is the learner in use: the last one, as long as it is connected.
+func (c *Client) learnerID() paxos.NodeID {
+	for i := range c.opts.learners {
+		k := (c.learner + i) % len(c.opts.learners)
+		id := paxos.NodeID(c.opts.learners[k].ID)
+		if _, ok := c.up[id]; ok {
+			c.learner = k
+			return id
+		}
+	}
+	return ""
+}
+
+// nextLearner switches away from a learner that does not answer.
+func (c *Client) nextLearner(from paxos.NodeID) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.learnerID() == from {
+		c.learner = (c.learner + 1) % len(c.opts.learners)
+		c.attachAll()
+	}
+}
+
+func (c *Client) attachAll() {
+	id := c.learnerID()
+	if id == "" {
+		return
+	}
+	for _, s := range c.sessions {
+		c.net.Send(id, &paxos.Attach{Session: s.core.id, From: s.core.base})
+	}
+}
+
+// open begins the sessions that wait for a birth: the instance that a learner
+// has applied.
+func (c *Client) open() {
+	id := c.learnerID()
+	for _, s := range c.opening {
+		if id == "" || s.asked == id && c.now()-s.askedAt < 500 {
+			continue
+		}
+		s.asked, s.askedAt = id, c.now()
+		nonce, reply := c.newCall(id)
+		c.net.Send(id, &paxos.Attach{Nonce: nonce})
+		c.wg.Add(1)
+		go func() {
+			defer c.wg.Done()
+			if m, ok := (<-reply).(*paxos.Attached); ok {
+				s.begin(m.Applied)
+			}
+		}()
+	}
+}
+
+// newCall registers a call to a peer.
+func (c *Client) newCall(to paxos.NodeID) (uint64, chan paxos.Message) {
+	c.nonce++
+	reply := make(chan paxos.Message, 1)
+	c.calls[c.nonce] = call{to, reply}
+	return c.nonce, reply
+}
+
+// random fills a session's random bits.
+func random() (b [12]byte) {
+	if _, err := rand.Read(b[:]); err != nil {
+		panic("client: no randomness: " + err.Error()) // crypto/rand never fails on supported systems
+	}
+	return b
+}

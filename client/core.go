@@ -1,0 +1,264 @@
+package client
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/paxlog/paxlog/paxos"
+)
+
+// Timers of a session, in ticks (milliseconds).
+const (
+	resendMin  = 1000 // without progress, before everything is sent again
+	resendMax  = 5000
+	refusedMin = 10 // after a refusal, before the next attempt
+	refusedMax = 200
+)
+
+// chunkBytes bounds the entries of one Append message; one entry always fits.
+const chunkBytes = 256 << 10
+
+// core is what a session knows and decides: which commands are not answered,
+// what to send and when, and what is certain when it fails. It has no clock, no
+// lock and no connection; Session gives it those.
+type core struct {
+	id      paxos.SessionID
+	born    bool
+	entries []*Pending // unanswered, in order; entries[0] has number base
+	base    uint64
+	sent    uint64 // entries below it have been sent in this attempt
+	reached uint64 // entries below it have ever been sent
+	runs    []sentRun
+	attempt uint64 // Appends sent so far
+
+	progressAt paxos.Ticks
+	resendWait paxos.Ticks
+	holdUntil  paxos.Ticks // after a refusal
+	holdWait   paxos.Ticks
+	attachAt   paxos.Ticks // when to ask the learner for missing results, 0: never
+	why        string      // the last refusal
+	err        error       // set: the session has ended
+
+	attach bool // for Session: ask the learner again
+	stuck  bool // for Session: whoever is in use may hang, try others
+	expire bool // for Session: begin anew with what is left
+}
+
+// sentRun is an Append that was sent and neither refused nor answered.
+type sentRun struct {
+	to                    paxos.NodeID
+	first, count, attempt uint64
+}
+
+func newCore() *core {
+	return &core{base: 1, sent: 1, reached: 1, resendWait: resendMin, holdWait: refusedMin}
+}
+
+func (c *core) next() uint64 { return c.base + uint64(len(c.entries)) }
+
+func (c *core) at(seq uint64) *Pending { return c.entries[seq-c.base] }
+
+// add takes a new entry.
+func (c *core) add(now paxos.Ticks, p *Pending) {
+	if len(c.entries) == 0 {
+		c.progressAt = now
+	}
+	c.entries = append(c.entries, p)
+}
+
+// take returns the next Append to send to a proposer, or nil.
+func (c *core) take(now paxos.Ticks, to paxos.NodeID) *paxos.Append {
+	if !c.born || c.err != nil || to == "" || now < c.holdUntil || c.sent >= c.next() {
+		return nil
+	}
+	run := paxos.Run{Kind: paxos.RunAppend, Session: c.id, First: c.sent}
+	for c.sent < c.next() {
+		p := c.at(c.sent)
+		if run.Count > 0 && len(run.Entries)+len(p.value) > chunkBytes {
+			break
+		}
+		run.Entries = paxos.AppendEntry(run.Entries, p.value)
+		run.Count++
+		c.sent++
+		p.maybe++
+	}
+	c.reached = max(c.reached, c.sent)
+	c.attempt++
+	c.runs = append(c.runs, sentRun{to, run.First, run.Count, c.attempt})
+	return &paxos.Append{Session: c.id, First: run.First, Attempt: c.attempt, Batch: run.AppendTo(make([]byte, 0, len(run.Entries)+48))}
+}
+
+// resend begins a new attempt from the first unanswered entry: there is a new
+// leader, or something was lost.
+func (c *core) resend(now paxos.Ticks) {
+	c.sent = c.base
+	c.holdUntil, c.holdWait = 0, refusedMin
+	c.progressAt = now
+}
+
+// onLost: what was sent to that proposer may be lost.
+func (c *core) onLost(now paxos.Ticks, id paxos.NodeID) {
+	for _, r := range c.runs {
+		if r.to == id {
+			c.resend(now)
+			return
+		}
+	}
+}
+
+// onRefused: that Append was dropped, and so will be all after it, for the gap.
+func (c *core) onRefused(now paxos.Ticks, m *paxos.Refused) {
+	for i, r := range c.runs {
+		if r.attempt != m.Attempt {
+			continue
+		}
+		c.runs = append(c.runs[:i], c.runs[i+1:]...)
+		for seq := max(r.first, c.base); seq < min(r.first+r.count, c.next()); seq++ {
+			c.at(seq).maybe--
+		}
+		break
+	}
+	c.why = m.Detail
+	if m.Reason == paxos.RefuseMalformed {
+		c.fail(fmt.Errorf("%w: the proposer refuses entry %d of the session: %s", ErrTooLarge, m.First, m.Detail))
+		return
+	}
+	if m.First < c.sent {
+		c.sent = max(m.First, c.base)
+		c.holdUntil = now + c.holdWait
+		c.holdWait = min(2*c.holdWait, refusedMax)
+	}
+}
+
+func (c *core) onResult(now paxos.Ticks, m *paxos.Result) {
+	switch m.Kind {
+	case paxos.ResultApplied:
+		c.onApplied(now, m)
+	case paxos.ResultGap:
+		// The learner expects an earlier command: send from there. If it was answered
+		// as far as the learner knows, its results were lost: ask for them.
+		if m.First > c.base {
+			c.attachAt = now
+		}
+		if m.First < c.sent {
+			c.sent = max(m.First, c.base)
+		}
+	case paxos.ResultExpired:
+		if m.First == 0 || m.First > c.base || len(c.entries) == 0 {
+			return // of a fence, or not yet our turn
+		}
+		// Nothing from base on was or will be applied: it can go out under a new session.
+		c.expire = true
+	case paxos.ResultFenced:
+		if m.First > c.base {
+			c.attachAt = now + 100 // results before the fence are on their way
+			return
+		}
+		c.certain()
+		c.fail(ErrFenced)
+	}
+}
+
+// certain notes that no unanswered entry was or will be applied.
+func (c *core) certain() {
+	for _, p := range c.entries {
+		p.maybe = 0
+	}
+}
+
+func (c *core) onApplied(now paxos.Ticks, m *paxos.Result) {
+	for seq := max(m.First, c.base); seq < min(m.First+m.Count, c.next()); seq++ {
+		p := c.at(seq)
+		if p.answered {
+			continue
+		}
+		p.answered = true
+		p.result = Result{
+			Index: uint64(m.Index) + seq - m.First, Instance: uint64(m.Instance), Ballot: m.Origin.String(),
+			AppendID: paxos.AppendID{Session: c.id, Seq: seq}, Time: time.Unix(0, int64(m.Time)).UTC(),
+		}
+	}
+	n := 0
+	for n < len(c.entries) && c.entries[n].answered {
+		c.entries[n].finish(nil)
+		n++
+	}
+	if n == 0 {
+		if c.attachAt == 0 && len(c.entries) > 0 {
+			c.attachAt = now + 100 // an earlier result is missing
+		}
+		return
+	}
+	clear(c.entries[:n])
+	c.entries = c.entries[n:]
+	c.base += uint64(n)
+	c.sent, c.reached = max(c.sent, c.base), max(c.reached, c.base)
+	for len(c.runs) > 0 && c.runs[0].first+c.runs[0].count <= c.base {
+		c.runs = c.runs[1:]
+	}
+	c.progressAt, c.resendWait, c.holdWait, c.attachAt = now, resendMin, refusedMin, 0
+}
+
+// tick looks at the timers.
+func (c *core) tick(now paxos.Ticks) {
+	if c.err != nil || len(c.entries) == 0 {
+		return
+	}
+	if d := c.entries[0].deadline; d != 0 && now >= d {
+		cause := "no answer"
+		if c.why != "" {
+			cause = c.why
+		}
+		c.fail(fmt.Errorf("%w: %s in time", ErrUnavailable, cause))
+		return
+	}
+	if c.attachAt != 0 && now >= c.attachAt {
+		c.attachAt, c.attach = 0, true
+	}
+	if c.born && c.sent > c.base && now-c.progressAt >= c.resendWait {
+		c.resendWait = min(2*c.resendWait, resendMax)
+		c.attach, c.stuck = true, true
+		c.resend(now)
+	}
+}
+
+// fail ends the session: the entries that may have been appended are unknown,
+// the others certainly were not. An entry after one that certainly was not never
+// will be either, for learners leave no gap.
+func (c *core) fail(cause error) {
+	if c.err != nil {
+		return
+	}
+	c.err = cause
+	unknown := uint64(0)
+	for _, p := range c.entries {
+		if p.maybe == 0 && !p.answered {
+			break
+		}
+		unknown++
+	}
+	var err error
+	if unknown > 0 {
+		err = &UnknownOutcomeError{Session: c.id, First: c.base, Last: c.base + unknown - 1, Cause: cause}
+		c.err = err
+	}
+	for i, p := range c.entries {
+		if uint64(i) < unknown {
+			p.finish(err)
+		} else {
+			p.finish(cause)
+		}
+	}
+	c.entries, c.runs = nil, nil
+}
+
+// rebirth continues as a new session with the entries left, none of which was or
+// will be applied under the old one.
+func (c *core) rebirth() *core {
+	n := newCore()
+	n.entries, n.progressAt = c.entries, c.progressAt
+	for _, p := range n.entries {
+		p.maybe, p.answered = 0, false
+	}
+	return n
+}

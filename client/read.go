@@ -1,0 +1,202 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/paxlog/paxlog/paxos"
+)
+
+// callWait is how long one learner may take for one answer before another one is
+// asked. It is above the time that a learner takes to give up on a read.
+const callWait = 4 * time.Second
+
+// errLost says that a call got no answer: another learner may give one.
+var errLost = errors.New("the learner was lost")
+
+// withTimeout applies the client's timeout.
+func (c *Client) withTimeout(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
+	if d <= 0 {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeoutCause(ctx, d, fmt.Errorf("%w: no answer within %v", ErrUnavailable, d))
+}
+
+// waitLearner returns a connected learner.
+func (c *Client) waitLearner(ctx context.Context) (paxos.NodeID, error) {
+	for {
+		c.mu.Lock()
+		id, changed, closed, refused := c.learnerID(), c.changed, c.closed, c.refusedByAll()
+		c.mu.Unlock()
+		switch {
+		case closed:
+			return "", ErrClosed
+		case id != "":
+			return id, nil
+		case refused != nil:
+			return "", refused
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return "", c.explain(ctx, "no learner can be reached")
+		}
+	}
+}
+
+// explain adds to the end of ctx what is known about the peers.
+func (c *Client) explain(ctx context.Context, what string) error {
+	err := context.Cause(ctx)
+	if !errors.Is(err, ErrUnavailable) {
+		return err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, p := range append(append([]Peer{}, c.opts.learners...), c.opts.proposers...) {
+		if t := c.troubles[paxos.NodeID(p.ID)]; t != nil {
+			return fmt.Errorf("%w: %s; %s: %w", err, what, p.ID, t)
+		}
+	}
+	return fmt.Errorf("%w: %s", err, what)
+}
+
+// ask sends a request to a learner and waits for its reply. wait bounds it beside
+// ctx; 0 waits as long as the learner is connected.
+func ask[T paxos.Message](ctx context.Context, c *Client, to paxos.NodeID, wait time.Duration, request func(nonce uint64) paxos.Message) (T, error) {
+	var none T
+	c.mu.Lock()
+	if c.closed {
+		c.mu.Unlock()
+		return none, ErrClosed
+	}
+	if _, ok := c.up[to]; !ok {
+		c.mu.Unlock()
+		return none, errLost
+	}
+	nonce, reply := c.newCall(to)
+	c.mu.Unlock()
+	c.net.Send(to, request(nonce))
+	var late <-chan time.Time
+	if wait > 0 {
+		t := time.NewTimer(wait)
+		defer t.Stop()
+		late = t.C
+	}
+	var err error
+	select {
+	case m := <-reply:
+		if r, ok := m.(T); ok {
+			return r, nil
+		}
+		return none, errLost
+	case <-late:
+		err = errLost
+	case <-ctx.Done():
+		err = context.Cause(ctx)
+	}
+	c.mu.Lock()
+	delete(c.calls, nonce)
+	c.mu.Unlock()
+	return none, err
+}
+
+// atLearner asks one learner after the other until one answers or ctx ends.
+func atLearner[T paxos.Message](ctx context.Context, c *Client, request func(nonce uint64) paxos.Message) (T, paxos.NodeID, error) {
+	for {
+		id, err := c.waitLearner(ctx)
+		if err != nil {
+			var none T
+			return none, "", err
+		}
+		r, err := ask[T](ctx, c, id, callWait, request)
+		if !errors.Is(err, errLost) {
+			if err != nil {
+				err = c.explain(ctx, fmt.Sprintf("learner %s does not answer", id))
+			}
+			return r, id, err
+		}
+		c.nextLearner(id)
+	}
+}
+
+// locate asks where the log ends. If a learner cannot decide it, it is asked
+// again until ctx ends; the error then names the instance that is open.
+func (c *Client) locate(ctx context.Context, stale bool, at time.Time) (*paxos.Located, paxos.NodeID, error) {
+	var t paxos.UnixNanos
+	if !at.IsZero() {
+		t = max(1, paxos.UnixNanos(at.UnixNano()))
+	}
+	open := ""
+	for {
+		m, id, err := atLearner[*paxos.Located](ctx, c, func(nonce uint64) paxos.Message {
+			return &paxos.Locate{Nonce: nonce, Stale: stale, Time: t}
+		})
+		if err != nil {
+			if open != "" && errors.Is(err, ErrUnavailable) {
+				err = fmt.Errorf("%w: %s", ErrUnavailable, open)
+			}
+			return nil, "", err
+		}
+		if m.Open == 0 {
+			return m, id, nil
+		}
+		open = m.Detail
+		c.nextLearner(id)
+	}
+}
+
+// End returns the first index kept and the last index of the log; 0 and 0 if it
+// is empty. It covers every entry whose append was answered before the call.
+func (c *Client) End(ctx context.Context) (first, last uint64, err error) {
+	ctx, cancel := c.withTimeout(ctx, c.opts.timeout)
+	defer cancel()
+	m, _, err := c.locate(ctx, false, time.Time{})
+	if err != nil {
+		return 0, 0, err
+	}
+	return uint64(m.First), uint64(m.Last), nil
+}
+
+// Read returns the entry at index. It returns ErrNotFound if the log was shorter
+// when Read was called, ErrTrimmed if the index is no longer kept, and
+// ErrUnavailable if neither can be said in time.
+func (c *Client) Read(ctx context.Context, index uint64) (Entry, error) {
+	ctx, cancel := c.withTimeout(ctx, c.opts.timeout)
+	defer cancel()
+	if index == 0 {
+		return Entry{}, fmt.Errorf("%w: the first index is 1", ErrNotFound)
+	}
+	polled := false
+	for {
+		page, _, err := atLearner[*paxos.LogPage](ctx, c, func(nonce uint64) paxos.Message {
+			return &paxos.Read{Nonce: nonce, From: paxos.Index(index), UpTo: paxos.Index(index), Wait: polled}
+		})
+		if err != nil {
+			return Entry{}, err
+		}
+		for e := range entries(page.Records, index, index) {
+			return e, nil
+		}
+		if page.First > paxos.Index(index) {
+			return Entry{}, trimmed(index, uint64(page.First))
+		}
+		if polled {
+			continue // the entry exists, and this learner gave up waiting for it
+		}
+		// This learner may be behind: only a quorum can say that there is no such index.
+		end, _, err := c.locate(ctx, false, time.Time{})
+		if err != nil {
+			return Entry{}, err
+		}
+		if uint64(end.Last) < index {
+			return Entry{}, fmt.Errorf("%w: %d; the log ends at %d", ErrNotFound, index, end.Last)
+		}
+		polled = true
+	}
+}
+
+func trimmed(index, first uint64) error {
+	return fmt.Errorf("%w: %d; the first index kept is %d", ErrTrimmed, index, first)
+}

@@ -1,0 +1,75 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/paxlog/paxlog/paxos"
+)
+
+// Resolution is the fate of an append, for good.
+type Resolution struct {
+	Chosen bool
+	Index  uint64 // if Chosen
+}
+
+// ErrFutureAppend is returned by Resolve for an append id whose session claims to
+// be born at an instance that does not exist: it is mistyped, or of another log.
+var ErrFutureAppend = errors.New("no session of that id can exist yet: the append id is mistyped, or of another log")
+
+// Intervals of Resolve.
+const (
+	resolvePoll = 20 * time.Millisecond
+	resolveSend = time.Second
+)
+
+// Resolve tells whether an append is in the log. It first closes the append's
+// session with a fence, so that the answer stays true even if a lost copy of the
+// append turns up later; an appender that still uses the session gets ErrFenced.
+// It returns ErrUnavailable if it cannot be decided in time.
+func (c *Client) Resolve(ctx context.Context, id paxos.AppendID) (Resolution, error) {
+	ctx, cancel := c.withTimeout(ctx, c.opts.timeout)
+	defer cancel()
+	fence := &paxos.Append{Session: id.Session, Batch: paxos.Fence(id.Session)}
+	var sentAt time.Time
+	var sentTo paxos.NodeID
+	for {
+		found, _, err := atLearner[*paxos.Found](ctx, c, func(nonce uint64) paxos.Message {
+			return &paxos.Lookup{Nonce: nonce, Session: id.Session, Seq: id.Seq}
+		})
+		if err != nil {
+			return Resolution{}, err
+		}
+		if found.Closed || found.Expired {
+			return Resolution{Chosen: found.Index != 0, Index: uint64(found.Index)}, nil
+		}
+		if found.Future {
+			// This learner may only be behind: ask a quorum before saying so.
+			if _, _, err := c.locate(ctx, false, time.Time{}); err != nil {
+				return Resolution{}, err
+			}
+			if again, _, err := atLearner[*paxos.Found](ctx, c, func(nonce uint64) paxos.Message {
+				return &paxos.Lookup{Nonce: nonce, Session: id.Session, Seq: id.Seq}
+			}); err != nil || again.Future {
+				return Resolution{}, errors.Join(err, ErrFutureAppend)
+			}
+		}
+		c.mu.Lock()
+		to := c.proposerID()
+		if to == sentTo && time.Since(sentAt) > resolveSend/2 {
+			c.target++
+		}
+		c.mu.Unlock()
+		if to != "" && (to != sentTo || time.Since(sentAt) > resolveSend) {
+			sentTo, sentAt = to, time.Now()
+			c.net.Send(to, fence)
+		}
+		select {
+		case <-time.After(resolvePoll):
+		case <-ctx.Done():
+			return Resolution{}, c.explain(ctx, fmt.Sprintf("the fence of session %s is not chosen: there is no leader with a quorum", id.Session))
+		}
+	}
+}

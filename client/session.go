@@ -1,0 +1,229 @@
+package client
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/paxlog/paxlog/paxos"
+)
+
+// Result says where an entry is.
+type Result struct {
+	Index    uint64
+	Instance uint64
+	Ballot   string // ROUND.PROPOSER, of the proposal that first carried it
+	AppendID paxos.AppendID
+	Time     time.Time // from the log, UTC
+}
+
+// Pending is an append under way.
+type Pending struct {
+	value    []byte
+	deadline paxos.Ticks // 0: none
+	maybe    int         // sends that were not refused: the entry may be appended
+	answered bool
+	result   Result
+	err      error
+	done     chan struct{}
+	session  *Session
+}
+
+// finish gives the answer; the session's lock is held.
+func (p *Pending) finish(err error) {
+	p.err = err
+	p.session.waiting -= len(p.value) + pendingBytes
+	close(p.done)
+}
+
+// Done is closed when the answer is there.
+func (p *Pending) Done() <-chan struct{} { return p.done }
+
+// Wait returns the answer. If ctx ends first, it returns its error, and the
+// append goes on: its fate is not known.
+func (p *Pending) Wait(ctx context.Context) (Result, error) {
+	select {
+	case <-p.done:
+		return p.result, p.err
+	default:
+	}
+	select {
+	case <-p.done:
+		return p.result, p.err
+	case <-ctx.Done():
+		return Result{}, context.Cause(ctx)
+	}
+}
+
+// pendingBytes is what an entry counts beside its bytes.
+const pendingBytes = 64
+
+// Session is an ordered stream of appends: an entry is in the log only if all
+// appended before it in the session are, at lower indexes.
+type Session struct {
+	c       *Client
+	core    *core
+	waiting int // bytes of unanswered entries
+	room    chan struct{}
+	asked   paxos.NodeID
+	askedAt paxos.Ticks
+}
+
+// NewSession begins a stream of its own over the client's connections.
+func (c *Client) NewSession() *Session {
+	s := &Session{c: c, core: newCore(), room: make(chan struct{}, 1)}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.opening = append(c.opening, s)
+	c.open()
+	return s
+}
+
+// Append appends value in the client's main session and waits for its answer.
+func (c *Client) Append(ctx context.Context, value []byte) (Result, error) {
+	return c.mainSession().Append(ctx, value)
+}
+
+// AppendAsync appends value in the client's main session. It returns when the
+// entry is queued, in order; it waits only while too much is unanswered.
+func (c *Client) AppendAsync(ctx context.Context, value []byte) (*Pending, error) {
+	return c.mainSession().AppendAsync(ctx, value)
+}
+
+// mainSession returns the main session, a new one if the last one ended.
+func (c *Client) mainSession() *Session {
+	c.mu.Lock()
+	s := c.main
+	ended := s.core.err != nil && !c.closed
+	c.mu.Unlock()
+	if !ended {
+		return s
+	}
+	fresh := c.NewSession()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.main == s {
+		c.main = fresh
+	}
+	return c.main
+}
+
+// Append appends value and waits for its answer. It returns ErrTooLarge,
+// ErrUnavailable, ErrFenced or ErrClosed, after which value is certainly not in
+// the log, or an *UnknownOutcomeError. When ctx ends the session ends with it.
+func (s *Session) Append(ctx context.Context, value []byte) (Result, error) {
+	p, err := s.AppendAsync(ctx, value)
+	if err != nil {
+		return Result{}, err
+	}
+	r, err := p.Wait(ctx)
+	if err == nil || err != context.Cause(ctx) {
+		return r, err
+	}
+	s.End(fmt.Errorf("%w: %w", ErrUnavailable, err))
+	<-p.done
+	return p.result, p.err
+}
+
+// End ends the session: what is unanswered fails, for the given cause.
+func (s *Session) End(cause error) {
+	s.c.mu.Lock()
+	defer s.c.mu.Unlock()
+	s.core.fail(cause)
+	s.act()
+}
+
+// AppendAsync queues value. It copies nothing: value must not be changed before
+// its answer. After the session ended it returns the error that ended it.
+func (s *Session) AppendAsync(ctx context.Context, value []byte) (*Pending, error) {
+	if len(value) > s.c.opts.entryBytes {
+		return nil, fmt.Errorf("%w: %d bytes, the limit is %d", ErrTooLarge, len(value), s.c.opts.entryBytes)
+	}
+	p := &Pending{value: value, done: make(chan struct{}), session: s}
+	s.c.mu.Lock()
+	defer s.c.mu.Unlock()
+	for s.core.err == nil && s.waiting > 0 && s.waiting+len(value) > s.c.opts.inflight {
+		s.c.mu.Unlock()
+		var err error
+		select {
+		case <-s.room:
+		case <-ctx.Done():
+			err = context.Cause(ctx)
+		}
+		s.c.mu.Lock()
+		if err != nil {
+			return nil, err
+		}
+	}
+	if s.c.closed {
+		return nil, ErrClosed
+	}
+	if s.core.err != nil {
+		return nil, s.core.err
+	}
+	now := s.c.now()
+	if s.c.opts.timeout > 0 {
+		p.deadline = now + paxos.Ticks(s.c.opts.timeout.Milliseconds())
+	}
+	s.waiting += len(value) + pendingBytes
+	s.core.add(now, p)
+	s.act()
+	return p, nil
+}
+
+// begin gives the session its id, born at an instance that a learner has applied.
+func (s *Session) begin(applied paxos.Instance) {
+	c := s.c
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for i, o := range c.opening {
+		if o == s {
+			c.opening = append(c.opening[:i:i], c.opening[i+1:]...)
+			s.core.id, s.core.born = paxos.NewSessionID(applied, random()), true
+			c.sessions[s.core.id] = s
+			if id := c.learnerID(); id != "" {
+				c.net.Send(id, &paxos.Attach{Session: s.core.id, From: s.core.base})
+			}
+			s.act()
+			return
+		}
+	}
+}
+
+// act does what the core decided; the client's lock is held.
+func (s *Session) act() {
+	c := s.c
+	if s.core.expire {
+		delete(c.sessions, s.core.id)
+		s.core = s.core.rebirth()
+		s.asked = ""
+		c.opening = append(c.opening, s)
+		c.open()
+		return
+	}
+	if s.core.err != nil {
+		delete(c.sessions, s.core.id)
+	}
+	if s.core.stuck {
+		s.core.stuck = false
+		c.target++
+		if id := c.learnerID(); id != "" && len(c.opts.learners) > 1 {
+			c.learner = (c.learner + 1) % len(c.opts.learners)
+			c.attachAll()
+		}
+	}
+	if s.core.attach {
+		s.core.attach = false
+		if id := c.learnerID(); id != "" {
+			c.net.Send(id, &paxos.Attach{Session: s.core.id, From: s.core.base})
+		}
+	}
+	to := c.proposerID()
+	for m := s.core.take(c.now(), to); m != nil; m = s.core.take(c.now(), to) {
+		c.net.Send(to, m)
+	}
+	select {
+	case s.room <- struct{}{}:
+	default:
+	}
+}
