@@ -1,0 +1,119 @@
+package sim
+
+import (
+	"fmt"
+
+	"github.com/paxlog/paxlog/acceptor"
+	"github.com/paxlog/paxlog/learner"
+	"github.com/paxlog/paxlog/paxos"
+	"github.com/paxlog/paxlog/proposer"
+)
+
+// Topology is the size of a simulated cluster.
+type Topology struct {
+	Acceptors, Proposers, Learners, Clients int
+	Phase1, Phase2                          int // 0: majority
+	Sessions                                int
+	Entries                                 int // appended by each client
+	PageBytes                               int
+}
+
+// Election timeouts of simulated clusters, in ticks.
+const (
+	HeartbeatTicks = 50
+	ElectionMin    = 150
+	ElectionMax    = 300
+)
+
+// Cluster is a world with a cluster in it.
+type Cluster struct {
+	*World
+	Topology  Topology
+	Members   paxos.Membership
+	Acceptors []paxos.NodeID
+	Proposers []paxos.NodeID
+	Learners  []paxos.NodeID
+	Clients   []*Client
+}
+
+func ids(prefix string, n int) []paxos.NodeID {
+	out := make([]paxos.NodeID, n)
+	for i := range out {
+		out[i] = paxos.NodeID(fmt.Sprintf("%s%d", prefix, i+1))
+	}
+	return out
+}
+
+func without(all []paxos.NodeID, id paxos.NodeID) []paxos.NodeID {
+	var out []paxos.NodeID
+	for _, x := range all {
+		if x != id {
+			out = append(out, x)
+		}
+	}
+	return out
+}
+
+// NewCluster makes a cluster; nothing runs yet.
+func NewCluster(seed uint64, t Topology) *Cluster {
+	c := &Cluster{
+		Topology: t, Acceptors: ids("a", t.Acceptors), Proposers: ids("p", t.Proposers), Learners: ids("l", t.Learners),
+	}
+	if t.Phase1 == 0 {
+		t.Phase1, t.Phase2 = t.Acceptors/2+1, t.Acceptors/2+1
+	}
+	c.Members = paxos.Membership{Cluster: "sim", Acceptors: c.Acceptors, Phase1: t.Phase1, Phase2: t.Phase2, Sessions: t.Sessions}
+	c.World = NewWorld(seed, c.Members)
+	for i, id := range c.Acceptors {
+		cfg := acceptor.Config{
+			ID: id, Membership: c.Members, Incarnation: uint64(i + 1),
+			Sources:       append(without(c.Acceptors, id), c.Learners...),
+			ElectionTicks: ElectionMin, RetryTicks: 100, StallTicks: 1500, IdleTicks: 5000, PageBytes: t.PageBytes,
+		}
+		c.Add(paxos.RoleAcceptor, id, func(s *Store) paxos.Machine { return acceptor.New(cfg, s.Acceptor()) })
+	}
+	for _, id := range c.Proposers {
+		cfg := proposer.Config{
+			ID: id, Membership: c.Members,
+			HeartbeatTicks: HeartbeatTicks, ElectionMin: ElectionMin, ElectionMax: ElectionMax, RetryTicks: 100, StallTicks: 1500,
+			Window: 8, BatchBytes: 400, EntryBytes: 200, QueueBytes: 2000,
+		}
+		c.Add(paxos.RoleProposer, id, func(*Store) paxos.Machine {
+			cfg.Run, cfg.Seed = c.rng.Uint64(), c.rng.Uint64()
+			return proposer.New(cfg)
+		})
+	}
+	for _, id := range c.Learners {
+		cfg := learner.Config{
+			ID: id, Membership: c.Members, Learners: without(c.Learners, id),
+			PollTicks: 50, RetryTicks: 100, ReadTicks: 1000, PageBytes: t.PageBytes, EntryBytes: 200, AheadBytes: 5000,
+		}
+		c.Add(paxos.RoleLearner, id, func(s *Store) paxos.Machine { return learner.New(cfg, s.Learner()) })
+	}
+	for _, id := range ids("@c", t.Clients) {
+		c.Clients = append(c.Clients, c.AddClient(id, c.Proposers, c.Learners, t.Entries, 6))
+	}
+	return c
+}
+
+// StartAll starts every node that is down.
+func (c *Cluster) StartAll() {
+	for _, id := range c.order {
+		n := c.nodes[id]
+		if !n.Up {
+			n.Start()
+		}
+		n.Hung = false
+		n.Resume()
+	}
+}
+
+// Done reports whether all clients are done.
+func (c *Cluster) Done() bool {
+	for _, k := range c.Clients {
+		if !k.Done() {
+			return false
+		}
+	}
+	return true
+}

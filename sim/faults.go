@@ -1,0 +1,147 @@
+package sim
+
+import (
+	"fmt"
+
+	"github.com/paxlog/paxlog/paxos"
+)
+
+// Report is what one run did.
+type Report struct {
+	Seed      uint64
+	Topology  Topology
+	Simulated Micros
+	Steps     uint64
+	Chosen    int
+	Entries   int
+	Answers   int
+	Events    map[string]int
+	Err       error // a *Violation, or a failure of liveness
+}
+
+// liveness is the simulated time after healing within which every client must be
+// done.
+const liveness = 60 * Second
+
+// RandomTopology draws the size of a cluster from a seed.
+func RandomTopology(seed uint64) Topology {
+	r := paxos.Rand{State: seed ^ 0x70706f6c6f67}
+	pick := func(n ...int) int { return n[r.Uint64()%uint64(len(n))] }
+	t := Topology{
+		Acceptors: pick(1, 3, 3, 3, 5, 2, 4), Proposers: pick(1, 2, 2, 3, 5), Learners: pick(1, 2, 2, 3), Clients: pick(1, 2, 3),
+		Sessions: pick(2, 3, 4, 100), Entries: pick(5, 50, 200), PageBytes: pick(100, 300, 2000),
+	}
+	if n := t.Acceptors; n > 1 && r.Uint64()%3 == 0 {
+		t.Phase1 = 1 + int(r.Uint64()%uint64(n))
+		t.Phase2 = n + 1 - t.Phase1
+	}
+	return t
+}
+
+// RunSeed runs one seed: a phase in which anything may break, then everything is
+// healed and every client must get its answers.
+func RunSeed(seed uint64, trace func(string)) (rep Report) {
+	c := NewCluster(seed, RandomTopology(seed))
+	c.Trace = trace
+	rep = Report{Seed: seed, Topology: c.Topology, Events: c.Events}
+	defer func() {
+		rep.Simulated, rep.Steps, rep.Chosen, rep.Entries, rep.Answers = c.now, c.Steps, c.Check.Chosen(), c.Check.Entries(), c.Check.Answers
+		if v := recover(); v != nil {
+			violation, ok := v.(*Violation)
+			if !ok {
+				panic(v)
+			}
+			rep.Err = violation
+		}
+	}()
+	for _, k := range c.Clients {
+		k.Think = uint64(c.between(1, 30))
+	}
+	c.StartAll()
+	if c.chance(300) {
+		c.Net.Loss, c.Net.Duplicate, c.Net.Reorder, c.Net.Replay = uint64(c.between(0, 100)), uint64(c.between(0, 50)), uint64(c.between(0, 100)), uint64(c.between(0, 10))
+	}
+	for end := c.between(2, 10) * Second; c.now < end && !c.Done(); {
+		c.Run(c.between(10*Millisecond, 600*Millisecond))
+		c.breakSomething()
+	}
+	c.trace("healing")
+	c.Net.Heal()
+	c.StartAll()
+	if !c.RunUntil(liveness, c.Done) {
+		rep.Err = fmt.Errorf("liveness: %v simulated seconds after healing, clients still wait: %s", liveness/Second, c.waiting())
+	} else if c.Check.Chosen() == 0 {
+		rep.Err = fmt.Errorf("nothing was chosen")
+	}
+	for _, id := range c.order {
+		if h := c.nodes[id].Halted; h != "" && rep.Err == nil {
+			rep.Err = fmt.Errorf("%s halted: %s", id, h)
+		}
+	}
+	return rep
+}
+
+func (c *Cluster) waiting() string {
+	s := ""
+	for _, k := range c.Clients {
+		s += fmt.Sprintf(" %s %d/%d done, %d open, %d sessions to resolve, born %v;", k.id, k.done, k.Total, len(k.ops), len(k.resolving), k.born)
+	}
+	return s
+}
+
+// servers are the nodes that faults befall.
+func (c *Cluster) servers() []paxos.NodeID {
+	return append(append(append([]paxos.NodeID{}, c.Acceptors...), c.Proposers...), c.Learners...)
+}
+
+func (c *Cluster) anyOf(ids []paxos.NodeID) paxos.NodeID { return ids[c.rng.Uint64()%uint64(len(ids))] }
+
+// breakSomething does one random harm, or heals some.
+func (c *Cluster) breakSomething() {
+	n := c.nodes[c.anyOf(c.servers())]
+	switch c.rng.Uint64() % 12 {
+	case 0, 1, 2:
+		if n.Up {
+			n.Crash()
+			c.after(c.between(0, 1500*Millisecond), func() {
+				if !n.Up {
+					n.Start()
+				}
+			})
+		}
+	case 3:
+		for _, id := range c.servers() { // all at once
+			if m := c.nodes[id]; m.Up {
+				m.Crash()
+				c.after(c.between(0, 300*Millisecond), func() {
+					if !m.Up {
+						m.Start()
+					}
+				})
+			}
+		}
+	case 4:
+		if n.Up && !n.Paused {
+			n.Pause()
+			c.after(c.between(10*Millisecond, 2*Second), n.Resume)
+		}
+	case 5:
+		n.Hung = true
+		c.after(c.between(50*Millisecond, 3*Second), func() { n.Hung = false })
+	case 6, 7:
+		if o := c.anyOf(c.servers()); o != n.ID {
+			c.Net.Cut(n.ID, o)
+			if c.chance(500) {
+				c.Net.Cut(o, n.ID)
+			}
+		}
+	case 8:
+		for _, id := range c.servers() { // alone
+			if id != n.ID {
+				c.Net.CutBoth(n.ID, id)
+			}
+		}
+	default:
+		c.Net.Heal()
+	}
+}
