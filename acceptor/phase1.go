@@ -10,9 +10,15 @@ type pending struct {
 	ballot paxos.Ballot
 	nonce  uint64
 	page   uint64
+	repair bool
 	// Fetch pages:
 	from paxos.Instance
 	runs []paxos.VoteRun
+	// held is the mark when the load was asked for. A value that is read at or
+	// below it is the chosen one. Above it, it may be a vote that was replaced by
+	// the chosen value, or marked held, after it was read: only the mark of then
+	// tells what a value read then is.
+	held paxos.Instance
 }
 
 type pendingKind byte
@@ -60,7 +66,7 @@ func (a *Acceptor) onPrepare(from paxos.NodeID, m *paxos.Prepare) {
 	if m.To != 0 {
 		first, last = m.From, m.To
 	}
-	a.load(first, last, pending{kind: pendingPromise, to: from, ballot: m.Ballot, nonce: m.Nonce})
+	a.load(first, last, pending{kind: pendingPromise, to: from, ballot: m.Ballot, nonce: m.Nonce, repair: m.To != 0})
 }
 
 // promise raises promised to b; nothing that shows it leaves before it is durable.
@@ -81,6 +87,7 @@ func (a *Acceptor) reject(to paxos.NodeID, b paxos.Ballot, nonce uint64, why pax
 // meanwhile; it sees every vote stepped before this call.
 func (a *Acceptor) load(first, last paxos.Instance, p pending) {
 	a.tag++
+	p.held = a.held
 	a.loads[a.tag] = p
 	a.Load(paxos.Load{Kind: paxos.LoadVotes, Tag: a.tag, From: first, To: last, MaxBytes: a.cfg.PageBytes})
 }
@@ -95,10 +102,31 @@ func (a *Acceptor) onLoaded(m *paxos.Loaded) {
 	case pendingPromise:
 		a.sendPromise(p, m)
 	case pendingFetch:
-		a.After(p.to, &paxos.Page{Nonce: p.nonce, From: p.from, Held: a.held, Runs: p.runs, Values: m.Votes})
+		a.sendPage(p, m)
 	case pendingHeld:
-		a.After(p.to, &paxos.Page{From: p.from, Held: a.held, Values: m.Votes})
+		a.After(p.to, &paxos.Page{From: p.from, Held: p.held, Values: m.Votes})
 	}
+}
+
+// passed returns how many of the votes come before the first one that held has
+// passed since they were read: of that one it is not known what it is.
+func (a *Acceptor) passed(p pending, votes []paxos.Vote) int {
+	for k, v := range votes {
+		if v.Instance > p.held && v.Instance <= a.held {
+			return k
+		}
+	}
+	return len(votes)
+}
+
+// sendPage answers Fetch with the values of which it is known what they are.
+func (a *Acceptor) sendPage(p pending, m *paxos.Loaded) {
+	n := a.passed(p, m.Votes)
+	if n == 0 && len(m.Votes) > 0 {
+		a.load(p.from, forever, p) // by now they are held
+		return
+	}
+	a.After(p.to, &paxos.Page{Nonce: p.nonce, From: p.from, Held: p.held, Runs: p.runs, Values: m.Votes[:n]})
 }
 
 // sendPromise sends one page of a promise and asks for the next. A page leaves
@@ -109,13 +137,26 @@ func (a *Acceptor) sendPromise(p pending, m *paxos.Loaded) {
 		a.reject(p.to, p.ballot, p.nonce, paxos.RejectPromised)
 		return
 	}
+	if a.passed(p, m.Votes) < len(m.Votes) {
+		a.load(max(m.Load.From, p.above(a.held)), m.Load.To, p)
+		return
+	}
 	a.After(p.to, &paxos.Promise{
-		Ballot: p.ballot, Nonce: p.nonce, Page: p.page, Last: !m.More, Held: a.held, Votes: m.Votes,
+		Ballot: p.ballot, Nonce: p.nonce, Page: p.page, Last: !m.More, Held: p.held, Votes: m.Votes,
 	})
 	if m.More {
 		p.page++
 		a.load(m.Votes[len(m.Votes)-1].Instance+1, m.Load.To, p)
 	}
+}
+
+// above is the first instance that a campaign needs to know: the one after held.
+// A repair read needs all of its range.
+func (p pending) above(held paxos.Instance) paxos.Instance {
+	if p.repair {
+		return 0
+	}
+	return held + 1
 }
 
 // onHeartbeat answers a leader that it could vote for. One below promised is

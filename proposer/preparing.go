@@ -100,8 +100,14 @@ type promise struct {
 	nonce  uint64
 	next   uint64
 	held   paxos.Instance
-	votes  []paxos.Vote
+	votes  []reported
 	sentAt paxos.Ticks
+}
+
+// reported is a vote, or, if held, the value chosen at its instance.
+type reported struct {
+	paxos.Vote
+	held bool
 }
 
 func newQuorumRead(p *Proposer, b paxos.Ballot, from, to paxos.Instance) *quorumRead {
@@ -145,7 +151,11 @@ func (q *quorumRead) onPromise(p *Proposer, from paxos.NodeID, m *paxos.Promise)
 	c.next++
 	c.sentAt = p.now
 	c.held = max(c.held, m.Held)
-	c.votes = append(c.votes, m.Votes...)
+	for _, v := range m.Votes {
+		// What the vote is depends on the mark of its own page: later pages may show
+		// a higher one.
+		c.votes = append(c.votes, reported{v, v.Instance <= m.Held})
+	}
 	if m.Last {
 		q.done = q.done.With(place)
 	}
@@ -168,26 +178,21 @@ func (q *quorumRead) held() paxos.Instance {
 // the responses" (Paxos Made Simple, 2.2, Phase 2a), and over every ballot a
 // value that is held. The second result is the instances, ascending.
 func (q *quorumRead) forced() (map[paxos.Instance]paxos.Value, []paxos.Instance) {
-	type best struct {
-		vote paxos.Vote
-		held bool
-	}
-	found := map[paxos.Instance]best{}
+	found := map[paxos.Instance]reported{}
 	for i, c := range q.promises {
 		if !q.done.Has(i) {
 			continue
 		}
 		for _, v := range c.votes {
 			old, ok := found[v.Instance]
-			held := v.Instance <= c.held
-			if !ok || (held && !old.held) || (held == old.held && old.vote.Ballot.Less(v.Ballot)) {
-				found[v.Instance] = best{v, held}
+			if !ok || (v.held && !old.held) || (v.held == old.held && old.Ballot.Less(v.Ballot)) {
+				found[v.Instance] = v
 			}
 		}
 	}
 	values := make(map[paxos.Instance]paxos.Value, len(found))
 	for i, b := range found {
-		values[i] = b.vote.Value
+		values[i] = b.Value
 	}
 	return values, slices.Sorted(maps.Keys(values))
 }

@@ -68,6 +68,9 @@ func RunSeed(seed uint64, trace func(string)) (rep Report) {
 	c.trace("healing")
 	c.Net.Heal()
 	c.StartAll()
+	for _, k := range c.Clients {
+		k.Think = 1
+	}
 	if !c.RunUntil(liveness, c.Done) {
 		rep.Err = fmt.Errorf("liveness: %v simulated seconds after healing, clients still wait: %s", liveness/Second, c.waiting())
 	} else if c.Check.Chosen() == 0 {
@@ -99,7 +102,7 @@ func (c *Cluster) anyOf(ids []paxos.NodeID) paxos.NodeID { return ids[c.rng.Uint
 // breakSomething does one random harm, or heals some.
 func (c *Cluster) breakSomething() {
 	n := c.nodes[c.anyOf(c.servers())]
-	switch c.rng.Uint64() % 12 {
+	switch c.rng.Uint64() % 14 {
 	case 0, 1, 2:
 		if n.Up {
 			n.Crash()
@@ -141,7 +144,39 @@ func (c *Cluster) breakSomething() {
 				c.Net.CutBoth(n.ID, id)
 			}
 		}
+	case 9, 10:
+		c.orphan()
 	default:
 		c.Net.Heal()
 	}
+}
+
+// orphan makes votes that one acceptor alone has: a proposer reaches only that
+// one for a while, then both are cut off or crash, so that others choose without
+// them; later they return.
+func (c *Cluster) orphan() {
+	p, a := c.nodes[c.anyOf(c.Proposers)], c.anyOf(c.Acceptors)
+	for _, id := range c.Acceptors {
+		if id != a {
+			c.Net.Cut(p.ID, id)
+		}
+	}
+	c.after(c.between(10*Millisecond, 200*Millisecond), func() {
+		if p.Up && c.chance(700) {
+			p.Crash()
+			c.after(c.between(0, 1500*Millisecond), func() {
+				if !p.Up {
+					p.Start()
+				}
+			})
+		}
+		for _, id := range c.Proposers {
+			c.Net.CutBoth(a, id)
+		}
+		c.after(c.between(200*Millisecond, 1500*Millisecond), func() {
+			for _, id := range c.Proposers {
+				c.Net.Join(a, id)
+			}
+		})
+	})
 }
