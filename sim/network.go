@@ -14,6 +14,8 @@ type Network struct {
 
 	cut  map[[2]paxos.NodeID]bool   // one-way: from, to
 	last map[[2]paxos.NodeID]Micros // when the latest message of a link arrives
+	// Observe, if set, sees every message that is delivered.
+	Observe func(from, to paxos.NodeID, m paxos.Message)
 	// Filter, if set, may take a message over: it is not delivered if it returns false.
 	Filter func(from, to paxos.NodeID, m paxos.Message) bool
 }
@@ -64,6 +66,9 @@ func (t *Network) deliver(from, to *Node, m paxos.Message, at Micros) {
 		}
 		if w.Trace != nil {
 			w.trace("%s -> %s  %T%+v", from.ID, to.ID, m, m)
+		}
+		if t.Observe != nil {
+			t.Observe(from.ID, to.ID, m)
 		}
 		to.receive(from.ID, m)
 	})

@@ -1,0 +1,167 @@
+package sim
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/paxlog/paxlog/paxos"
+)
+
+// Ladder collects the messages of an exchange for people to read: one line for
+// each message and sender, with all its receivers.
+type Ladder struct {
+	rungs []rung
+	// All also shows the messages that keep things alive: heartbeats, queries,
+	// polls.
+	All bool
+}
+
+type rung struct {
+	from paxos.NodeID
+	to   []paxos.NodeID
+	text string
+}
+
+// Observe adds a delivered message; it is a Network's Observe.
+func (l *Ladder) Observe(from, to paxos.NodeID, m paxos.Message) {
+	text, upkeep := describe(m)
+	if text == "" || upkeep && !l.All {
+		return
+	}
+	for i := len(l.rungs) - 1; i >= 0 && i >= len(l.rungs)-24; i-- {
+		if r := &l.rungs[i]; r.from == from && r.text == text && !slices.Contains(r.to, to) {
+			r.to = append(r.to, to)
+			slices.Sort(r.to)
+			return
+		}
+	}
+	l.rungs = append(l.rungs, rung{from, []paxos.NodeID{to}, text})
+}
+
+// Take returns the lines so far and begins anew.
+func (l *Ladder) Take() string {
+	var b strings.Builder
+	for _, r := range l.rungs {
+		to := make([]string, len(r.to))
+		for i, id := range r.to {
+			to[i] = string(id)
+		}
+		fmt.Fprintf(&b, "%-4s-> %-12s %s\n", r.from, strings.Join(to, ","), r.text)
+	}
+	l.rungs = nil
+	return b.String()
+}
+
+// describe says a message in the notation of the design; upkeep marks what only
+// keeps things alive. Learners' answers are shown as results.
+func describe(m paxos.Message) (text string, upkeep bool) {
+	switch m := m.(type) {
+	case *paxos.Append:
+		return "Request(" + batchText(m.Batch) + ")", false
+	case *paxos.Prepare:
+		return fmt.Sprintf("Prepare(%s)", m.Ballot), false
+	case *paxos.Promise:
+		return fmt.Sprintf("Promise(%s, held %d, {%s})", m.Ballot, m.Held, votesText(m.Votes)), false
+	case *paxos.Accept:
+		return fmt.Sprintf("Accept!(%s, %d, %s) chosenUpTo %d", m.Ballot, m.Instance, batchText(m.Value.Batch), m.ChosenUpTo), false
+	case *paxos.Accepted:
+		return "Accepted(" + runsText(m.Runs) + ")", false
+	case *paxos.Reject:
+		return fmt.Sprintf("Reject(%s, promised %s, %s)", m.Ballot, m.Promised, reasonText(m.Reason)), false
+	case *paxos.Refused:
+		return fmt.Sprintf("Refused(%s)", m.Detail), false
+	case *paxos.Result:
+		return "Response(" + resultText(m) + ")", false
+	case *paxos.Fetch:
+		return fmt.Sprintf("Fetch(from %d)", m.From), !m.Values
+	case *paxos.Page:
+		return fmt.Sprintf("Page(held %d, {%s})", m.Held, votesText(m.Values)), len(m.Values) == 0
+	case *paxos.Repair:
+		return fmt.Sprintf("Repair(%d)", m.Instance), false
+	case *paxos.Relay:
+		return fmt.Sprintf("Relay(%s, %d, %s)", m.Ballot, m.Instance, batchText(m.Value.Batch)), true
+	case *paxos.Heartbeat:
+		if m.Resign {
+			return fmt.Sprintf("Resign(%s)", m.Ballot), false
+		}
+		return fmt.Sprintf("Heartbeat(%s) chosenUpTo %d", m.Ballot, m.ChosenUpTo), true
+	case *paxos.Located:
+		if m.Open != 0 {
+			return fmt.Sprintf("Located(instance %d is open)", m.Open), false
+		}
+		return fmt.Sprintf("Located(%d..%d)", m.First, m.Last), false
+	case *paxos.Locate:
+		return "Locate", false
+	case *paxos.Found:
+		return fmt.Sprintf("Found(index %d, closed %v, expired %v)", m.Index, m.Closed, m.Expired), false
+	}
+	return "", true
+}
+
+func reasonText(r paxos.RejectReason) string {
+	switch r {
+	case paxos.RejectPromised:
+		return "promised higher"
+	case paxos.RejectLeaderAlive:
+		return "leader alive"
+	}
+	return "not admitted"
+}
+
+func resultText(m *paxos.Result) string {
+	switch m.Kind {
+	case paxos.ResultApplied:
+		if m.Count == 1 {
+			return fmt.Sprintf("%d at index %d, instance %d, ballot %s", m.First, m.Index, m.Instance, m.Origin)
+		}
+		return fmt.Sprintf("%d..%d at index %d, instance %d, ballot %s", m.First, m.First+m.Count-1, m.Index, m.Instance, m.Origin)
+	case paxos.ResultGap:
+		return fmt.Sprintf("gap, %d expected", m.First)
+	case paxos.ResultExpired:
+		return "expired"
+	}
+	return fmt.Sprintf("fenced from %d on", m.First)
+}
+
+func batchText(batch []byte) string {
+	if len(batch) == 0 {
+		return "no-op"
+	}
+	var parts []string
+	for len(batch) > 0 {
+		r, rest, err := paxos.NextRun(batch)
+		if err != nil {
+			return "malformed"
+		}
+		batch = rest
+		if r.Kind == paxos.RunFence {
+			parts = append(parts, "fence")
+		}
+		for e := r.Entries; len(e) > 0; {
+			var entry []byte
+			entry, e = paxos.NextEntry(e)
+			parts = append(parts, string(entry))
+		}
+	}
+	return strings.Join(parts, "+")
+}
+
+func votesText(votes []paxos.Vote) string {
+	parts := make([]string, len(votes))
+	for i, v := range votes {
+		parts[i] = fmt.Sprintf("%d:%s@%s", v.Instance, batchText(v.Value.Batch), v.Ballot)
+	}
+	return strings.Join(parts, " ")
+}
+
+func runsText(runs []paxos.VoteRun) string {
+	parts := make([]string, len(runs))
+	for i, r := range runs {
+		parts[i] = fmt.Sprintf("%s, %d", r.Ballot, r.First)
+		if r.Last != r.First {
+			parts[i] += fmt.Sprintf("..%d", r.Last)
+		}
+	}
+	return strings.Join(parts, "; ")
+}
