@@ -1,0 +1,82 @@
+package main
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/paxlog/paxlog/"
+
+// layers say how high each package stands: it may import only what is below it.
+// config is data: packages of its own height may import it.
+var layers = map[string]int{
+	"paxos": 0, "paxos/wire": 1,
+	"acceptor": 2, "proposer": 2, "learner": 2,
+	"paxos/transport": 3, "wal": 3, "config": 3,
+	"node": 4, "client": 4, "sim": 4,
+	"cmd/paxlog": 5,
+}
+
+// forbidden is what a machine must not import, so that it stays deterministic.
+var forbidden = []string{"time", "net", "os", "math/rand", "math/rand/v2", "crypto/rand", "sync", "io", "log", "log/slog", "context", "runtime"}
+
+// TestImports holds every package to its place: imports point down, and machines
+// import nothing that acts.
+func TestImports(t *testing.T) {
+	root := filepath.Join("..", "..")
+	checked := 0
+	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		dir, err := filepath.Rel(root, filepath.Dir(path))
+		if err != nil {
+			return err
+		}
+		pkg := filepath.ToSlash(dir)
+		height, known := layers[pkg]
+		if !known {
+			t.Errorf("package %s has no place: add it to layers in this test", pkg)
+			return nil
+		}
+		f, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ImportsOnly)
+		if err != nil {
+			return err
+		}
+		checked++
+		for _, spec := range f.Imports {
+			name, err := strconv.Unquote(spec.Path.Value)
+			if err != nil {
+				return err
+			}
+			checkImport(t, path, pkg, height, name)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if checked < 30 {
+		t.Fatalf("only %d files were found: the walk is broken", checked)
+	}
+}
+
+func checkImport(t *testing.T, path, pkg string, height int, name string) {
+	t.Helper()
+	machine := pkg == "acceptor" || pkg == "proposer" || pkg == "learner"
+	local, ours := strings.CutPrefix(name, module)
+	switch {
+	case ours && machine && local != "paxos":
+		t.Errorf("%s imports %s: a machine imports paxos only", path, local)
+	case ours && layers[local] >= height && local != "config":
+		t.Errorf("%s imports %s, which does not stand below it", path, local)
+	case !ours && (machine || pkg == "paxos") && (slices.Contains(forbidden, name) || strings.Contains(name, ".")):
+		t.Errorf("%s imports %s: a machine must not act", path, name)
+	}
+}
