@@ -137,8 +137,6 @@ func (a *Acceptor) Step(from paxos.NodeID, m paxos.Message) {
 		a.peers.Vouch(&a.Outbox, a.cfg.Membership, from, m)
 	case *paxos.Vouched:
 		a.onVouched(from, m)
-	case *paxos.Repair:
-		a.relayRepair(m.Instance)
 	case *paxos.StatusQuery:
 		a.onStatus(from, m)
 	case *paxos.Loaded:

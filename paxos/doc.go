@@ -41,10 +41,10 @@
 //	Poll         learner  -> acceptor    subscribe, and ask for the read point
 //	PollReply    acceptor -> learner     durable: the votes it counts
 //	Fetch        learner, acceptor -> acceptor, learner       a range of instances
-//	Page         acceptor, learner -> learner, acceptor       durable: the votes in it
+//	Page         acceptor, learner -> learner, acceptor       durable: the votes in it; also acceptor -> leader, the value held where it proposed
 //	Vouch        acceptor -> acceptor, learner     do you know me by another incarnation?
 //	Vouched      acceptor, learner -> acceptor     durable: the incarnation it remembers
-//	Repair       learner, acceptor -> acceptor -> leader      nobody I reach can tell me this instance
+//	Repair       acceptor -> leader      nobody can tell me, or a learner (Poll.Stuck), this instance
 //	Append       client -> proposer, standby -> leader        commands of one session
 //	Refused      proposer -> client (through a standby)       dropped, not queued
 //	Leader       proposer -> client      who leads, on each change

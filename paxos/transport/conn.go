@@ -40,7 +40,7 @@ type conn struct {
 
 func newConn(n *Network, nc net.Conn) *conn {
 	return &conn{
-		n: n, nc: nc, r: bufio.NewReaderSize(nc, ioBuffer),
+		n: n, nc: nc, r: bufio.NewReaderSize(nc, ioBuffer), drop: true,
 		wake: make(chan struct{}, 1), done: make(chan struct{}),
 	}
 }
@@ -94,7 +94,6 @@ func (c *conn) close(why error) {
 
 // run serves the connection until it ends, and returns why.
 func (c *conn) run(id paxos.NodeID, role paxos.Role) error {
-	c.drop = role != paxos.RoleClient
 	var wg sync.WaitGroup
 	wg.Add(1)
 	go func() {

@@ -94,7 +94,7 @@ func (n *Network) judge(h *wire.Hello) *wire.Refusal {
 	cfg := n.cfg
 	isClient := h.Role == paxos.RoleClient
 	n.mu.Lock()
-	connections := n.pending
+	connections := n.accepted + 1
 	n.mu.Unlock()
 	switch {
 	case h.Version != wire.Version:

@@ -78,10 +78,15 @@ type Network struct {
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
 
+	// turn is held over a change of links and the call that tells it, so that the
+	// last thing a handler hears of a peer is what holds. Send does not need it.
+	turn sync.Mutex
+
 	mu       sync.Mutex
 	links    map[paxos.NodeID]*link
 	listener net.Listener
-	pending  int // accepted connections, greeted or not
+	greeting int // accepted connections that have not said who they are
+	accepted int // accepted connections that have
 	clients  uint64
 }
 
@@ -158,15 +163,19 @@ func (n *Network) acceptLoop(ln net.Listener) {
 			continue
 		}
 		n.mu.Lock()
-		n.pending++
-		n.wg.Add(1)
+		crowded := n.greeting >= n.cfg.Connections
+		if !crowded {
+			n.greeting++
+		}
 		n.mu.Unlock()
+		if crowded { // strangers that say nothing take no place of those who do
+			_ = c.Close()
+			continue
+		}
+		n.wg.Add(1)
 		go func() {
 			defer n.wg.Done()
 			n.greet(c)
-			n.mu.Lock()
-			n.pending--
-			n.mu.Unlock()
 		}()
 	}
 }
@@ -178,14 +187,22 @@ func (n *Network) greet(nc net.Conn) {
 	defer nc.Close()
 	c := newConn(n, nc)
 	hello, err := c.answerHello()
+	n.mu.Lock()
+	n.greeting--
+	if err == nil {
+		n.accepted++
+	}
+	n.mu.Unlock()
 	if err != nil {
 		n.h.Refused("", nc.RemoteAddr().String(), err)
 		return
 	}
 	id := hello.ID
+	n.turn.Lock()
 	n.mu.Lock()
 	if hello.Role == paxos.RoleClient {
 		n.clients++
+		c.drop = false // set before anybody can send: a client that does not read is cut off
 		id = paxos.NodeID(fmt.Sprintf("@%d", n.clients))
 	}
 	l := n.link(id, hello.Role)
@@ -196,8 +213,12 @@ func (n *Network) greet(nc net.Conn) {
 		old.close(errors.New("replaced by a newer connection"))
 	}
 	n.h.PeerUp(id, hello.Role)
+	n.turn.Unlock()
 	err = c.run(id, hello.Role)
 	n.unlink(id, c, err)
+	n.mu.Lock()
+	n.accepted--
+	n.mu.Unlock()
 }
 
 func (n *Network) link(id paxos.NodeID, role paxos.Role) *link {
@@ -211,6 +232,8 @@ func (n *Network) link(id paxos.NodeID, role paxos.Role) *link {
 
 // unlink forgets a connection that ended.
 func (n *Network) unlink(id paxos.NodeID, c *conn, why error) {
+	n.turn.Lock()
+	defer n.turn.Unlock()
 	n.mu.Lock()
 	l := n.links[id]
 	if l == nil || (l.dialed != c && l.accepted != c) { // replaced meanwhile
@@ -284,10 +307,12 @@ func (n *Network) dialOnce(p Peer) bool {
 		}
 		return false
 	}
+	n.turn.Lock()
 	n.mu.Lock()
 	n.link(p.ID, p.Role).dialed = c
 	n.mu.Unlock()
 	n.h.PeerUp(p.ID, p.Role)
+	n.turn.Unlock()
 	err = c.run(p.ID, p.Role)
 	n.unlink(p.ID, c, err)
 	return true
