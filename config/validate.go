@@ -141,6 +141,9 @@ func (t Timeouts) validate(at locator) error {
 	return nil
 }
 
+// minConnections leaves room for some clients beside the servers.
+const minConnections = 128
+
 // validate checks each limit for itself, then against the others.
 func (l Limits) validate(at locator) error {
 	for _, f := range limitFields {
@@ -148,6 +151,9 @@ func (l Limits) validate(at locator) error {
 		if n := *f.at(&l); n < 1 || n > f.most {
 			return at.fail(path, "%s: %s is not between 1 and %s", path, f.format(n), f.format(f.most))
 		}
+	}
+	if l.Connections < minConnections {
+		return at.fail("limits.connections", "limits.connections: %d is below %d: 64 places are kept for servers", l.Connections, minConnections)
 	}
 	if l.QueueBytes < l.EntryBytes {
 		return at.fail("limits.queue_bytes", "limits.queue_bytes: %s cannot hold one entry of limits.entry_bytes, %s", formatSize(l.QueueBytes), formatSize(l.EntryBytes))
