@@ -347,7 +347,7 @@ func (c *Client) refusedByAll() error {
 			err = refused
 		}
 		if err != nil {
-			return fmt.Errorf("%w: %w; check the cluster file", ErrRefused, err)
+			return fmt.Errorf("%w: %w; check the cluster file and the addresses in it", ErrRefused, err)
 		}
 	}
 	return nil

@@ -18,6 +18,9 @@ const (
 // chunkBytes bounds the entries of one Append message; one entry always fits.
 const chunkBytes = 256 << 10
 
+// maxInFlight bounds the Append messages of one session under way.
+const maxInFlight = 16
+
 // core is what a session knows and decides: which commands are not answered,
 // what to send and when, and what is certain when it fails. It has no clock, no
 // lock and no connection; Session gives it those.
@@ -30,6 +33,7 @@ type core struct {
 	reached uint64 // entries below it have ever been sent
 	runs    []sentRun
 	attempt uint64 // Appends sent so far
+	stale   uint64 // those up to it have been superseded by sending again
 
 	progressAt paxos.Ticks
 	resendWait paxos.Ticks
@@ -71,6 +75,9 @@ func (c *core) take(now paxos.Ticks, to paxos.NodeID) *paxos.Append {
 	if !c.born || c.err != nil || to == "" || now < c.holdUntil || c.sent >= c.next() {
 		return nil
 	}
+	if c.inFlight() >= maxInFlight {
+		return nil
+	}
 	run := paxos.Run{Kind: paxos.RunAppend, Session: c.id, First: c.sent}
 	for c.sent < c.next() {
 		p := c.at(c.sent)
@@ -88,10 +95,25 @@ func (c *core) take(now paxos.Ticks, to paxos.NodeID) *paxos.Append {
 	return &paxos.Append{Session: c.id, First: run.First, Attempt: c.attempt, Batch: run.AppendTo(make([]byte, 0, len(run.Entries)+48))}
 }
 
+// inFlight is how many Appends of the current attempt are not answered. It is
+// bounded, so that under load entries wait and go out many in one message.
+func (c *core) inFlight() int {
+	n := 0
+	for i := len(c.runs) - 1; i >= 0 && c.runs[i].attempt > c.stale; i-- {
+		n++
+	}
+	return n
+}
+
+// rewind sends again from seq on.
+func (c *core) rewind(seq uint64) {
+	c.sent, c.stale = max(seq, c.base), c.attempt
+}
+
 // resend begins a new attempt from the first unanswered entry: there is a new
 // leader, or something was lost.
 func (c *core) resend(now paxos.Ticks) {
-	c.sent = c.base
+	c.rewind(c.base)
 	c.holdUntil, c.holdWait = 0, refusedMin
 	c.progressAt = now
 }
@@ -124,7 +146,7 @@ func (c *core) onRefused(now paxos.Ticks, m *paxos.Refused) {
 		return
 	}
 	if m.First < c.sent {
-		c.sent = max(m.First, c.base)
+		c.rewind(m.First)
 		c.holdUntil = now + c.holdWait
 		c.holdWait = min(2*c.holdWait, refusedMax)
 	}
@@ -141,7 +163,7 @@ func (c *core) onResult(now paxos.Ticks, m *paxos.Result) {
 			c.attachAt = now
 		}
 		if m.First < c.sent {
-			c.sent = max(m.First, c.base)
+			c.rewind(m.First)
 		}
 	case paxos.ResultExpired:
 		if m.First == 0 || m.First > c.base || len(c.entries) == 0 {

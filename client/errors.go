@@ -25,7 +25,7 @@ var (
 	// appended.
 	ErrFenced = errors.New("the session was ended by resolve")
 	// ErrRefused: the processes reached are of another cluster or version.
-	ErrRefused = errors.New("refused")
+	ErrRefused = errors.New("not a process of this cluster")
 	// ErrClosed: the client was closed; the append was certainly not appended.
 	ErrClosed = errors.New("the client is closed")
 )

@@ -33,7 +33,6 @@ import (
 	"github.com/paxlog/paxlog/learner"
 	"github.com/paxlog/paxlog/paxos"
 	"github.com/paxlog/paxlog/paxos/transport"
-	"github.com/paxlog/paxlog/paxos/wire"
 	"github.com/paxlog/paxlog/proposer"
 	"github.com/paxlog/paxlog/wal"
 )
@@ -59,6 +58,7 @@ type Node struct {
 	machine paxos.Machine
 	store   *wal.Store // nil for a proposer
 	net     *transport.Network
+	out     func(paxos.NodeID, paxos.Message) // net.Send
 	inbox   *inbox
 	disk    *disk // nil for a proposer
 	start   time.Time
@@ -70,7 +70,7 @@ type Node struct {
 	stopOnce  sync.Once
 	loopDone  chan struct{}
 	dead      atomic.Bool
-	refusals  refusals
+	peerLog   peerLog
 }
 
 // Start opens the data directory, listens, connects to the peers, and runs until
@@ -92,6 +92,7 @@ func Start(opts Options) (*Node, error) {
 		return nil, err
 	}
 	n.net = transport.New(n.transportConfig(), n)
+	n.out = n.net.Send
 	addr := me.Addr
 	if opts.Listen != "" {
 		addr = opts.Listen
@@ -162,22 +163,35 @@ func randomBits() (uint64, error) {
 	return binary.BigEndian.Uint64(b[:]), err
 }
 
-// loop steps the machine.
+// maxDrain bounds the messages stepped before a flush, so that time passes for
+// the machine, and answers leave, also under a flood.
+const maxDrain = 1024
+
+// loop steps the machine. Messages are stepped before the clock is told: what
+// arrived while this process was busy or stopped is evidence that came in time.
 func (n *Node) loop() {
 	defer close(n.loopDone)
 	ticker := time.NewTicker(tickInterval)
 	defer ticker.Stop()
+	n.tick()
 	for {
 		items, ok := n.inbox.take(ticker.C)
 		if !ok {
 			return
 		}
-		n.tick()
-		for i := range items {
-			n.machine.Step(items[i].from, items[i].msg)
+		for rest := items; ; {
+			drain := rest[:min(len(rest), maxDrain)]
+			rest = rest[len(drain):]
+			for i := range drain {
+				n.machine.Step(drain[i].from, drain[i].msg)
+			}
+			n.tick()
+			n.act(n.machine.Flush())
+			if len(rest) == 0 {
+				break
+			}
 		}
 		n.inbox.recycle(items)
-		n.act(n.machine.Flush())
 	}
 }
 
@@ -223,7 +237,7 @@ func (n *Node) send(envelopes []paxos.Envelope) {
 		return
 	}
 	for _, e := range envelopes {
-		n.net.Send(e.To, e.Msg)
+		n.out(e.To, e.Msg)
 	}
 }
 
@@ -263,46 +277,7 @@ func (n *Node) Stop(ctx context.Context) error {
 		n.disk.stop()
 	}
 	n.net.Drain(ctx)
+	n.peerLog.close()
 	n.net.Close()
 	return n.closeStore()
-}
-
-// Receive implements transport.Handler.
-func (n *Node) Receive(from paxos.NodeID, m paxos.Message, size int) {
-	n.inbox.putRemote(item{from: from, msg: m, size: size})
-}
-
-// PeerUp implements transport.Handler.
-func (n *Node) PeerUp(id paxos.NodeID, role paxos.Role) {
-	if role != paxos.RoleClient {
-		n.refusals.forget(id)
-		n.log.Info().Str("peer", string(id)).Msg("peer connected")
-	}
-	n.inbox.put(item{from: n.opts.ID, msg: &paxos.PeerUp{ID: id, Role: role}})
-}
-
-// PeerDown implements transport.Handler.
-func (n *Node) PeerDown(id paxos.NodeID, role paxos.Role, why error) {
-	if role != paxos.RoleClient {
-		n.log.Warn().Str("peer", string(id)).AnErr("reason", why).Msg("peer lost")
-	} else if errors.Is(why, wire.ErrFrame) || errors.Is(why, transport.ErrSlow) {
-		n.log.Warn().Str("peer", string(id)).AnErr("reason", why).Msg("client cut off")
-	}
-	n.inbox.put(item{from: n.opts.ID, msg: &paxos.PeerDown{ID: id}})
-}
-
-// Refused implements transport.Handler.
-func (n *Node) Refused(id paxos.NodeID, addr string, why error) {
-	if !n.refusals.fresh(id, why) {
-		return
-	}
-	var refused *transport.RefusedError
-	switch {
-	case id == "":
-		n.log.Warn().Str("from", addr).AnErr("reason", why).Msg("connection refused")
-	case errors.As(why, &refused):
-		n.log.Error().Str("peer", string(id)).AnErr("reason", why).Msg("peer refuses this process")
-	default:
-		n.log.Info().Str("peer", string(id)).Str("peer_addr", addr).AnErr("reason", why).Msg("peer not reachable")
-	}
 }

@@ -1,8 +1,6 @@
 package node
 
 import (
-	"fmt"
-	"sync"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -109,35 +107,4 @@ func (n *Node) logNote(note paxos.Note) {
 		e = e.Interface(f.Key, f.Value)
 	}
 	e.Msg(note.Text)
-}
-
-// refusals keeps the log from repeating itself while a peer stays away.
-type refusals struct {
-	mu   sync.Mutex
-	last map[paxos.NodeID]string
-}
-
-// fresh reports whether why differs from what was last told about id. Strangers
-// (no id) are told about once a minute for each reason.
-func (r *refusals) fresh(id paxos.NodeID, why error) bool {
-	text := why.Error()
-	if id == "" {
-		text = fmt.Sprintf("%d %s", time.Now().Unix()/60, text)
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.last == nil {
-		r.last = map[paxos.NodeID]string{}
-	}
-	if r.last[id] == text {
-		return false
-	}
-	r.last[id] = text
-	return true
-}
-
-func (r *refusals) forget(id paxos.NodeID) {
-	r.mu.Lock()
-	delete(r.last, id)
-	r.mu.Unlock()
 }

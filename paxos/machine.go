@@ -3,8 +3,8 @@ package paxos
 // Machine is a role: an acceptor, a proposer or a learner. It is deterministic
 // and does no I/O, reads no clock and draws no randomness of its own.
 //
-// A driver calls Tick before the first Step and whenever time has passed, Step
-// for each message, and Flush when it has stepped what was waiting. All effects
+// A driver calls Tick before the first Step, then Step for each message that
+// waits, Tick if time has passed, and Flush. All effects
 // since the last Flush come out of it, so that what arrives together is
 // written, synced and sent together. No method may be called concurrently.
 type Machine interface {

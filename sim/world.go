@@ -169,6 +169,7 @@ func (n *Node) Start() {
 	n.epoch++
 	n.inbox, n.awake, n.jobs, n.syncs = nil, false, nil, 0
 	n.m = n.build(n.store)
+	n.tick()
 	w.trace("%s starts", n.ID)
 	for _, id := range w.order {
 		if o := w.nodes[id]; o.Up && o != n {
@@ -228,20 +229,23 @@ func (n *Node) receive(from paxos.NodeID, m paxos.Message) {
 	})
 }
 
-// drain ticks the machine, steps what waits, flushes, and acts.
+// drain steps what waits, ticks the machine, flushes, and acts.
 func (n *Node) drain() {
 	n.awake = false
 	if n.Halted != "" {
 		return
 	}
-	w := n.w
 	items := n.inbox
 	n.inbox = nil
-	n.m.Tick(paxos.Ticks((w.now-n.start)/Millisecond)+1, w.wall+paxos.UnixNanos(w.now)*1000)
 	for _, it := range items {
 		n.m.Step(it.from, it.msg)
 	}
+	n.tick()
 	n.act(n.m.Flush())
+}
+
+func (n *Node) tick() {
+	n.m.Tick(paxos.Ticks((n.w.now-n.start)/Millisecond)+1, n.w.wall+paxos.UnixNanos(n.w.now)*1000)
 }
 
 // act does what package node does.

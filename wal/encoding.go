@@ -1,6 +1,7 @@
 package wal
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 
@@ -117,8 +118,8 @@ func appendApplied(b []byte, p paxos.PutApplied) []byte {
 	b = appendBallot(b, p.Value.Origin)
 	b = binary.BigEndian.AppendUint64(b, uint64(p.Value.Time))
 	b = binary.BigEndian.AppendUint64(b, uint64(p.Record.Time))
-	// What was applied is the batch less some commands: equal lengths, equal bytes.
-	if len(p.Record.Log) == len(p.Value.Batch) {
+	// Lengths do not tell: a run that lost an empty entry may need a longer number.
+	if bytes.Equal(p.Record.Log, p.Value.Batch) {
 		b = binary.AppendUvarint(b, 0)
 	} else {
 		b = binary.AppendUvarint(b, uint64(len(p.Record.Log))+1)

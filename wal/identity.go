@@ -71,7 +71,7 @@ func Init(fs vfs.FS, dir string, id Identity) error {
 	if err := fs.RemoveAll(fs.PathJoin(dir, dbDir)); err != nil {
 		return explain(dir, err)
 	}
-	if err := fs.MkdirAll(dir, 0o755); err != nil {
+	if err := mkdirAll(fs, dir); err != nil {
 		return explain(dir, err)
 	}
 	// From here until IDENTITY is in place, its temporary file tells that a db
@@ -96,7 +96,38 @@ func Init(fs vfs.FS, dir string, id Identity) error {
 	return nil
 }
 
-func initDB(fs vfs.FS, dir string, incarnation uint64) error {
+// mkdirAll makes dir and the directories above it that are missing, durably.
+func mkdirAll(fs vfs.FS, dir string) error {
+	var made []string
+	for d := dir; d != fs.PathDir(d); d = fs.PathDir(d) {
+		if _, err := fs.Stat(d); err == nil {
+			break
+		}
+		made = append(made, d)
+	}
+	if err := fs.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	for _, d := range made {
+		if err := syncDirs(fs, d); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func initDB(fs vfs.FS, dir string, incarnation uint64) (err error) {
+	// Pebble panics when some of its writes fail. Here that is an error like any
+	// other: nothing has been promised yet.
+	defer func() {
+		if v := recover(); v != nil {
+			cause, ok := v.(error)
+			if !ok {
+				cause = fmt.Errorf("%v", v)
+			}
+			err = errors.Join(err, cause)
+		}
+	}()
 	db, err := pebble.Open(dir, &pebble.Options{FS: fs, FormatMajorVersion: pebble.FormatNewest, ErrorIfExists: true, Logger: quiet{}})
 	if err != nil {
 		return err

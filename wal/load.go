@@ -18,6 +18,9 @@ import (
 // no-ops is bounded too.
 const itemBytes = 64
 
+// maxItems bounds the items of one load, below what a frame may carry.
+const maxItems = 1 << 15
+
 // maxRuns bounds the runs of one load.
 const maxRuns = 4096
 
@@ -186,7 +189,7 @@ func (s *Store) loadVotes(out *paxos.Loaded) error {
 	}
 	l, size := out.Load, 0
 	return s.scan(numberKey(prefix, uint64(l.From)), numberKey(prefix, uint64(l.To)+1), func(k, v []byte) (bool, error) {
-		if len(out.Votes) > 0 && size+len(v)+itemBytes > l.MaxBytes {
+		if len(out.Votes) >= maxItems || len(out.Votes) > 0 && size+len(v)+itemBytes > l.MaxBytes {
 			out.More = true
 			return false, nil
 		}
@@ -227,24 +230,25 @@ func (s *Store) recordAt(index paxos.Index) (paxos.PutApplied, bool, error) {
 func (s *Store) loadLog(out *paxos.Loaded) error {
 	l, size := out.Load, 0
 	first, ok, err := s.recordAt(l.Index)
-	if err != nil || !ok {
+	if err != nil || !ok || first.Record.First+paxos.Index(first.Record.Count) <= l.Index {
 		return err
 	}
 	lo := numberKey(keyChosen, uint64(first.Record.Instance))
 	return s.scan(lo, []byte{keyChosen + 1}, func(k, v []byte) (bool, error) {
-		if len(out.Log) > 0 && size+len(v)+itemBytes > l.MaxBytes {
-			out.More = true
-			return false, nil
-		}
 		p, err := decodeApplied(k, v)
 		if err != nil || p.Record.First > l.UpTo {
 			return false, err
 		}
-		if p.Record.Count > 0 {
-			size += len(p.Record.Log) + itemBytes
-			p.Record.Log = slices.Clone(p.Record.Log)
-			out.Log = append(out.Log, p.Record)
+		if p.Record.Count == 0 {
+			return true, nil
 		}
+		if len(out.Log) >= maxItems || len(out.Log) > 0 && size+len(p.Record.Log)+itemBytes > l.MaxBytes {
+			out.More = true
+			return false, nil
+		}
+		size += len(p.Record.Log) + itemBytes
+		p.Record.Log = slices.Clone(p.Record.Log)
+		out.Log = append(out.Log, p.Record)
 		return true, nil
 	})
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"strings"
 	"syscall"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -62,7 +63,10 @@ func open(dir string, id Identity, opts Options) (*Store, error) {
 	}
 	var err error
 	if s.lock, err = pebble.LockDirectory(db, opts.FS); err != nil {
-		return nil, fmt.Errorf("%s is %w (%w); stop that one first", dir, ErrBusy, err)
+		if errors.Is(err, syscall.EAGAIN) || errors.Is(err, syscall.EACCES) || strings.Contains(err.Error(), "lock held") {
+			return nil, fmt.Errorf("%s is %w (%w); stop that one first", dir, ErrBusy, err)
+		}
+		return nil, explain(dir, err)
 	}
 	po := &pebble.Options{
 		FS: opts.FS, Lock: s.lock, ReadOnly: opts.ReadOnly, ErrorIfNotExists: true,
@@ -73,6 +77,13 @@ func open(dir string, id Identity, opts Options) (*Store, error) {
 			// Pebble retries failed flushes for ever: after a failed write the only
 			// sound thing is to stop.
 			BackgroundError: func(err error) { s.fatal(err) },
+			// A log that cannot be rotated makes Pebble panic: say why before.
+			WALCreated: func(i pebble.WALCreateInfo) {
+				if i.Err != nil {
+					s.fatal(i.Err)
+				}
+			},
+			DataCorruption: func(i pebble.DataCorruptionInfo) { s.fatal(i.Details) },
 		},
 	}
 	if s.db, err = pebble.Open(db, po); err != nil {
@@ -119,7 +130,9 @@ func (s *Store) Close() error {
 		if !s.opts.ReadOnly {
 			err = s.db.LogData(nil, pebble.Sync)
 		}
-		err = errors.Join(err, s.db.Close())
+		if err = errors.Join(err, s.db.Close()); err != nil {
+			err = explain(s.dir, err)
+		}
 	}
 	return errors.Join(err, s.lock.Close())
 }
@@ -194,7 +207,9 @@ func (c *Commit) addApplied(r paxos.PutApplied) error {
 	return nil
 }
 
-// Apply makes the commit visible to loads. With sync, Wait must follow.
+// Apply makes the commit visible to loads. With sync, Wait must follow. A synced
+// commit without records syncs nothing: machines ask for a sync only beside a
+// write.
 func (c *Commit) Apply(sync bool) error {
 	opts := pebble.NoSync
 	if sync {
@@ -230,12 +245,29 @@ type fatalLogger struct{ s *Store }
 func (l fatalLogger) Infof(string, ...any)  {}
 func (l fatalLogger) Errorf(string, ...any) {}
 func (l fatalLogger) Fatalf(format string, args ...any) {
-	l.s.fatal(fmt.Errorf(format, args...))
+	err := fmt.Errorf(format, args...)
+	for _, a := range args {
+		if cause, ok := a.(error); ok {
+			err = cause // which explain knows
+		}
+	}
+	l.s.fatal(err)
 	runtime.Goexit() // Pebble must not go on; reached only where Fatal returns, in tests
 }
 
+// causeOf is the error that Pebble ends with, which explain knows, or its words.
+func causeOf(format string, args []any) error {
+	if n := len(args); n > 0 {
+		if cause, ok := args[n-1].(error); ok {
+			return cause
+		}
+	}
+	return fmt.Errorf(format, args...)
+}
+
+// quiet is the logger of Init, which takes a panic for an error.
 type quiet struct{}
 
 func (quiet) Infof(string, ...any)              {}
 func (quiet) Errorf(string, ...any)             {}
-func (quiet) Fatalf(format string, args ...any) { panic(fmt.Sprintf(format, args...)) }
+func (quiet) Fatalf(format string, args ...any) { panic(causeOf(format, args)) }

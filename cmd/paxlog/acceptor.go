@@ -21,10 +21,7 @@ func acceptorCommand() *command {
 			if err != nil {
 				return err
 			}
-			return runAcceptor(ctx, env, opts)
+			return serve(ctx, env, opts)
 		},
 	}
 }
-
-// runAcceptor serves until ctx ends, closes cleanly and returns nil.
-func runAcceptor(_ context.Context, _ *environment, _ daemonOptions) error { return errNotBuilt }

@@ -2,9 +2,13 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"io"
 	"os"
 	"time"
+
+	"github.com/paxlog/paxlog/client"
 )
 
 // appendOptions say what to append, and how to report it.
@@ -125,11 +129,45 @@ func argumentEntries(values []string, limit int) func() ([]byte, error) {
 
 // runAppend appends the entries in order and prints each one's receipt in input
 // order. Its errors ask for ExitFailed, ExitUnavailable or ExitUnknown.
-func runAppend(_ context.Context, env *environment, opts appendOptions) error {
-	_, closeInput, err := opts.open(env)
+func runAppend(ctx context.Context, env *environment, opts appendOptions) error {
+	c, err := opts.Cluster.connect(ctx, opts.Timeout, client.WithInflight(inflightRoom))
 	if err != nil {
 		return err
 	}
-	_ = closeInput()
-	return errNotBuilt
+	defer c.Close()
+	next, closeInput, err := opts.open(env)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = closeInput() }() // it was only read
+	shown := opts.progress(env)
+	defer shown.stop()
+	receipts := newReceiptPrinter(env.stdout, opts.JSON, opts.Quiet)
+	a := &appender{session: c.NewSession(), next: next, idle: receipts.Flush}
+	a.answered = func(r client.Result, entryBytes int) error {
+		shown.add(r.Index, entryBytes)
+		return receipts.Print(entryOf(r, nil))
+	}
+	err = a.run(ctx)
+	if flushed := receipts.Flush(); flushed != nil {
+		return flushed
+	}
+	shown.stop()
+	return explainAppend(env, err)
+}
+
+// explainAppend says what became of entries that were not answered, and what to
+// do about them.
+func explainAppend(env *environment, err error) error {
+	var unknown *client.UnknownOutcomeError
+	var interrupted *signalError
+	switch {
+	case errors.As(err, &unknown):
+		fmt.Fprintf(env.stderr, "unknown: %s/%d..%d\n", unknown.Session, unknown.First, unknown.Last)
+		return exitf(ExitUnknown, "%d of the entries may have been appended, and may still be (%v); `paxlog resolve %s` tells for good",
+			unknown.Last-unknown.First+1, unknown.Cause, unknown.AppendID())
+	case errors.Is(err, client.ErrUnavailable) && !errors.As(err, &interrupted):
+		return fmt.Errorf("%w; what was not answered was certainly not appended; `paxlog status` shows what is missing", err)
+	}
+	return err
 }

@@ -133,9 +133,9 @@ func TestDevOptions(t *testing.T) {
 	dev := func(in *input, _ *environment) (devOptions, error) { return in.devOptions() }
 	for args, want := range map[string]devOptions{
 		"":                        {Data: "./paxlog-dev", BasePort: 7100},
-		"--base-port 8000":        {Data: "./paxlog-dev", BasePort: 8000},
+		"--base-port 8000":        {Data: "./paxlog-dev", BasePort: 8000, PortGiven: true},
 		"--pipe":                  {Pipe: true},
-		"--pipe --base-port 8000": {Pipe: true, BasePort: 8000},
+		"--pipe --base-port 8000": {Pipe: true, BasePort: 8000, PortGiven: true},
 		"--pipe --data d":         {Pipe: true, Data: "d", BasePort: 7100},
 	} {
 		if got := parsed(t, dev, append([]string{"dev"}, strings.Fields(args)...)...); got != want {

@@ -10,11 +10,12 @@ type command struct {
 	summary string // one line, no full stop
 	details string // the rest of its help
 	example string
-	flags   []option // its own, besides the common ones
-	words   []string // the only arguments that make sense, for completion
-	anyText bool     // its arguments may be any text, also text that begins with a dash
-	files   bool     // its arguments are completed with the names of files
-	daemon  bool     // a signal closes it cleanly, with exit code 0
+	flags   []option             // its own, besides the common ones
+	words   []string             // the only arguments that make sense, for completion
+	anyText bool                 // its arguments may be any text, also text that begins with a dash
+	files   bool                 // its arguments are completed with the names of files
+	daemon  bool                 // a signal closes it cleanly, with exit code 0
+	quiet   func(in *input) bool // whether this run of a daemon logs as clients do; nil: no
 	subs    []*command
 	action  func(ctx context.Context, env *environment, in *input) error
 }

@@ -11,7 +11,10 @@ import (
 type devOptions struct {
 	Data     string // "": a fresh temporary directory
 	BasePort int    // 0: free ports; else acceptors at +1, proposers at +101, learner at +201
-	Pipe     bool   // append standard input, print the log, and end with it
+	// PortGiven: BasePort was asked for, and is not merely the default, which the
+	// addresses of an existing cluster file override.
+	PortGiven bool
+	Pipe      bool // append standard input, print the log, and end with it
 }
 
 func devCommand() *command {
@@ -20,11 +23,12 @@ func devCommand() *command {
 		group:   groupDaemons,
 		summary: "run a whole cluster, named dev, in one process on loopback",
 		details: "Three acceptors, two proposers and a learner, on TCP and on disk. It initialises\n" +
-			"itself, writes DIR/paxlog.yaml and survives restarts. Client commands that find\n" +
-			"no cluster file use its addresses.\n\n" +
+			"itself, writes DIR/paxlog.yaml and survives restarts: an existing DIR/paxlog.yaml\n" +
+			"is used as it is, on other ports if --base-port says so. Client commands that\n" +
+			"find no cluster file use the addresses of the default ports.\n\n" +
 			"With --pipe it also appends standard input, an entry a line, prints the learned\n" +
-			"log as it grows, and ends when all of the input has been printed; without --data\n" +
-			"it then uses a temporary directory and free ports.",
+			"log as it grows from then on, and ends when all of the input has been printed;\n" +
+			"without --data it then uses a temporary directory and free ports.",
 		example: "paxlog dev\npaxlog dev --pipe < some.log",
 		flags: []option{
 			{name: "data", value: "DIR", usage: "the data directory; else ./paxlog-dev, or a temporary one with --pipe", files: true},
@@ -32,6 +36,7 @@ func devCommand() *command {
 			{name: "pipe", usage: "append standard input and print the log"},
 		},
 		daemon: true,
+		quiet:  func(in *input) bool { return in.on("pipe") },
 		action: func(ctx context.Context, env *environment, in *input) error {
 			opts, err := in.devOptions()
 			if err != nil {
@@ -63,11 +68,7 @@ func (in *input) devOptions() (devOptions, error) {
 		if err != nil || port < 1 || port > config.MaxBasePort {
 			return opts, in.bad("base-port", "must be a number from 1 to %d", config.MaxBasePort)
 		}
-		opts.BasePort = int(port)
+		opts.BasePort, opts.PortGiven = int(port), true
 	}
 	return opts, nil
 }
-
-// runDev runs the cluster until ctx ends, or with opts.Pipe until all of the
-// input has been printed, closes cleanly and returns nil.
-func runDev(_ context.Context, _ *environment, _ devOptions) error { return errNotBuilt }

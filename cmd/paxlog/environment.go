@@ -29,6 +29,7 @@ type environment struct {
 	log        zerolog.Logger // writes to stderr
 	configFile string         // --config or PAXLOG_CONFIG; "" if neither is given
 	now        func() time.Time
+	kill       func(code int) // ends the process at once, without cleaning up
 }
 
 // environment makes the environment of one command.
@@ -44,7 +45,7 @@ func (p *process) environment(in *input) (*environment, error) {
 	}
 	if level == "" {
 		level = "warn"
-		if in.command.daemon {
+		if in.command.daemon && (in.command.quiet == nil || !in.command.quiet(in)) {
 			level = "info"
 		}
 	}
@@ -61,6 +62,7 @@ func (p *process) environment(in *input) (*environment, error) {
 		log:        newLogger(p.stderr, level, format),
 		configFile: in.text("config"),
 		now:        time.Now,
+		kill:       p.kill,
 	}, nil
 }
 

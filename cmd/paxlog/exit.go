@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/paxlog/paxlog/client"
 	"github.com/paxlog/paxlog/config"
 	"github.com/paxlog/paxlog/paxos"
 )
@@ -48,9 +49,6 @@ func exitf(code int, format string, args ...any) error {
 // usagef returns an error about the command line or the environment.
 func usagef(format string, args ...any) error { return exitf(ExitUsage, format, args...) }
 
-// errNotBuilt is returned by commands whose work is not connected yet.
-var errNotBuilt = errors.New("this command is not connected to the cluster yet")
-
 // codeOf says which exit code an error asks for.
 func codeOf(err error) int {
 	var exit *exitError
@@ -59,8 +57,14 @@ func codeOf(err error) int {
 		return ExitDone
 	case errors.As(err, &exit):
 		return exit.code
-	case errors.Is(err, config.ErrInvalid), errors.Is(err, paxos.ErrAppendID):
+	case errors.Is(err, config.ErrInvalid), errors.Is(err, paxos.ErrAppendID), errors.Is(err, client.ErrRefused):
 		return ExitUsage
+	case errors.Is(err, client.ErrUnknownOutcome):
+		return ExitUnknown
+	case errors.Is(err, client.ErrUnavailable):
+		return ExitUnavailable
+	case errors.Is(err, client.ErrNotFound), errors.Is(err, client.ErrTrimmed):
+		return ExitNoIndex
 	}
 	return ExitFailed
 }

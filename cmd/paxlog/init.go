@@ -2,9 +2,13 @@ package main
 
 import (
 	"context"
+	"fmt"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/paxlog/paxlog/config"
 	"github.com/paxlog/paxlog/paxos"
+	"github.com/paxlog/paxlog/wal"
 )
 
 // initOptions say which data directory to initialise, and for whom.
@@ -78,4 +82,11 @@ func ids(nodes []config.Node) string {
 
 // runInit initialises the directory. A directory that is initialised already is
 // an error that asks for ExitFailed.
-func runInit(_ context.Context, _ *environment, _ initOptions) error { return errNotBuilt }
+func runInit(_ context.Context, env *environment, opts initOptions) error {
+	id := wal.NewIdentity(opts.Cluster.Membership(), opts.Role, opts.Node.ID)
+	if err := wal.Init(vfs.Default, opts.Data, id); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(env.stdout, "%s: initialised for %s %s of cluster %s\n", opts.Data, opts.Role, opts.Node.ID, opts.Cluster.Name)
+	return err
+}

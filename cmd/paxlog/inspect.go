@@ -37,6 +37,3 @@ func inspectCommand() *command {
 		},
 	}
 }
-
-// runInspect prints what the directory holds. Its errors ask for ExitFailed.
-func runInspect(_ context.Context, _ *environment, _ inspectOptions) error { return errNotBuilt }

@@ -22,10 +22,7 @@ func learnerCommand() *command {
 			if err != nil {
 				return err
 			}
-			return runLearner(ctx, env, opts)
+			return serve(ctx, env, opts)
 		},
 	}
 }
-
-// runLearner serves until ctx ends, closes cleanly and returns nil.
-func runLearner(_ context.Context, _ *environment, _ daemonOptions) error { return errNotBuilt }

@@ -25,7 +25,7 @@ func formatTime(t paxos.UnixNanos) string {
 type logEntry struct {
 	Index    paxos.Index
 	Instance paxos.Instance
-	Ballot   paxos.Ballot // of the proposal that first carried the value
+	Ballot   string // ROUND.PROPOSER, of the proposal that first carried the value
 	Time     paxos.UnixNanos
 	AppendID paxos.AppendID
 	Value    []byte
@@ -65,7 +65,7 @@ func (e logEntry) receipt() receiptJSON {
 	return receiptJSON{
 		Index:    known(e.Index, e.Index != 0),
 		Instance: known(e.Instance, e.Instance != 0),
-		Ballot:   known(e.Ballot.String(), !e.Ballot.IsZero()),
+		Ballot:   known(e.Ballot, e.Ballot != ""),
 		AppendID: known(e.AppendID.String(), e.AppendID != paxos.AppendID{}),
 		Time:     known(formatTime(e.Time), e.Time != 0),
 	}

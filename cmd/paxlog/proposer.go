@@ -21,10 +21,7 @@ func proposerCommand() *command {
 			if err != nil {
 				return err
 			}
-			return runProposer(ctx, env, opts)
+			return serve(ctx, env, opts)
 		},
 	}
 }
-
-// runProposer serves until ctx ends, closes cleanly and returns nil.
-func runProposer(_ context.Context, _ *environment, _ daemonOptions) error { return errNotBuilt }

@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"time"
 
+	"github.com/paxlog/paxlog/client"
 	"github.com/paxlog/paxlog/paxos"
 )
 
@@ -64,4 +66,31 @@ func (in *input) readOptions(env *environment) (readOptions, error) {
 
 // runRead prints the entry. Its errors ask for ExitFailed, ExitUnavailable or
 // ExitNoIndex.
-func runRead(_ context.Context, _ *environment, _ readOptions) error { return errNotBuilt }
+func runRead(ctx context.Context, env *environment, opts readOptions) error {
+	c, err := opts.Cluster.connect(ctx, opts.Timeout, atLearner(opts.Learner)...)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	e, err := readEntry(ctx, c, uint64(opts.Index), opts.Stale)
+	if err != nil {
+		return err
+	}
+	p := newEntryPrinter(env.stdout, opts.Form)
+	if err := p.Print(entryOf(e.Result, e.Value)); err != nil {
+		return err
+	}
+	return p.Flush()
+}
+
+// readEntry returns the entry at index. If stale, only the learner is asked, and
+// an entry that it does not have is not found.
+func readEntry(ctx context.Context, c *client.Client, index uint64, stale bool) (client.Entry, error) {
+	if !stale {
+		return c.Read(ctx, index)
+	}
+	for e, err := range c.Tail(ctx, client.TailOptions{From: client.FromIndex(index), To: index, Stale: true}) {
+		return e, err
+	}
+	return client.Entry{}, fmt.Errorf("%w: %d at this learner, which may be behind; without --stale a quorum is asked", client.ErrNotFound, index)
+}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/paxlog/paxlog/paxos"
@@ -61,4 +62,35 @@ func (in *input) resolveOptions(env *environment) (resolveOptions, error) {
 
 // runResolve prints the outcome. Its errors ask for ExitFailed, ExitUnavailable
 // or ExitNoIndex.
-func runResolve(_ context.Context, _ *environment, _ resolveOptions) error { return errNotBuilt }
+func runResolve(ctx context.Context, env *environment, opts resolveOptions) error {
+	c, err := opts.Cluster.connect(ctx, opts.Timeout)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	found, err := c.Resolve(ctx, opts.ID)
+	if err != nil {
+		return err
+	}
+	result := "never"
+	if found.Chosen {
+		result = "chosen"
+	}
+	if opts.JSON {
+		return newJSON(env.stdout).Encode(resolutionJSON{
+			AppendID: opts.ID.String(), Result: result, Index: known(found.Index, found.Chosen),
+		})
+	}
+	if found.Chosen {
+		result = fmt.Sprintf("chosen %d", found.Index)
+	}
+	_, err = fmt.Fprintln(env.stdout, result)
+	return err
+}
+
+// resolutionJSON is what `resolve -o json` prints.
+type resolutionJSON struct {
+	AppendID string  `json:"append_id"`
+	Result   string  `json:"result"` // chosen or never
+	Index    *uint64 `json:"index"`  // null if never
+}

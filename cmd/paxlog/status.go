@@ -49,7 +49,3 @@ func (in *input) statusOptions(env *environment) (statusOptions, error) {
 	opts.Cluster, err = env.clientCluster()
 	return opts, err
 }
-
-// runStatus prints the state of every process. Its error asks for
-// ExitUnavailable unless a leader with a quorum and a learner serve.
-func runStatus(_ context.Context, _ *environment, _ statusOptions) error { return errNotBuilt }

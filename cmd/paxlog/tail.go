@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/paxlog/paxlog/client"
 	"github.com/paxlog/paxlog/paxos"
 )
 
@@ -177,4 +178,62 @@ func parseStartTime(text string, now time.Time) (start, string) {
 
 // runTail prints the entries. When following it returns the cause of ctx's end.
 // Its errors ask for ExitFailed, ExitUnavailable or ExitNoIndex (trimmed).
-func runTail(_ context.Context, _ *environment, _ tailOptions) error { return errNotBuilt }
+func runTail(ctx context.Context, env *environment, opts tailOptions) error {
+	c, err := opts.Cluster.connect(ctx, opts.Timeout, atLearner(opts.Learner)...)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	return printTail(ctx, newEntryPrinter(env.stdout, opts.Form), c, client.TailOptions{
+		From: opts.From.position(), To: uint64(opts.To), Count: opts.Count, Follow: opts.Follow, Stale: opts.Stale,
+	})
+}
+
+// tailBuffer is how many entries wait to be printed. Each keeps a page of the log
+// in memory.
+const tailBuffer = 16
+
+// printTail prints what the tail yields, and returns what it ended with.
+func printTail(ctx context.Context, p *entryPrinter, c *client.Client, opts client.TailOptions) error {
+	reading, cancel := context.WithCancel(ctx)
+	defer cancel()
+	entries := make(chan logEntry, tailBuffer)
+	var ended error // set before entries is closed
+	go func() {
+		defer close(entries)
+		for e, err := range c.Tail(reading, opts) {
+			if err != nil {
+				ended = err
+				return
+			}
+			select {
+			case entries <- entryOf(e.Result, e.Value):
+			case <-reading.Done():
+				ended = context.Cause(reading)
+				return
+			}
+		}
+	}()
+	if err := p.PrintAll(ctx, entries); err != nil {
+		return err
+	}
+	if ended == nil && ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return ended
+}
+
+// position translates s.
+func (s start) position() client.Position {
+	switch s.Kind {
+	case startEnd:
+		return client.FromEnd()
+	case startIndex:
+		return client.FromIndex(uint64(s.Index))
+	case startLast:
+		return client.FromLast(s.Last)
+	case startTime:
+		return client.FromTime(time.Unix(0, int64(s.Time)))
+	}
+	return client.FromStart()
+}

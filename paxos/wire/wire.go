@@ -42,7 +42,7 @@ const (
 	prefix     = 8 // length and crc
 	fixed      = 5 // kind and header length
 	firstAlloc = 64 << 10
-	maxItems   = 1 << 20 // elements of any one array in a header; a page of 64 MiB has fewer
+	maxItems   = 1 << 16 // elements of any one array in a header; a page has at most 1 << 15
 	// Overhead is more than any frame needs beside its values and their headers.
 	Overhead = 64 << 10
 	// ItemOverhead is at least what a header needs for one more value.

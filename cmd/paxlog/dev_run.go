@@ -1,0 +1,80 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"os"
+	"syscall"
+
+	"github.com/paxlog/paxlog/client"
+)
+
+// startAttempts bounds the attempts to start on free ports, which somebody else
+// may take between their choice and their use.
+const startAttempts = 5
+
+// runDev runs the cluster until ctx ends, or with opts.Pipe until all of the
+// input has been printed, closes cleanly and returns nil.
+func runDev(ctx context.Context, env *environment, opts devOptions) (err error) {
+	if opts.Data == "" {
+		if opts.Data, err = os.MkdirTemp("", "paxlog-dev-"); err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, os.RemoveAll(opts.Data)) }()
+	}
+	d, err := startDev(env, opts)
+	if err != nil {
+		return err
+	}
+	err = d.serve(ctx, env, opts)
+	env.log.Info().Str("role", "dev").Msg("stopping")
+	return errors.Join(err, d.stop())
+}
+
+// startDev opens and starts the cluster.
+func startDev(env *environment, opts devOptions) (*devCluster, error) {
+	free := opts.BasePort == 0
+	for attempt := 1; ; attempt++ {
+		if free {
+			port, err := freeBasePort()
+			if err != nil {
+				return nil, err
+			}
+			opts.BasePort, opts.PortGiven = port, true
+		}
+		d, err := openDev(opts)
+		if err != nil {
+			return nil, err
+		}
+		err = d.start(env)
+		if err == nil {
+			return d, nil
+		}
+		if !free || attempt == startAttempts || !errors.Is(err, syscall.EADDRINUSE) {
+			return nil, err
+		}
+	}
+}
+
+// serve runs until ctx ends or the pipe is empty.
+func (d *devCluster) serve(ctx context.Context, env *environment, opts devOptions) error {
+	c, err := d.connect(ctx, 0, client.WithInflight(inflightRoom))
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	if err := d.awaitReady(ctx, c); err != nil {
+		return err
+	}
+	try := "paxlog append hello --config " + d.File
+	if d.basePort() == devBasePort {
+		try = "paxlog append hello"
+	}
+	env.log.Info().Str("role", "dev").Str("id", d.Name).Str("addr", d.Proposers[0].Addr).
+		Str("data", d.dir).Str("config", d.File).Str("try", try).Msg("ready")
+	if opts.Pipe {
+		return pipe(ctx, env, c, d.Limits.EntryBytes)
+	}
+	<-ctx.Done()
+	return nil
+}

@@ -1,0 +1,150 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"text/tabwriter"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/paxlog/paxlog/paxos"
+	"github.com/paxlog/paxlog/wal"
+)
+
+// inspectJSON is what `inspect -o json` prints. What belongs to another role, or
+// was not asked for, is null.
+type inspectJSON struct {
+	Dir         string         `json:"dir"`
+	Cluster     string         `json:"cluster"`
+	Role        string         `json:"role"`
+	ID          paxos.NodeID   `json:"id"`
+	Format      int            `json:"format"`
+	Incarnation string         `json:"incarnation"`
+	Acceptors   []paxos.NodeID `json:"acceptors"`
+	Phase1      int            `json:"phase1"`
+	Phase2      int            `json:"phase2"`
+
+	Promised   *string         `json:"promised"`
+	Held       *paxos.Instance `json:"held"`
+	Accepted   *paxos.Instance `json:"accepted"`
+	VotesAbove *int            `json:"votes_above_held"`
+	Admitted   *bool           `json:"admitted"`
+
+	Applied    *paxos.Instance `json:"applied"`
+	FirstIndex *paxos.Index    `json:"first_index"`
+	LastIndex  *paxos.Index    `json:"last_index"`
+	Entries    *uint64         `json:"entries"`
+	Sessions   *int            `json:"sessions"`
+	Time       *string         `json:"time"`
+
+	Verified *verifiedJSON `json:"verified"`
+}
+
+// verifiedJSON says what was read and found in order.
+type verifiedJSON struct {
+	Instances uint64 `json:"instances"`
+	Entries   uint64 `json:"entries"`
+	Bytes     uint64 `json:"bytes"`
+}
+
+// newInspect translates a summary.
+func newInspect(dir string, s wal.Summary) inspectJSON {
+	id := s.Identity
+	out := inspectJSON{
+		Dir: dir, Cluster: id.Cluster, Role: id.Role, ID: id.ID, Format: id.Format, Incarnation: strconv.FormatUint(id.Incarnation, 16),
+		Acceptors: id.Members.Acceptors, Phase1: id.Members.Phase1, Phase2: id.Members.Phase2,
+	}
+	if id.Role == paxos.RoleLearner.String() {
+		last := paxos.Index(s.Entries())
+		out.Applied = &s.Learner.Applied
+		out.FirstIndex, out.LastIndex = known(min(1, last), true), &last
+		out.Entries = known(s.Entries(), true)
+		out.Sessions = &s.Sessions
+		out.Time = known(formatTime(s.Learner.Time), s.Learner.Time != 0)
+		return out
+	}
+	out.Promised = known(s.Promised.String(), !s.Promised.IsZero())
+	out.Held, out.Accepted, out.VotesAbove, out.Admitted = &s.Held, &s.Highest, &s.Above, &s.Admitted
+	return out
+}
+
+// runInspect prints what the directory holds. Its errors ask for ExitFailed.
+func runInspect(_ context.Context, env *environment, opts inspectOptions) error {
+	store, err := wal.Inspect(vfs.Default, opts.Dir)
+	if err != nil {
+		return explainInspect(opts.Dir, err)
+	}
+	err = inspect(env, opts, store)
+	return errors.Join(err, store.Close())
+}
+
+func inspect(env *environment, opts inspectOptions, store *wal.Store) error {
+	sum, err := store.Summary()
+	if err != nil {
+		return err
+	}
+	out := newInspect(opts.Dir, sum)
+	if opts.Verify {
+		v, err := store.Verify()
+		if err != nil {
+			return err
+		}
+		out.Verified = &verifiedJSON{v.Instances, v.Entries, v.Bytes}
+	}
+	if opts.JSON {
+		return newJSON(env.stdout).Encode(out)
+	}
+	t := tabwriter.NewWriter(env.stdout, 0, 0, 2, ' ', 0)
+	for _, line := range out.lines() {
+		fmt.Fprintf(t, "%s:\t%s\n", line[0], line[1])
+	}
+	return t.Flush()
+}
+
+// lines is what is printed for people: names and values.
+func (i inspectJSON) lines() [][2]string {
+	all := [][2]string{
+		{"identity", fmt.Sprintf("%s %s of cluster %s", i.Role, i.ID, i.Cluster)},
+		{"incarnation", fmt.Sprintf("%s (format %d)", i.Incarnation, i.Format)},
+		{"members", fmt.Sprintf("%v, quorums phase1 %d, phase2 %d", i.Acceptors, i.Phase1, i.Phase2)},
+	}
+	if i.Applied != nil {
+		all = append(all,
+			[2]string{"applied", orDash(i.Applied)},
+			[2]string{"entries", fmt.Sprintf("%d (%d-%d)", *i.Entries, *i.FirstIndex, *i.LastIndex)},
+			[2]string{"sessions", orDash(i.Sessions)},
+			[2]string{"log time", orDash(i.Time)})
+	} else {
+		all = append(all,
+			[2]string{"promised", orDash(i.Promised)},
+			[2]string{"held", orDash(i.Held)},
+			[2]string{"accepted", fmt.Sprintf("%d (%d votes above held)", *i.Accepted, *i.VotesAbove)},
+			[2]string{"admitted", orDash(i.Admitted)})
+	}
+	if v := i.Verified; v != nil {
+		all = append(all, [2]string{"verified", fmt.Sprintf("%d instances, %d entries, %d bytes of values: all in order", v.Instances, v.Entries, v.Bytes)})
+	}
+	return all
+}
+
+// explainInspect names the data directories below dir, if it has none itself.
+func explainInspect(dir string, err error) error {
+	if !errors.Is(err, wal.ErrUninitialised) {
+		return err
+	}
+	if _, missing := os.Stat(dir); missing != nil {
+		return fmt.Errorf("there is no directory %s: check the path", dir)
+	}
+	below, globErr := filepath.Glob(filepath.Join(dir, "*", "IDENTITY"))
+	if globErr != nil || len(below) == 0 {
+		return fmt.Errorf("%w: it holds no data of paxlog; check the path", err)
+	}
+	for i := range below {
+		below[i] = filepath.Dir(below[i])
+	}
+	return fmt.Errorf("%s is no data directory itself, but it holds some: say %s", dir, orList(below))
+}

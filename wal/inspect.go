@@ -1,0 +1,271 @@
+package wal
+
+import (
+	"bytes"
+	"fmt"
+	"math"
+
+	"github.com/paxlog/paxlog/paxos"
+)
+
+// Summary says what a data directory holds. Fields of other roles are zero.
+type Summary struct {
+	Identity Identity
+	Peers    paxos.Incarnations // remembered of acceptors
+
+	Promised paxos.Ballot   // acceptor
+	Admitted bool           // acceptor: its peers vouched for it
+	Held     paxos.Instance // acceptor: every instance up to it is in the store, and chosen
+	Above    int            // acceptor: votes above Held
+	Highest  paxos.Instance // acceptor: the highest instance voted for, or held
+
+	Learner  paxos.LearnerState // learner
+	Sessions int                // learner: sessions remembered
+}
+
+// Entries is how many entries a learner's log has.
+func (s Summary) Entries() uint64 { return uint64(max(1, s.Learner.Next) - 1) }
+
+// Summary reads what the directory holds, without its values.
+func (s *Store) Summary() (Summary, error) {
+	sum := Summary{Identity: s.id}
+	if s.id.Role == paxos.RoleLearner.String() {
+		st, err := s.Learner()
+		sum.Peers, sum.Learner, sum.Sessions = st.Peers, st.LearnerState, len(st.Sessions)
+		return sum, err
+	}
+	st, err := s.Acceptor()
+	sum.Peers, sum.Promised, sum.Admitted, sum.Held = st.Peers, st.Promised, st.Admitted, st.Held
+	sum.Above, sum.Highest = len(st.Votes), st.Held
+	for i := range st.Votes {
+		sum.Highest = max(sum.Highest, i)
+	}
+	return sum, err
+}
+
+// Verified says what Verify read.
+type Verified struct {
+	Instances uint64 // records of instances
+	Entries   uint64 // in them; of an acceptor, those of its votes, also duplicates
+	Bytes     uint64 // of values
+}
+
+// Verify reads everything and checks that it decodes and fits together: the
+// instances without a gap up to held or applied, and a learner's indexes, times,
+// runs and sessions against its records. Its error says what does not fit, and
+// wraps ErrDamaged.
+func (s *Store) Verify() (Verified, error) {
+	if s.id.Role == paxos.RoleLearner.String() {
+		return s.verifyLearner()
+	}
+	return s.verifyAcceptor()
+}
+
+// wrong is an error about something that does not fit.
+func (s *Store) wrong(format string, args ...any) error {
+	return fmt.Errorf("%s is %w: %s; restore it from a copy", s.dir, ErrDamaged, fmt.Sprintf(format, args...))
+}
+
+// countEntries checks a batch and counts its entries.
+func countEntries(batch []byte) (uint64, error) {
+	var n uint64
+	for len(batch) > 0 {
+		run, rest, err := paxos.NextRun(batch)
+		if err != nil {
+			return n, err
+		}
+		n += run.Count
+		batch = rest
+	}
+	return n, nil
+}
+
+func (s *Store) verifyAcceptor() (Verified, error) {
+	var v Verified
+	st, err := s.Acceptor() // checks the votes above held against the promise
+	if err != nil {
+		return v, err
+	}
+	next := paxos.Instance(1)
+	lo, hi := prefixRange(keyVote)
+	err = s.scan(lo, hi, func(key, value []byte) (bool, error) {
+		vote, err := decodeVote(key, value)
+		if err != nil {
+			return false, err
+		}
+		if vote.Instance != next && next <= st.Held {
+			return false, s.wrong("instance %d is missing, and everything up to %d should be here", next, st.Held)
+		}
+		next = vote.Instance + 1
+		entries, err := countEntries(vote.Value.Batch)
+		if err != nil {
+			return false, s.wrong("the value of instance %d: %v", vote.Instance, err)
+		}
+		v.Instances++
+		v.Entries += entries
+		v.Bytes += uint64(len(vote.Value.Batch))
+		return true, nil
+	})
+	if err == nil && next <= st.Held {
+		err = s.wrong("instance %d is missing, and everything up to %d should be here", next, st.Held)
+	}
+	return v, err
+}
+
+// logCheck goes through a learner's records in order.
+type logCheck struct {
+	s    *Store
+	v    Verified
+	next paxos.Instance // expected
+	last paxos.Index    // of the entries so far
+	time paxos.UnixNanos
+	runs uint64 // runs so far
+	with uint64 // records with entries
+}
+
+func (s *Store) verifyLearner() (Verified, error) {
+	st, err := s.Learner()
+	if err != nil {
+		return Verified{}, err
+	}
+	c := logCheck{s: s, next: 1}
+	lo, hi := prefixRange(keyChosen)
+	if err := s.scan(lo, hi, c.record); err != nil {
+		return c.v, err
+	}
+	switch {
+	case c.next != st.Applied+1:
+		return c.v, s.wrong("its records end at instance %d, and %d instances are applied", c.next-1, st.Applied)
+	case c.last+1 != max(1, st.Next):
+		return c.v, s.wrong("its records end at index %d, and the next index is %d", c.last, st.Next)
+	case c.time != st.Time:
+		return c.v, s.wrong("the time of its last record is %d, and that of the log is %d", c.time, st.Time)
+	}
+	if err := s.countKeys(keyIndex, c.with, "indexes"); err != nil {
+		return c.v, err
+	}
+	if err := s.countKeys(keyRun, c.runs, "runs"); err != nil {
+		return c.v, err
+	}
+	for _, session := range st.Sessions {
+		if err := s.verifySession(session); err != nil {
+			return c.v, err
+		}
+	}
+	return c.v, nil
+}
+
+// record checks one applied instance.
+func (c *logCheck) record(key, value []byte) (bool, error) {
+	p, err := decodeApplied(key, value)
+	if err != nil {
+		return false, err
+	}
+	r := p.Record
+	if r.Instance != c.next {
+		return false, c.s.wrong("instance %d is missing: the next one here is %d", c.next, r.Instance)
+	}
+	c.next++
+	if r.First != c.last+1 {
+		return false, c.s.wrong("instance %d begins at index %d, and the one before ended at %d", r.Instance, r.First, c.last)
+	}
+	if r.Time < c.time {
+		return false, c.s.wrong("the time of instance %d is before that of the one before", r.Instance)
+	}
+	c.time = r.Time
+	log := r.Log
+	if r.Count == 0 {
+		log = nil // of a batch of which nothing was applied
+	} else if err := c.indexed(r); err != nil {
+		return false, err
+	}
+	index := r.First
+	for len(log) > 0 {
+		run, rest, err := paxos.NextRun(log)
+		if err != nil {
+			return false, c.s.wrong("the log of instance %d: %v", r.Instance, err)
+		}
+		if err := c.run(run, index, r.Instance); err != nil {
+			return false, err
+		}
+		index += paxos.Index(run.Count)
+		log = rest
+	}
+	if uint64(index-r.First) != r.Count {
+		return false, c.s.wrong("instance %d has %d entries, and counts %d", r.Instance, index-r.First, r.Count)
+	}
+	c.last = index - 1
+	c.v.Instances++
+	c.v.Entries += r.Count
+	c.v.Bytes += uint64(len(p.Value.Batch))
+	return true, nil
+}
+
+// indexed checks the key that finds r by its first index.
+func (c *logCheck) indexed(r paxos.LogRecord) error {
+	c.with++
+	at, err := c.s.get(numberKey(keyIndex, uint64(r.First)))
+	if err != nil {
+		return err
+	}
+	if !bytes.Equal(at, numberKey(keyIndex, uint64(r.Instance))[1:]) {
+		return c.s.wrong("index %d is not found at instance %d, where it is", r.First, r.Instance)
+	}
+	return nil
+}
+
+// run checks the key that finds a run by its session.
+func (c *logCheck) run(run paxos.Run, index paxos.Index, instance paxos.Instance) error {
+	c.runs++
+	key := runKey(run.Session, run.First)
+	v, err := c.s.get(key)
+	if err != nil {
+		return err
+	}
+	if v == nil {
+		return c.s.wrong("commands from %d of session %s on, in instance %d, are not found", run.First, run.Session, instance)
+	}
+	at, err := decodeRunAt(key, v)
+	if err != nil {
+		return err
+	}
+	want := paxos.RunAt{First: run.First, Count: run.Count, Index: index, Instance: instance}
+	if at != want {
+		return c.s.wrong("commands from %d of session %s on are at index %d, and are looked for at %d", run.First, run.Session, index, at.Index)
+	}
+	return nil
+}
+
+// countKeys checks that there are no more keys of a kind than the records need.
+func (s *Store) countKeys(prefix byte, want uint64, what string) error {
+	var n uint64
+	lo, hi := prefixRange(prefix)
+	err := s.scan(lo, hi, func([]byte, []byte) (bool, error) {
+		n++
+		return true, nil
+	})
+	if err == nil && n != want {
+		err = s.wrong("it has %d %s, and its records have %d", n, what, want)
+	}
+	return err
+}
+
+// verifySession checks that the last command of a session is in the log.
+func (s *Store) verifySession(session paxos.SessionState) error {
+	var last uint64
+	k, v, err := s.before(sessionKey(keyRun, session.ID), runKey(session.ID, math.MaxUint64))
+	if err != nil {
+		return err
+	}
+	if k != nil {
+		at, err := decodeRunAt(k, v)
+		if err != nil {
+			return err
+		}
+		last = at.First + at.Count - 1
+	}
+	if last != session.Last {
+		return s.wrong("session %s has applied %d commands, and its log has %d", session.ID, session.Last, last)
+	}
+	return nil
+}

@@ -1,0 +1,9 @@
+//go:build !race
+
+package wal
+
+// How much the tests do.
+const (
+	fewerSeeds = 1
+	flips      = 40
+)
