@@ -72,9 +72,11 @@ type Learner struct {
 	loads    map[uint64]func(*paxos.Loaded)
 	tag      uint64
 	attached map[paxos.SessionID][]*attachment
-	parked   []parked // reads waiting for an entry, in order of arrival
-	reads    reads
-	ready    bool
+	// attachments counts, for each client, its sessions in attached.
+	attachments map[paxos.NodeID]int
+	parked      []parked // reads waiting for an entry, in order of arrival
+	reads       reads
+	ready       bool
 }
 
 // New returns a learner that continues from st.
@@ -85,6 +87,7 @@ func New(cfg Config, st State) *Learner {
 		up:       map[paxos.NodeID]bool{}, slots: map[paxos.Instance]*slot{},
 		heldBy: make([]paxos.Instance, len(cfg.Membership.Acceptors)),
 		loads:  map[uint64]func(*paxos.Loaded){}, attached: map[paxos.SessionID][]*attachment{},
+		attachments: map[paxos.NodeID]int{},
 	}
 	if l.state.Next == 0 {
 		l.state.Next = 1

@@ -12,8 +12,9 @@ type attachment struct {
 	gapTold bool // a gap was told since the last command was applied
 }
 
-// maxSessionsPerClient bounds the sessions that one connection may attach.
-const maxSessionsPerClient = 1024
+// maxSessionsPerClient bounds the sessions that one connection may attach; a
+// client with more opens another connection.
+const maxSessionsPerClient = 16384
 
 func (l *Learner) onAttach(from paxos.NodeID, m *paxos.Attach) {
 	l.Now(from, &paxos.Attached{
@@ -23,6 +24,11 @@ func (l *Learner) onAttach(from paxos.NodeID, m *paxos.Attach) {
 		return
 	}
 	if !slices.ContainsFunc(l.attached[m.Session], func(a *attachment) bool { return a.client == from }) {
+		if l.attachments[from] >= maxSessionsPerClient {
+			l.Warn("a client attaches too many sessions on one connection", "client", string(from), "limit", maxSessionsPerClient)
+			return
+		}
+		l.attachments[from]++
 		l.attached[m.Session] = append(l.attached[m.Session], &attachment{client: from})
 	}
 	if s := l.sessions.get(m.Session); s != nil && (s.Last >= m.From || s.Closed) {
@@ -33,6 +39,7 @@ func (l *Learner) onAttach(from paxos.NodeID, m *paxos.Attach) {
 }
 
 func (l *Learner) detach(client paxos.NodeID) {
+	delete(l.attachments, client)
 	for id, list := range l.attached {
 		list = slices.DeleteFunc(list, func(a *attachment) bool { return a.client == client })
 		if l.attached[id] = list; len(list) == 0 {
