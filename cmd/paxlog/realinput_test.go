@@ -11,9 +11,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/paxlog/paxlog/paxos"
 )
@@ -231,4 +233,28 @@ func TestLateCopyAfterResolve(t *testing.T) {
 	if out := k.must("resolve", id.String()); out != "never\n" {
 		t.Fatalf("resolve again: %q", out)
 	}
+}
+
+// BenchmarkStream streams 100,000 lines of Go sources through `paxlog append -q`
+// to separate processes, and then tails them.
+func BenchmarkStream(b *testing.B) {
+	k := newProcesses(b, 3, 2, 1)
+	k.leader(k.client())
+	file := filepath.Join(k.dir, "input")
+	if err := os.WriteFile(file, goSources(b, 100_000), 0o644); err != nil {
+		b.Fatal(err)
+	}
+	var appends, tails []float64
+	for n := range b.N {
+		start := time.Now()
+		k.must("append", "-q", "-f", file)
+		appends = append(appends, 100_000/time.Since(start).Seconds())
+		start = time.Now()
+		k.must("tail", "--from", strconv.Itoa(100_000*n+1))
+		tails = append(tails, 100_000/time.Since(start).Seconds())
+	}
+	slices.Sort(appends)
+	slices.Sort(tails)
+	b.ReportMetric(appends[len(appends)/2], "appended/s-median")
+	b.ReportMetric(tails[len(tails)/2], "tailed/s-median")
 }
