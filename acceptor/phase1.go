@@ -66,7 +66,7 @@ func (a *Acceptor) onPrepare(from paxos.NodeID, m *paxos.Prepare) {
 	if m.To != 0 {
 		first, last = m.From, m.To
 	}
-	a.load(first, last, pending{kind: pendingPromise, to: from, ballot: m.Ballot, nonce: m.Nonce, repair: m.To != 0})
+	a.load(first, last, pending{kind: pendingPromise, to: from, ballot: m.Ballot, nonce: m.Nonce, page: m.Page, repair: m.To != 0})
 }
 
 // promise raises promised to b; nothing that shows it leaves before it is durable.
@@ -129,8 +129,8 @@ func (a *Acceptor) sendPage(p pending, m *paxos.Loaded) {
 	a.After(p.to, &paxos.Page{Nonce: p.nonce, From: p.from, Held: p.held, Runs: p.runs, Values: m.Votes[:n]})
 }
 
-// sendPromise sends one page of a promise and asks for the next. A page leaves
-// only while promised is still the candidate's ballot: later votes may belong to
+// sendPromise sends one page of a promise; the proposer asks for the next, so that
+// no queue has to hold them all. A page leaves only while promised is still the candidate's ballot: later votes may belong to
 // a higher one, and the candidate must not lead by them.
 func (a *Acceptor) sendPromise(p pending, m *paxos.Loaded) {
 	if a.promised != p.ballot {
@@ -144,10 +144,6 @@ func (a *Acceptor) sendPromise(p pending, m *paxos.Loaded) {
 	a.After(p.to, &paxos.Promise{
 		Ballot: p.ballot, Nonce: p.nonce, Page: p.page, Last: !m.More, Held: p.held, Votes: m.Votes,
 	})
-	if m.More {
-		p.page++
-		a.load(m.Votes[len(m.Votes)-1].Instance+1, m.Load.To, p)
-	}
 }
 
 // above is the first instance that a campaign needs to know: the one after held.
@@ -178,7 +174,7 @@ func (a *Acceptor) onHeartbeat(from paxos.NodeID, m *paxos.Heartbeat) {
 	}
 	a.hear(m.Ballot)
 	if !a.hung() {
-		a.Now(from, &paxos.HeartbeatAck{Ballot: m.Ballot, Nonce: m.Nonce, Held: a.held})
+		a.Now(from, &paxos.HeartbeatAck{Ballot: m.Ballot, Nonce: m.Nonce, Held: a.held, Highest: a.highest})
 	}
 }
 

@@ -98,7 +98,9 @@ func (a *Acceptor) onPoll(from paxos.NodeID, m *paxos.Poll) {
 	} else {
 		a.subs = slices.Insert(a.subs, i, s)
 	}
-	a.After(from, &paxos.PollReply{Nonce: m.Nonce, Held: a.held, Highest: a.highest})
+	if a.admitted { // else it may have forgotten votes, which a read would miss
+		a.After(from, &paxos.PollReply{Nonce: m.Nonce, Held: a.held, Highest: a.highest})
+	}
 	if m.Stuck > 0 {
 		a.relayRepair(m.Stuck)
 	}

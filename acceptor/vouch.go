@@ -8,8 +8,8 @@ import (
 
 // vouching is the check that nobody knows this acceptor by another incarnation:
 // a directory that was wiped and initialised anew has forgotten its promises, so
-// it must never vote. A new directory votes once a Phase 1 quorum less itself
-// has vouched for it and remembers it. All peers are asked, also afterwards, so
+// it must never vote. A new directory votes once a Phase 1 quorum less itself,
+// and at least one acceptor, has vouched for it and remembers it. All peers are asked, also afterwards, so
 // that as many as can remember. It is as good as the peers that remember.
 type vouching struct {
 	answered map[paxos.NodeID]bool
@@ -20,8 +20,8 @@ type vouching struct {
 
 func (a *Acceptor) tickVouch() {
 	v := &a.vouch
-	if !a.admitted && a.cfg.Membership.Phase1 <= 1 {
-		a.admit()
+	if !a.admitted && len(a.cfg.Membership.Acceptors) == 1 {
+		a.admit() // there is nobody to ask
 	}
 	if len(v.answered) == len(a.cfg.Sources) || (v.asked && a.now-v.askedAt < a.cfg.RetryTicks) {
 		return
@@ -48,7 +48,7 @@ func (a *Acceptor) onVouched(from paxos.NodeID, m *paxos.Vouched) {
 	if place := a.cfg.Membership.Place(from); place >= 0 {
 		v.acceptor = v.acceptor.With(place)
 	}
-	if !a.admitted && v.acceptor.Len() >= a.cfg.Membership.Phase1-1 {
+	if !a.admitted && v.acceptor.Len() >= max(1, a.cfg.Membership.Phase1-1) {
 		a.admit()
 	}
 }

@@ -416,7 +416,7 @@ func (c *Client) open() {
 		go func() {
 			defer c.wg.Done()
 			if m, ok := (<-reply).(*paxos.Attached); ok {
-				s.begin(m.Applied)
+				s.begin(m)
 			}
 		}()
 	}

@@ -15,8 +15,13 @@ const (
 	refusedMax = 200
 )
 
-// chunkBytes bounds the entries of one Append message; one entry always fits.
-const chunkBytes = 256 << 10
+// chunkBytes bounds the batch of one Append message, if the cluster's own limit
+// does not; one entry always fits. runOverhead is more than the numbers of a run
+// and of one more entry take.
+const (
+	chunkBytes  = 256 << 10
+	runOverhead = 64
+)
 
 // maxInFlight bounds the Append messages of one session under way.
 const maxInFlight = 16
@@ -27,6 +32,7 @@ const maxInFlight = 16
 type core struct {
 	id      paxos.SessionID
 	born    bool
+	chunk   int        // bytes of one Append's batch
 	entries []*Pending // unanswered, in order; entries[0] has number base
 	base    uint64
 	sent    uint64 // entries below it have been sent in this attempt
@@ -55,7 +61,7 @@ type sentRun struct {
 }
 
 func newCore() *core {
-	return &core{base: 1, sent: 1, reached: 1, resendWait: resendMin, holdWait: refusedMin}
+	return &core{chunk: chunkBytes, base: 1, sent: 1, reached: 1, resendWait: resendMin, holdWait: refusedMin}
 }
 
 func (c *core) next() uint64 { return c.base + uint64(len(c.entries)) }
@@ -81,7 +87,7 @@ func (c *core) take(now paxos.Ticks, to paxos.NodeID) *paxos.Append {
 	run := paxos.Run{Kind: paxos.RunAppend, Session: c.id, First: c.sent}
 	for c.sent < c.next() {
 		p := c.at(c.sent)
-		if run.Count > 0 && len(run.Entries)+len(p.value) > chunkBytes {
+		if run.Count > 0 && len(run.Entries)+len(p.value)+runOverhead > c.chunk {
 			break
 		}
 		run.Entries = paxos.AppendEntry(run.Entries, p.value)
@@ -259,14 +265,9 @@ func (c *core) fail(cause error) {
 		}
 		unknown++
 	}
-	var err error
-	if unknown > 0 {
-		err = &UnknownOutcomeError{Session: c.id, First: c.base, Last: c.base + unknown - 1, Cause: cause}
-		c.err = err
-	}
 	for i, p := range c.entries {
 		if uint64(i) < unknown {
-			p.finish(err)
+			p.finish(&UnknownOutcomeError{Session: c.id, Seq: c.base + uint64(i), First: c.base, Last: c.base + unknown - 1, Cause: cause})
 		} else {
 			p.finish(cause)
 		}
@@ -278,7 +279,7 @@ func (c *core) fail(cause error) {
 // will be applied under the old one.
 func (c *core) rebirth() *core {
 	n := newCore()
-	n.entries, n.progressAt = c.entries, c.progressAt
+	n.entries, n.progressAt, n.chunk = c.entries, c.progressAt, c.chunk
 	for _, p := range n.entries {
 		p.maybe, p.answered = 0, false
 	}

@@ -26,20 +26,25 @@ var (
 	ErrFenced = errors.New("the session was ended by resolve")
 	// ErrRefused: the processes reached are of another cluster or version.
 	ErrRefused = errors.New("not a process of this cluster")
+	// ErrSessionEnded: the append came after a failure had ended its session; it
+	// was certainly not appended.
+	ErrSessionEnded = errors.New("the session has ended")
 	// ErrClosed: the client was closed; the append was certainly not appended.
 	ErrClosed = errors.New("the client is closed")
 )
 
-// UnknownOutcomeError says that the appends First .. Last of a session may have
-// been, or may still be, appended. Resolve tells.
+// UnknownOutcomeError says that an append may have been, or may still be,
+// appended, as all appends First .. Last of its session that failed with it.
+// Resolve tells.
 type UnknownOutcomeError struct {
 	Session     paxos.SessionID
+	Seq         uint64 // of the append that this is the error of
 	First, Last uint64
 	Cause       error // why there is no answer
 }
 
 func (e *UnknownOutcomeError) Error() string {
-	return fmt.Sprintf("unknown outcome of %s/%d..%d: %v", e.Session, e.First, e.Last, e.Cause)
+	return fmt.Sprintf("unknown outcome of append %s: %v", e.AppendID(), e.Cause)
 }
 
 // Is makes errors.Is(err, ErrUnknownOutcome) true.
@@ -49,7 +54,7 @@ func (e *UnknownOutcomeError) Is(target error) bool { return target == ErrUnknow
 // not mean that the append was not appended, so it is hidden from errors.Is.
 func (e *UnknownOutcomeError) Unwrap() error { return nil }
 
-// AppendID is the id of the first append that is not known.
-func (e *UnknownOutcomeError) AppendID() string {
-	return paxos.AppendID{Session: e.Session, Seq: e.First}.String()
+// AppendID is the id of the append, as Resolve takes it.
+func (e *UnknownOutcomeError) AppendID() paxos.AppendID {
+	return paxos.AppendID{Session: e.Session, Seq: e.Seq}
 }

@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -65,13 +66,14 @@ type Session struct {
 	core    *core
 	waiting int // bytes of unanswered entries
 	room    chan struct{}
+	ended   chan struct{} // closed when the session has ended
 	asked   paxos.NodeID
 	askedAt paxos.Ticks
 }
 
 // NewSession begins a stream of its own over the client's connections.
 func (c *Client) NewSession() *Session {
-	s := &Session{c: c, core: newCore(), room: make(chan struct{}, 1)}
+	s := &Session{c: c, core: newCore(), room: make(chan struct{}, 1), ended: make(chan struct{})}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.opening = append(c.opening, s)
@@ -81,13 +83,23 @@ func (c *Client) NewSession() *Session {
 
 // Append appends value in the client's main session and waits for its answer.
 func (c *Client) Append(ctx context.Context, value []byte) (Result, error) {
-	return c.mainSession().Append(ctx, value)
+	for {
+		r, err := c.mainSession().Append(ctx, value)
+		if !errors.Is(err, ErrSessionEnded) { // else another append ended it just now
+			return r, err
+		}
+	}
 }
 
 // AppendAsync appends value in the client's main session. It returns when the
 // entry is queued, in order; it waits only while too much is unanswered.
 func (c *Client) AppendAsync(ctx context.Context, value []byte) (*Pending, error) {
-	return c.mainSession().AppendAsync(ctx, value)
+	for {
+		p, err := c.mainSession().AppendAsync(ctx, value)
+		if !errors.Is(err, ErrSessionEnded) {
+			return p, err
+		}
+	}
 }
 
 // mainSession returns the main session, a new one if the last one ended.
@@ -134,7 +146,7 @@ func (s *Session) End(cause error) {
 }
 
 // AppendAsync queues value. It copies nothing: value must not be changed before
-// its answer. After the session ended it returns the error that ended it.
+// its answer. After the session ended it returns ErrSessionEnded.
 func (s *Session) AppendAsync(ctx context.Context, value []byte) (*Pending, error) {
 	if len(value) > s.c.opts.entryBytes {
 		return nil, fmt.Errorf("%w: %d bytes, the limit is %d", ErrTooLarge, len(value), s.c.opts.entryBytes)
@@ -147,6 +159,7 @@ func (s *Session) AppendAsync(ctx context.Context, value []byte) (*Pending, erro
 		var err error
 		select {
 		case <-s.room:
+		case <-s.ended:
 		case <-ctx.Done():
 			err = context.Cause(ctx)
 		}
@@ -159,7 +172,7 @@ func (s *Session) AppendAsync(ctx context.Context, value []byte) (*Pending, erro
 		return nil, ErrClosed
 	}
 	if s.core.err != nil {
-		return nil, s.core.err
+		return nil, fmt.Errorf("%w: %w", ErrSessionEnded, s.core.err)
 	}
 	now := s.c.now()
 	if s.c.opts.timeout > 0 {
@@ -172,14 +185,17 @@ func (s *Session) AppendAsync(ctx context.Context, value []byte) (*Pending, erro
 }
 
 // begin gives the session its id, born at an instance that a learner has applied.
-func (s *Session) begin(applied paxos.Instance) {
+func (s *Session) begin(m *paxos.Attached) {
 	c := s.c
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for i, o := range c.opening {
 		if o == s {
 			c.opening = append(c.opening[:i:i], c.opening[i+1:]...)
-			s.core.id, s.core.born = paxos.NewSessionID(applied, random()), true
+			s.core.id, s.core.born = paxos.NewSessionID(m.Applied, random()), true
+			if m.MaxBatch > 0 {
+				s.core.chunk = min(s.core.chunk, m.MaxBatch)
+			}
 			c.sessions[s.core.id] = s
 			if id := c.learnerID(); id != "" {
 				c.net.Send(id, &paxos.Attach{Session: s.core.id, From: s.core.base})
@@ -203,6 +219,12 @@ func (s *Session) act() {
 	}
 	if s.core.err != nil {
 		delete(c.sessions, s.core.id)
+		select {
+		case <-s.ended:
+		default:
+			close(s.ended)
+		}
+		return
 	}
 	if s.core.stuck {
 		s.core.stuck = false

@@ -149,9 +149,9 @@ func (c *Client) pages(ctx context.Context, next, last uint64, opts TailOptions)
 
 // page fetches the page that begins with index next.
 func (c *Client) page(ctx context.Context, next, last uint64, opts TailOptions) page {
-	limit, wait := c.opts.timeout, callWait
+	limit := c.opts.timeout
 	if opts.Follow {
-		limit, wait = 0, 0 // an entry may be long in coming
+		limit = 0 // an entry may be long in coming
 	}
 	ctx, cancel := c.withTimeout(ctx, limit)
 	defer cancel()
@@ -160,12 +160,14 @@ func (c *Client) page(ctx context.Context, next, last uint64, opts TailOptions) 
 		if err != nil {
 			return page{err: err}
 		}
-		m, err := ask[*paxos.LogPage](ctx, c, id, wait, func(nonce uint64) paxos.Message {
+		m, err := ask[*paxos.LogPage](ctx, c, id, callWait, func(nonce uint64) paxos.Message {
 			return &paxos.Read{Nonce: nonce, From: paxos.Index(next), UpTo: paxos.Index(min(last, forever)), Wait: true}
 		})
 		switch {
 		case errors.Is(err, errLost):
-			c.nextLearner(id)
+			if !opts.Follow || !c.keepsUp(ctx, id, next) {
+				c.nextLearner(id)
+			}
 		case err != nil:
 			return page{err: c.explain(ctx, fmt.Sprintf("learner %s does not have index %d", id, next))}
 		case uint64(m.First) > next:
@@ -174,6 +176,13 @@ func (c *Client) page(ctx context.Context, next, last uint64, opts TailOptions) 
 			return page{records: m.Records, from: next}
 		}
 	}
+}
+
+// keepsUp reports whether a learner from which nothing came for a while is not to
+// blame: it can tell the end of the log, and that lies before next.
+func (c *Client) keepsUp(ctx context.Context, id paxos.NodeID, next uint64) bool {
+	m, err := ask[*paxos.Located](ctx, c, id, callWait, func(nonce uint64) paxos.Message { return &paxos.Locate{Nonce: nonce} })
+	return err == nil && m.Open == 0 && uint64(m.Last) < next
 }
 
 // entries yields the entries of records that lie in [from, to].

@@ -41,10 +41,13 @@ func (s *slot) chosen(m paxos.Membership) (v *paxos.Value, elected bool) {
 	}
 	for i := range s.ballots {
 		if t := &s.ballots[i]; m.IsPhase2(t.votes) {
-			return t.value, true
+			elected = true
+			if t.value != nil {
+				return t.value, true
+			}
 		}
 	}
-	return nil, false
+	return nil, elected
 }
 
 // slot returns the slot of i, or nil if i is applied or too far ahead.
@@ -133,7 +136,7 @@ func (l *Learner) apply() {
 		}
 		l.dropSlot(l.state.Applied + 1)
 		l.applyValue(*v)
-		l.progressAt = l.now
+		l.progressAt, l.fetching.wait = l.now, 0
 	}
 }
 
@@ -189,15 +192,22 @@ type fetching struct {
 	nonce   uint64
 	next    int // rotation over sources
 	failed  bool
+	wait    paxos.Ticks // after fetches that did not help: doubles up to fetchMax
 }
+
+// fetchMax is the longest pause between fetches that do not help, in times
+// RetryTicks. What is not decided yet may take long, and its votes are told
+// anyway when it is.
+const fetchMax = 10
 
 // far is how many held instances behind a learner fetches without delay.
 const far = 64
 
 func (l *Learner) tickFetch() {
 	f := &l.fetching
-	if !l.behind() && l.highest <= l.state.Applied {
-		l.progressAt = l.now
+	cutOff := l.cutOff()
+	if !l.behind() && l.highest <= l.state.Applied && !cutOff {
+		l.progressAt, f.wait = l.now, 0
 		return
 	}
 	if f.asked != "" {
@@ -206,7 +216,7 @@ func (l *Learner) tickFetch() {
 		}
 		f.asked, f.failed = "", true // a slow source is switched
 	}
-	wait := l.cfg.RetryTicks / 2
+	wait := max(l.cfg.RetryTicks/2, f.wait)
 	if l.maxHeld() > l.state.Applied+far && !f.failed {
 		wait = 0
 	}
@@ -219,6 +229,22 @@ func (l *Learner) tickFetch() {
 		}
 	}
 	l.fetch(l.nextSource())
+}
+
+// cutOff reports whether no acceptor can be reached, but another learner can: that
+// one may have learned what this one cannot hear of.
+func (l *Learner) cutOff() bool {
+	for _, id := range l.cfg.Membership.Acceptors {
+		if l.up[id] {
+			return false
+		}
+	}
+	for _, id := range l.cfg.Learners {
+		if l.up[id] {
+			return true
+		}
+	}
+	return false
 }
 
 // nextSource picks whom to ask for values: acceptors that hold the next instance
@@ -290,6 +316,7 @@ func (l *Learner) onPage(from paxos.NodeID, m *paxos.Page) {
 	switch {
 	case l.state.Applied == before:
 		f.failed = true
+		f.wait = min(max(2*f.wait, l.cfg.RetryTicks/2), fetchMax*l.cfg.RetryTicks)
 	case m.Held > l.state.Applied:
 		// More where that came from: only the values, one page after the other.
 		f.nonce++

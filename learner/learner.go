@@ -29,6 +29,7 @@ type Config struct {
 	ReadTicks  paxos.Ticks // a linearizable read that cannot be decided is told so
 	PageBytes  int         // bytes of values in one page; one value always fits
 	EntryBytes int         // told to clients
+	BatchBytes int         // told to clients: the largest batch of one Append
 	AheadBytes int         // values kept above a hole
 }
 
@@ -72,8 +73,8 @@ type Learner struct {
 	loads    map[uint64]func(*paxos.Loaded)
 	tag      uint64
 	attached map[paxos.SessionID][]*attachment
-	// attachments counts, for each client, its sessions in attached.
-	attachments map[paxos.NodeID]int
+	// attachments are, for each client, its sessions in attached, oldest first.
+	attachments map[paxos.NodeID][]paxos.SessionID
 	parked      []parked // reads waiting for an entry, in order of arrival
 	reads       reads
 	ready       bool
@@ -87,7 +88,7 @@ func New(cfg Config, st State) *Learner {
 		up:       map[paxos.NodeID]bool{}, slots: map[paxos.Instance]*slot{},
 		heldBy: make([]paxos.Instance, len(cfg.Membership.Acceptors)),
 		loads:  map[uint64]func(*paxos.Loaded){}, attached: map[paxos.SessionID][]*attachment{},
-		attachments: map[paxos.NodeID]int{},
+		attachments: map[paxos.NodeID][]paxos.SessionID{},
 	}
 	if l.state.Next == 0 {
 		l.state.Next = 1

@@ -8,25 +8,30 @@ import (
 )
 
 // reads are the linearizable reads: those that wait for the next poll round, and
-// the round under way. All reads of a round share its polls.
+// the rounds under way. All reads of a round share its polls.
 type reads struct {
 	waiting []*read
-	round   *round
+	rounds  []*round // oldest first
 	nonce   uint64
 }
+
+// maxRounds bounds the rounds under way. While polls are slow, or a round cannot
+// be decided, a new one begins every RetryTicks, beside the older ones.
+const maxRounds = 8
 
 // read waits until everything up to its read point is applied.
 type read struct {
 	client  paxos.NodeID
 	locate  *paxos.Locate
-	arrived paxos.Ticks
-	startup bool // the learner's own, at its start: it is ready when this is done
+	arrived paxos.Ticks // when its round began
+	startup bool        // the learner's own, at its start: it is ready when this is done
 }
 
 // round is one poll of the acceptors, sent after all its reads arrived.
 type round struct {
 	nonce   uint64
-	sentAt  paxos.Ticks
+	beganAt paxos.Ticks
+	sentAt  paxos.Ticks            // when those that have not answered were last polled
 	answers map[int]paxos.Instance // by place: highest instance held or accepted
 	reads   []*read
 }
@@ -47,41 +52,41 @@ func (l *Learner) onLocate(from paxos.NodeID, m *paxos.Locate) {
 		l.located(from, m)
 		return
 	}
-	l.reads.waiting = append(l.reads.waiting, &read{client: from, locate: m, arrived: l.now})
+	l.reads.waiting = append(l.reads.waiting, &read{client: from, locate: m})
 }
 
-// flushReads starts a round for the reads that wait, and answers those of the
-// current round whose point is applied.
+// flushReads starts a round for the reads that wait, and answers those of which
+// the point is applied.
 func (l *Learner) flushReads() {
 	rs := &l.reads
-	if rs.round != nil {
-		if point, ok := rs.round.point(l.cfg.Membership); ok && point <= l.state.Applied {
-			for _, r := range rs.round.reads {
-				l.finish(r)
-			}
-			rs.round = nil
+	rs.rounds = slices.DeleteFunc(rs.rounds, func(r *round) bool {
+		point, ok := r.point(l.cfg.Membership)
+		if !ok || point > l.state.Applied {
+			return false
 		}
-	}
-	// One round at a time, unless it cannot be decided: then fresh reads must not
-	// wait for it.
-	if len(rs.waiting) == 0 || (rs.round != nil && l.now-rs.round.sentAt < l.cfg.RetryTicks) {
+		for _, rd := range r.reads {
+			l.finish(rd)
+		}
+		return true
+	})
+	n := len(rs.rounds)
+	if len(rs.waiting) == 0 || n >= maxRounds || (n > 0 && l.now-rs.rounds[n-1].beganAt < l.cfg.RetryTicks) {
 		return
 	}
 	rs.nonce++
-	next := &round{nonce: rs.nonce, sentAt: l.now, answers: map[int]paxos.Instance{}, reads: rs.waiting}
-	if rs.round != nil {
-		// The reads of the old round arrived earlier still: the new polls serve them.
-		next.reads = append(rs.round.reads, next.reads...)
+	next := &round{nonce: rs.nonce, beganAt: l.now, sentAt: l.now, answers: map[int]paxos.Instance{}, reads: rs.waiting}
+	for _, r := range rs.waiting {
+		r.arrived = l.now
 	}
-	rs.waiting, rs.round = nil, next
+	rs.waiting, rs.rounds = nil, append(rs.rounds, next)
 	for place := range l.cfg.Membership.Acceptors {
 		l.pollOne(place, next.nonce)
 	}
 }
 
 func (l *Learner) onReadAnswer(place int, m *paxos.PollReply) {
-	if r := l.reads.round; r != nil && r.nonce == m.Nonce {
-		if _, ok := r.answers[place]; !ok {
+	for _, r := range l.reads.rounds {
+		if _, ok := r.answers[place]; r.nonce == m.Nonce && !ok {
 			r.answers[place] = max(m.Held, m.Highest)
 		}
 	}
@@ -91,36 +96,30 @@ func (l *Learner) onReadAnswer(place int, m *paxos.PollReply) {
 // cannot be decided.
 func (l *Learner) tickReads() {
 	rs := &l.reads
-	if rs.round == nil {
-		return
-	}
-	if l.now-rs.round.sentAt >= l.cfg.RetryTicks && len(rs.waiting) == 0 {
-		rs.round.sentAt = l.now
-		for place := range l.cfg.Membership.Acceptors {
-			if _, ok := rs.round.answers[place]; !ok {
-				l.pollOne(place, rs.round.nonce)
+	rs.rounds = slices.DeleteFunc(rs.rounds, func(r *round) bool {
+		if l.now-r.sentAt >= l.cfg.RetryTicks {
+			r.sentAt = l.now
+			for place := range l.cfg.Membership.Acceptors {
+				if _, ok := r.answers[place]; !ok {
+					l.pollOne(place, r.nonce)
+				}
 			}
 		}
-	}
-	open, why := l.undecided(rs.round)
-	rs.round.reads = slices.DeleteFunc(rs.round.reads, func(r *read) bool {
-		if r.arrived == 0 {
-			r.arrived = l.now
-		}
-		if l.now-r.arrived < l.cfg.ReadTicks {
-			return false
-		}
-		if r.startup {
-			l.becomeReady()
-			l.Warn("ready, but not caught up", "reason", why)
-		} else {
-			l.Now(r.client, &paxos.Located{Nonce: r.locate.Nonce, First: l.first(), Last: l.last(), Open: open, Detail: why})
-		}
-		return true
+		open, why := l.undecided(r)
+		r.reads = slices.DeleteFunc(r.reads, func(rd *read) bool {
+			if l.now-rd.arrived < l.cfg.ReadTicks {
+				return false
+			}
+			if rd.startup {
+				l.becomeReady()
+				l.Warn("ready, but not caught up", "reason", why)
+			} else {
+				l.Now(rd.client, &paxos.Located{Nonce: rd.locate.Nonce, First: l.first(), Last: l.last(), Open: open, Detail: why})
+			}
+			return true
+		})
+		return len(r.reads) == 0
 	})
-	if len(rs.round.reads) == 0 {
-		rs.round = nil
-	}
 }
 
 // undecided says which instance keeps a round from being answered, and why.
@@ -173,7 +172,7 @@ func (l *Learner) located(to paxos.NodeID, m *paxos.Locate) {
 func (rs *reads) drop(client paxos.NodeID) {
 	gone := func(r *read) bool { return !r.startup && r.client == client }
 	rs.waiting = slices.DeleteFunc(rs.waiting, gone)
-	if rs.round != nil {
-		rs.round.reads = slices.DeleteFunc(rs.round.reads, gone)
+	for _, r := range rs.rounds {
+		r.reads = slices.DeleteFunc(r.reads, gone)
 	}
 }

@@ -12,23 +12,24 @@ type attachment struct {
 	gapTold bool // a gap was told since the last command was applied
 }
 
-// maxSessionsPerClient bounds the sessions that one connection may attach; a
-// client with more opens another connection.
+// maxSessionsPerClient bounds the sessions attached by one connection; beyond it
+// the oldest is detached. A client asks again for results that do not come.
 const maxSessionsPerClient = 16384
 
 func (l *Learner) onAttach(from paxos.NodeID, m *paxos.Attach) {
 	l.Now(from, &paxos.Attached{
-		Nonce: m.Nonce, Session: m.Session, Applied: l.state.Applied, MaxEntry: l.cfg.EntryBytes, LastIndex: l.last(),
+		Nonce: m.Nonce, Session: m.Session, Applied: l.state.Applied, MaxEntry: l.cfg.EntryBytes, MaxBatch: l.cfg.BatchBytes, LastIndex: l.last(),
 	})
 	if m.Session == (paxos.SessionID{}) {
 		return
 	}
 	if !slices.ContainsFunc(l.attached[m.Session], func(a *attachment) bool { return a.client == from }) {
-		if l.attachments[from] >= maxSessionsPerClient {
-			l.Warn("a client attaches too many sessions on one connection", "client", string(from), "limit", maxSessionsPerClient)
-			return
+		mine := append(l.attachments[from], m.Session)
+		if len(mine) > maxSessionsPerClient {
+			l.detachOne(from, mine[0])
+			mine = mine[1:]
 		}
-		l.attachments[from]++
+		l.attachments[from] = mine
 		l.attached[m.Session] = append(l.attached[m.Session], &attachment{client: from})
 	}
 	if s := l.sessions.get(m.Session); s != nil && (s.Last >= m.From || s.Closed) {
@@ -39,15 +40,19 @@ func (l *Learner) onAttach(from paxos.NodeID, m *paxos.Attach) {
 }
 
 func (l *Learner) detach(client paxos.NodeID) {
-	delete(l.attachments, client)
-	for id, list := range l.attached {
-		list = slices.DeleteFunc(list, func(a *attachment) bool { return a.client == client })
-		if l.attached[id] = list; len(list) == 0 {
-			delete(l.attached, id)
-		}
+	for _, id := range l.attachments[client] {
+		l.detachOne(client, id)
 	}
+	delete(l.attachments, client)
 	l.parked = slices.DeleteFunc(l.parked, func(p parked) bool { return p.client == client })
 	l.reads.drop(client)
+}
+
+func (l *Learner) detachOne(client paxos.NodeID, id paxos.SessionID) {
+	list := slices.DeleteFunc(l.attached[id], func(a *attachment) bool { return a.client == client })
+	if l.attached[id] = list; len(list) == 0 {
+		delete(l.attached, id)
+	}
 }
 
 // tell sends a result to whoever is attached to the session.

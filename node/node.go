@@ -53,16 +53,17 @@ type Options struct {
 
 // Node is a running process of one role.
 type Node struct {
-	opts    Options
-	log     zerolog.Logger
-	machine paxos.Machine
-	store   *wal.Store // nil for a proposer
-	net     *transport.Network
-	out     func(paxos.NodeID, paxos.Message) // net.Send
-	inbox   *inbox
-	disk    *disk // nil for a proposer
-	start   time.Time
-	last    paxos.Ticks
+	opts     Options
+	log      zerolog.Logger
+	machine  paxos.Machine
+	store    *wal.Store // nil for a proposer
+	net      *transport.Network
+	out      func(paxos.NodeID, paxos.Message) // net.Send
+	inbox    *inbox
+	disk     *disk // nil for a proposer
+	start    time.Time
+	last     paxos.Ticks   // told last
+	lastTick time.Duration // when, since the start
 
 	ready     chan struct{}
 	readyOnce sync.Once
@@ -168,7 +169,8 @@ func randomBits() (uint64, error) {
 const maxDrain = 1024
 
 // loop steps the machine. Messages are stepped before the clock is told: what
-// arrived while this process was busy or stopped is evidence that came in time.
+// arrived while this process was busy is evidence that came in time. After a
+// pause it is not, and the machine must know of the pause first.
 func (n *Node) loop() {
 	defer close(n.loopDone)
 	ticker := time.NewTicker(tickInterval)
@@ -182,6 +184,9 @@ func (n *Node) loop() {
 		for rest := items; ; {
 			drain := rest[:min(len(rest), maxDrain)]
 			rest = rest[len(drain):]
+			if time.Since(n.start)-n.lastTick > n.opts.Cluster.Timeouts.ElectionMin {
+				n.tick()
+			}
 			for i := range drain {
 				n.machine.Step(drain[i].from, drain[i].msg)
 			}
@@ -200,6 +205,7 @@ const tickInterval = 10 * time.Millisecond
 // tick tells the machine the time, in milliseconds since the start, from 1.
 func (n *Node) tick() {
 	now := time.Now()
+	n.lastTick = now.Sub(n.start)
 	if mono := paxos.Ticks(now.Sub(n.start).Milliseconds()) + 1; mono > n.last {
 		n.last = mono
 		n.machine.Tick(mono, paxos.UnixNanos(now.UnixNano()))

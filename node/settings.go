@@ -23,7 +23,7 @@ func proposerConfig(c *config.Cluster, id paxos.NodeID, seed uint64) proposer.Co
 		ID: id, Membership: c.Membership(), Run: r.Uint64(), Seed: r.Uint64(),
 		HeartbeatTicks: ticks(t.Heartbeat), ElectionMin: ticks(t.ElectionMin), ElectionMax: ticks(t.ElectionMax),
 		RetryTicks: ticks(t.Retry), StallTicks: ticks(t.Stall),
-		Window: l.Window, BatchBytes: l.BatchBytes, EntryBytes: l.EntryBytes, QueueBytes: l.QueueBytes,
+		Window: l.Window, WindowBytes: l.ConnQueueBytes / 2, BatchBytes: l.BatchBytes, EntryBytes: l.EntryBytes, QueueBytes: l.QueueBytes,
 	}
 }
 
@@ -42,7 +42,7 @@ func learnerConfig(c *config.Cluster, id paxos.NodeID) learner.Config {
 	return learner.Config{
 		ID: id, Membership: c.Membership(), Learners: others(c.Learners, id),
 		PollTicks: ticks(t.Heartbeat), RetryTicks: ticks(t.Retry), ReadTicks: ticks(t.Read),
-		PageBytes: l.PageBytes, EntryBytes: l.EntryBytes, AheadBytes: l.InboxBytes,
+		PageBytes: l.PageBytes, EntryBytes: l.EntryBytes, BatchBytes: proposer.MaxAppend(l.BatchBytes, l.EntryBytes), AheadBytes: l.InboxBytes,
 	}
 }
 

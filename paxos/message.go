@@ -6,18 +6,22 @@ package paxos
 type Message interface{ message() }
 
 // Prepare asks for a promise of Ballot (Paxos Made Simple, Phase 1a) for all
-// instances at once. With To != 0 it is a repair read of [From, To] by a leader.
+// instances at once, and for page number Page of what was accepted, from
+// instance From on. With To != 0 it is a repair read of [From, To] by a leader.
+// Nonce is that of the whole read at this acceptor; a page that does not come is
+// asked for again with it.
 type Prepare struct {
 	Ballot Ballot
 	Nonce  uint64
+	Page   uint64
 	From   Instance
 	To     Instance
 }
 
 // Promise is page number Page of the answer to Prepare: votes in ascending
-// instance order. The pages 0 .. k, of which k says Last, are together
-// everything the acceptor accepted above Held (or within the range asked for).
-// A vote at or below Held is a chosen value.
+// instance order. The next page begins after the last of them. The pages 0 .. k,
+// of which k says Last, are together everything the acceptor accepted above Held
+// (or within the range asked for). A vote at or below Held is a chosen value.
 type Promise struct {
 	Ballot Ballot
 	Nonce  uint64
@@ -77,10 +81,12 @@ type Heartbeat struct {
 }
 
 // HeartbeatAck repeats what it answers.
+// Highest is a hint, not a vote: the highest instance it accepted or is accepting.
 type HeartbeatAck struct {
-	Ballot Ballot
-	Nonce  uint64
-	Held   Instance
+	Ballot  Ballot
+	Nonce   uint64
+	Held    Instance
+	Highest Instance
 }
 
 // Query asks an acceptor what it hears. Only standbys send it.

@@ -50,7 +50,8 @@ type Attached struct {
 	Nonce     uint64
 	Session   SessionID
 	Applied   Instance
-	MaxEntry  int
+	MaxEntry  int // bytes of one entry
+	MaxBatch  int // bytes of one Append's batch
 	LastIndex Index
 }
 

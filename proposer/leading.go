@@ -11,6 +11,7 @@ import (
 // leading is Phase 2 of every instance from start on, under one ballot.
 type leading struct {
 	ballot     paxos.Ballot
+	since      paxos.Ticks
 	start      paxos.Instance // max(held)+1 over the Phase 1 quorum
 	next       paxos.Instance // of the next value
 	chosenUpTo paxos.Instance // every instance at or below is chosen
@@ -18,7 +19,9 @@ type leading struct {
 	// open holds every proposal of this ballot that is not known to be chosen, and
 	// those above chosenUpTo that are. A proposal leaves only when it is chosen, so
 	// that no second value is proposed at its instance under this ballot (P2).
-	open map[paxos.Instance]*proposal
+	open      map[paxos.Instance]*proposal
+	openBytes int            // of the values in open
+	seen      paxos.Instance // highest instance that an acceptor has accepted, as far as heard
 
 	queue  []queued
 	queued int // bytes in queue
@@ -26,7 +29,8 @@ type leading struct {
 	fresh       []paxos.Ticks // by place: when the latest heartbeat answered was sent
 	heartbeatAt paxos.Ticks
 	repair      *quorumRead // a repair read under way, or nil
-	repairAt    paxos.Ticks
+	repairAt    paxos.Ticks // when the last repair began
+	repaired    bool        // there was one
 }
 
 type proposal struct {
@@ -50,7 +54,7 @@ type queued struct {
 func (p *Proposer) lead(c *preparing) {
 	held := c.read.held()
 	l := &leading{
-		ballot: c.ballot, start: held + 1, next: held + 1, chosenUpTo: held,
+		ballot: c.ballot, since: p.now, start: held + 1, next: held + 1, chosenUpTo: held,
 		open: map[paxos.Instance]*proposal{}, fresh: make([]paxos.Ticks, len(p.cfg.Membership.Acceptors)),
 		heartbeatAt: p.now - p.cfg.HeartbeatTicks,
 	}
@@ -81,13 +85,19 @@ func (p *Proposer) lead(c *preparing) {
 func (l *leading) name() string                  { return "leading" }
 func (l *leading) leader(*Proposer) paxos.Ballot { return l.ballot }
 
+// resendRetries is how many times RetryTicks a proposal waits for votes before it
+// is sent again: connections lose only what a full queue drops, or what was under
+// way when they broke, which is sent again at once when they are back.
+const resendRetries = 5
+
 // propose sends Phase 2a for i.
 func (l *leading) propose(p *Proposer, i paxos.Instance, v paxos.Value) {
 	if l.open[i] != nil {
 		p.Out.Halt = fmt.Sprintf("a second proposal at instance %d under ballot %s: this is a bug", i, l.ballot)
 		return
 	}
-	l.open[i] = &proposal{value: v, born: p.now, sentAt: p.now, wait: p.cfg.RetryTicks}
+	l.open[i] = &proposal{value: v, born: p.now, sentAt: p.now, wait: resendRetries * p.cfg.RetryTicks}
+	l.openBytes += len(v.Batch)
 	p.broadcast(l.accept(i))
 	l.announced = l.chosenUpTo
 }
@@ -106,11 +116,24 @@ func (l *leading) onAppend(p *Proposer, from paxos.NodeID, m *paxos.Append) {
 	l.queued += len(m.Batch)
 }
 
+// room reports whether one more value may be in flight.
+func (l *leading) room(p *Proposer) bool {
+	return l.next-1-l.chosenUpTo < paxos.Instance(p.cfg.Window) && l.openBytes < p.cfg.WindowBytes
+}
+
+// fill proposes no-ops up to the highest vote heard of: nobody of the Phase 1
+// quorum reported one there, and readers wait until such an instance is decided.
+func (l *leading) fill(p *Proposer) {
+	for ; l.next <= l.seen && l.room(p); l.next++ {
+		l.propose(p, l.next, paxos.Value{Origin: l.ballot, Time: p.wall})
+	}
+}
+
 // pack turns what is waiting into values, while the window has room: under light
 // load an append is a value of its own, under heavy load one carries thousands.
 func (l *leading) pack(p *Proposer) {
 	taken := 0
-	for taken < len(l.queue) && l.next-1-l.chosenUpTo < paxos.Instance(p.cfg.Window) {
+	for taken < len(l.queue) && l.room(p) {
 		first, size := taken, 0
 		for taken < len(l.queue) && (taken == first || size+len(l.queue[taken].msg.Batch) <= p.cfg.BatchBytes) {
 			size += len(l.queue[taken].msg.Batch)
@@ -150,6 +173,7 @@ func (l *leading) step(p *Proposer, from paxos.NodeID, m paxos.Message) {
 		// when it was sent.
 		if sent := paxos.Ticks(m.Nonce); m.Ballot == l.ballot && sent <= p.now {
 			l.fresh[place] = max(l.fresh[place], sent)
+			l.seen = max(l.seen, m.Highest)
 		}
 	case *paxos.Reject:
 		if m.Ballot == l.ballot && l.ballot.Less(m.Promised) {
@@ -166,12 +190,19 @@ func (l *leading) step(p *Proposer, from paxos.NodeID, m paxos.Message) {
 	}
 }
 
-// onOutvoted: the acceptor promised a higher ballot. It will never vote for this
-// one again, so it counts as gone; the leader resigns when too few are left.
+// onOutvoted: the acceptor promised a higher ballot and will never vote for this
+// one again. The leader resigns when too few are left; else it campaigns once
+// more, above that promise, so that the acceptor takes part again. The others
+// allow it, since it is this run that they hear.
 func (l *leading) onOutvoted(p *Proposer, place int) {
+	who := p.cfg.Membership.Acceptors[place]
 	l.fresh[place] = p.now - p.cfg.ElectionMax - 1
-	if !l.quorum(p) {
-		l.resign(p, fmt.Sprintf("%s promised a higher ballot", p.cfg.Membership.Acceptors[place]), 0)
+	switch {
+	case !l.quorum(p):
+		l.resign(p, fmt.Sprintf("%s promised a higher ballot", who), 0)
+	case p.now-l.since > p.cfg.ElectionMax:
+		l.refuseQueue(p, "the leader renews its ballot")
+		p.campaign(fmt.Sprintf("%s promised a higher ballot than %s, which a quorum follows", who, l.ballot))
 	}
 }
 
@@ -211,14 +242,27 @@ func (l *leading) vote(p *Proposer, i paxos.Instance, place int) {
 // choose notes that the proposal at i is chosen.
 func (l *leading) choose(i paxos.Instance) {
 	if i <= l.chosenUpTo { // a repaired instance
-		delete(l.open, i)
+		l.close(i)
 		return
 	}
 	l.open[i].chosen = true
 	for o := l.open[l.chosenUpTo+1]; o != nil && o.chosen; o = l.open[l.chosenUpTo+1] {
 		l.chosenUpTo++
-		delete(l.open, l.chosenUpTo)
+		l.close(l.chosenUpTo)
 	}
+}
+
+func (l *leading) close(i paxos.Instance) {
+	l.openBytes -= len(l.open[i].value.Batch)
+	delete(l.open, i)
+}
+
+// refuseQueue drops what was not proposed, and says so.
+func (l *leading) refuseQueue(p *Proposer, why string) {
+	for _, q := range l.queue {
+		p.refuse(q.from, q.msg, paxos.RefuseNoLeader, why)
+	}
+	l.queue, l.queued = nil, 0
 }
 
 // onHeld takes the answer to an Accept at an instance that the acceptor holds:
@@ -243,9 +287,7 @@ func (l *leading) onHeld(p *Proposer, from paxos.NodeID, m *paxos.Page) {
 func (l *leading) resign(p *Proposer, reason string, wait paxos.Ticks) {
 	p.Warn("stepped down", "ballot", l.ballot.String(), "reason", reason, "in_flight", len(l.open), "refused", len(l.queue))
 	p.broadcast(&paxos.Heartbeat{Ballot: l.ballot, Nonce: uint64(p.now), ChosenUpTo: l.chosenUpTo, Resign: true})
-	for _, q := range l.queue {
-		p.refuse(q.from, q.msg, paxos.RefuseNoLeader, "the leader stepped down: "+reason)
-	}
+	l.refuseQueue(p, "the leader stepped down: "+reason)
 	p.standBy("stepped down: "+reason, wait)
 	p.Out.Stopped = p.stopping
 }

@@ -98,10 +98,12 @@ type quorumRead struct {
 // next of the nonce asked for last, so none can be lost, shifted or mixed.
 type promise struct {
 	nonce  uint64
-	next   uint64
+	next   uint64         // the page asked for
+	from   paxos.Instance // where it begins
 	held   paxos.Instance
 	votes  []reported
 	sentAt paxos.Ticks
+	wait   paxos.Ticks // before it is asked for again
 }
 
 // reported is a vote, or, if held, the value chosen at its instance.
@@ -113,26 +115,30 @@ type reported struct {
 func newQuorumRead(p *Proposer, b paxos.Ballot, from, to paxos.Instance) *quorumRead {
 	q := &quorumRead{ballot: b, from: from, to: to, promises: make([]promise, len(p.cfg.Membership.Acceptors))}
 	for i := range q.promises {
+		q.promises[i] = promise{nonce: p.rand.Uint64(), from: from, wait: p.cfg.RetryTicks}
 		q.ask(p, i)
 	}
 	return q
 }
 
-// ask sends Prepare to the acceptor at place, from the first page on.
+// ask sends Prepare for the next page of the acceptor at place.
 func (q *quorumRead) ask(p *Proposer, place int) {
 	if place < 0 || q.done.Has(place) {
 		return
 	}
-	q.promises[place] = promise{nonce: p.rand.Uint64(), sentAt: p.now}
+	c := &q.promises[place]
+	c.sentAt = p.now
 	p.Now(p.cfg.Membership.Acceptors[place], &paxos.Prepare{
-		Ballot: q.ballot, Nonce: q.promises[place].nonce, From: q.from, To: q.to,
+		Ballot: q.ballot, Nonce: c.nonce, Page: c.next, From: c.from, To: q.to,
 	})
 }
 
-// retry asks those again that have been quiet.
+// retry asks those again that have been quiet, for longer each time: the answer
+// may only be slow.
 func (q *quorumRead) retry(p *Proposer) {
 	for i := range q.promises {
-		if p.now-q.promises[i].sentAt >= p.cfg.RetryTicks {
+		if c := &q.promises[i]; p.now-c.sentAt >= c.wait {
+			c.wait *= 2
 			q.ask(p, i)
 		}
 	}
@@ -149,15 +155,18 @@ func (q *quorumRead) onPromise(p *Proposer, from paxos.NodeID, m *paxos.Promise)
 		return false
 	}
 	c.next++
-	c.sentAt = p.now
 	c.held = max(c.held, m.Held)
 	for _, v := range m.Votes {
 		// What the vote is depends on the mark of its own page: later pages may show
 		// a higher one.
 		c.votes = append(c.votes, reported{v, v.Instance <= m.Held})
 	}
-	if m.Last {
+	switch n := len(m.Votes); {
+	case m.Last:
 		q.done = q.done.With(place)
+	case n > 0:
+		c.from, c.wait = m.Votes[n-1].Instance+1, p.cfg.RetryTicks
+		q.ask(p, place)
 	}
 	return true
 }

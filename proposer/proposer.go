@@ -31,10 +31,11 @@ type Config struct {
 	RetryTicks     paxos.Ticks // before a proposal is sent again
 	StallTicks     paxos.Ticks // a leader whose oldest proposal is older resigns
 
-	Window     int // instances in flight
-	BatchBytes int // of one value; one entry of EntryBytes always fits
-	EntryBytes int
-	QueueBytes int // appends waiting to be proposed
+	Window      int // instances in flight
+	WindowBytes int // of values in flight; one value is always admitted
+	BatchBytes  int // of one value; one entry of EntryBytes always fits
+	EntryBytes  int
+	QueueBytes  int // appends waiting to be proposed
 }
 
 // Proposer is the machine. Create it with New.

@@ -41,6 +41,7 @@ func (l *leading) tick(p *Proposer) {
 	if p.now-l.heartbeatAt >= p.cfg.HeartbeatTicks || l.announced < l.chosenUpTo {
 		l.beat(p)
 	}
+	l.fill(p)
 	l.resend(p)
 	if l.repair != nil {
 		if l.repair.retry(p); p.now-l.repairAt > p.cfg.StallTicks {
@@ -91,9 +92,12 @@ func (l *leading) onRepair(p *Proposer, m *paxos.Repair) {
 	if m.Instance == 0 || m.Instance > l.chosenUpTo || l.repair != nil || l.open[m.Instance] != nil {
 		return
 	}
+	if l.repaired && p.now-l.repairAt < 10*p.cfg.RetryTicks {
+		return // everybody who misses it asks, again and again
+	}
 	to := min(m.Instance+repairSpan-1, l.chosenUpTo)
 	p.Info("repairing chosen instances that no node holds", "from_instance", uint64(m.Instance), "to_instance", uint64(to))
-	l.repairAt = p.now
+	l.repairAt, l.repaired = p.now, true
 	l.repair = newQuorumRead(p, l.ballot, m.Instance, to)
 }
 

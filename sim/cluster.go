@@ -76,7 +76,7 @@ func NewCluster(seed uint64, t Topology) *Cluster {
 		cfg := proposer.Config{
 			ID: id, Membership: c.Members,
 			HeartbeatTicks: HeartbeatTicks, ElectionMin: ElectionMin, ElectionMax: ElectionMax, RetryTicks: 100, StallTicks: 1500,
-			Window: 8, BatchBytes: 400, EntryBytes: 200, QueueBytes: 2000,
+			Window: 8, WindowBytes: 1500, BatchBytes: 400, EntryBytes: 200, QueueBytes: 2000,
 		}
 		c.Add(paxos.RoleProposer, id, func(*Store) paxos.Machine {
 			cfg.Run, cfg.Seed = c.rng.Uint64(), c.rng.Uint64()

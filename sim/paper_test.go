@@ -111,7 +111,7 @@ func TestPaperPhase1b(t *testing.T) {
 func TestPaperP2c(t *testing.T) {
 	p := proposer.New(proposer.Config{
 		ID: "p1", Membership: paperMembers, Run: 1, HeartbeatTicks: 50, ElectionMin: 150, ElectionMax: 300, RetryTicks: 100,
-		StallTicks: 1500, Window: 8, BatchBytes: 100, EntryBytes: 100, QueueBytes: 100,
+		StallTicks: 1500, Window: 8, WindowBytes: 1000, BatchBytes: 100, EntryBytes: 100, QueueBytes: 100,
 	})
 	p.Tick(1, 0)
 	for _, id := range paperMembers.Acceptors {

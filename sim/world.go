@@ -132,6 +132,7 @@ type Node struct {
 	jobs   []*job
 	syncs  uint64
 	start  Micros // of this run
+	ticked Micros // when the machine was last told the time
 }
 
 type inItem struct {
@@ -237,6 +238,9 @@ func (n *Node) drain() {
 	}
 	items := n.inbox
 	n.inbox = nil
+	if n.w.now-n.ticked > ElectionMin*Millisecond {
+		n.tick() // after a pause
+	}
 	for _, it := range items {
 		n.m.Step(it.from, it.msg)
 	}
@@ -245,6 +249,7 @@ func (n *Node) drain() {
 }
 
 func (n *Node) tick() {
+	n.ticked = n.w.now
 	n.m.Tick(paxos.Ticks((n.w.now-n.start)/Millisecond)+1, n.w.wall+paxos.UnixNanos(n.w.now)*1000)
 }
 
@@ -271,9 +276,16 @@ func (n *Node) act(out paxos.Output) {
 	epoch := n.epoch
 	for _, l := range out.Loads {
 		w.after(w.between(20, 500), func() {
-			if n.epoch == epoch {
-				n.receive(n.ID, n.store.load(l))
+			if n.epoch != epoch {
+				return
 			}
+			// What is read is what was there then; the machine hears of it later.
+			r := n.store.load(l)
+			w.after(w.between(0, 2000), func() {
+				if n.epoch == epoch {
+					n.receive(n.ID, r)
+				}
+			})
 		})
 	}
 	if out.Sync {

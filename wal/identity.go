@@ -121,11 +121,7 @@ func initDB(fs vfs.FS, dir string, incarnation uint64) (err error) {
 	// other: nothing has been promised yet.
 	defer func() {
 		if v := recover(); v != nil {
-			cause, ok := v.(error)
-			if !ok {
-				cause = fmt.Errorf("%v", v)
-			}
-			err = errors.Join(err, cause)
+			err = errors.Join(err, panicked(v))
 		}
 	}()
 	db, err := pebble.Open(dir, &pebble.Options{FS: fs, FormatMajorVersion: pebble.FormatNewest, ErrorIfExists: true, Logger: quiet{}})

@@ -210,16 +210,17 @@ func (c *Commit) addApplied(r paxos.PutApplied) error {
 // Apply makes the commit visible to loads. With sync, Wait must follow. A synced
 // commit without records syncs nothing: machines ask for a sync only beside a
 // write.
-func (c *Commit) Apply(sync bool) error {
-	opts := pebble.NoSync
+func (c *Commit) Apply(sync bool) (err error) {
+	// Pebble panics when its log cannot be written: a failed write like any other.
+	defer func() {
+		if v := recover(); v != nil {
+			err = explain(c.s.dir, panicked(v))
+		}
+	}()
 	if sync {
-		opts = pebble.Sync
-	}
-	var err error
-	if sync {
-		err = c.s.db.ApplyNoSyncWait(c.b, opts)
+		err = c.s.db.ApplyNoSyncWait(c.b, pebble.Sync)
 	} else {
-		err = c.s.db.Apply(c.b, opts)
+		err = c.s.db.Apply(c.b, pebble.NoSync)
 	}
 	if err != nil {
 		return explain(c.s.dir, err)
@@ -253,6 +254,14 @@ func (l fatalLogger) Fatalf(format string, args ...any) {
 	}
 	l.s.fatal(err)
 	runtime.Goexit() // Pebble must not go on; reached only where Fatal returns, in tests
+}
+
+// panicked is the error that a panic of Pebble carries.
+func panicked(v any) error {
+	if err, ok := v.(error); ok {
+		return err
+	}
+	return fmt.Errorf("%v", v)
 }
 
 // causeOf is the error that Pebble ends with, which explain knows, or its words.

@@ -17,7 +17,10 @@ var ErrSlow = errors.New("too much is waiting for this client: it does not read"
 
 const (
 	ioBuffer   = 64 << 10
-	writeChunk = 1 << 20 // frames are coalesced up to about this before a write
+	writeChunk = 256 << 10 // frames are coalesced up to about this before a write
+	// sendBuffer bounds what the kernel holds, which nothing can overtake. It costs
+	// throughput only where bandwidth times round trip exceeds it.
+	sendBuffer = 1 << 20
 )
 
 // conn is one connection: a queue with a writer, and a reader.
@@ -29,8 +32,9 @@ type conn struct {
 	drop bool // a full queue drops; else it closes the connection
 
 	mu      sync.Mutex
+	urgent  []paxos.Message // written before everything in queue
 	queue   []paxos.Message
-	bytes   int
+	bytes   int // of both
 	dropped uint64
 	writing bool
 	err     error
@@ -39,6 +43,9 @@ type conn struct {
 }
 
 func newConn(n *Network, nc net.Conn) *conn {
+	if t, ok := nc.(*net.TCPConn); ok {
+		_ = t.SetWriteBuffer(sendBuffer) // a hint; the kernel's own size works too
+	}
 	return &conn{
 		n: n, nc: nc, r: bufio.NewReaderSize(nc, ioBuffer), drop: true,
 		wake: make(chan struct{}, 1), done: make(chan struct{}),
@@ -62,7 +69,11 @@ func (c *conn) send(m paxos.Message) {
 		}
 		return
 	}
-	c.queue = append(c.queue, m)
+	if wire.Urgent(m) {
+		c.urgent = append(c.urgent, m)
+	} else {
+		c.queue = append(c.queue, m)
+	}
 	c.bytes += size
 	c.mu.Unlock()
 	c.signal()
@@ -78,7 +89,7 @@ func (c *conn) signal() {
 func (c *conn) drained() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.err != nil || len(c.queue) == 0 && !c.writing
+	return c.err != nil || len(c.queue)+len(c.urgent) == 0 && !c.writing
 }
 
 // close ends the connection; the first reason given is kept.
@@ -127,6 +138,33 @@ func (c *conn) readLoop(id paxos.NodeID, role paxos.Role) error {
 	}
 }
 
+// take returns what to write next: all that is urgent, then about a chunk of the
+// rest, so that a heartbeat never waits behind megabytes of values.
+func (c *conn) take() []paxos.Message {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	out := c.urgent
+	c.urgent = nil
+	size, n := 0, 0
+	for n < len(c.queue) && size < writeChunk {
+		size += wire.Size(c.queue[n])
+		n++
+	}
+	for _, m := range out {
+		c.bytes -= wire.Size(m)
+	}
+	c.bytes -= size
+	if out == nil && n == len(c.queue) {
+		out, c.queue = c.queue, nil
+	} else {
+		out = append(out, c.queue[:n]...)
+		clear(c.queue[:n])
+		c.queue = c.queue[n:]
+	}
+	c.writing = len(out) > 0
+	return out
+}
+
 // writeLoop writes what is queued, as much at once as there is.
 func (c *conn) writeLoop() error {
 	ping := time.NewTicker(c.n.cfg.Idle / 3)
@@ -134,12 +172,8 @@ func (c *conn) writeLoop() error {
 	var buf []byte
 	var err error
 	for {
-		c.mu.Lock()
-		queue := c.queue
-		c.queue, c.bytes = nil, 0
-		c.writing = len(queue) > 0
-		c.mu.Unlock()
-		if len(queue) == 0 {
+		batch := c.take()
+		if len(batch) == 0 {
 			select {
 			case <-c.wake:
 				continue
@@ -151,15 +185,9 @@ func (c *conn) writeLoop() error {
 				}
 			}
 		}
-		for i, m := range queue {
+		for _, m := range batch {
 			if buf, err = wire.Append(buf, m); err != nil {
 				return err
-			}
-			queue[i] = nil
-			if len(buf) >= writeChunk {
-				if buf, err = c.write(buf); err != nil {
-					return err
-				}
 			}
 		}
 		if buf, err = c.write(buf); err != nil {
@@ -179,7 +207,7 @@ func (c *conn) write(buf []byte) ([]byte, error) {
 	if _, err := c.nc.Write(buf); err != nil {
 		return nil, err
 	}
-	if cap(buf) > 2*writeChunk {
+	if cap(buf) > 8*writeChunk {
 		return nil, nil
 	}
 	return buf[:0], nil

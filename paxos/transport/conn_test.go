@@ -272,8 +272,8 @@ func TestServerStoppedForLong(t *testing.T) {
 func TestStoppedClient(t *testing.T) {
 	l := listen(t, config(learner, "l1"))
 	connect(t, l, client, "")
+	l.await(t, 1, up, "@1") // clients are numbered when they are up
 	other := connect(t, l, client, "")
-	l.await(t, 1, up, "@1")
 	l.await(t, 1, up, "@2")
 	page := &paxos.LogPage{Records: []paxos.LogRecord{{Log: make([]byte, 64<<10)}}}
 	within(t, "Send", func() {

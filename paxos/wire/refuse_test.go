@@ -29,7 +29,7 @@ func unhex(t testing.TB, text string) []byte {
 const (
 	kWelcome    Kind = 2  // byte, string, number
 	kRefusal    Kind = 3  // byte, string
-	kPrepare    Kind = 16 // ballot (number, string, number), three numbers
+	kPrepare    Kind = 16 // ballot (number, string, number), four numbers
 	kAccepted   Kind = 19 // list of (number, number, ballot), number
 	kQuery      Kind = 24 // number
 	kQueryReply Kind = 25 // number, two ballots, signed number
@@ -68,17 +68,17 @@ func TestHeaders(t *testing.T) {
 		"nothing":                        {kQuery, "", "", "it ends where an array of 2"},
 		"nil for the header":             {kQuery, "c0", "", "byte 0xc0 where an array of 2"},
 		"nil for a message":              {kQuery, "92 90 c0", "", "byte 0xc0 where an array of 1"},
-		"nil for a struct in it":         {kPrepare, "92 90 94 c0 01 01 01", "", "byte 0xc0 where an array of 3"},
+		"nil for a struct in it":         {kPrepare, "92 90 95 c0 01 01 01 01", "", "byte 0xc0 where an array of 3"},
 		"nil for a number":               {kQuery, "92 90 91 c0", "", "byte 0xc0 where a number"},
 		"nil for a signed number":        {kQueryReply, "92 90 94 01" + ballot + ballot + "c0", "", "byte 0xc0 where a number"},
 		"nil for a string":               {kRefusal, "92 90 92 01 c0", "", "byte 0xc0 where a string"},
 		"nil for a bool":                 {kPoll, "92 90 93 01 c0 01", "", "byte 0xc0 where a bool"},
 		"nil for fixed bytes":            {kAttach, "92 90 93 01 c0 01", "", "byte 0xc0 where 20 bytes"},
 		"nil for an element":             {kAccepted, "92 90 92 91 c0 01", "", "byte 0xc0 where an array of 3"},
-		"an array too short":             {kPrepare, "92 90 93" + ballot + "01 01", "", "an array of 4 fields"},
-		"an array too long":              {kPrepare, "92 90 95" + ballot + "01 01 01 01", "", "an array of 4 fields"},
+		"an array too short":             {kPrepare, "92 90 94" + ballot + "01 01 01", "", "an array of 5 fields"},
+		"an array too long":              {kPrepare, "92 90 96" + ballot + "01 01 01 01 01", "", "an array of 5 fields"},
 		"an empty array":                 {kQuery, "92 90 90", "", "an array of 1 fields"},
-		"an array that says too much":    {kPrepare, "92 90 94" + ballot + "01 01", "", "it ends where a number"},
+		"an array that says too much":    {kPrepare, "92 90 95" + ballot + "01 01 01", "", "it ends where a number"},
 		"a header too short":             {kQuery, "91 90", "", "an array of 2 fields"},
 		"a header too long":              {kQuery, "93 90 91 07 00", "", "an array of 2 fields"},
 		"a map for a message":            {kQuery, "92 90 81 a5 4e6f6e6365 07", "", "byte 0x81"},

@@ -146,6 +146,18 @@ func MayStep(from, to paxos.Role, m any) bool {
 	return senders&(1<<from) != 0 && receivers&(1<<to) != 0
 }
 
+// Urgent reports whether m should overtake what waits on its connection: it is
+// small, and somebody's patience depends on it. All of these may arrive before
+// messages that were sent earlier.
+func Urgent(m any) bool {
+	switch m.(type) {
+	case *paxos.Prepare, *paxos.Reject, *paxos.Heartbeat, *paxos.HeartbeatAck, *paxos.Query, *paxos.QueryReply,
+		*paxos.Poll, *paxos.PollReply, *paxos.Vouch, *paxos.Vouched, *paxos.Repair, *paxos.StatusQuery, *paxos.StatusReply:
+		return true
+	}
+	return false
+}
+
 // Size estimates the bytes of m's frame from above for small messages, and to
 // within its values' headers for large ones; queues count by it.
 func Size(m any) int {
