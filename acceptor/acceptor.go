@@ -75,6 +75,8 @@ type Acceptor struct {
 	loads map[uint64]pending
 	tag   uint64
 	up    map[paxos.NodeID]bool
+	// strangers are acceptors connected under another incarnation than remembered.
+	strangers map[paxos.NodeID]bool
 
 	syncTicks []paxos.Ticks // when each sync that is not done yet was asked for
 	syncs     uint64        // syncs asked for
@@ -101,7 +103,7 @@ func New(cfg Config, st State) *Acceptor {
 	a := &Acceptor{
 		cfg: cfg, promised: st.Promised, held: st.Held, highest: st.Held, known: st.Held,
 		votes: st.Votes, admitted: st.Admitted, peers: st.Peers,
-		loads: map[uint64]pending{}, up: map[paxos.NodeID]bool{},
+		loads: map[uint64]pending{}, up: map[paxos.NodeID]bool{}, strangers: map[paxos.NodeID]bool{},
 		vouch: vouching{answered: map[paxos.NodeID]bool{}},
 	}
 	if a.votes == nil {
@@ -118,6 +120,9 @@ func New(cfg Config, st State) *Acceptor {
 
 // Step implements paxos.Machine.
 func (a *Acceptor) Step(from paxos.NodeID, m paxos.Message) {
+	if _, asks := m.(*paxos.Vouch); a.strangers[from] && !asks {
+		return // it is told what is remembered, and nothing it says counts
+	}
 	switch m := m.(type) {
 	case *paxos.Prepare:
 		a.onPrepare(from, m)
@@ -144,6 +149,7 @@ func (a *Acceptor) Step(from paxos.NodeID, m paxos.Message) {
 	case *paxos.Synced:
 		a.onSynced(m)
 	case *paxos.PeerUp:
+		a.strangers[m.ID] = a.peers.IsStranger(m)
 		a.up[m.ID] = true
 		a.vouch.asked = false // ask whoever came back at the next tick
 	case *paxos.PeerDown:

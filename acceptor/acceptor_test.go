@@ -352,3 +352,36 @@ func TestPageWhileHeldMoves(t *testing.T) {
 		t.Fatalf("%+v: a promise of everything above held must be read again", out)
 	}
 }
+
+// TestUnadmittedAnswersNoPoll: it may have forgotten votes, which a linearizable
+// read would miss.
+func TestUnadmittedAnswersNoPoll(t *testing.T) {
+	for _, admitted := range []bool{false, true} {
+		a := New(config(), State{Admitted: admitted})
+		a.Tick(1, 0)
+		a.Step("l1", &paxos.Poll{Nonce: 4})
+		if got := len(sent[*paxos.PollReply](a.Flush())); (got == 1) != admitted {
+			t.Errorf("admitted %v: %d answers", admitted, got)
+		}
+	}
+}
+
+// TestStranger: an acceptor that shows another incarnation than is remembered is
+// told so, and nothing it says counts.
+func TestStranger(t *testing.T) {
+	a := ready(State{Peers: paxos.Incarnations{"a2": 5}, Votes: map[paxos.Instance]paxos.Ballot{}})
+	a.known = 3
+	a.copy.asked, a.copy.nonce = "a2", 1
+	a.Step("a1", &paxos.PeerUp{ID: "a2", Role: paxos.RoleAcceptor, Incarnation: 6})
+	a.Step("a2", &paxos.Page{Nonce: 1, From: 1, Held: 1, Values: []paxos.Vote{{Instance: 1, Ballot: ballot(1, "p1")}}})
+	a.Step("a2", &paxos.Vouch{Incarnation: 6})
+	out := a.Flush()
+	if v := sent[*paxos.Vouched](out); a.held != 0 || len(v) != 1 || v[0].Known != 5 {
+		t.Fatalf("held %d, told %+v", a.held, v)
+	}
+	a.Step("a1", &paxos.PeerUp{ID: "a2", Role: paxos.RoleAcceptor, Incarnation: 5})
+	a.Step("a2", &paxos.Page{Nonce: 1, From: 1, Held: 1, Values: []paxos.Vote{{Instance: 1, Ballot: ballot(1, "p1")}}})
+	if a.held != 1 {
+		t.Fatal("the acceptor that is remembered is not listened to")
+	}
+}

@@ -267,7 +267,7 @@ func (c *Client) reply(nonce uint64, m paxos.Message) {
 }
 
 // PeerUp implements transport.Handler.
-func (c *Client) PeerUp(id paxos.NodeID, role paxos.Role) {
+func (c *Client) PeerUp(id paxos.NodeID, role paxos.Role, _ uint64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.up[id] = role

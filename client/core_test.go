@@ -191,8 +191,12 @@ func TestUnknownError(t *testing.T) {
 	h.fail(fmt.Errorf("%w: no answer", ErrUnavailable))
 	err := h.pending[1].err
 	var u *UnknownOutcomeError
-	if !errors.As(err, &u) || u.First != 2 || u.Last != 3 || u.Session != h.id || !errors.Is(err, ErrUnknownOutcome) {
+	if !errors.As(err, &u) || u.Seq != 2 || u.First != 2 || u.Last != 3 || u.Session != h.id || !errors.Is(err, ErrUnknownOutcome) {
 		t.Fatalf("%v", err)
+	}
+	var second *UnknownOutcomeError
+	if !errors.As(h.pending[2].err, &second) || second.AppendID() != (paxos.AppendID{Session: h.id, Seq: 3}) {
+		t.Errorf("the third append's error is about %v", second)
 	}
 	if errors.Is(err, ErrUnavailable) {
 		t.Error("an unknown outcome passes for 'certainly not appended'")
@@ -288,4 +292,46 @@ func TestRebirth(t *testing.T) {
 	h.want("sent", got, []string{"1+1"})
 	h.applied(1, 1, 8)
 	h.want("fates", h.fates(), []string{"5", "8"})
+}
+
+// TestWaitersAreFreed: who waits for room is told when the session ends, and who
+// comes later too.
+func TestWaitersAreFreed(t *testing.T) {
+	c, err := New(t.Context(), WithCluster("none"), WithInflight(1),
+		WithProposers(Peer{ID: "p1", Addr: "127.0.0.1:1"}), WithLearners(Peer{ID: "l1", Addr: "127.0.0.1:1"}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	s := c.NewSession()
+	if _, err := s.AppendAsync(t.Context(), []byte("first")); err != nil {
+		t.Fatal(err)
+	}
+	errs := make(chan error, 4)
+	for range 4 {
+		go func() {
+			_, err := s.AppendAsync(t.Context(), []byte("waits"))
+			errs <- err
+		}()
+	}
+	s.End(errors.New("the end"))
+	for range 4 {
+		if err := <-errs; !errors.Is(err, ErrSessionEnded) {
+			t.Errorf("%v", err)
+		}
+	}
+}
+
+// TestChunk: an Append is not larger than the cluster takes.
+func TestChunk(t *testing.T) {
+	h := newHarness(t, 0)
+	h.chunk = 200
+	for range 50 {
+		h.addEntry(0)
+	}
+	for _, m := range h.sendAll("p1") {
+		if len(m.Batch) > 200 {
+			t.Errorf("%d bytes", len(m.Batch))
+		}
+	}
 }

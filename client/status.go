@@ -116,7 +116,9 @@ func (p *probe) Receive(from paxos.NodeID, m paxos.Message, _ int) {
 }
 
 // PeerUp implements transport.Handler.
-func (p *probe) PeerUp(id paxos.NodeID, _ paxos.Role) { p.net.Send(id, &paxos.StatusQuery{Nonce: 1}) }
+func (p *probe) PeerUp(id paxos.NodeID, _ paxos.Role, _ uint64) {
+	p.net.Send(id, &paxos.StatusQuery{Nonce: 1})
+}
 
 // PeerDown implements transport.Handler.
 func (p *probe) PeerDown(id paxos.NodeID, _ paxos.Role, why error) {

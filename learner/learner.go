@@ -57,6 +57,8 @@ type Learner struct {
 
 	now paxos.Ticks
 	up  map[paxos.NodeID]bool
+	// strangers are acceptors connected under another incarnation than remembered.
+	strangers map[paxos.NodeID]bool
 
 	// What is known above applied.
 	slots      map[paxos.Instance]*slot
@@ -85,7 +87,7 @@ func New(cfg Config, st State) *Learner {
 	l := &Learner{
 		cfg: cfg, state: st.LearnerState, peers: st.Peers,
 		sessions: newSessions(st.Sessions),
-		up:       map[paxos.NodeID]bool{}, slots: map[paxos.Instance]*slot{},
+		up:       map[paxos.NodeID]bool{}, strangers: map[paxos.NodeID]bool{}, slots: map[paxos.Instance]*slot{},
 		heldBy: make([]paxos.Instance, len(cfg.Membership.Acceptors)),
 		loads:  map[uint64]func(*paxos.Loaded){}, attached: map[paxos.SessionID][]*attachment{},
 		attachments: map[paxos.NodeID][]paxos.SessionID{},
@@ -102,6 +104,9 @@ func New(cfg Config, st State) *Learner {
 
 // Step implements paxos.Machine.
 func (l *Learner) Step(from paxos.NodeID, m paxos.Message) {
+	if _, asks := m.(*paxos.Vouch); l.strangers[from] && !asks {
+		return // it is told what is remembered, and nothing it says counts
+	}
 	switch m := m.(type) {
 	case *paxos.Accepted:
 		l.onAccepted(from, m)
@@ -190,6 +195,7 @@ func (l *Learner) load(q paxos.Load, done func(*paxos.Loaded)) {
 }
 
 func (l *Learner) onPeerUp(m *paxos.PeerUp) {
+	l.strangers[m.ID] = l.peers.IsStranger(m)
 	l.up[m.ID] = true
 	if place := l.cfg.Membership.Place(m.ID); place >= 0 {
 		l.pollOne(place, 0)

@@ -340,3 +340,105 @@ func TestMemoryAheadIsBounded(t *testing.T) {
 		t.Fatalf("%d slots, %d bytes", len(l.slots), l.aheadBytes)
 	}
 }
+
+// TestStranger: votes of an acceptor under another incarnation than is remembered
+// do not count.
+func TestStranger(t *testing.T) {
+	l := New(config(), State{Peers: paxos.Incarnations{"a1": 5}})
+	l.Step("l1", &paxos.PeerUp{ID: "a1", Role: paxos.RoleAcceptor, Incarnation: 6})
+	l.Step("a2", &paxos.Relay{Ballot: ballot(1), Instance: 1, Value: paxos.Value{Origin: ballot(1)}})
+	l.votes("a1", ballot(1), 1, 1)
+	l.votes("a2", ballot(1), 1, 1)
+	if l.Flush(); l.state.Applied != 0 {
+		t.Fatal("a wiped acceptor's vote made a quorum")
+	}
+}
+
+// TestValueAtAnotherBallot: a quorum whose value is lost does not hide a quorum at
+// another ballot whose value is here.
+func TestValueAtAnotherBallot(t *testing.T) {
+	l := newLearner()
+	for _, b := range []uint64{1, 2} {
+		l.votes("a1", ballot(b), 1, 1)
+		l.votes("a2", ballot(b), 1, 1)
+	}
+	l.Step("a1", &paxos.Relay{Ballot: ballot(2), Instance: 1, Value: paxos.Value{Origin: ballot(1)}})
+	if l.Flush(); l.state.Applied != 1 {
+		t.Fatal("not applied")
+	}
+}
+
+// TestSlowPolls: reads whose polls take longer than RetryTicks are answered, also
+// while more of them come.
+func TestSlowPolls(t *testing.T) {
+	l := newLearner()
+	type poll struct {
+		due   paxos.Ticks
+		from  paxos.NodeID
+		nonce uint64
+	}
+	var polls []poll
+	answered := 0
+	for tick := paxos.Ticks(10); tick < 5000; tick += 10 {
+		if tick%50 == 0 {
+			l.Step("@1", &paxos.Locate{Nonce: uint64(tick)})
+		}
+		for len(polls) > 0 && polls[0].due <= tick {
+			l.Step(polls[0].from, &paxos.PollReply{Nonce: polls[0].nonce})
+			polls = polls[1:]
+		}
+		l.Tick(tick, 0)
+		out := l.Flush()
+		for _, id := range members.Acceptors {
+			for _, p := range sent[*paxos.Poll](out, id) {
+				polls = append(polls, poll{tick + 250, id, p.Nonce})
+			}
+		}
+		for _, r := range sent[*paxos.Located](out, "@1") {
+			if r.Open != 0 {
+				t.Fatalf("at %d: %s", tick, r.Detail)
+			}
+			answered++
+		}
+	}
+	if answered < 80 {
+		t.Fatalf("%d of 99 reads were answered", answered)
+	}
+}
+
+// TestCutOffLearner: a learner that reaches only another learner copies from it.
+func TestCutOffLearner(t *testing.T) {
+	l := New(config(), State{})
+	l.Step("l1", &paxos.PeerUp{ID: "l2", Role: paxos.RoleLearner})
+	for tick := paxos.Ticks(10); tick < 1000 && l.state.Applied == 0; tick += 10 {
+		l.Tick(tick, 0)
+		for _, f := range sent[*paxos.Fetch](l.Flush(), "l2") {
+			l.Step("l2", &paxos.Page{Nonce: f.Nonce, From: 1, Held: 1, Values: []paxos.Vote{{Instance: 1, Value: paxos.Value{Origin: ballot(1)}}}})
+		}
+	}
+	if l.state.Applied != 1 {
+		t.Fatal("it never catches up")
+	}
+}
+
+// TestAttachmentsAreBounded: beyond the bound the oldest session of a connection
+// is detached, and the newest is answered.
+func TestAttachmentsAreBounded(t *testing.T) {
+	l := newLearner()
+	var last paxos.SessionID
+	for n := range maxSessionsPerClient + 10 {
+		last = paxos.NewSessionID(0, [12]byte{1, byte(n), byte(n >> 8)})
+		l.Step("@1", &paxos.Attach{Session: last, From: 1})
+	}
+	l.Flush()
+	if len(l.attached) != maxSessionsPerClient || len(l.attachments["@1"]) != maxSessionsPerClient {
+		t.Fatalf("%d sessions attached", len(l.attached))
+	}
+	if r := results(l.choose(1, run(last, 1, "a"))); len(r) != 1 {
+		t.Fatalf("the newest session is not answered: %+v", r)
+	}
+	l.Step("l1", &paxos.PeerDown{ID: "@1"})
+	if len(l.attached)+len(l.attachments) != 0 {
+		t.Fatal("a client that left is still attached")
+	}
+}

@@ -73,11 +73,11 @@ func (n *Node) Receive(from paxos.NodeID, m paxos.Message, size int) {
 }
 
 // PeerUp implements transport.Handler.
-func (n *Node) PeerUp(id paxos.NodeID, role paxos.Role) {
+func (n *Node) PeerUp(id paxos.NodeID, role paxos.Role, incarnation uint64) {
 	if role != paxos.RoleClient && n.peerLog.came(id) {
 		n.log.Info().Str("peer", string(id)).Msg("peer connected")
 	}
-	n.inbox.put(item{from: n.opts.ID, msg: &paxos.PeerUp{ID: id, Role: role}})
+	n.inbox.put(item{from: n.opts.ID, msg: &paxos.PeerUp{ID: id, Role: role, Incarnation: incarnation}})
 }
 
 // PeerDown implements transport.Handler.

@@ -24,3 +24,10 @@ func (k Incarnations) Vouch(o *Outbox, members Membership, from NodeID, m *Vouch
 	}
 	o.After(from, &Vouched{Asked: m.Incarnation, Known: known})
 }
+
+// IsStranger reports whether an acceptor that connects shows another incarnation
+// than is remembered: its votes must not count.
+func (k Incarnations) IsStranger(m *PeerUp) bool {
+	known, ok := k[m.ID]
+	return ok && m.Incarnation != 0 && m.Incarnation != known
+}

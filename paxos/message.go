@@ -174,8 +174,9 @@ type Synced struct{ Count uint64 }
 // PeerUp says that messages can be sent to ID from now on; anything sent to it
 // before may be lost.
 type PeerUp struct {
-	ID   NodeID
-	Role Role
+	ID          NodeID
+	Role        Role
+	Incarnation uint64 // of an acceptor's data directory; 0 if it is not known
 }
 
 // PeerDown says that ID is not connected any more.

@@ -394,3 +394,86 @@ func TestBallotsDiffer(t *testing.T) {
 		t.Fatalf("%v twice", b)
 	}
 }
+
+// TestSlowPages: a page that is slow to come is taken, although it was asked for
+// again; only the missing page is; and no page comes unasked.
+func TestSlowPages(t *testing.T) {
+	p, prep := campaigning(t, config())
+	promised(p, "a1", prep["a1"], 0, true, 0)
+	for tick := paxos.Ticks(10); tick < 250; tick += 10 { // longer than RetryTicks
+		p.Tick(tick, 0)
+	}
+	again := sentTo[*paxos.Prepare](p.Flush(), "a2")
+	if len(again) == 0 || again[0].Nonce != prep["a2"].Nonce || again[0].Page != 0 {
+		t.Fatalf("asked again: %+v", again)
+	}
+	promised(p, "a2", prep["a2"], 0, false, 0, vote(1, 1, "one"))
+	next := sentTo[*paxos.Prepare](p.Flush(), "a2")
+	if len(next) != 1 || next[0].Page != 1 || next[0].From != 2 || next[0].Nonce != prep["a2"].Nonce {
+		t.Fatalf("the next page: %+v", next)
+	}
+	promised(p, "a2", prep["a2"], 0, false, 0, vote(1, 1, "one")) // the answer to the repetition
+	if out := p.Flush(); len(out.SendNow) != 0 {
+		t.Fatalf("%+v", out.SendNow)
+	}
+	promised(p, "a2", prep["a2"], 1, true, 0)
+	if leads(p) == nil {
+		t.Fatal("it does not lead")
+	}
+}
+
+// TestRenewal: an acceptor promised a higher ballot to a candidate that failed.
+// The leader, whom a quorum follows, campaigns above it; a lone leader resigns.
+func TestRenewal(t *testing.T) {
+	for _, quorum := range []bool{true, false} {
+		p := led(t)
+		b := leads(p).ballot
+		for tick := paxos.Ticks(10); tick <= 400; tick += 10 {
+			p.Step("a2", &paxos.HeartbeatAck{Ballot: b, Nonce: uint64(tick - 10)})
+			if quorum || tick < 200 {
+				p.Step("a3", &paxos.HeartbeatAck{Ballot: b, Nonce: uint64(tick - 10)})
+			}
+			p.Step("a1", &paxos.HeartbeatAck{Ballot: b, Nonce: uint64(tick - 10)})
+			p.Tick(tick, 0)
+		}
+		p.Flush()
+		if !quorum {
+			leads(p).fresh[2] = -1000
+		}
+		p.Step("a1", &paxos.Reject{Ballot: b, Promised: paxos.Ballot{Round: 50, Proposer: "p2"}})
+		out := p.Flush()
+		prepares := sentTo[*paxos.Prepare](out, "a1")
+		if quorum != (len(prepares) == 1 && prepares[0].Ballot.Round == 51) || leads(p) != nil {
+			t.Errorf("quorum %v: %+v", quorum, prepares)
+		}
+	}
+}
+
+// TestFill: a leader fills up to the highest vote it hears of, so that readers need
+// not wait for it.
+func TestFill(t *testing.T) {
+	p := led(t)
+	b := leads(p).ballot
+	p.Step("a3", &paxos.HeartbeatAck{Ballot: b, Nonce: 2, Highest: 2})
+	p.Tick(10, 0)
+	acc := sentTo[*paxos.Accept](p.Flush(), "a1")
+	if len(acc) != 2 || !acc[0].Value.IsNoop() || acc[1].Instance != 2 {
+		t.Fatalf("%+v", acc)
+	}
+}
+
+// TestWindowBytes: values in flight are bounded in bytes; one always fits.
+func TestWindowBytes(t *testing.T) {
+	cfg := config()
+	cfg.Window, cfg.WindowBytes, cfg.QueueBytes = 100, 1, 10_000
+	p, prep := campaigning(t, cfg)
+	promised(p, "a1", prep["a1"], 0, true, 0)
+	promised(p, "a2", prep["a2"], 0, true, 0)
+	for seq := uint64(1); seq <= 5; seq++ {
+		p.Step("@1", appendOf(seq, "0123456789"))
+		p.Flush()
+	}
+	if l := leads(p); len(l.open) != 1 || len(l.queue) != 4 {
+		t.Fatalf("%d in flight, %d waiting", len(l.open), len(l.queue))
+	}
+}

@@ -52,7 +52,7 @@ func (m *mute) Receive(from paxos.NodeID, msg paxos.Message, _ int) {
 }
 
 // PeerUp implements transport.Handler.
-func (m *mute) PeerUp(paxos.NodeID, paxos.Role) {}
+func (m *mute) PeerUp(paxos.NodeID, paxos.Role, uint64) {}
 
 // PeerDown implements transport.Handler.
 func (m *mute) PeerDown(paxos.NodeID, paxos.Role, error) {}

@@ -574,3 +574,34 @@ func TestNothingIsLeft(t *testing.T) {
 		t.Errorf("%d came, %d went", ups, downs)
 	}
 }
+
+// TestUrgentOvertakes: a heartbeat does not wait behind values that wait.
+func TestUrgentOvertakes(t *testing.T) {
+	cfg := config(acceptor, "a1")
+	cfg.QueueBytes = 4 << 20
+	c := newConn(New(cfg, nil), nil)
+	value := make([]byte, 100<<10)
+	for i := range 20 {
+		c.send(&paxos.Accept{Instance: paxos.Instance(i + 1), Value: paxos.Value{Batch: value}})
+	}
+	c.send(&paxos.Heartbeat{Nonce: 7})
+	first := c.take()
+	if _, ok := first[0].(*paxos.Heartbeat); !ok {
+		t.Fatalf("%T is written first", first[0])
+	}
+	got, last := 0, paxos.Instance(0)
+	for batch := first[1:]; len(batch) > 0; batch = c.take() {
+		if len(batch) > 4 {
+			t.Errorf("%d values in one write: an urgent message would wait for all of them", len(batch))
+		}
+		for _, m := range batch {
+			if i := m.(*paxos.Accept).Instance; i != last+1 {
+				t.Fatalf("instance %d after %d", i, last)
+			}
+			got, last = got+1, last+1
+		}
+	}
+	if got != 20 || c.bytes != 0 {
+		t.Errorf("%d values, %d bytes left over", got, c.bytes)
+	}
+}

@@ -83,19 +83,22 @@ func (c *conn) answerHello() (*wire.Hello, error) {
 		}
 		return nil, fmt.Errorf("%s %q: %s", hello.Role, hello.ID, refusal.Text)
 	}
-	if err := c.writeFrame(&wire.Welcome{Role: c.n.cfg.Role, ID: c.n.cfg.ID, Incarnation: c.n.cfg.Incarnation}); err != nil {
+	err = c.writeFrame(&wire.Welcome{Role: c.n.cfg.Role, ID: c.n.cfg.ID, Incarnation: c.n.cfg.Incarnation})
+	if err == nil {
+		err = c.nc.SetDeadline(time.Time{})
+	}
+	if err != nil {
+		c.n.leave()
 		return nil, err
 	}
-	return hello, c.nc.SetDeadline(time.Time{})
+	return hello, nil
 }
 
-// judge returns why a dialler is refused, or nil.
+// judge returns why a dialler is refused; or nil, and then it has a place among
+// the accepted connections.
 func (n *Network) judge(h *wire.Hello) *wire.Refusal {
 	cfg := n.cfg
 	isClient := h.Role == paxos.RoleClient
-	n.mu.Lock()
-	connections := n.accepted + 1
-	n.mu.Unlock()
 	switch {
 	case h.Version != wire.Version:
 		return &wire.Refusal{Code: wire.RefusedVersion, Text: fmt.Sprintf("protocol version %d here, %d there", wire.Version, h.Version)}
@@ -108,8 +111,23 @@ func (n *Network) judge(h *wire.Hello) *wire.Refusal {
 	case !isClient && (h.ID == "" || h.ID.IsClient() || h.Role < paxos.RoleAcceptor || h.Role > paxos.RoleLearner ||
 		(h.Role == paxos.RoleAcceptor) != (cfg.Members.Place(h.ID) >= 0)):
 		return &wire.Refusal{Code: wire.RefusedIdentity, Text: fmt.Sprintf("%s %q does not belong to this cluster", h.Role, h.ID)}
-	case connections > cfg.Connections || (isClient && connections > cfg.Connections-serverReserve):
-		return &wire.Refusal{Code: wire.RefusedFull, Text: fmt.Sprintf("%d connections are open already", connections-1)}
 	}
+	limit := cfg.Connections
+	if isClient {
+		limit -= serverReserve
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.accepted >= limit {
+		return &wire.Refusal{Code: wire.RefusedFull, Text: fmt.Sprintf("%d connections are open already", n.accepted)}
+	}
+	n.accepted++
 	return nil
+}
+
+// leave gives back the place that judge gave to a connection.
+func (n *Network) leave() {
+	n.mu.Lock()
+	n.accepted--
+	n.mu.Unlock()
 }

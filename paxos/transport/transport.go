@@ -54,7 +54,8 @@ type Handler interface {
 	// Receive takes a message. It may block, which stops reading from its sender.
 	Receive(from paxos.NodeID, m paxos.Message, size int)
 	// PeerUp says that a connection to id is open; PeerDown, that none is left.
-	PeerUp(id paxos.NodeID, role paxos.Role)
+	// incarnation is that of an acceptor's data directory, else 0.
+	PeerUp(id paxos.NodeID, role paxos.Role, incarnation uint64)
 	PeerDown(id paxos.NodeID, role paxos.Role, why error)
 	// Refused says that a peer at addr could not be used, and why.
 	Refused(id paxos.NodeID, addr string, why error)
@@ -189,9 +190,6 @@ func (n *Network) greet(nc net.Conn) {
 	hello, err := c.answerHello()
 	n.mu.Lock()
 	n.greeting--
-	if err == nil {
-		n.accepted++
-	}
 	n.mu.Unlock()
 	if err != nil {
 		n.h.Refused("", nc.RemoteAddr().String(), err)
@@ -212,13 +210,11 @@ func (n *Network) greet(nc net.Conn) {
 	if old != nil {
 		old.close(errors.New("replaced by a newer connection"))
 	}
-	n.h.PeerUp(id, hello.Role)
+	n.h.PeerUp(id, hello.Role, hello.Incarnation)
 	n.turn.Unlock()
 	err = c.run(id, hello.Role)
 	n.unlink(id, c, err)
-	n.mu.Lock()
-	n.accepted--
-	n.mu.Unlock()
+	n.leave()
 }
 
 func (n *Network) link(id paxos.NodeID, role paxos.Role) *link {
@@ -301,7 +297,8 @@ func (n *Network) dialOnce(p Peer) bool {
 	defer stop()
 	defer nc.Close()
 	c := newConn(n, nc)
-	if _, err := c.sayHello(p); err != nil {
+	welcome, err := c.sayHello(p)
+	if err != nil {
 		if n.ctx.Err() == nil {
 			n.h.Refused(p.ID, p.Addr, err)
 		}
@@ -311,7 +308,7 @@ func (n *Network) dialOnce(p Peer) bool {
 	n.mu.Lock()
 	n.link(p.ID, p.Role).dialed = c
 	n.mu.Unlock()
-	n.h.PeerUp(p.ID, p.Role)
+	n.h.PeerUp(p.ID, p.Role, welcome.Incarnation)
 	n.turn.Unlock()
 	err = c.run(p.ID, p.Role)
 	n.unlink(p.ID, c, err)
