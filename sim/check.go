@@ -31,6 +31,7 @@ type Checker struct {
 	lastSeq  map[paxos.SessionID]uint64         // in the log
 	never    map[paxos.AppendID]bool            // told to be never: L6
 	issued   map[string]bool                    // entries that clients appended: L4
+	latest   paxos.Ballot                       // highest at which something was chosen
 	answered paxos.Index                        // highest index answered
 	Answers  int
 }
@@ -161,6 +162,9 @@ func (c *Checker) onDurable(n *Node, records []paxos.Record) {
 			c.fail("agreement", "two values chosen at instance %d, the second at %v", key.instance, key.ballot)
 		}
 		c.chosen[key.instance] = p.Vote.Value
+		if c.latest.Less(key.ballot) {
+			c.latest = key.ballot
+		}
 	}
 }
 

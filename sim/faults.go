@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/paxlog/paxlog/paxos"
@@ -18,6 +19,14 @@ type Report struct {
 	Events    map[string]int
 	Err       error // a *Violation, or a failure of liveness
 }
+
+func (r *Report) fill(c *Cluster) {
+	r.Topology, r.Events = c.Topology, c.Events
+	r.Simulated, r.Steps, r.Chosen, r.Entries, r.Answers = c.now, c.Steps, c.Check.Chosen(), c.Check.Entries(), c.Check.Answers
+}
+
+// errNothingChosen: a run that shows nothing counts as a failure.
+var errNothingChosen = errors.New("nothing was chosen")
 
 // liveness is the simulated time after healing within which every client must be
 // done.
@@ -43,9 +52,9 @@ func RandomTopology(seed uint64) Topology {
 func RunSeed(seed uint64, trace func(string)) (rep Report) {
 	c := NewCluster(seed, RandomTopology(seed))
 	c.Trace = trace
-	rep = Report{Seed: seed, Topology: c.Topology, Events: c.Events}
+	rep = Report{Seed: seed}
 	defer func() {
-		rep.Simulated, rep.Steps, rep.Chosen, rep.Entries, rep.Answers = c.now, c.Steps, c.Check.Chosen(), c.Check.Entries(), c.Check.Answers
+		rep.fill(c)
 		if v := recover(); v != nil {
 			violation, ok := v.(*Violation)
 			if !ok {
@@ -74,7 +83,7 @@ func RunSeed(seed uint64, trace func(string)) (rep Report) {
 	if !c.RunUntil(liveness, c.Done) {
 		rep.Err = fmt.Errorf("liveness: %v simulated seconds after healing, clients still wait: %s", liveness/Second, c.waiting())
 	} else if c.Check.Chosen() == 0 {
-		rep.Err = fmt.Errorf("nothing was chosen")
+		rep.Err = errNothingChosen
 	}
 	for _, id := range c.order {
 		if h := c.nodes[id].Halted; h != "" && rep.Err == nil {

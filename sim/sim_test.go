@@ -44,3 +44,16 @@ func TestSeeds(t *testing.T) {
 	}
 	t.Logf("%v simulated seconds", simulated/Second)
 }
+
+// TestScenarios plays every named scenario under several seeds.
+func TestScenarios(t *testing.T) {
+	for _, sc := range Scenarios {
+		t.Run(sc.Name, func(t *testing.T) {
+			for seed := uint64(1); seed <= 25; seed++ {
+				if r := sc.Play(seed, nil, nil); r.Err != nil {
+					t.Fatalf("seed %d: %v\nreplay: go run ./cmd/paxlog sim --scenario %s --seed %d --ladder", seed, r.Err, sc.Name, seed)
+				}
+			}
+		})
+	}
+}

@@ -1,0 +1,143 @@
+package client
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/paxlog/paxlog/paxos"
+	"github.com/paxlog/paxlog/paxos/transport"
+	"github.com/paxlog/paxlog/paxos/wire"
+)
+
+// Receive implements transport.Handler.
+func (c *Client) Receive(from paxos.NodeID, m paxos.Message, _ int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch m := m.(type) {
+	case *paxos.Leader:
+		if c.leader.Less(m.Ballot) {
+			c.leader = m.Ballot
+			for _, s := range c.sessions {
+				s.core.resend(c.now())
+				s.act()
+			}
+		}
+	case *paxos.Refused:
+		if s := c.sessions[m.Session]; s != nil {
+			if m.Reason == paxos.RefuseNoLeader && c.leader.Proposer != from {
+				c.target++ // ask another one next time
+			}
+			s.core.onRefused(c.now(), m)
+			s.act()
+		}
+	case *paxos.Result:
+		if s := c.sessions[m.Session]; s != nil {
+			s.core.onResult(c.now(), m)
+			s.act()
+		}
+	case *paxos.Attached:
+		c.reply(m.Nonce, m)
+	case *paxos.Located:
+		c.reply(m.Nonce, m)
+	case *paxos.LogPage:
+		c.reply(m.Nonce, m)
+	case *paxos.Found:
+		c.reply(m.Nonce, m)
+	case *paxos.StatusReply:
+		c.reply(m.Nonce, m)
+	}
+}
+
+func (c *Client) reply(nonce uint64, m paxos.Message) {
+	if k, ok := c.calls[nonce]; ok {
+		delete(c.calls, nonce)
+		k.reply <- m
+	}
+}
+
+// PeerUp implements transport.Handler.
+func (c *Client) PeerUp(id paxos.NodeID, role paxos.Role, _ uint64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.up[id] = role
+	delete(c.troubles, id)
+	c.broadcast()
+	if role == paxos.RoleLearner {
+		c.open()
+		if id == c.learnerID() {
+			c.attachAll()
+		}
+		return
+	}
+	for _, s := range c.sessions {
+		s.act()
+	}
+}
+
+// PeerDown implements transport.Handler.
+func (c *Client) PeerDown(id paxos.NodeID, role paxos.Role, why error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.up, id)
+	if why != nil {
+		c.troubles[id] = why
+	}
+	for n, k := range c.calls {
+		if k.to == id {
+			delete(c.calls, n)
+			k.reply <- nil
+		}
+	}
+	if role == paxos.RoleLearner {
+		c.attachAll() // at another learner, if one is connected
+	}
+	for _, s := range c.sessions {
+		if role == paxos.RoleProposer {
+			s.core.onLost(c.now(), id)
+		}
+		s.act()
+	}
+	c.broadcast()
+}
+
+// Refused implements transport.Handler.
+func (c *Client) Refused(id paxos.NodeID, _ string, why error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.troubles[id] = why
+	var refused *transport.RefusedError
+	if errors.As(why, &refused) && refused.Code != wire.RefusedFull {
+		if err := c.refusedByAll(); err != nil {
+			for _, s := range c.sessions {
+				s.core.fail(err)
+				s.act()
+			}
+			for _, s := range c.opening {
+				s.core.fail(err)
+				s.act()
+			}
+			c.opening = nil
+		}
+	}
+	c.broadcast()
+}
+
+// refusedByAll returns an error if every proposer, or every learner, refuses this
+// client: it talks to the wrong cluster, and waiting does not help.
+func (c *Client) refusedByAll() error {
+	for _, peers := range [][]Peer{c.opts.proposers, c.opts.learners} {
+		var err error
+		for _, p := range peers {
+			var refused *transport.RefusedError
+			if !errors.As(c.troubles[paxos.NodeID(p.ID)], &refused) || refused.Code == wire.RefusedFull {
+				err = nil
+				break
+			}
+			err = refused
+		}
+		if err != nil {
+			return fmt.Errorf("%w: %w; check the cluster file and the addresses in it", ErrRefused, err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,278 @@
+package sim
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/paxlog/paxlog/paxos"
+)
+
+// Scenario is a situation with a name, and what must come of it.
+type Scenario struct {
+	Name    string
+	Summary string
+	play    func(s *stage)
+}
+
+// Scenarios are all named scenarios, in the order of the list.
+var Scenarios = []Scenario{
+	{"ladder", "the two ladders: one Phase 1, then every request without it", ladderScenario},
+	{"duel", "five proposers start at once: one leads, and its ballot stays", duelScenario},
+	{"quorum-loss", "a partial partition: only one host still reaches a quorum, and it does not lead (Omni-Paxos, figure 1a)", quorumLoss},
+	{"constrained-election", "the leader is cut off from the one host that reaches a quorum, whose log is behind (Omni-Paxos, figure 1b)", constrainedElection},
+	{"chained", "three hosts in a chain: the leader at one end cannot be heard at the other (Omni-Paxos, figure 1c)", chained},
+	{"minority", "B leads A to E; {A,B} is cut from {C,D,E}; a value is sent to each side; then it heals", minority},
+	{"hung-disk", "the disks of a quorum hang for a while: nothing is answered meanwhile, and nothing is lost", hungDisk},
+	{"paused-leader", "the leader is paused beyond its timeout, another takes over, and it resumes", pausedLeader},
+}
+
+// recovery is within how many election timeouts a partial partition must be
+// overcome.
+const recovery = 4 * ElectionMax * Millisecond
+
+// stage is a running scenario.
+type stage struct {
+	*Cluster
+	seed   uint64
+	ladder *Ladder
+	trace  func(string)
+	err    error
+}
+
+// Play plays a scenario. ladder, if not nil, collects its messages.
+func (sc Scenario) Play(seed uint64, ladder *Ladder, trace func(string)) (rep Report) {
+	s := &stage{seed: seed, ladder: ladder, trace: trace}
+	defer func() {
+		rep = Report{Seed: seed, Err: s.err}
+		if v := recover(); v != nil {
+			violation, ok := v.(*Violation)
+			if !ok {
+				panic(v)
+			}
+			rep.Err = violation
+		}
+		if c := s.Cluster; c != nil {
+			rep.fill(c)
+			if rep.Err == nil && rep.Chosen == 0 {
+				rep.Err = errNothingChosen
+			}
+		}
+	}()
+	sc.play(s)
+	return rep
+}
+
+// hosts makes a cluster of n hosts with an acceptor and a proposer each: host i
+// has a<i> and p<i>. Learners and clients reach every host.
+func (s *stage) hosts(n int, start ...int) {
+	s.Cluster = NewCluster(s.seed, Topology{Acceptors: n, Proposers: n, Learners: 2, Clients: 2, Sessions: 100, Entries: 1 << 30, PageBytes: 1000})
+	s.Trace = s.trace
+	if s.ladder != nil {
+		s.Net.Observe = s.ladder.Observe
+	}
+	for _, k := range s.Clients {
+		k.Think, k.Window = 2, 2
+	}
+	for _, id := range s.order {
+		if node := s.nodes[id]; node.Role != paxos.RoleProposer {
+			node.Start()
+		}
+	}
+	for _, i := range start {
+		s.nodes[s.Proposers[i-1]].Start()
+	}
+}
+
+// lead lets host i become leader before the other proposers start.
+func (s *stage) lead(i int) {
+	s.nodes[s.Proposers[i-1]].Start()
+	s.expect(2*Second, "host %d leads", func() bool { return s.Leader() == s.Proposers[i-1] }, i)
+	for _, id := range s.Proposers {
+		if n := s.nodes[id]; !n.Up {
+			n.Start()
+		}
+	}
+	s.progress(Second, "before any harm")
+}
+
+// cutHosts separates hosts i and j.
+func (s *stage) cutHosts(i, j int) {
+	for _, a := range []paxos.NodeID{s.Acceptors[i-1], s.Proposers[i-1]} {
+		for _, b := range []paxos.NodeID{s.Acceptors[j-1], s.Proposers[j-1]} {
+			s.Net.CutBoth(a, b)
+		}
+	}
+}
+
+// expect fails the scenario unless done comes true within d.
+func (s *stage) expect(d Micros, what string, done func() bool, args ...any) bool {
+	if s.err == nil && !s.RunUntil(d, done) {
+		s.err = fmt.Errorf("within %d ms it was not so that "+what, append([]any{d / Millisecond}, args...)...)
+	}
+	return s.err == nil
+}
+
+// settle is how long what is under way when something breaks may still be answered.
+const settle = 20 * Millisecond
+
+// progress expects that every client gets another answer within d, apart from
+// what was under way.
+func (s *stage) progress(d Micros, when string) {
+	s.Run(settle)
+	d -= settle
+	before := make([]int, len(s.Clients))
+	for i, k := range s.Clients {
+		before[i] = k.done
+	}
+	s.expect(d, "every client was answered, %s", func() bool {
+		for i, k := range s.Clients {
+			if k.done <= before[i] {
+				return false
+			}
+		}
+		return true
+	}, when)
+}
+
+// Leader is the proposer whose ballot is the highest that a Phase 2 quorum has
+// voted at, as far as a proposal of it was chosen; "" if nothing was.
+func (c *Cluster) Leader() paxos.NodeID { return c.Check.latest.Proposer }
+
+func ladderScenario(s *stage) {
+	s.Cluster = NewCluster(s.seed, Topology{Acceptors: 3, Proposers: 1, Learners: 1, Clients: 1, Sessions: 100, Entries: 3, PageBytes: 1000})
+	s.Trace = s.trace
+	if s.ladder != nil {
+		s.Net.Observe = s.ladder.Observe
+	}
+	s.Clients[0].Window = 1
+	s.StartAll()
+	s.expect(3*Second, "three requests were answered", s.Done)
+}
+
+func duelScenario(s *stage) {
+	s.hosts(5, 1, 2, 3, 4, 5)
+	s.progress(2*Second, "after five proposers started at once")
+	ballot := s.Check.latest
+	s.Run(5 * Second)
+	if s.err == nil && s.Check.latest != ballot {
+		s.err = fmt.Errorf("the ballot went from %v to %v without a fault", ballot, s.Check.latest)
+	}
+}
+
+// quorumLoss: every link between hosts is cut but those of host 1; host 3 led.
+func quorumLoss(s *stage) {
+	s.hosts(5)
+	s.lead(3)
+	for i := 2; i <= 5; i++ {
+		for j := i + 1; j <= 5; j++ {
+			s.cutHosts(i, j)
+		}
+	}
+	s.progress(recovery, "after all links but those of host 1 were cut")
+	s.leads("p1")
+}
+
+// leads fails the scenario unless id leads.
+func (s *stage) leads(id paxos.NodeID) {
+	if s.err == nil && s.Leader() != id {
+		s.err = fmt.Errorf("%s leads, and %s should", s.Leader(), id)
+	}
+}
+
+// constrainedElection: host 3 leads and is cut off from everybody; the others
+// reach host 1 only, which missed the latest entries.
+func constrainedElection(s *stage) {
+	s.hosts(5)
+	s.lead(3)
+	s.cutHosts(1, 3)
+	s.progress(Second, "with host 1 left behind")
+	for i := 2; i <= 5; i++ {
+		for j := i + 1; j <= 5; j++ {
+			s.cutHosts(i, j)
+		}
+	}
+	s.progress(recovery, "after only host 1 reached a quorum, and not the leader")
+	s.leads("p1")
+}
+
+// chained: 1 - 2 - 3, and 3 leads.
+func chained(s *stage) {
+	s.hosts(3)
+	s.lead(3)
+	s.cutHosts(1, 3)
+	s.progress(recovery, "after hosts 1 and 3 were cut apart")
+	ballot := s.Check.latest
+	s.Run(3 * Second)
+	if s.err == nil && s.Check.latest.Round > ballot.Round+2 {
+		s.err = fmt.Errorf("leaders went from %v to %v while hosts 1 and 3 were apart: they depose each other", ballot, s.Check.latest)
+	}
+}
+
+// minority: A..E are hosts 1..5. Client 1 and learner 1 are with A and B, client 2
+// and learner 2 with C, D and E.
+func minority(s *stage) {
+	s.hosts(5)
+	s.lead(2)
+	sides := [2][]paxos.NodeID{}
+	for i := 1; i <= 5; i++ {
+		k := 0
+		if i > 2 {
+			k = 1
+		}
+		sides[k] = append(sides[k], s.Acceptors[i-1], s.Proposers[i-1])
+	}
+	for k := range 2 {
+		sides[k] = append(sides[k], s.Learners[k], s.Clients[k].id)
+	}
+	for _, a := range sides[0] {
+		for _, b := range sides[1] {
+			s.Net.CutBoth(a, b)
+		}
+	}
+	s.Run(100 * Millisecond) // what had been chosen is answered
+	before, other := s.Clients[0].done, s.Clients[1].done
+	s.expect(2*Second, "the majority side answered", func() bool { return s.Clients[1].done > other+3 })
+	if s.err == nil && s.Clients[0].done != before {
+		s.err = fmt.Errorf("the minority side answered")
+	}
+	s.World.trace("healing")
+	s.Net.Heal()
+	s.progress(5*Second, "after healing")
+	// The checker has seen that each value is in the log at most once, and where it
+	// was answered.
+}
+
+func hungDisk(s *stage) {
+	s.hosts(3)
+	s.lead(1)
+	s.nodes["a2"].Hung, s.nodes["a3"].Hung = true, true
+	s.Run(10 * Millisecond)
+	before := s.Check.Answers
+	s.Run(4 * Second)
+	if s.Check.Answers > before+8 { // what was synced already may be answered
+		s.err = fmt.Errorf("%d appends were answered while a quorum's disks hung", s.Check.Answers-before)
+	}
+	s.nodes["a2"].Hung, s.nodes["a3"].Hung = false, false
+	s.progress(3*Second, "after the disks went on")
+}
+
+func pausedLeader(s *stage) {
+	s.hosts(3)
+	s.lead(1)
+	s.nodes["p1"].Pause()
+	s.progress(recovery, "while the leader was paused")
+	leader := s.Leader()
+	s.nodes["p1"].Resume()
+	s.Run(2 * Second)
+	s.leads(leader)
+	s.progress(Second, "after it resumed")
+}
+
+// FindScenario returns the scenario of that name.
+func FindScenario(name string) (Scenario, bool) {
+	i := slices.IndexFunc(Scenarios, func(s Scenario) bool { return s.Name == name })
+	if i < 0 {
+		return Scenario{}, false
+	}
+	return Scenarios[i], true
+}
