@@ -48,10 +48,13 @@ func RandomTopology(seed uint64) Topology {
 }
 
 // RunSeed runs one seed: a phase in which anything may break, then everything is
-// healed and every client must get its answers.
-func RunSeed(seed uint64, trace func(string)) (rep Report) {
+// healed and every client must get its answers. ladder and trace may be nil.
+func RunSeed(seed uint64, ladder *Ladder, trace func(string)) (rep Report) {
 	c := NewCluster(seed, RandomTopology(seed))
 	c.Trace = trace
+	if ladder != nil {
+		c.Net.Observe = ladder.Observe
+	}
 	rep = Report{Seed: seed}
 	defer func() {
 		rep.fill(c)

@@ -145,6 +145,10 @@ func ladderScenario(s *stage) {
 		s.Net.Observe = s.ladder.Observe
 	}
 	s.Clients[0].Window = 1
+	for _, id := range s.servers() {
+		s.nodes[id].Start()
+	}
+	s.Run(ElectionMax * 2 * Millisecond) // a leader is elected before the client comes
 	s.StartAll()
 	s.expect(3*Second, "three requests were answered", s.Done)
 }

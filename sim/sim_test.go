@@ -25,7 +25,7 @@ func TestSeeds(t *testing.T) {
 	var simulated Micros
 	failed := 0
 	for seed := first; seed < first+n; seed++ {
-		r := RunSeed(seed, trace)
+		r := RunSeed(seed, nil, trace)
 		for k, v := range r.Events {
 			if v > 0 {
 				total[k]++

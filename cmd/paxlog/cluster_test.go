@@ -37,8 +37,8 @@ func TestMain(m *testing.M) {
 		}
 		_ = os.RemoveAll(filepath.Dir(shared.dir))
 	}
-	if binary.path != "" {
-		_ = os.RemoveAll(filepath.Dir(binary.path))
+	if built.path != "" {
+		_ = os.RemoveAll(filepath.Dir(built.path))
 	}
 	os.Exit(code)
 }

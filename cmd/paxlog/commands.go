@@ -46,6 +46,7 @@ func commandTable() []*command {
 		statusCommand(),
 		resolveCommand(),
 		inspectCommand(),
+		simCommand(),
 		configCommand(),
 		versionCommand(),
 	}

@@ -27,7 +27,7 @@ import (
 // These tests run the real binary as separate processes on loopback, and kill,
 // stop and restart them.
 
-var binary struct {
+var built struct {
 	once sync.Once
 	path string
 	err  error
@@ -36,22 +36,22 @@ var binary struct {
 // paxlogBinary builds the program once.
 func paxlogBinary(t testing.TB) string {
 	t.Helper()
-	binary.once.Do(func() {
+	built.once.Do(func() {
 		dir, err := os.MkdirTemp("", "paxlog-binary-")
 		if err != nil {
-			binary.err = err
+			built.err = err
 			return
 		}
-		binary.path = filepath.Join(dir, "paxlog")
-		out, err := exec.Command("go", "build", "-o", binary.path, ".").CombinedOutput()
+		built.path = filepath.Join(dir, "paxlog")
+		out, err := exec.Command("go", "build", "-o", built.path, ".").CombinedOutput()
 		if err != nil {
-			binary.err = fmt.Errorf("go build: %w\n%s", err, out)
+			built.err = fmt.Errorf("go build: %w\n%s", err, out)
 		}
 	})
-	if binary.err != nil {
-		t.Fatal(binary.err)
+	if built.err != nil {
+		t.Fatal(built.err)
 	}
-	return binary.path
+	return built.path
 }
 
 // processes is a cluster of separate processes.

@@ -1,0 +1,231 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/paxlog/paxlog/sim"
+)
+
+// simOptions say what to simulate.
+type simOptions struct {
+	Seed     uint64
+	Runs     uint64
+	Scenario *sim.Scenario // nil: random faults
+	List     bool
+	Ladder   bool
+	Trace    bool
+	JSON     bool
+}
+
+func simCommand() *command {
+	return &command{
+		name:    "sim",
+		group:   groupOther,
+		summary: "run the very same machines in a simulator that breaks things",
+		details: "Each seed is a whole cluster, with its network, disks and clock, under crashes,\n" +
+			"lost data, partitions, pauses and hung disks; every invariant is checked after\n" +
+			"every step. The same seed is the same run. Exit code 1 says that an invariant was\n" +
+			"violated, and prints how to replay it.",
+		example: "paxlog sim --runs 1000\npaxlog sim --list\npaxlog sim --scenario ladder --ladder",
+		flags: []option{
+			{name: "seed", value: "N", usage: "the first seed; else a random one"},
+			{name: "runs", value: "COUNT", usage: "how many seeds to run", preset: "100"},
+			{name: "scenario", value: "NAME", usage: "play this named scenario instead of random faults"},
+			{name: "list", usage: "list the named scenarios"},
+			{name: "ladder", usage: "print the messages of one run as a ladder"},
+			{name: "trace", usage: "print everything that happens in one run"},
+			outputOption("plain", "json"),
+		},
+		action: func(ctx context.Context, env *environment, in *input) error {
+			opts, err := in.simOptions()
+			if err != nil {
+				return err
+			}
+			return runSim(ctx, env, opts)
+		},
+	}
+}
+
+// simOptions reads the flags of sim.
+func (in *input) simOptions() (simOptions, error) {
+	opts := simOptions{List: in.on("list"), Ladder: in.on("ladder"), Trace: in.on("trace")}
+	if err := in.noArguments(); err != nil {
+		return opts, err
+	}
+	format, err := in.output()
+	if err != nil {
+		return opts, err
+	}
+	opts.JSON = format == "json"
+	if opts.Runs, err = strconv.ParseUint(in.text("runs"), 10, 32); err != nil || opts.Runs == 0 {
+		return opts, in.bad("runs", "must be a number from 1")
+	}
+	if text := in.text("seed"); text != "" {
+		if opts.Seed, err = strconv.ParseUint(text, 10, 64); err != nil {
+			return opts, in.bad("seed", "must be a number from 0")
+		}
+	} else if opts.Seed, err = randomSeed(); err != nil {
+		return opts, err
+	}
+	if name := in.text("scenario"); name != "" {
+		sc, ok := sim.FindScenario(name)
+		if !ok {
+			return opts, in.bad("scenario", "there is no such scenario; `paxlog sim --list` lists them")
+		}
+		opts.Scenario = &sc
+	}
+	if (opts.Ladder || opts.Trace) && !in.given["runs"] {
+		opts.Runs = 1
+	}
+	if (opts.Ladder || opts.Trace) && opts.Runs > 1 {
+		return opts, usagef("sim: --ladder and --trace show one run: leave out --runs")
+	}
+	return opts, nil
+}
+
+// randomSeed draws a seed that is short enough to type.
+func randomSeed() (uint64, error) {
+	var b [4]byte
+	_, err := rand.Read(b[:])
+	return uint64(binary.BigEndian.Uint32(b[:])), err
+}
+
+// runSim runs the seeds. Its errors ask for ExitFailed.
+func runSim(ctx context.Context, env *environment, opts simOptions) error {
+	if opts.List {
+		for _, sc := range sim.Scenarios {
+			if _, err := fmt.Fprintf(env.stdout, "%-22s %s\n", sc.Name, sc.Summary); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	total := simTotal{Seed: opts.Seed, Covered: map[string]uint64{}}
+	start := time.Now()
+	for total.Runs < opts.Runs && ctx.Err() == nil {
+		r, err := opts.one(env, opts.Seed+total.Runs)
+		if err != nil {
+			return err
+		}
+		total.add(r)
+		total.Seconds = time.Since(start).Seconds()
+		total.progress(env, opts)
+		if r.Err != nil {
+			total.Violation = r.Err.Error()
+			break
+		}
+	}
+	if err := total.print(env, opts); err != nil {
+		return err
+	}
+	if total.Violation != "" {
+		return exitf(ExitFailed, "seed %d: %s; replay it with `paxlog sim%s --seed %d --trace`",
+			opts.Seed+total.Runs-1, total.Violation, opts.scenarioFlag(), opts.Seed+total.Runs-1)
+	}
+	return context.Cause(ctx)
+}
+
+func (opts simOptions) scenarioFlag() string {
+	if opts.Scenario == nil {
+		return ""
+	}
+	return " --scenario " + opts.Scenario.Name
+}
+
+// one runs one seed, and prints its ladder or trace.
+func (opts simOptions) one(env *environment, seed uint64) (sim.Report, error) {
+	var failed error
+	var trace func(string)
+	if opts.Trace {
+		trace = func(line string) {
+			if _, err := fmt.Fprintln(env.stdout, line); err != nil && failed == nil {
+				failed = err
+			}
+		}
+	}
+	var ladder *sim.Ladder
+	if opts.Ladder {
+		ladder = &sim.Ladder{}
+	}
+	var r sim.Report
+	if opts.Scenario != nil {
+		r = opts.Scenario.Play(seed, ladder, trace)
+	} else {
+		r = sim.RunSeed(seed, ladder, trace)
+	}
+	if ladder != nil {
+		if _, err := fmt.Fprint(env.stdout, ladder.Take()); err != nil {
+			return r, err
+		}
+	}
+	return r, failed
+}
+
+// simTotal is what all runs did together.
+type simTotal struct {
+	Seed      uint64            `json:"seed"`
+	Runs      uint64            `json:"runs"`
+	Seconds   float64           `json:"seconds"`
+	Simulated float64           `json:"simulated_seconds"`
+	Steps     uint64            `json:"steps"`
+	Chosen    int               `json:"chosen"`
+	Answers   int               `json:"answers"`
+	Covered   map[string]uint64 `json:"seeds_with"`
+	Violation string            `json:"violation,omitempty"`
+
+	drawn time.Time
+}
+
+func (t *simTotal) add(r sim.Report) {
+	t.Runs++
+	t.Simulated += float64(r.Simulated) / float64(sim.Second)
+	t.Steps += r.Steps
+	t.Chosen += r.Chosen
+	t.Answers += r.Answers
+	for what, n := range r.Events {
+		if n > 0 {
+			t.Covered[what]++
+		}
+	}
+}
+
+// line is the state of things in one line.
+func (t *simTotal) line() string {
+	return fmt.Sprintf("%d runs, %.0f simulated seconds in %.1f s (%.0f times as fast), %d steps, %d instances chosen, %d appends answered",
+		t.Runs, t.Simulated, t.Seconds, t.Simulated/max(t.Seconds, 1e-9), t.Steps, t.Chosen, t.Answers)
+}
+
+// progress draws the line on a terminal.
+func (t *simTotal) progress(env *environment, opts simOptions) {
+	if now := time.Now(); isTerminal(env.stderr) && !opts.Ladder && !opts.Trace && now.Sub(t.drawn) >= progressInterval {
+		t.drawn = now
+		fmt.Fprintf(env.stderr, "\r%s\x1b[K", t.line())
+	}
+}
+
+func (t *simTotal) print(env *environment, opts simOptions) error {
+	if !t.drawn.IsZero() {
+		fmt.Fprint(env.stderr, "\r\x1b[K")
+	}
+	if opts.JSON {
+		return newJSON(env.stdout).Encode(t)
+	}
+	if opts.Ladder || opts.Trace {
+		return nil
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "seeds %d to %d: %s\n", t.Seed, t.Seed+t.Runs-1, t.line())
+	for _, what := range slices.Sorted(maps.Keys(t.Covered)) {
+		fmt.Fprintf(&b, "%8d with: %s\n", t.Covered[what], what)
+	}
+	_, err := fmt.Fprint(env.stdout, b.String())
+	return err
+}

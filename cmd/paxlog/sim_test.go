@@ -1,0 +1,53 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/paxlog/paxlog/sim"
+)
+
+func runSimCommand(t *testing.T, args ...string) (stdout, stderr string, code int) {
+	t.Helper()
+	var out, errs bytes.Buffer
+	code = run(append([]string{"paxlog", "sim"}, args...), strings.NewReader(""), &out, &errs)
+	return out.String(), errs.String(), code
+}
+
+func TestSimCommand(t *testing.T) {
+	list, _, code := runSimCommand(t, "--list")
+	if code != 0 || strings.Count(list, "\n") != len(sim.Scenarios) {
+		t.Errorf("--list: exit %d\n%s", code, list)
+	}
+	one, _, code := runSimCommand(t, "--seed", "7", "--runs", "3", "-o", "json")
+	var total simTotal
+	if err := json.Unmarshal([]byte(one), &total); err != nil || code != 0 || total.Runs != 3 || total.Chosen == 0 || len(total.Covered) == 0 {
+		t.Errorf("exit %d, %v: %s", code, err, one)
+	}
+	ladder, _, code := runSimCommand(t, "--scenario", "ladder", "--ladder", "--seed", "1")
+	if code != 0 || strings.Count(ladder, "Prepare(") != 1 || strings.Count(ladder, "Accept!(") != 3 {
+		t.Errorf("one Phase 1 and three Phase 2: exit %d\n%s", code, ladder)
+	}
+	again, _, _ := runSimCommand(t, "--scenario", "ladder", "--ladder", "--seed", "1")
+	if again != ladder {
+		t.Error("the same seed gave another run")
+	}
+	for _, args := range [][]string{{"--scenario", "nope"}, {"--runs", "0"}, {"--runs", "x"}, {"--seed", "-1"}, {"--ladder", "--runs", "2"}, {"extra"}} {
+		if _, errs, code := runSimCommand(t, args...); code != ExitUsage || !strings.HasPrefix(errs, "paxlog: ") {
+			t.Errorf("sim %v: exit %d, %s", args, code, errs)
+		}
+	}
+}
+
+// TestSameSeedSameRun: everything that happens is decided by the seed.
+func TestSameSeedSameRun(t *testing.T) {
+	for _, seed := range []string{"3", "11"} {
+		a, _, _ := runSimCommand(t, "--seed", seed, "--trace")
+		b, _, _ := runSimCommand(t, "--seed", seed, "--trace")
+		if a != b || len(a) < 10_000 {
+			t.Errorf("seed %s: two runs differ, or are empty (%d and %d bytes)", seed, len(a), len(b))
+		}
+	}
+}
