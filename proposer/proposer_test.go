@@ -92,7 +92,7 @@ func TestForcedValues(t *testing.T) {
 				promised(p, "a1", prep["a1"], 0, false, 2, vote(3, 1, "old"), vote(4, 5, "newer"))
 				promised(p, "a1", prep["a1"], 1, true, 2, vote(7, 2, "seven"))
 			} else {
-				promised(p, "a2", prep["a2"], 0, true, 3, vote(4, 4, "older"), vote(5, 1, "five"))
+				promised(p, "a2", prep["a2"], 0, true, 3, vote(4, 4, "older"), vote(5, 1, "five"), vote(7, 6, "seven, newer"))
 			}
 		}
 		out := p.Flush()
@@ -100,7 +100,7 @@ func TestForcedValues(t *testing.T) {
 		for _, a := range sentTo[*paxos.Accept](out, "a3") {
 			got[a.Instance] = string(a.Value.Batch)
 		}
-		want := map[paxos.Instance]string{4: "newer", 5: "five", 6: "", 7: "seven"}
+		want := map[paxos.Instance]string{4: "newer", 5: "five", 6: "", 7: "seven, newer"}
 		if fmt.Sprint(got) != fmt.Sprint(want) {
 			t.Errorf("order %v: proposed %v, want %v (3 is held, 6 is a hole)", order, got, want)
 		}

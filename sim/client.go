@@ -245,7 +245,8 @@ func (c *Client) tickResolving() {
 		r.sentAt = c.now
 		c.target++
 		c.Now(c.proposers[c.target%len(c.proposers)], &paxos.Append{Session: r.session, Batch: paxos.Fence(r.session)})
-		c.Now(c.learnerID(), &paxos.Lookup{Nonce: r.nonce, Session: r.session, Seq: r.first})
+		learner := c.learners[c.rng.Uint64()%uint64(len(c.learners))] // one may be gone for good
+		c.Now(learner, &paxos.Lookup{Nonce: r.nonce, Session: r.session, Seq: r.first})
 	}
 }
 

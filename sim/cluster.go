@@ -34,6 +34,7 @@ type Cluster struct {
 	Proposers []paxos.NodeID
 	Learners  []paxos.NodeID
 	Clients   []*Client
+	lost      map[paxos.NodeID]bool // nodes that stay away for ever
 }
 
 func ids(prefix string, n int) []paxos.NodeID {
@@ -96,10 +97,13 @@ func NewCluster(seed uint64, t Topology) *Cluster {
 	return c
 }
 
-// StartAll starts every node that is down.
+// StartAll starts every node that is down, but for those lost for good.
 func (c *Cluster) StartAll() {
 	for _, id := range c.order {
 		n := c.nodes[id]
+		if c.lost[id] {
+			continue
+		}
 		if !n.Up {
 			n.Start()
 		}

@@ -79,7 +79,7 @@ func RunSeed(seed uint64, ladder *Ladder, trace func(string)) (rep Report) {
 	}
 	c.trace("healing")
 	c.Net.Heal()
-	c.StartAll()
+	c.healCore()
 	for _, k := range c.Clients {
 		k.Think = 1
 	}
@@ -94,6 +94,30 @@ func RunSeed(seed uint64, ladder *Ladder, trace func(string)) (rep Report) {
 		}
 	}
 	return rep
+}
+
+// healCore starts all, but for some that stay away for ever: as many as the
+// cluster must do without, but not more.
+func (c *Cluster) healCore() {
+	gone := map[paxos.NodeID]bool{}
+	leave := func(all []paxos.NodeID, atMost int) {
+		for ; atMost > 0 && c.chance(300); atMost-- {
+			gone[c.anyOf(all)] = true
+		}
+	}
+	leave(c.Acceptors, len(c.Acceptors)-max(c.Members.Phase1, c.Members.Phase2))
+	leave(c.Proposers, len(c.Proposers)-1)
+	leave(c.Learners, len(c.Learners)-1)
+	if len(gone) > 0 {
+		c.Events["node lost for good"]++
+	}
+	c.lost = gone
+	for _, id := range c.order {
+		if n := c.nodes[id]; gone[id] && n.Up {
+			n.Crash()
+		}
+	}
+	c.StartAll()
 }
 
 func (c *Cluster) waiting() string {
@@ -111,6 +135,12 @@ func (c *Cluster) servers() []paxos.NodeID {
 
 func (c *Cluster) anyOf(ids []paxos.NodeID) paxos.NodeID { return ids[c.rng.Uint64()%uint64(len(ids))] }
 
+func (c *Cluster) restart(n *Node) {
+	if !n.Up && !c.lost[n.ID] {
+		n.Start()
+	}
+}
+
 // breakSomething does one random harm, or heals some.
 func (c *Cluster) breakSomething() {
 	n := c.nodes[c.anyOf(c.servers())]
@@ -119,9 +149,7 @@ func (c *Cluster) breakSomething() {
 		if n.Up {
 			n.Crash()
 			c.after(c.between(0, 1500*Millisecond), func() {
-				if !n.Up {
-					n.Start()
-				}
+				c.restart(n)
 			})
 		}
 	case 3:
@@ -129,9 +157,7 @@ func (c *Cluster) breakSomething() {
 			if m := c.nodes[id]; m.Up {
 				m.Crash()
 				c.after(c.between(0, 300*Millisecond), func() {
-					if !m.Up {
-						m.Start()
-					}
+					c.restart(m)
 				})
 			}
 		}
@@ -177,9 +203,7 @@ func (c *Cluster) orphan() {
 		if p.Up && c.chance(700) {
 			p.Crash()
 			c.after(c.between(0, 1500*Millisecond), func() {
-				if !p.Up {
-					p.Start()
-				}
+				c.restart(p)
 			})
 		}
 		for _, id := range c.Proposers {
