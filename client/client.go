@@ -162,18 +162,23 @@ func (c *Client) ticks() {
 		}
 		c.mu.Lock()
 		now := c.now()
+		missing := c.unreachable()
 		for _, s := range c.sessions {
+			if missing != "" {
+				s.core.why = missing
+			}
 			s.core.tick(now)
 			s.act()
 		}
-		c.tickOpening(now)
+		c.tickOpening(now, missing)
 		c.mu.Unlock()
 	}
 }
 
 // tickOpening looks at the sessions that are not born yet.
-func (c *Client) tickOpening(now paxos.Ticks) {
+func (c *Client) tickOpening(now paxos.Ticks, missing string) {
 	for _, s := range c.opening {
+		s.core.why = missing
 		if s.core.tick(now); s.core.err != nil {
 			s.act()
 		}

@@ -46,7 +46,7 @@ type core struct {
 	holdUntil  paxos.Ticks // after a refusal
 	holdWait   paxos.Ticks
 	attachAt   paxos.Ticks // when to ask the learner for missing results, 0: never
-	why        string      // the last refusal
+	why        string      // why it takes long: the last refusal, or who cannot be reached
 	err        error       // set: the session has ended
 
 	attach bool // for Session: ask the learner again
@@ -148,7 +148,7 @@ func (c *core) onRefused(now paxos.Ticks, m *paxos.Refused) {
 	}
 	c.why = m.Detail
 	if m.Reason == paxos.RefuseMalformed {
-		c.fail(fmt.Errorf("%w: the proposer refuses entry %d of the session: %s", ErrTooLarge, m.First, m.Detail))
+		c.fail(fmt.Errorf("%w for the proposer, which refuses entry %d of the session: %s", ErrTooLarge, m.First, m.Detail))
 		return
 	}
 	if m.First < c.sent {
@@ -224,7 +224,7 @@ func (c *core) onApplied(now paxos.Ticks, m *paxos.Result) {
 	for len(c.runs) > 0 && c.runs[0].first+c.runs[0].count <= c.base {
 		c.runs = c.runs[1:]
 	}
-	c.progressAt, c.resendWait, c.holdWait, c.attachAt = now, resendMin, refusedMin, 0
+	c.progressAt, c.resendWait, c.holdWait, c.attachAt, c.why = now, resendMin, refusedMin, 0, ""
 }
 
 // tick looks at the timers.
@@ -233,11 +233,11 @@ func (c *core) tick(now paxos.Ticks) {
 		return
 	}
 	if d := c.entries[0].deadline; d != 0 && now >= d {
-		cause := "no answer"
+		cause := "no answer in time"
 		if c.why != "" {
-			cause = c.why
+			cause += ": " + c.why
 		}
-		c.fail(fmt.Errorf("%w: %s in time", ErrUnavailable, cause))
+		c.fail(fmt.Errorf("%w: %s", ErrUnavailable, cause))
 		return
 	}
 	if c.attachAt != 0 && now >= c.attachAt {

@@ -141,3 +141,25 @@ func (c *Client) refusedByAll() error {
 	}
 	return nil
 }
+
+// unreachable says which role cannot be reached at all, and why; "" if both can.
+func (c *Client) unreachable() string {
+	for _, r := range []struct {
+		name  string
+		peers []Peer
+	}{{"proposer", c.opts.proposers}, {"learner", c.opts.learners}} {
+		up, trouble := false, ""
+		for _, p := range r.peers {
+			id := paxos.NodeID(p.ID)
+			_, connected := c.up[id]
+			up = up || connected
+			if t := c.troubles[id]; t != nil && trouble == "" {
+				trouble = fmt.Sprintf("; %s: %v", p.ID, t)
+			}
+		}
+		if !up {
+			return fmt.Sprintf("no %s can be reached%s", r.name, trouble)
+		}
+	}
+	return ""
+}

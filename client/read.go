@@ -62,9 +62,14 @@ func (c *Client) explain(ctx context.Context, what string) error {
 	return fmt.Errorf("%w: %s", err, what)
 }
 
-// ask sends a request to a learner and waits for its reply. wait bounds it beside
-// ctx; 0 waits as long as the learner is connected.
+// ask sends a request to a learner and waits for its reply, for wait at most.
 func ask[T paxos.Message](ctx context.Context, c *Client, to paxos.NodeID, wait time.Duration, request func(nonce uint64) paxos.Message) (T, error) {
+	return askWhile[T](ctx, c, to, wait, func() bool { return false }, request)
+}
+
+// askWhile sends a request and waits for its reply as long as, each time that wait
+// has passed, patient says so.
+func askWhile[T paxos.Message](ctx context.Context, c *Client, to paxos.NodeID, wait time.Duration, patient func() bool, request func(nonce uint64) paxos.Message) (T, error) {
 	var none T
 	c.mu.Lock()
 	if c.closed {
@@ -78,23 +83,24 @@ func ask[T paxos.Message](ctx context.Context, c *Client, to paxos.NodeID, wait 
 	nonce, reply := c.newCall(to)
 	c.mu.Unlock()
 	c.net.Send(to, request(nonce))
-	var late <-chan time.Time
-	if wait > 0 {
-		t := time.NewTimer(wait)
-		defer t.Stop()
-		late = t.C
-	}
+	late := time.NewTimer(wait)
+	defer late.Stop()
 	var err error
-	select {
-	case m := <-reply:
-		if r, ok := m.(T); ok {
-			return r, nil
+	for err == nil {
+		select {
+		case m := <-reply:
+			if r, ok := m.(T); ok {
+				return r, nil
+			}
+			return none, errLost
+		case <-late.C:
+			if !patient() {
+				err = errLost
+			}
+			late.Reset(wait)
+		case <-ctx.Done():
+			err = context.Cause(ctx)
 		}
-		return none, errLost
-	case <-late:
-		err = errLost
-	case <-ctx.Done():
-		err = context.Cause(ctx)
 	}
 	c.mu.Lock()
 	delete(c.calls, nonce)
@@ -131,7 +137,7 @@ func (c *Client) locate(ctx context.Context, stale bool, at time.Time) (*paxos.L
 	open := ""
 	for {
 		m, id, err := atLearner[*paxos.Located](ctx, c, func(nonce uint64) paxos.Message {
-			return &paxos.Locate{Nonce: nonce, Stale: stale, Time: t}
+			return &paxos.Locate{Nonce: nonce, Stale: stale, Time: t, Wait: listens(ctx)}
 		})
 		if err != nil {
 			if open != "" && errors.Is(err, ErrUnavailable) {
@@ -145,6 +151,16 @@ func (c *Client) locate(ctx context.Context, stale bool, at time.Time) (*paxos.L
 		open = m.Detail
 		c.nextLearner(id)
 	}
+}
+
+// listens is for how long a learner may take to say that it cannot decide a read:
+// most of the time that is left.
+func listens(ctx context.Context) paxos.Ticks {
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		return 0
+	}
+	return max(1, paxos.Ticks(time.Until(deadline).Milliseconds()*3/4))
 }
 
 // End returns the first index kept and the last index of the log; 0 and 0 if it

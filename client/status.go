@@ -68,9 +68,19 @@ var errSilent = fmt.Errorf("no answer within %v", statusWait)
 func summarise(all []ProcessStatus) Status {
 	s := Status{Processes: all}
 	var best paxos.Ballot
+	chosen := paxos.Instance(0) // as far as any process knows
 	for _, p := range all {
+		if p.Err == nil {
+			chosen = max(chosen, p.Reply.Chosen, p.Reply.Held)
+		}
+	}
+	for i, p := range all {
 		if p.Err != nil {
 			continue
+		}
+		if known := p.Reply.Chosen; p.Role == paxos.RoleAcceptor && chosen > known {
+			// It has not heard of the rest.
+			all[i].Reply.Missing += uint64(chosen - known)
 		}
 		if p.Role == paxos.RoleLearner {
 			s.Serving = true

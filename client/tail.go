@@ -160,14 +160,16 @@ func (c *Client) page(ctx context.Context, next, last uint64, opts TailOptions) 
 		if err != nil {
 			return page{err: err}
 		}
-		m, err := ask[*paxos.LogPage](ctx, c, id, callWait, func(nonce uint64) paxos.Message {
+		wait, patient := callWait, func() bool { return false }
+		if opts.Follow {
+			wait, patient = followWait, func() bool { return c.keepsUp(ctx, id, next) }
+		}
+		m, err := askWhile[*paxos.LogPage](ctx, c, id, wait, patient, func(nonce uint64) paxos.Message {
 			return &paxos.Read{Nonce: nonce, From: paxos.Index(next), UpTo: paxos.Index(min(last, forever)), Wait: true}
 		})
 		switch {
 		case errors.Is(err, errLost):
-			if !opts.Follow || !c.keepsUp(ctx, id, next) {
-				c.nextLearner(id)
-			}
+			c.nextLearner(id)
 		case err != nil:
 			return page{err: c.explain(ctx, fmt.Sprintf("learner %s does not have index %d", id, next))}
 		case uint64(m.First) > next:
@@ -178,10 +180,16 @@ func (c *Client) page(ctx context.Context, next, last uint64, opts TailOptions) 
 	}
 }
 
+// followWait is for how long nothing may come from a learner that is followed,
+// before it is asked whether it still keeps up.
+const followWait = time.Second
+
 // keepsUp reports whether a learner from which nothing came for a while is not to
 // blame: it can tell the end of the log, and that lies before next.
 func (c *Client) keepsUp(ctx context.Context, id paxos.NodeID, next uint64) bool {
-	m, err := ask[*paxos.Located](ctx, c, id, callWait, func(nonce uint64) paxos.Message { return &paxos.Locate{Nonce: nonce} })
+	m, err := ask[*paxos.Located](ctx, c, id, followWait, func(nonce uint64) paxos.Message {
+		return &paxos.Locate{Nonce: nonce, Wait: paxos.Ticks(followWait.Milliseconds() / 2)}
+	})
 	return err == nil && m.Open == 0 && uint64(m.Last) < next
 }
 

@@ -136,7 +136,7 @@ func (l *Learner) apply() {
 		}
 		l.dropSlot(l.state.Applied + 1)
 		l.applyValue(*v)
-		l.progressAt, l.fetching.wait = l.now, 0
+		l.progressAt, l.appliedAt, l.fetching.wait = l.now, l.now, 0
 	}
 }
 

@@ -69,6 +69,7 @@ type Learner struct {
 	source     int // place of the acceptor that relays values
 	polledAt   paxos.Ticks
 	polled     bool
+	appliedAt  paxos.Ticks // when applied last rose
 	progressAt paxos.Ticks // when applied last rose, or nothing was missing
 	fetching   fetching
 

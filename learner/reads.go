@@ -107,7 +107,8 @@ func (l *Learner) tickReads() {
 		}
 		open, why := l.undecided(r)
 		r.reads = slices.DeleteFunc(r.reads, func(rd *read) bool {
-			if l.now-rd.arrived < l.cfg.ReadTicks {
+			// As long as this learner catches up, it will get there.
+			if l.now-max(rd.arrived, l.appliedAt) < l.patience(rd) {
 				return false
 			}
 			if rd.startup {
@@ -120,6 +121,15 @@ func (l *Learner) tickReads() {
 		})
 		return len(r.reads) == 0
 	})
+}
+
+// patience is for how long a read may wait: the client wants to hear why while it
+// still listens.
+func (l *Learner) patience(r *read) paxos.Ticks {
+	if r.locate != nil && r.locate.Wait > 0 {
+		return min(l.cfg.ReadTicks, r.locate.Wait)
+	}
+	return l.cfg.ReadTicks
 }
 
 // undecided says which instance keeps a round from being answered, and why.

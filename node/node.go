@@ -72,6 +72,7 @@ type Node struct {
 	loopDone  chan struct{}
 	dead      atomic.Bool
 	peerLog   peerLog
+	known     known
 }
 
 // Start opens the data directory, listens, connects to the peers, and runs until
@@ -140,6 +141,7 @@ func (n *Node) open() error {
 		if err != nil {
 			return errors.Join(err, n.closeStore())
 		}
+		n.known.start(st.Peers)
 		n.machine = acceptor.New(acceptorConfig(c, id, n.store.Identity().Incarnation), st)
 		return nil
 	}
@@ -147,6 +149,7 @@ func (n *Node) open() error {
 	if err != nil {
 		return errors.Join(err, n.closeStore())
 	}
+	n.known.start(st.Peers)
 	n.machine = learner.New(learnerConfig(c, id), st)
 	return nil
 }
@@ -224,6 +227,7 @@ func (n *Node) act(out paxos.Output) {
 		n.fatal(errors.New(out.Halt))
 		return
 	}
+	n.known.learn(out.Writes)
 	n.send(out.SendNow)
 	if n.disk != nil {
 		n.disk.submit(out)

@@ -3,6 +3,7 @@ package node
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"sync"
 	"time"
 
@@ -67,6 +68,35 @@ func (l *peerLog) close() {
 	l.mu.Unlock()
 }
 
+// known mirrors the incarnations that the machine remembers, for handshakes.
+type known struct {
+	mu    sync.Mutex
+	peers paxos.Incarnations
+}
+
+func (k *known) start(peers paxos.Incarnations) {
+	k.peers = paxos.Incarnations{}
+	maps.Copy(k.peers, peers)
+}
+
+// learn takes what the machine is about to write. A process that ends before it is
+// durable forgets it, which refuses nobody wrongly.
+func (k *known) learn(writes []paxos.Record) {
+	for _, r := range writes {
+		if p, ok := r.(paxos.SetPeer); ok {
+			k.mu.Lock()
+			k.peers[p.ID] = p.Incarnation
+			k.mu.Unlock()
+		}
+	}
+}
+
+func (k *known) of(id paxos.NodeID) uint64 {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.peers[id]
+}
+
 // Receive implements transport.Handler.
 func (n *Node) Receive(from paxos.NodeID, m paxos.Message, size int) {
 	n.inbox.putRemote(item{from: from, msg: m, size: size})
@@ -100,6 +130,10 @@ func (n *Node) Refused(id paxos.NodeID, addr string, why error) {
 	}
 	var refused *transport.RefusedError
 	switch {
+	case errors.As(why, &refused) && refused.Code == wire.RefusedIncarnation:
+		n.fatal(why) // this directory must never vote
+	case errors.Is(why, transport.ErrReplaced):
+		n.log.Warn().Str("peer", string(id)).Str("from", addr).AnErr("reason", why).Msg("peer connected twice")
 	case id == "":
 		n.log.Warn().Str("from", addr).AnErr("reason", why).Msg("connection refused")
 	case errors.As(why, &refused):

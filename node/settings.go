@@ -85,6 +85,7 @@ func (n *Node) transportConfig() transport.Config {
 	}
 	if n.store != nil {
 		cfg.Incarnation = n.store.Identity().Incarnation
+		cfg.Remembered = n.known.of
 	}
 	return cfg
 }

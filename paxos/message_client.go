@@ -81,10 +81,12 @@ type Result struct {
 // Locate asks where the log starts and ends, and optionally which index is the
 // first with Time or later. Unless Stale, the answer covers every entry whose
 // append was answered before the learner received this.
+// Wait, if not 0, is for how long the client will listen, in ticks.
 type Locate struct {
 	Nonce uint64
 	Stale bool
 	Time  UnixNanos
+	Wait  Ticks
 }
 
 // Located answers Locate. If Open is not 0 the end is not known: that instance

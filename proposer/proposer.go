@@ -13,6 +13,7 @@
 package proposer
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/paxlog/paxlog/paxos"
@@ -149,8 +150,9 @@ func (p *Proposer) onPeerUp(m *paxos.PeerUp) {
 // checkAppend returns an error unless m is one well-formed run or fence, of the
 // session and place that it says, within the limits.
 func (p *Proposer) checkAppend(m *paxos.Append) error {
-	if len(m.Batch) > MaxAppend(p.cfg.BatchBytes, p.cfg.EntryBytes) {
-		return paxos.ErrBatch
+	if most := MaxAppend(p.cfg.BatchBytes, p.cfg.EntryBytes); len(m.Batch) > most {
+		return fmt.Errorf("%d bytes at once, and %s takes %d: its limits.entry_bytes is %d, limits.batch_bytes %d",
+			len(m.Batch), p.cfg.ID, most, p.cfg.EntryBytes, p.cfg.BatchBytes)
 	}
 	r, rest, err := paxos.NextRun(m.Batch)
 	if err != nil {

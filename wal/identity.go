@@ -61,6 +61,9 @@ func Init(fs vfs.FS, dir string, id Identity) error {
 	case !errors.Is(err, ErrUninitialised):
 		return err
 	}
+	if info, err := fs.Stat(dir); err == nil && !info.IsDir() {
+		return fmt.Errorf("%s is a file: a data directory is needed", dir)
+	}
 	if entries, err := fs.List(dir); err == nil {
 		for _, e := range entries {
 			if e != dbDir && !strings.HasPrefix(e, identityFile) { // left by an Init that was cut off

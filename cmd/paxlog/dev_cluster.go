@@ -63,6 +63,9 @@ func openDev(opts devOptions) (*devCluster, error) {
 	if err := d.initialise(existing != nil); err != nil {
 		return nil, err
 	}
+	if existing != nil {
+		return d, nil // ports that were moved are saved once they work
+	}
 	return d, d.save()
 }
 
@@ -136,6 +139,9 @@ func (d *devCluster) start(env *environment) error {
 			}
 			d.nodes = append(d.nodes, devNode{started, n.ID, role})
 		}
+	}
+	if err := d.save(); err != nil {
+		return errors.Join(err, d.stop())
 	}
 	return nil
 }

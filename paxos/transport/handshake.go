@@ -112,6 +112,13 @@ func (n *Network) judge(h *wire.Hello) *wire.Refusal {
 		(h.Role == paxos.RoleAcceptor) != (cfg.Members.Place(h.ID) >= 0)):
 		return &wire.Refusal{Code: wire.RefusedIdentity, Text: fmt.Sprintf("%s %q does not belong to this cluster", h.Role, h.ID)}
 	}
+	if cfg.Remembered != nil && h.Role == paxos.RoleAcceptor {
+		if known := cfg.Remembered(h.ID); known != 0 && h.Incarnation != known {
+			return &wire.Refusal{Code: wire.RefusedIncarnation, Text: fmt.Sprintf("%s %s remembers %s by incarnation %016x, but it shows %016x: "+
+				"its data directory was initialised anew, and it may have voted before. Restore the old directory; a new one cannot take its place",
+				cfg.Role, cfg.ID, h.ID, known, h.Incarnation)}
+		}
+	}
 	limit := cfg.Connections
 	if isClient {
 		limit -= serverReserve

@@ -30,6 +30,9 @@ type Config struct {
 	Role        paxos.Role
 	ID          paxos.NodeID
 	Incarnation uint64
+	// Remembered returns the incarnation under which an acceptor is known here, 0
+	// if it is not. It may be nil.
+	Remembered func(paxos.NodeID) uint64
 
 	FrameBytes  int           // largest body accepted
 	QueueBytes  int           // waiting on one connection
@@ -38,6 +41,11 @@ type Config struct {
 	Handshake   time.Duration // to say who one is
 	Idle        time.Duration // without a whole frame, before a connection is given up
 }
+
+// ErrReplaced is told to Refused when a process connects again while its old connection is
+// still open.
+var ErrReplaced = errors.New("a second connection under this id replaced the first: " +
+	"if this is told again and again, two processes run under one id, and one of them must be stopped")
 
 // serverReserve is how many connections clients cannot take.
 const serverReserve = 64
@@ -208,7 +216,8 @@ func (n *Network) greet(nc net.Conn) {
 	l.accepted = c
 	n.mu.Unlock()
 	if old != nil {
-		old.close(errors.New("replaced by a newer connection"))
+		old.close(ErrReplaced)
+		n.h.Refused(id, nc.RemoteAddr().String(), ErrReplaced)
 	}
 	n.h.PeerUp(id, hello.Role, hello.Incarnation)
 	n.turn.Unlock()
@@ -258,7 +267,10 @@ func (n *Network) Dial(p Peer) {
 		defer n.wg.Done()
 		wait := minBackoff
 		for n.ctx.Err() == nil {
-			if n.dialOnce(p) {
+			began := time.Now()
+			// A connection that ends at once is no reason to hurry: another process may
+			// run under this id, and take it over each time.
+			if n.dialOnce(p) && time.Since(began) > time.Second {
 				wait = minBackoff
 			}
 			// Jitter, so that a restarted process is not met by all at once.
