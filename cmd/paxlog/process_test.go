@@ -242,6 +242,9 @@ type load struct {
 	failures []error
 }
 
+// errLoadEnds is the error of what was not sent when the load ended.
+var errLoadEnds = errors.New("the load ends")
+
 // run appends in one session after the other; every entry says its place.
 func (l *load) run(ctx context.Context, c *client.Client, name string) {
 	for life := 0; ctx.Err() == nil; life++ {
@@ -262,7 +265,7 @@ func (l *load) run(ctx context.Context, c *client.Client, name string) {
 				pending, values = pending[1:], values[1:]
 			}
 		}
-		s.End(errors.New("the load ends"))
+		s.End(errLoadEnds)
 		for i, p := range pending {
 			l.settle(context.Background(), p, values[i])
 		}
@@ -285,7 +288,7 @@ func (l *load) settle(ctx context.Context, p *client.Pending, value string) bool
 		return true
 	case errors.As(err, &unknown):
 		l.unknown[value] = *unknown
-	case !errors.Is(err, client.ErrUnavailable):
+	case !errors.Is(err, client.ErrUnavailable) && !errors.Is(err, errLoadEnds):
 		l.failures = append(l.failures, err)
 	}
 	return false
