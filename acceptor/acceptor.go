@@ -23,6 +23,7 @@ type Config struct {
 	ID          paxos.NodeID
 	Membership  paxos.Membership
 	Incarnation uint64
+	Seed        uint64 // random at each start: nonces begin there, so that no answer to an earlier run fits
 	// Sources are the other acceptors and all learners, in a fixed order: they
 	// vouch for this acceptor, and it copies from them what it missed.
 	Sources []paxos.NodeID
@@ -112,6 +113,7 @@ func New(cfg Config, st State) *Acceptor {
 	if a.peers == nil {
 		a.peers = paxos.Incarnations{}
 	}
+	a.copy.nonce = cfg.Seed
 	for i := range a.votes {
 		a.highest = max(a.highest, i)
 	}

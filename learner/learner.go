@@ -23,6 +23,7 @@ type Config struct {
 	ID         paxos.NodeID
 	Membership paxos.Membership
 	Learners   []paxos.NodeID // the other learners, to copy from
+	Seed       uint64         // random at each start: nonces begin there, so that no answer to an earlier run fits
 
 	PollTicks  paxos.Ticks // between renewals of the subscriptions
 	RetryTicks paxos.Ticks // before something missing is fetched
@@ -93,6 +94,7 @@ func New(cfg Config, st State) *Learner {
 		loads:  map[uint64]func(*paxos.Loaded){}, attached: map[paxos.SessionID][]*attachment{},
 		attachments: map[paxos.NodeID][]paxos.SessionID{},
 	}
+	l.reads.nonce, l.fetching.nonce = cfg.Seed, cfg.Seed
 	if l.state.Next == 0 {
 		l.state.Next = 1
 	}

@@ -442,3 +442,30 @@ func TestAttachmentsAreBounded(t *testing.T) {
 		t.Fatal("a client that left is still attached")
 	}
 }
+
+// TestAnswerToAnEarlierRun: a poll answer that a learner was sent before it
+// restarted does not decide a read of its new life.
+func TestAnswerToAnEarlierRun(t *testing.T) {
+	poll := func(seed uint64) (*Learner, uint64) {
+		cfg := config()
+		cfg.Seed = seed
+		l := New(cfg, State{})
+		l.Tick(1, 0)
+		l.Step("@1", &paxos.Locate{Nonce: 1})
+		polls := sent[*paxos.Poll](l.Flush(), "a1")
+		return l, polls[len(polls)-1].Nonce // the first one only subscribes
+	}
+	answered := func(l *Learner, nonce uint64) bool {
+		l.Step("a1", &paxos.PollReply{Nonce: nonce})
+		l.Step("a2", &paxos.PollReply{Nonce: nonce})
+		return len(sent[*paxos.Located](l.Flush(), "@1")) != 0
+	}
+	_, before := poll(10)
+	l, now := poll(20)
+	if before == 0 || answered(l, before) {
+		t.Fatal("an answer from before the restart decided a read")
+	}
+	if !answered(l, now) {
+		t.Fatal("its own poll did not")
+	}
+}

@@ -123,15 +123,14 @@ func listenError(addr string, err error) error {
 func (n *Node) open() error {
 	c, id := n.opts.Cluster, n.opts.ID
 	members := c.Membership()
+	seed, err := randomBits()
+	if err != nil {
+		return err
+	}
 	if n.opts.Role == paxos.RoleProposer {
-		seed, err := randomBits()
-		if err != nil {
-			return err
-		}
 		n.machine = proposer.New(proposerConfig(c, id, seed))
 		return nil
 	}
-	var err error
 	n.store, err = wal.Open(n.opts.Dir, wal.NewIdentity(members, n.opts.Role, id), wal.Options{FS: n.opts.FS, Fatal: n.fatal})
 	if err != nil {
 		return err
@@ -142,7 +141,7 @@ func (n *Node) open() error {
 			return errors.Join(err, n.closeStore())
 		}
 		n.known.start(st.Peers)
-		n.machine = acceptor.New(acceptorConfig(c, id, n.store.Identity().Incarnation), st)
+		n.machine = acceptor.New(acceptorConfig(c, id, n.store.Identity().Incarnation, seed), st)
 		return nil
 	}
 	st, err := n.store.Learner()
@@ -150,7 +149,7 @@ func (n *Node) open() error {
 		return errors.Join(err, n.closeStore())
 	}
 	n.known.start(st.Peers)
-	n.machine = learner.New(learnerConfig(c, id), st)
+	n.machine = learner.New(learnerConfig(c, id, seed), st)
 	return nil
 }
 

@@ -27,20 +27,20 @@ func proposerConfig(c *config.Cluster, id paxos.NodeID, seed uint64) proposer.Co
 	}
 }
 
-func acceptorConfig(c *config.Cluster, id paxos.NodeID, incarnation uint64) acceptor.Config {
+func acceptorConfig(c *config.Cluster, id paxos.NodeID, incarnation, seed uint64) acceptor.Config {
 	t := c.Timeouts
 	return acceptor.Config{
-		ID: id, Membership: c.Membership(), Incarnation: incarnation,
+		ID: id, Membership: c.Membership(), Incarnation: incarnation, Seed: seed,
 		Sources:       append(others(c.Acceptors, id), others(c.Learners, id)...),
 		ElectionTicks: ticks(t.ElectionMin), RetryTicks: ticks(t.Retry), StallTicks: ticks(t.Stall), IdleTicks: ticks(t.Idle),
 		PageBytes: c.Limits.PageBytes,
 	}
 }
 
-func learnerConfig(c *config.Cluster, id paxos.NodeID) learner.Config {
+func learnerConfig(c *config.Cluster, id paxos.NodeID, seed uint64) learner.Config {
 	t, l := c.Timeouts, c.Limits
 	return learner.Config{
-		ID: id, Membership: c.Membership(), Learners: others(c.Learners, id),
+		ID: id, Membership: c.Membership(), Learners: others(c.Learners, id), Seed: seed,
 		PollTicks: ticks(t.Heartbeat), RetryTicks: ticks(t.Retry), ReadTicks: ticks(t.Read),
 		PageBytes: l.PageBytes, EntryBytes: l.EntryBytes, BatchBytes: proposer.MaxAppend(l.BatchBytes, l.EntryBytes), AheadBytes: l.InboxBytes,
 	}

@@ -71,7 +71,10 @@ func NewCluster(seed uint64, t Topology) *Cluster {
 			Sources:       append(without(c.Acceptors, id), c.Learners...),
 			ElectionTicks: ElectionMin, RetryTicks: 100, StallTicks: 1500, IdleTicks: 5000, PageBytes: t.PageBytes,
 		}
-		c.Add(paxos.RoleAcceptor, id, func(s *Store) paxos.Machine { return acceptor.New(cfg, s.Acceptor()) })
+		c.Add(paxos.RoleAcceptor, id, func(s *Store) paxos.Machine {
+			cfg.Seed = c.rng.Uint64()
+			return acceptor.New(cfg, s.Acceptor())
+		})
 	}
 	for _, id := range c.Proposers {
 		cfg := proposer.Config{
@@ -89,7 +92,10 @@ func NewCluster(seed uint64, t Topology) *Cluster {
 			ID: id, Membership: c.Members, Learners: without(c.Learners, id),
 			PollTicks: 50, RetryTicks: 100, ReadTicks: 1000, PageBytes: t.PageBytes, EntryBytes: 200, AheadBytes: 5000,
 		}
-		c.Add(paxos.RoleLearner, id, func(s *Store) paxos.Machine { return learner.New(cfg, s.Learner()) })
+		c.Add(paxos.RoleLearner, id, func(s *Store) paxos.Machine {
+			cfg.Seed = c.rng.Uint64()
+			return learner.New(cfg, s.Learner())
+		})
 	}
 	for _, id := range ids("@c", t.Clients) {
 		c.Clients = append(c.Clients, c.AddClient(id, c.Proposers, c.Learners, t.Entries, 6))
