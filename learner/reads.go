@@ -52,6 +52,11 @@ func (l *Learner) onLocate(from paxos.NodeID, m *paxos.Locate) {
 		l.located(from, m)
 		return
 	}
+	if len(l.reads.waiting) >= maxParked {
+		l.Now(from, &paxos.Located{Nonce: m.Nonce, First: l.first(), Last: l.last(), Open: l.state.Applied + 1,
+			Detail: fmt.Sprintf("%d reads wait at %s already", len(l.reads.waiting), l.cfg.ID)})
+		return
+	}
 	l.reads.waiting = append(l.reads.waiting, &read{client: from, locate: m})
 }
 

@@ -21,12 +21,18 @@ const (
 // loop, so that neither can block the other for good.
 type disk struct {
 	n       *Node
+	limit   int // of bytes
 	jobs    chan paxos.Output
 	syncs   chan *pendingSync
 	loads   chan paxos.Load
 	waiting atomic.Int64 // outputs submitted whose SendAfter has not been sent
 	wg      sync.WaitGroup
 	loadWG  sync.WaitGroup
+
+	mu     sync.Mutex
+	room   sync.Cond
+	bytes  int  // of values submitted that are not on disk yet
+	broken bool // the process is ending: nobody waits for room any more
 }
 
 // pendingSync is a commit, or nil, and what may be said once it is durable.
@@ -35,13 +41,16 @@ type pendingSync struct {
 	after  [][]paxos.Envelope
 	synced uint64 // outputs with Sync up to here, 0 if there is none new
 	jobs   int64
+	bytes  int
 }
 
-func newDisk(n *Node) *disk {
+// newDisk returns a disk that keeps at most limit bytes of values waiting.
+func newDisk(n *Node, limit int) *disk {
 	d := &disk{
-		n: n, jobs: make(chan paxos.Output, diskQueue), syncs: make(chan *pendingSync, syncQueue),
+		n: n, limit: limit, jobs: make(chan paxos.Output, diskQueue), syncs: make(chan *pendingSync, syncQueue),
 		loads: make(chan paxos.Load, loadQueue),
 	}
+	d.room.L = &d.mu
 	d.wg.Add(2)
 	go d.applyLoop()
 	go d.syncLoop()
@@ -64,8 +73,50 @@ func (d *disk) submit(out paxos.Output) {
 			return
 		}
 	}
+	d.reserve(valueBytes(out))
 	d.waiting.Add(1)
 	d.jobs <- out
+}
+
+// valueBytes is how much of an output has to be kept until it is on disk.
+func valueBytes(out paxos.Output) (n int) {
+	for _, r := range out.Writes {
+		switch r := r.(type) {
+		case paxos.PutVote:
+			n += len(r.Vote.Value.Batch)
+		case paxos.PutApplied:
+			n += len(r.Value.Batch)
+		}
+	}
+	return n
+}
+
+// reserve waits until n more bytes may be under way: a disk that hangs must not
+// fill the memory. One output is always admitted.
+func (d *disk) reserve(n int) {
+	d.mu.Lock()
+	for d.bytes > 0 && d.bytes+n > d.limit && !d.broken {
+		d.room.Wait()
+	}
+	d.bytes += n
+	d.mu.Unlock()
+}
+
+// release gives back what reserve took.
+func (d *disk) release(n int) {
+	d.mu.Lock()
+	d.bytes -= n
+	d.room.Broadcast()
+	d.mu.Unlock()
+}
+
+// end ends the process over err; nobody is blocked while it ends.
+func (d *disk) end(err error) {
+	d.n.fatal(err)
+	d.mu.Lock()
+	d.broken = true
+	d.room.Broadcast()
+	d.mu.Unlock()
 }
 
 // applyLoop turns all outputs that wait into one commit.
@@ -85,6 +136,7 @@ func (d *disk) applyLoop() {
 				return
 			}
 			writes += len(out.Writes)
+			p.bytes += valueBytes(out)
 			if out.Sync {
 				sync = true
 				syncs++
@@ -122,7 +174,7 @@ func (d *disk) applyLoop() {
 // fail ends the process over a failed write. Outputs are still taken, and
 // dropped, so that nobody is blocked while it ends.
 func (d *disk) fail(err error) {
-	d.n.fatal(err)
+	d.end(err)
 	for range d.jobs {
 	}
 }
@@ -138,7 +190,7 @@ func (d *disk) syncLoop() {
 			err := p.commit.Wait()
 			watch.Stop()
 			if err != nil {
-				d.n.fatal(err)
+				d.end(err)
 				for range d.syncs { // nothing more is said, and nobody is blocked
 				}
 				return
@@ -148,6 +200,7 @@ func (d *disk) syncLoop() {
 		for _, after := range p.after {
 			d.n.send(after)
 		}
+		d.release(p.bytes)
 		d.waiting.Add(-p.jobs)
 		if p.synced > 0 {
 			d.n.inbox.put(item{from: d.n.opts.ID, msg: &paxos.Synced{Count: p.synced}})
@@ -160,7 +213,7 @@ func (d *disk) loadLoop() {
 	for l := range d.loads {
 		r, err := d.n.store.Load(l)
 		if err != nil {
-			d.n.fatal(err)
+			d.end(err)
 			for range d.loads {
 			}
 			return

@@ -107,7 +107,7 @@ func newRig(t *testing.T) *rig {
 	if k.n.store, err = wal.Open("data", id, wal.Options{FS: errorfs.Wrap(k.mem, k.gate), Fatal: k.n.fatal}); err != nil {
 		t.Fatal(err)
 	}
-	k.n.disk = newDisk(k.n)
+	k.n.disk = newDisk(k.n, 1<<30)
 	return k
 }
 
@@ -211,7 +211,7 @@ func TestNothingBeforeItsSync(t *testing.T) {
 	// Idle: what needs no disk leaves at once again, and an empty output is nothing.
 	k.awaitApplied()
 	k.n.disk.stop()
-	k.n.disk = newDisk(k.n)
+	k.n.disk = newDisk(k.n, 1<<30)
 	k.n.act(paxos.Output{SendAfter: message(9)})
 	k.n.act(paxos.Output{})
 	k.wantSent("idle", 1, 4, 7, 2, 3, 5, 6, 8, 9)
@@ -255,7 +255,7 @@ func TestManyOutputs(t *testing.T) {
 			if len(k.synced) >= int(syncs) {
 				t.Errorf("%d outputs with Sync in %d commits: none were put together", syncs, len(k.synced))
 			}
-			k.n.disk = newDisk(k.n)
+			k.n.disk = newDisk(k.n, 1<<30)
 			k.close()
 		})
 	}
@@ -352,4 +352,43 @@ func TestFailedLoad(t *testing.T) {
 	}
 	k.close()
 	k.wantSent("after the failure")
+}
+
+// TestDiskBytesAreBounded: while a disk hangs, values wait within a bound, and the
+// machine's loop waits for room; when the disk goes on, or fails, it is let go.
+func TestDiskBytesAreBounded(t *testing.T) {
+	for _, failure := range []error{nil, errorfs.ErrInjected} {
+		t.Run(fmt.Sprint(failure), func(t *testing.T) {
+			k := newRig(t)
+			k.n.disk.stop()
+			k.n.disk = newDisk(k.n, 10)
+			k.gate.shut()
+			big := func(i paxos.Instance) []paxos.Record {
+				return []paxos.Record{paxos.PutVote{Vote: paxos.Vote{Instance: i, Value: paxos.Value{Batch: make([]byte, 100)}}}}
+			}
+			k.n.act(paxos.Output{Writes: big(1), Sync: true}) // one is always admitted
+			<-k.gate.reached
+			let := make(chan struct{})
+			go func() {
+				k.n.act(paxos.Output{Writes: big(2), Sync: true})
+				close(let)
+			}()
+			k.n.disk.mu.Lock()
+			if k.n.disk.bytes != 100 {
+				t.Errorf("%d bytes wait, over the limit of 10 and the one that is admitted", k.n.disk.bytes)
+			}
+			k.n.disk.mu.Unlock()
+			select {
+			case <-let:
+				t.Error("a second value was taken while the disk hangs")
+			default:
+			}
+			k.gate.release(failure)
+			<-let
+			if failure == nil {
+				k.awaitSynced(2)
+				k.close()
+			}
+		})
+	}
 }

@@ -103,7 +103,7 @@ func Start(opts Options) (*Node, error) {
 		return nil, errors.Join(listenError(addr, err), n.closeStore())
 	}
 	if n.store != nil {
-		n.disk = newDisk(n)
+		n.disk = newDisk(n, opts.Cluster.Limits.InboxBytes)
 	}
 	go n.loop()
 	for _, p := range n.peers() {
