@@ -105,7 +105,7 @@ func (n *Network) judge(h *wire.Hello) *wire.Refusal {
 	case h.Members.Cluster != cfg.Members.Cluster:
 		return &wire.Refusal{Code: wire.RefusedCluster, Text: fmt.Sprintf("this is cluster %q, not %q", cfg.Members.Cluster, h.Members.Cluster)}
 	case !isClient && cfg.Members.Difference(h.Members) != "":
-		return &wire.Refusal{Code: wire.RefusedCluster, Text: "the cluster files differ: " + cfg.Members.Difference(h.Members)}
+		return &wire.Refusal{Code: wire.RefusedCluster, Text: fmt.Sprintf("the cluster files of %s (here) and %s (there) differ: %s", cfg.ID, h.ID, cfg.Members.Difference(h.Members))}
 	case h.ToRole != cfg.Role || (h.ToID != "" && h.ToID != cfg.ID):
 		return &wire.Refusal{Code: wire.RefusedIdentity, Text: fmt.Sprintf("this is %s %s, not %s %s", cfg.Role, cfg.ID, h.ToRole, h.ToID)}
 	case !isClient && (h.ID == "" || h.ID.IsClient() || h.Role < paxos.RoleAcceptor || h.Role > paxos.RoleLearner ||

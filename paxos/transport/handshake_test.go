@@ -66,11 +66,11 @@ func TestRefusals(t *testing.T) {
 		{client, "", func(h *wire.Hello) { h.Version = 0 }, wire.RefusedVersion, "protocol version 1 here, 0 there"},
 		{proposer, "p1", func(h *wire.Hello) { h.Members.Cluster = "other" }, wire.RefusedCluster, `this is cluster "test", not "other"`},
 		{client, "", func(h *wire.Hello) { h.Members.Cluster = "" }, wire.RefusedCluster, `this is cluster "test", not ""`},
-		{acceptor, "a2", func(h *wire.Hello) { h.Members.Acceptors[2] = "a4" }, wire.RefusedCluster, "the cluster files differ: acceptors [a1 a2 a3] here, [a1 a2 a4] there"},
-		{learner, "l1", func(h *wire.Hello) { h.Members.Acceptors = nil }, wire.RefusedCluster, "the cluster files differ: acceptors [a1 a2 a3] here, [] there"},
-		{proposer, "p1", func(h *wire.Hello) { h.Members.Phase1 = 3 }, wire.RefusedCluster, "the cluster files differ: quorums phase1=2 phase2=2 here, phase1=3 phase2=2 there"},
-		{proposer, "p1", func(h *wire.Hello) { h.Members.Phase2 = 1 }, wire.RefusedCluster, "the cluster files differ: quorums phase1=2 phase2=2 here, phase1=2 phase2=1 there"},
-		{learner, "l1", func(h *wire.Hello) { h.Members.Sessions = 11 }, wire.RefusedCluster, "the cluster files differ: limits.sessions 10 here, 11 there"},
+		{acceptor, "a2", func(h *wire.Hello) { h.Members.Acceptors[2] = "a4" }, wire.RefusedCluster, "the cluster files of a1 (here) and a2 (there) differ: acceptors [a1 a2 a3] here, [a1 a2 a4] there"},
+		{learner, "l1", func(h *wire.Hello) { h.Members.Acceptors = nil }, wire.RefusedCluster, "the cluster files of a1 (here) and l1 (there) differ: acceptors [a1 a2 a3] here, [] there"},
+		{proposer, "p1", func(h *wire.Hello) { h.Members.Phase1 = 3 }, wire.RefusedCluster, "the cluster files of a1 (here) and p1 (there) differ: quorums phase1=2 phase2=2 here, phase1=3 phase2=2 there"},
+		{proposer, "p1", func(h *wire.Hello) { h.Members.Phase2 = 1 }, wire.RefusedCluster, "the cluster files of a1 (here) and p1 (there) differ: quorums phase1=2 phase2=2 here, phase1=2 phase2=1 there"},
+		{learner, "l1", func(h *wire.Hello) { h.Members.Sessions = 11 }, wire.RefusedCluster, "the cluster files of a1 (here) and l1 (there) differ: limits.sessions 10 here, 11 there"},
 		{proposer, "p1", func(h *wire.Hello) { h.ToID = "a2" }, wire.RefusedIdentity, "this is acceptor a1, not acceptor a2"},
 		{client, "", func(h *wire.Hello) { h.ToRole, h.ToID = learner, "l1" }, wire.RefusedIdentity, "this is acceptor a1, not learner l1"},
 		{proposer, "p1", func(h *wire.Hello) { h.ToRole = 0 }, wire.RefusedIdentity, "this is acceptor a1, not unknown role a1"},
@@ -117,7 +117,7 @@ func TestRefusalIsTold(t *testing.T) {
 	p.Dial(a.peer())
 	e := p.await(t, 2, refused, "a1")
 	var why *RefusedError
-	want := "the cluster files differ: quorums phase1=2 phase2=2 here, phase1=3 phase2=1 there"
+	want := "the cluster files of a1 (here) and p1 (there) differ: quorums phase1=2 phase2=2 here, phase1=3 phase2=1 there"
 	if !errors.As(e.err, &why) || why.Code != wire.RefusedCluster || why.Text != want || why.Addr != a.peer().Addr || e.addr != why.Addr {
 		t.Errorf("told: %v", e.err)
 	}
