@@ -49,7 +49,7 @@ func (a *Acceptor) hear(b paxos.Ballot) { a.heard, a.heardAt = b, a.now }
 // held at once, and, being a retry, also for n equal to the promised ballot.
 func (a *Acceptor) onPrepare(from paxos.NodeID, m *paxos.Prepare) {
 	switch {
-	case !a.admitted:
+	case !a.admission.admitted:
 		a.reject(from, m.Ballot, m.Nonce, paxos.RejectNotAdmitted)
 		return
 	case m.Ballot.Less(a.promised):
@@ -62,6 +62,9 @@ func (a *Acceptor) onPrepare(from paxos.NodeID, m *paxos.Prepare) {
 	}
 	a.promise(m.Ballot)
 	a.hear(m.Ballot)
+	if a.voidLives(m) {
+		return // among them this acceptor's own: what it promises now is void
+	}
 	first, last := max(m.From, a.held+1), forever
 	if m.To != 0 {
 		first, last = m.From, m.To
@@ -142,7 +145,7 @@ func (a *Acceptor) sendPromise(p pending, m *paxos.Loaded) {
 		return
 	}
 	a.After(p.to, &paxos.Promise{
-		Ballot: p.ballot, Nonce: p.nonce, Page: p.page, Last: !m.More, Held: p.held, Votes: m.Votes,
+		Ballot: p.ballot, Nonce: p.nonce, Page: p.page, Last: !m.More, Held: p.held, Marks: a.marks(), Votes: m.Votes,
 	})
 }
 
@@ -169,7 +172,9 @@ func (a *Acceptor) onHeartbeat(from paxos.NodeID, m *paxos.Heartbeat) {
 		}
 		return
 	}
-	if !a.admitted {
+	a.takeMarks(m.Marks)
+	if !a.admission.admitted {
+		a.askToRejoin(from)
 		return // it cannot vote, so it must not keep a leader in office
 	}
 	a.hear(m.Ballot)
@@ -179,7 +184,7 @@ func (a *Acceptor) onHeartbeat(from paxos.NodeID, m *paxos.Heartbeat) {
 }
 
 func (a *Acceptor) onQuery(from paxos.NodeID, m *paxos.Query) {
-	if !a.admitted {
+	if !a.admission.admitted {
 		return
 	}
 	// SendAfter: it shows promised, and an acceptor whose disk hangs should not

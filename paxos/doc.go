@@ -21,7 +21,12 @@
 //	fence       a command that closes a session for good
 //	floor       sessions born below it that are unknown have expired
 //	incarnation a random number drawn when a data directory is initialised
-//	vouching    a peer's answer that it knows no other incarnation of an acceptor
+//	mark        how many commits an acceptor has made; shown in its messages and
+//	            remembered by its peers
+//	life        the ballot under which an acceptor last rejoined; zero at first
+//	vouching    a peer's answer that it knows no other incarnation of an acceptor,
+//	            and no higher mark
+//	rejoining   how an acceptor that has forgotten votes comes to vote again
 //
 // # Messages
 //
@@ -42,8 +47,10 @@
 //	PollReply    acceptor -> learner     durable: the votes it counts
 //	Fetch        learner, acceptor -> acceptor, learner       a range of instances
 //	Page         acceptor, learner -> learner, acceptor       durable: the votes in it; also acceptor -> leader, the value held where it proposed
-//	Vouch        acceptor -> acceptor, learner     do you know me by another incarnation?
-//	Vouched      acceptor, learner -> acceptor     durable: the incarnation it remembers
+//	Vouch        acceptor -> acceptor, learner, proposer      do you know me otherwise?
+//	Vouched      acceptor, learner, proposer -> acceptor      durable: what it remembers
+//	Rejoin       acceptor -> leader      I have forgotten votes, let me vote again
+//	Rejoined     leader   -> acceptor    do, once you hold all up to an instance
 //	Repair       acceptor -> leader      nobody can tell me, or a learner (Poll.Stuck), this instance
 //	Append       client -> proposer, standby -> leader        commands of one session
 //	Refused      proposer -> client (through a standby)       dropped, not queued
@@ -90,6 +97,31 @@
 // whom promised it, so no older vote can appear later) and proposes what that
 // forces. It keeps such a proposal until it is chosen, so that it never proposes
 // two values at one instance under one ballot.
+//
+// Rejoining. An acceptor A that finds out, by its peers' marks, that its directory
+// has forgotten commits, neither promises nor votes. A leader lets it vote again by
+// a campaign at a new ballot N, whose quorum S, without A, is so large that it meets
+// every quorum that A was counted in (of either phase) in another acceptor
+// (Membership.IsRejoin). Each of S writes down, before it promises N, that A's
+// promises made before are void (its life is N from now on). A then promises N,
+// copies every instance up to the highest that S reported or holds, and votes.
+//
+//   - What A voted for is not lost: A voted only at ballots whose Phase 1 was
+//     complete. Such a quorum meets S in an acceptor that had promised that ballot
+//     before N, so N is higher. If a vote of A counts towards a chosen value, then
+//     another member of that Phase 2 quorum is in S, and voted before it promised N:
+//     it reported the instance, or holds it. So A holds the chosen value.
+//   - What A promised does no harm: for ballots up to N, A promises N. For a ballot
+//     b above N, Phase 1 was not complete when S promised N. A quorum that completes
+//     it together with A's forgotten promise contains one of S, which shows A's life
+//     N: the candidate then drops that promise, and has to ask A again.
+//
+// Lives are ballots: two rejoins of A have quorums that meet, so the later one is
+// the higher. An acceptor that rejoins is told the lives of the others, lest it
+// forget those.
+//
+// This is as good as the peers that remember: if nobody who is asked has seen what
+// A has forgotten, A votes as if it had not forgotten.
 //
 // Counting. Quorum members are the ids that the transport authenticated in the
 // handshake, kept in sets; a message delivered twice counts once. Votes are

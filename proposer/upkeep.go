@@ -13,14 +13,16 @@ const repairSpan = 64
 
 // quorum reports whether a Phase 2 quorum answered heartbeats that were sent
 // within the election timeout.
-func (l *leading) quorum(p *Proposer) bool {
-	var live paxos.Set
+func (l *leading) quorum(p *Proposer) bool { return p.cfg.Membership.IsPhase2(l.live(p)) }
+
+// live are the acceptors that answered heartbeats of the election timeout.
+func (l *leading) live(p *Proposer) (live paxos.Set) {
 	for i, at := range l.fresh {
 		if p.now-at <= p.cfg.ElectionMax {
 			live = live.With(i)
 		}
 	}
-	return p.cfg.Membership.IsPhase2(live)
+	return live
 }
 
 func (l *leading) tick(p *Proposer) {
@@ -52,7 +54,30 @@ func (l *leading) tick(p *Proposer) {
 
 func (l *leading) beat(p *Proposer) {
 	l.heartbeatAt, l.announced = p.now, l.chosenUpTo
-	p.broadcast(&paxos.Heartbeat{Ballot: l.ballot, Nonce: uint64(p.now), ChosenUpTo: l.chosenUpTo})
+	p.broadcast(&paxos.Heartbeat{Ballot: l.ballot, Nonce: uint64(p.now), ChosenUpTo: l.chosenUpTo, Marks: slices.Clone(p.marks)})
+}
+
+// onRejoin answers an acceptor that has forgotten votes. It may vote again under a
+// ballot that begins with a campaign among the others, in which each of them notes
+// that its earlier promises are void. Such a campaign interrupts the log for a
+// moment, so it begins only when enough others answer, and not too often.
+func (l *leading) onRejoin(p *Proposer, place int) {
+	id := p.cfg.Membership.Acceptors[place]
+	if l.rejoined.Has(place) {
+		p.Now(id, l.grant(p))
+		return
+	}
+	others := l.live(p).Without(place)
+	if p.stopping || p.now-l.since < p.cfg.ElectionMax || !p.cfg.Membership.IsPhase1(others) || !p.cfg.Membership.IsRejoin(others) {
+		return
+	}
+	l.refuseQueue(p, "the leader renews its ballot")
+	p.campaign(fmt.Sprintf("%s has forgotten votes and is to rejoin", id), paxos.Set(0).With(place))
+}
+
+// grant tells an acceptor that it may vote again.
+func (l *leading) grant(p *Proposer) *paxos.Rejoined {
+	return &paxos.Rejoined{Ballot: l.ballot, UpTo: l.upTo, Marks: slices.Clone(p.marks)}
 }
 
 // resend sends proposals again that have been waiting for votes, for each twice
@@ -98,7 +123,7 @@ func (l *leading) onRepair(p *Proposer, m *paxos.Repair) {
 	to := min(m.Instance+repairSpan-1, l.chosenUpTo)
 	p.Info("repairing chosen instances that no node holds", "from_instance", uint64(m.Instance), "to_instance", uint64(to))
 	l.repairAt, l.repaired = p.now, true
-	l.repair = newQuorumRead(p, l.ballot, m.Instance, to)
+	l.repair = newQuorumRead(p, l.ballot, m.Instance, to, 0)
 }
 
 // finishRepair proposes what the quorum forces. All of the quorum promised this

@@ -27,8 +27,9 @@ type paperAcceptor struct {
 
 func newPaperAcceptor() *paperAcceptor {
 	s := newStore(paxos.RoleAcceptor)
-	a := acceptor.New(acceptor.Config{ID: "a1", Membership: paperMembers, PageBytes: 1000}, acceptor.State{Admitted: true})
+	a := acceptor.New(acceptor.Config{ID: "a1", Membership: paperMembers, PageBytes: 1000, Sources: []paxos.NodeID{"a2"}}, acceptor.State{})
 	a.Tick(1, 0)
+	a.Step("a2", &paxos.Vouched{Known: 0}) // it may vote
 	return &paperAcceptor{a, s}
 }
 
@@ -132,7 +133,7 @@ func TestPaperP2c(t *testing.T) {
 		"a2": {vote(1, 2, "lower"), vote(4, 1, "beyond a hole")},
 	} {
 		m := prepares[id]
-		p.Step(id, &paxos.Promise{Ballot: m.Ballot, Nonce: m.Nonce, Last: true, Votes: votes})
+		p.Step(id, &paxos.Promise{Ballot: m.Ballot, Nonce: m.Nonce, Last: true, Marks: make([]paxos.Mark, 3), Votes: votes})
 	}
 	got := map[paxos.Instance]string{}
 	for _, e := range p.Flush().SendNow {

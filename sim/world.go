@@ -4,6 +4,7 @@ import (
 	"container/heap"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/paxlog/paxlog/paxos"
 )
@@ -126,6 +127,7 @@ type Node struct {
 	Paused bool
 	Hung   bool   // its syncs do not end
 	Halted string // why it stopped for good
+	forgot bool   // its directory was rolled back, and it has not rejoined
 	epoch  int    // of this run; what an earlier run started is void
 	inbox  []inItem
 	awake  bool // a drain is scheduled
@@ -259,6 +261,9 @@ func (n *Node) act(out paxos.Output) {
 	for _, note := range out.Notes {
 		w.trace("%s: %s %v", n.ID, note.Text, note.Fields)
 		w.Events[note.Text]++
+		if strings.HasPrefix(note.Text, "rejoined") {
+			n.forgot = false
+		}
 	}
 	if out.Halt != "" {
 		n.Halted = out.Halt

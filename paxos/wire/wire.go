@@ -33,7 +33,7 @@ import (
 )
 
 // Version is the protocol version: it changes when frames or messages do.
-const Version = 1
+const Version = 2
 
 // ErrFrame is wrapped by every error about bytes that are no valid frame.
 var ErrFrame = errors.New("invalid frame")
