@@ -89,6 +89,9 @@ func (a *Acceptor) reject(to paxos.NodeID, b paxos.Ballot, nonce uint64, why pax
 // load reads votes in [first, last] from the store, beside whatever is stepped
 // meanwhile; it sees every vote stepped before this call.
 func (a *Acceptor) load(first, last paxos.Instance, p pending) {
+	if len(a.loads) == 0 {
+		a.tag = 0 // each load is answered once: no answer to an earlier one can come
+	}
 	a.tag++
 	p.held = a.held
 	a.loads[a.tag] = p

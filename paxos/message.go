@@ -31,7 +31,7 @@ type Promise struct {
 	Page   uint64
 	Last   bool
 	Held   Instance
-	Marks  []Mark
+	Marks  ByPlace[Mark]
 	Votes  []Vote
 }
 
@@ -85,7 +85,7 @@ type Heartbeat struct {
 	Nonce      uint64
 	ChosenUpTo Instance
 	Resign     bool // the last one: others may campaign at once
-	Marks      []Mark
+	Marks      ByPlace[Mark]
 }
 
 // HeartbeatAck repeats what it answers.
@@ -168,7 +168,7 @@ type Rejoin struct{}
 type Rejoined struct {
 	Ballot Ballot
 	UpTo   Instance
-	Marks  []Mark
+	Marks  ByPlace[Mark]
 }
 
 // Repair tells a leader that an instance which is chosen cannot be had anywhere.

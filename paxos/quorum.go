@@ -64,6 +64,9 @@ func (m Membership) Difference(o Membership) string {
 	return strings.Join(d, "; ")
 }
 
+// ByPlace is something for each acceptor, by its place in Membership.Acceptors.
+type ByPlace[T any] []T
+
 // Set is a set of acceptors, by their place in Membership.Acceptors. Adding a
 // member twice counts it once.
 type Set uint64

@@ -26,7 +26,7 @@ type leading struct {
 	queue  []queued
 	queued int // bytes in queue
 
-	fresh       []paxos.Ticks // by place: when the latest heartbeat answered was sent
+	fresh       paxos.ByPlace[paxos.Ticks] // when the latest heartbeat answered was sent
 	heartbeatAt paxos.Ticks
 	repair      *quorumRead // a repair read under way, or nil
 	repairAt    paxos.Ticks // when the last repair began

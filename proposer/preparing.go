@@ -94,9 +94,9 @@ type quorumRead struct {
 	ballot   paxos.Ballot
 	from, to paxos.Instance // to == 0: all above held
 	rejoin   paxos.Set      // whose promises are void below this ballot
-	promises []promise      // by place
-	lives    []paxos.Ballot // by place: the highest life that any promise shows
-	done     paxos.Set      // acceptors whose last page has come
+	promises paxos.ByPlace[promise]
+	lives    paxos.ByPlace[paxos.Ballot] // the highest life that any promise shows
+	done     paxos.Set                   // acceptors whose last page has come
 }
 
 // promise is the pages of one acceptor so far. A page is taken only if it is the

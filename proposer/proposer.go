@@ -53,7 +53,7 @@ type Proposer struct {
 
 	stopping bool // finishing what was accepted, taking nothing new
 
-	marks []paxos.Mark // by place: the highest that each acceptor has shown
+	marks paxos.ByPlace[paxos.Mark] // the highest that each acceptor has shown
 
 	clients []paxos.NodeID // connected, sorted
 	up      map[paxos.NodeID]bool

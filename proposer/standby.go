@@ -14,7 +14,7 @@ type standby struct {
 	notBefore paxos.Ticks // backing off until then
 	queriedAt paxos.Ticks
 	queried   bool
-	answers   []answer // by place
+	answers   paxos.ByPlace[answer]
 }
 
 // answer is an acceptor's latest QueryReply, and when its query was sent.
