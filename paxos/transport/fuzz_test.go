@@ -9,6 +9,7 @@ import (
 	"hash/crc32"
 	"io"
 	"os"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -46,7 +47,7 @@ func seal(body []byte) []byte {
 }
 
 // answered reads the one frame that an end wrote, nil if it wrote nothing.
-func answered(t *testing.T, nc *memoryConn) any {
+func answered(t testing.TB, nc *memoryConn) any {
 	t.Helper()
 	if nc.wrote.Len() == 0 {
 		return nil
@@ -58,6 +59,8 @@ func answered(t *testing.T, nc *memoryConn) any {
 	}
 	return m
 }
+
+var name = regexp.MustCompile(`^[A-Za-z0-9_-]{1,32}$`) // as package config has it
 
 // fitsTest says, beside judge, who is welcome at acceptor a1 of members().
 func fitsTest(h *wire.Hello) bool {
@@ -76,7 +79,7 @@ func fitsTest(h *wire.Hello) bool {
 	case acceptor:
 		return same && isAcceptor && (h.ID != "a2" || h.Incarnation == 9)
 	case proposer, learner:
-		return same && !isAcceptor && h.ID != "" && h.ID[0] != '@'
+		return same && !isAcceptor && name.MatchString(string(h.ID))
 	}
 	return false
 }

@@ -2,10 +2,12 @@ package transport
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"os"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -126,6 +128,39 @@ func TestRememberedIncarnation(t *testing.T) {
 		}
 		if code != want {
 			t.Errorf("%s with incarnation 9 is answered %d", id, code)
+		}
+	}
+}
+
+// TestRefusalsOfStrangers: what a stranger says of itself neither fills a refusal,
+// which then could not be read, nor reaches a terminal or a log as it is; and a
+// dialler is as careful with what a listener says.
+func TestRefusalsOfStrangers(t *testing.T) {
+	a := start(t, config(acceptor, "a1"), newRecorder())
+	long := paxos.NodeID(strings.Repeat("\xff\x1b[2J\n", 3000))
+	for name, change := range map[string]func(*wire.Hello){
+		"its id":        func(h *wire.Hello) { h.ID = long },
+		"its id, twice": func(h *wire.Hello) { h.ID, h.Members.Phase1 = long, 3 },
+		"its cluster":   func(h *wire.Hello) { h.Members.Cluster = string(long) },
+		"its acceptors": func(h *wire.Hello) { h.Members.Acceptors = []paxos.NodeID{long} },
+		"whom it means": func(h *wire.Hello) { h.ToID = long },
+	} {
+		h := hello(proposer, "p1", a)
+		change(h)
+		nc := &memoryConn{sends: append([]byte(preface), frame(t, h)...), closes: true}
+		_, err := newConn(a.Network, nc).answerHello()
+		if m, ok := answered(t, nc).(*wire.Refusal); !ok || len(m.Text) > refusalBytes+100 || strings.ContainsAny(m.Text, "\x1b\n") {
+			t.Errorf("%s: refused with %.200q", name, fmt.Sprint(m))
+		}
+		if err == nil || len(err.Error()) > refusalBytes+1000 || strings.ContainsAny(err.Error(), "\x1b\n") {
+			t.Errorf("%s: told %.200q", name, err)
+		}
+	}
+	for _, answer := range []any{&wire.Welcome{Role: acceptor, ID: long}, &wire.Refusal{Text: string(long)}} {
+		nc := &memoryConn{sends: frame(t, answer)}
+		_, err := newConn(a.Network, nc).sayHello(Peer{Role: acceptor, ID: "a2"})
+		if err == nil || len(err.Error()) > refusalBytes+1000 || strings.ContainsAny(err.Error(), "\x1b\n") {
+			t.Errorf("a dialler is told %.200q", err)
 		}
 	}
 }
