@@ -27,7 +27,7 @@ const (
 	seedsBound = 1500
 	buildBound = 3 * time.Minute
 	testBound  = time.Minute
-	hangBound  = 5 * time.Second // of a mutant that hangs; its test takes about one
+	hangBound  = 15 * time.Second // of a mutant that hangs; without it, its test takes about one
 	simBound   = 4 * time.Minute
 )
 
