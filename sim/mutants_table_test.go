@@ -20,6 +20,11 @@ var notHere = map[int]string{
 	15: "nothing is trimmed yet",
 }
 
+// notYet are rows of which a part is not found out yet.
+var notYet = map[int]string{
+	11: "an acceptor restored from an older copy",
+}
+
 // mutants are in the order of their rows.
 var mutants = []mutant{
 	{row: 1, name: "accept does not raise promised", file: "acceptor/phase2.go", by: simulation,

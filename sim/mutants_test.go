@@ -5,9 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"go/ast"
-	"go/parser"
-	"go/token"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -304,33 +301,4 @@ func seedSays(seed uint64) (err error) {
 		}
 	}()
 	return RunSeed(seed, nil, nil).Err
-}
-
-// function is the function that encloses the change of m, in the form that
-// docs/hazards.md uses.
-func (m mutant) function(t *testing.T) string {
-	t.Helper()
-	path := filepath.Join("..", m.file)
-	src, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	at := strings.Index(string(src), m.old)
-	if at < 0 {
-		t.Fatalf("%s: the place of mutant %q is not there: bring it up to date", m.file, m.name)
-	}
-	// What a change begins with may be the end of what stands before its function.
-	at += len(m.old) - len(strings.TrimLeft(m.old, "\t\n "))
-	set := token.NewFileSet()
-	f, err := parser.ParseFile(set, path, src, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, d := range f.Decls {
-		if fn, ok := d.(*ast.FuncDecl); ok && set.Position(fn.Pos()).Offset <= at && at < set.Position(fn.End()).Offset {
-			return fn.Name.Name
-		}
-	}
-	t.Fatalf("%s: mutant %q is in no function", m.file, m.name)
-	return ""
 }
