@@ -171,3 +171,35 @@ func FuzzSayHello(f *testing.F) {
 		}
 	})
 }
+
+// FuzzReadLoop sends a listener whatever may follow a greeting, from each role. The
+// handler is told only what that role may send, and the connection ends with the
+// first frame that is none.
+func FuzzReadLoop(f *testing.F) {
+	roles := []paxos.Role{acceptor, proposer, learner, client}
+	ping := frame(f, &wire.Ping{})
+	for _, b := range goldenFrames(f) {
+		for i := range roles {
+			f.Add(uint8(i), append(bytes.Clone(ping), b...))
+			f.Add(uint8(i), b[prefix:])
+		}
+	}
+	f.Fuzz(func(t *testing.T, which uint8, b []byte) {
+		role := roles[int(which)%len(roles)]
+		for _, sends := range [][]byte{b, append(seal(b), ping...)} {
+			rec := newRecorder()
+			cfg := config(acceptor, "a1")
+			cfg.FrameBytes = 1 << 20
+			n := New(cfg, rec)
+			err := newConn(n, &memoryConn{sends: sends, closes: true}).readLoop("x", role)
+			if !errors.Is(err, wire.ErrFrame) && !errors.Is(err, io.EOF) {
+				t.Fatal(err)
+			}
+			for _, e := range rec.events {
+				if e.what != got || e.id != "x" || !wire.MayStep(role, acceptor, e.msg) {
+					t.Fatalf("of a %s the handler is told %+v", role, e)
+				}
+			}
+		}
+	})
+}
