@@ -5,12 +5,19 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"runtime"
 	"slices"
 	"strings"
 	"testing"
+	"unsafe"
 
 	"github.com/paxlog/paxlog/paxos"
+)
+
+const (
+	kHello Kind = 1
+	kPage  Kind = 29
 )
 
 // hostile are frames whose body is at most limit bytes and that cost as much
@@ -26,17 +33,17 @@ func hostile(t *testing.T, limit int) map[string][]byte {
 		"a value, legal":              encode(t, &paxos.Accept{Value: paxos.Value{Batch: make([]byte, limit-1000)}}),
 		"a text as long as the frame": encode(t, &Refusal{Text: strings.Repeat("x", limit-1000)}),
 		"ids as long as the frame":    encode(t, &Hello{Members: paxos.Membership{Acceptors: []paxos.NodeID{paxos.NodeID(strings.Repeat("x", limit/2-1000)), paxos.NodeID(strings.Repeat("y", limit/2-1000))}}}),
-		"many short ids":              frame(1, unhex(t, "92 c0 97 01 95 a1 63 dd"+hex32(lens)+unit("a1 61", lens)+"01 01 01 01 a0 01 01 a0"), nil),
+		"many short ids":              frame(kHello, unhex(t, "92 c0 97 01 95 a1 63 dd"+hex32(lens)+unit("a1 61", lens)+"01 01 01 01 a0 01 01 a0"), nil),
 		"many lengths":                frame(kQuery, unhex(t, "92 dd"+hex32(lens)+unit("00", lens)+"91 07"), nil),
 		"many runs":                   fitting(t, limit, func(n int) []byte { return encode(t, &paxos.Accepted{Runs: make([]paxos.VoteRun, n)}) }),
 		"many votes": fitting(t, limit, func(n int) []byte {
-			return frame(29, unhex(t, votes(n)), nil)
+			return frame(kPage, unhex(t, votes(n)), nil)
 		}),
 		"many records": fitting(t, limit, func(n int) []byte { return encode(t, &paxos.LogPage{Records: make([]paxos.LogRecord, n)}) }),
 		"a frame of lists": fitting(t, limit, func(n int) []byte {
 			return encode(t, &paxos.Page{Runs: make([]paxos.VoteRun, n), Values: make([]paxos.Vote, n)})
 		}),
-		"deep nesting":              frame(29, unhex(t, "92 c0 95 00 00 00"+unit("91", limit-100)), nil),
+		"deep nesting":              frame(kPage, unhex(t, "92 c0 95 00 00 00"+unit("91", limit-100)), nil),
 		"a body that does not come": append(binary.BigEndian.AppendUint32(nil, uint32(limit)), make([]byte, limit/4+100)...),
 		"a body that ends early":    append(binary.BigEndian.AppendUint32(nil, uint32(limit)), make([]byte, limit-1)...),
 	}
@@ -48,19 +55,19 @@ func hostile(t *testing.T, limit int) map[string][]byte {
 		Runs:   slices.Repeat([]paxos.VoteRun{{First: 1 << 40, Last: 1 << 40, Ballot: ballot}}, min(max(limit-Overhead, 0)/64, 4096)),
 		Values: slices.Repeat([]paxos.Vote{{Instance: 1 << 40, Ballot: ballot, Value: paxos.Value{Origin: ballot, Time: 1 << 60}}}, min(max(limit-Overhead, 0)/5/64, maxItems)),
 	})
+	// As many small elements as are taken, and a value that fills the rest; with ids
+	// that take more memory than their length, also.
+	for name, id := range map[string]paxos.NodeID{"all that is taken, legal": "", "all that is taken, with ids, legal": "nine-byte"} {
+		one := paxos.Vote{Ballot: paxos.Ballot{Proposer: id}, Value: paxos.Value{Origin: paxos.Ballot{Proposer: id}}}
+		n := min(roomFor(limit)/(int(unsafe.Sizeof(one))+4+2*len(id)), maxItems)
+		most := &paxos.Page{Values: slices.Repeat([]paxos.Vote{one}, n)}
+		most.Values[0].Value.Batch = make([]byte, limit-len(encode(t, most))-100)
+		frames[name] = encode(t, most)
+	}
 	return frames
 }
 
-func hex32(n int) string {
-	const digits = "0123456789abcdef"
-	b := binary.BigEndian.AppendUint32(nil, uint32(n))
-	var out strings.Builder
-	for _, x := range b {
-		out.WriteByte(digits[x>>4])
-		out.WriteByte(digits[x&15])
-	}
-	return out.String()
-}
+func hex32(n int) string { return fmt.Sprintf("%08x", n) }
 
 // fitting is the frame of the most elements that keeps within limit and maxItems.
 func fitting(t *testing.T, limit int, build func(n int) []byte) []byte {

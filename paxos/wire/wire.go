@@ -168,10 +168,13 @@ func Read(r *bufio.Reader, limit int) (any, error) {
 	if sum := crc32.Checksum(body, castagnoli); sum != binary.BigEndian.Uint32(pre[4:]) {
 		return nil, fmt.Errorf("%w: the checksum does not match", ErrFrame)
 	}
-	// Less than the 2/3 that readBody leaves of twice the limit. A page of no-ops,
-	// which count 64 bytes each, takes half of the limit.
-	return decode(body, limit/5*3)
+	return decode(body, roomFor(limit))
 }
+
+// roomFor is how much the header of a frame may make: less than the 2/3 that
+// readBody leaves of twice the limit, since small pieces take more than their
+// length. A page of no-ops, which count 64 bytes each, makes half of the limit.
+func roomFor(limit int) int { return limit / 20 * 11 }
 
 // readBody reads n bytes. It allocates as they come, so that a length alone
 // costs nothing, in steps that end at n and make 4/3 of n together.
