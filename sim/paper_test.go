@@ -129,8 +129,8 @@ func TestPaperP2c(t *testing.T) {
 		return paxos.Vote{Instance: i, Ballot: paxos.Ballot{Round: n, Proposer: "p0"}, Value: paperValue(v)}
 	}
 	for id, votes := range map[paxos.NodeID][]paxos.Vote{
-		"a1": {vote(1, 3, "highest"), vote(2, 1, "only one")},
-		"a2": {vote(1, 2, "lower"), vote(4, 1, "beyond a hole")},
+		"a1": {vote(1, 3, "highest"), vote(2, 1, "only one"), vote(5, 2, "lower")},
+		"a2": {vote(1, 2, "lower"), vote(4, 1, "beyond a hole"), vote(5, 3, "highest")},
 	} {
 		m := prepares[id]
 		p.Step(id, &paxos.Promise{Ballot: m.Ballot, Nonce: m.Nonce, Last: true, Marks: make([]paxos.Mark, 3), Votes: votes})
@@ -142,7 +142,7 @@ func TestPaperP2c(t *testing.T) {
 		}
 	}
 	// Instance 3 is case (a); section 3 fills it with a no-op, because 4 is taken.
-	want := map[paxos.Instance]string{1: "highest", 2: "only one", 3: "", 4: "beyond a hole"}
+	want := map[paxos.Instance]string{1: "highest", 2: "only one", 3: "", 4: "beyond a hole", 5: "highest"}
 	for i, v := range want {
 		if g, ok := got[i]; !ok || g != v {
 			t.Errorf("instance %d: proposed %q (%v), want %q", i, g, ok, v)

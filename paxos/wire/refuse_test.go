@@ -300,8 +300,8 @@ func TestClaimsCostNothing(t *testing.T) {
 			t.Errorf("%s: %d bytes allocated for %d bytes that came", name, n, len(c.bytes))
 		}
 	}
-	query := unhex(t, "92 90 91 07")
-	if n := testing.AllocsPerRun(100, func() { _, _ = registry[kQuery].shape.walk(query) }); n != 0 {
+	query, room := unhex(t, "92 90 91 07"), 1<<20
+	if n := testing.AllocsPerRun(100, func() { _, _ = registry[kQuery].shape.walk(query, &room) }); n != 0 {
 		t.Errorf("walking a header makes %v allocations", n)
 	}
 }
@@ -361,7 +361,7 @@ func TestLongPages(t *testing.T) {
 func TestValuesAreNotCopied(t *testing.T) {
 	m := &paxos.Page{Values: make([]paxos.Vote, 2)}
 	m.Values[0].Value.Batch, m.Values[1].Value.Batch = []byte("one"), []byte("two")
-	got, err := decode(encode(t, m)[prefix:])
+	got, err := decode(encode(t, m)[prefix:], 1<<20)
 	if err != nil {
 		t.Fatal(err)
 	}
