@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"strconv"
+	"strings"
 	"testing"
 )
 
@@ -15,6 +16,9 @@ func TestExplore(t *testing.T) {
 		most, _ = strconv.ParseUint(s, 10, 32)
 	}
 	for _, x := range Explorations {
+		if strings.HasPrefix(x.Name, "rejoin-") {
+			continue // TestExploreRejoin
+		}
 		n := most
 		if x.Name == "small" {
 			n = 1 << 20 // it has fewer
@@ -26,6 +30,17 @@ func TestExplore(t *testing.T) {
 		}
 		if x.Name == "small" && (!r.Complete || r.Chosen == 0) {
 			t.Errorf("%s: not every state was visited, or nothing was chosen in any", x.Name)
+		}
+	}
+}
+
+// TestExploreRejoin visits so many states around a rejoin that the bugs put back
+// there show.
+func TestExploreRejoin(t *testing.T) {
+	for _, name := range []string{"rejoin-vote", "rejoin-promise"} {
+		x, _ := FindExploration(name)
+		if r := x.Explore(context.Background(), 400_000, nil); r.Err != nil || r.Chosen == 0 {
+			t.Errorf("%s: %v, something chosen in %d\n%s", name, r.Err, r.Chosen, r.Ladder)
 		}
 	}
 }

@@ -20,11 +20,6 @@ var notHere = map[int]string{
 	15: "nothing is trimmed yet",
 }
 
-// notYet are rows of which a part is not found out yet.
-var notYet = map[int]string{
-	11: "an acceptor restored from an older copy",
-}
-
 // mutants are in the order of their rows.
 var mutants = []mutant{
 	{row: 1, name: "accept does not raise promised", file: "acceptor/phase2.go", by: simulation,
@@ -69,8 +64,21 @@ var mutants = []mutant{
 	{row: 10, name: "chosenUpTo covers votes of any ballot", file: "acceptor/phase2.go", by: simulation,
 		old: "a.votes[a.held+1] == a.announced",
 		new: "!a.votes[a.held+1].IsZero()"},
-	// Row 11: the mutant of an acceptor that was restored from an older copy and votes
-	// belongs here, beside the code that finds it out.
+	{row: 11, name: "an acceptor with an older directory votes", file: "acceptor/admit.go", by: simulation,
+		old: "	return m.Run != a.cfg.Seed && a.admission.start.Forgets(m) || a.mark.Life.Less(m.Life)",
+		new: "	return false"},
+	{row: 11, name: "a promise that was forgotten counts", file: "proposer/preparing.go", by: "TestExploreRejoin", in: "sim",
+		old: "return marks[place].Life == q.lives[place]",
+		new: "return q.lives[place] == q.lives[place] || marks == nil"},
+	{row: 11, name: "an acceptor rejoins before it holds what it forgot", file: "acceptor/rejoin.go", by: "TestExploreRejoin", in: "sim",
+		old: "a.held < r.granted.UpTo || ",
+		new: ""},
+	{row: 11, name: "who voids promises does not write it down", file: "acceptor/rejoin.go", by: "TestVoidLives",
+		old: "			a.Write(paxos.SetPeer{ID: id, Peer: a.peers[id]})\n			a.Out.Sync = true\n",
+		new: ""},
+	{row: 11, name: "a mark is taken from a run that began with a loss", file: "paxos/peer.go", by: "TestVouchRemembersMarks", in: "acceptor",
+		old: "known.Mark.Run == m.Run && known.Mark.Commits < m.Commits",
+		new: "known.Mark.Commits < m.Commits"},
 	{row: 11, name: "a learner counts votes of another incarnation", file: "learner/learner.go", by: "TestStranger",
 		old: "	l.strangers[m.ID] = l.peers.IsStranger(m)\n",
 		new: ""},
@@ -192,10 +200,10 @@ var mutants = []mutant{
 		old: "	if m.Phase1 != o.Phase1 || m.Phase2 != o.Phase2 {",
 		new: "	if false {"},
 	{row: 29, name: "a wiped acceptor votes at once", file: "acceptor/phase1.go", by: "TestPrepareExhaustive",
-		old: "	case !a.admitted:\n		a.reject(from, m.Ballot, m.Nonce, paxos.RejectNotAdmitted)\n		return\n",
+		old: "	case !a.admission.admitted:\n		a.reject(from, m.Ballot, m.Nonce, paxos.RejectNotAdmitted)\n		return\n",
 		new: ""},
-	{row: 29, name: "an acceptor that is known otherwise goes on", file: "acceptor/vouch.go", by: "TestWipedAcceptor",
-		old: "	if m.Known != a.cfg.Incarnation {",
+	{row: 29, name: "an acceptor that is known otherwise goes on", file: "acceptor/admit.go", by: "TestWipedAcceptor",
+		old: "	if m.Known != 0 && m.Known != a.cfg.Incarnation {",
 		new: "	if false {"},
 	{row: 30, name: "a read takes the lowest answer for its point", file: "paxos/quorum.go", by: simulation,
 		old: "return sorted[len(sorted)-k], true",

@@ -35,7 +35,7 @@ func TestDamagedRecord(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s, _ := filled(t, rand.New(rand.NewPCG(1, 0)), c.role, 30)
 			if c.prefix == keyPeer {
-				mustCommit(t, s, []paxos.Record{paxos.SetPeer{ID: "a1", Incarnation: 5}}, false)
+				mustCommit(t, s, []paxos.Record{paxos.SetPeer{ID: "a1", Peer: paxos.Peer{Incarnation: 5}}}, false)
 			}
 			var keys, values [][]byte
 			lo, hi := prefixRange(c.prefix)
