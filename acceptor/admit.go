@@ -11,9 +11,9 @@ import (
 // vote; one that has lost commits which it spoke of has forgotten promises or votes,
 // and must rejoin (rejoin.go).
 //
-// Everybody is asked. It votes once a Phase 1 quorum less itself, and at least one
-// other acceptor, has vouched for it, and everybody else has either answered or had
-// time to. It is as good as the peers that remember.
+// Everybody is asked. It votes once at least one other acceptor, and the smaller
+// quorum less itself, has vouched for it, and everybody else has either answered or
+// had time to. It is as good as the peers that remember.
 type admission struct {
 	admitted bool
 	start    paxos.Mark // that of the directory when this run, or this life, began
@@ -49,26 +49,26 @@ func (a *Acceptor) tickAdmission() {
 	v.asked, v.askedAt = true, a.now
 	a.witnesses(func(id paxos.NodeID) {
 		if a.up[id] && !v.answered[id] {
-			a.Now(id, &paxos.Vouch{Incarnation: a.cfg.Incarnation, Mark: v.start})
+			a.After(id, &paxos.Vouch{Incarnation: a.cfg.Incarnation, Mark: v.start})
 		}
 	})
 }
 
 func (a *Acceptor) onVouched(from paxos.NodeID, m *paxos.Vouched) {
 	v := &a.admission
-	if m.Run != a.cfg.Seed {
-		return // the answer to an earlier run
+	if m.Asked != v.start {
+		return // the answer to an earlier run, or life
 	}
 	if m.Known != 0 && m.Known != a.cfg.Incarnation {
 		a.Out.Halt = fmt.Sprintf("%s remembers %s by incarnation %016x, but this data directory is %016x: it was initialised anew, and %s may have voted before. "+
 			"Restore the old directory; a new one cannot take its place", from, a.cfg.ID, m.Known, a.cfg.Incarnation, a.cfg.ID)
 		return
 	}
+	v.answered[from] = true
 	if a.contradicts(m.Mark) {
 		a.forget(string(from)+" remembers", m.Mark)
 		return
 	}
-	v.answered[from] = true
 	if place := a.cfg.Membership.Place(from); place >= 0 {
 		v.acceptor = v.acceptor.With(place)
 	}
@@ -82,16 +82,29 @@ func (a *Acceptor) contradicts(m paxos.Mark) bool {
 }
 
 func (v *admission) tryAdmit(a *Acceptor) {
-	need := max(1, a.cfg.Membership.Phase1-1)
-	if len(a.cfg.Membership.Acceptors) == 1 {
+	m := a.cfg.Membership
+	need := max(1, min(m.Phase1, m.Phase2)-1)
+	if len(m.Acceptors) == 1 {
 		need = 0 // there is no other acceptor to ask
 	}
-	switch {
-	case v.admitted || v.rejoin != nil || v.acceptor.Len() < need:
-	case len(v.answered) == len(a.cfg.Sources)+len(a.cfg.Proposers), a.now-v.since >= a.cfg.RetryTicks:
-		v.admitted = true
-		a.Info("admitted: peers vouched for this acceptor, it votes from now on")
+	if v.admitted || v.rejoin != nil || v.acceptor.Len() < need || !v.heardAll(a) {
+		return
 	}
+	v.admitted = true
+	a.Info("admitted: peers vouched for this acceptor, it votes from now on")
+}
+
+// heardAll reports whether everybody has answered, or had time to: those that do not
+// connect an election timeout, those that are connected and silent ten.
+func (v *admission) heardAll(a *Acceptor) bool {
+	missing, silent := false, false
+	a.witnesses(func(id paxos.NodeID) {
+		if !v.answered[id] {
+			missing, silent = true, silent || a.up[id]
+		}
+	})
+	waited := a.now - v.since
+	return !missing || !silent && waited >= a.cfg.ElectionTicks || waited >= 10*a.cfg.ElectionTicks
 }
 
 // marks are this acceptor's mark and what it remembers of the others', by place.

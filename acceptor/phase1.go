@@ -62,8 +62,8 @@ func (a *Acceptor) onPrepare(from paxos.NodeID, m *paxos.Prepare) {
 	}
 	a.promise(m.Ballot)
 	a.hear(m.Ballot)
-	if a.voidLives(m) {
-		return // among them this acceptor's own: what it promises now is void
+	if a.voidLife(m) {
+		return // its own: what it promises now is void
 	}
 	first, last := max(m.From, a.held+1), forever
 	if m.To != 0 {
@@ -139,7 +139,11 @@ func (a *Acceptor) sendPage(p pending, m *paxos.Loaded) {
 // no queue has to hold them all. A page leaves only while promised is still the candidate's ballot: later votes may belong to
 // a higher one, and the candidate must not lead by them.
 func (a *Acceptor) sendPromise(p pending, m *paxos.Loaded) {
-	if a.promised != p.ballot {
+	switch {
+	case !a.admission.admitted: // it has found out meanwhile that it has forgotten votes
+		a.reject(p.to, p.ballot, p.nonce, paxos.RejectNotAdmitted)
+		return
+	case a.promised != p.ballot:
 		a.reject(p.to, p.ballot, p.nonce, paxos.RejectPromised)
 		return
 	}

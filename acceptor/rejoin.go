@@ -11,11 +11,10 @@ import (
 // what it holds it serves, for that is knowledge. The argument is in package paxos,
 // "Rejoining".
 type rejoining struct {
-	commits uint64       // the most that anybody remembers
-	life    paxos.Ballot // the highest that anybody knows: an earlier rejoin, perhaps not finished
+	void    paxos.Ballot // the highest that is known to have voided its promises
 	asked   bool
 	askedAt paxos.Ticks
-	granted *paxos.Rejoined // by the leader of the highest ballot that did
+	granted *paxos.Rejoined // by the leader of the highest ballot that did; not below void
 }
 
 // forget notes that this directory has lost what it showed in mark m, says who knows
@@ -29,16 +28,25 @@ func (a *Acceptor) forget(who string, m paxos.Mark) {
 		return
 	}
 	if v.rejoin == nil {
-		v.admitted, v.rejoin = false, &rejoining{}
-		what := "this data directory has forgotten commits: its newest files were damaged or missing, or an old copy was put back; it does not vote until it has rejoined"
-		if v.start.Commits >= m.Commits {
-			what = "this acceptor was about to rejoin, so that its promises are void; it does not vote until it has rejoined"
-		}
-		a.Warn(what, "evidence", who, "remembered", m.Commits, "here", v.start.Commits)
+		a.Warn("this data directory has forgotten commits, or that it was to rejoin: its newest files were damaged or missing, or an old copy was put back; it does not vote until it has rejoined",
+			"evidence", who, "remembered", m.Commits, "here", v.start.Commits)
 	}
-	v.rejoin.commits = max(v.rejoin.commits, m.Commits)
-	if v.rejoin.life.Less(m.Life) {
-		v.rejoin.life = m.Life
+	a.stopVoting(m.Life)
+}
+
+// stopVoting begins a rejoin, if none has begun. void is a ballot that voided this
+// acceptor's promises, or zero.
+func (a *Acceptor) stopVoting(void paxos.Ballot) {
+	v := &a.admission
+	if v.rejoin == nil {
+		v.admitted, v.rejoin = false, &rejoining{}
+		a.acks = nil // votes of this flush are not told any more
+	}
+	if r := v.rejoin; r.void.Less(void) {
+		r.void = void
+		if r.granted != nil && r.granted.Ballot.Less(void) {
+			r.granted = nil
+		}
 	}
 }
 
@@ -49,32 +57,38 @@ func (a *Acceptor) askToRejoin(leader paxos.NodeID) {
 		return
 	}
 	r.asked, r.askedAt = true, a.now
-	a.Now(leader, &paxos.Rejoin{})
+	a.Now(leader, &paxos.Rejoin{Run: a.cfg.Seed, Void: r.void})
 }
 
-// voidLives notes, durably, whose earlier promises are void from a candidate's ballot
-// on, and reports whether this acceptor is among them. It may be although it has
-// forgotten nothing, if its request of long ago turns up late: then it rejoins, too.
-func (a *Acceptor) voidLives(m *paxos.Prepare) (own bool) {
-	for i, id := range a.cfg.Membership.Acceptors {
-		switch {
-		case !m.Rejoin.Has(i):
-		case id == a.cfg.ID:
-			if own = a.mark.Life.Less(m.Ballot); own {
-				a.forget(m.Ballot.String()+" voids", paxos.Mark{Life: m.Ballot})
+// voidLife notes, durably, that an acceptor's earlier promises are void from a
+// candidate's ballot on, and reports whether that acceptor is this one. It may be
+// although it has forgotten nothing, if its request of long ago turns up late: then
+// it has to rejoin, too.
+func (a *Acceptor) voidLife(m *paxos.Prepare) (own bool) {
+	switch {
+	case m.Rejoin == "" || a.cfg.Membership.Place(m.Rejoin) < 0:
+	case m.Rejoin == a.cfg.ID:
+		if own = a.mark.Life.Less(m.Ballot); own {
+			if a.admission.rejoin == nil {
+				a.Warn("a leader has voided the promises of this acceptor, which asked for it before: it does not vote until it has rejoined", "ballot", m.Ballot.String())
 			}
-		case a.peers.Take(id, paxos.Mark{Life: m.Ballot}):
-			a.Write(paxos.SetPeer{ID: id, Peer: a.peers[id]})
-			a.Out.Sync = true
+			a.stopVoting(m.Ballot)
 		}
+	case a.peers.Take(m.Rejoin, paxos.Mark{Life: m.Ballot}):
+		a.Write(paxos.SetPeer{ID: m.Rejoin, Peer: a.peers[m.Rejoin]})
+		a.Out.Sync = true
 	}
 	return own
 }
 
-// onRejoined takes a leader's grant.
+// onRejoined takes a leader's grant. One for an earlier run says nothing of what this
+// run began without.
 func (a *Acceptor) onRejoined(m *paxos.Rejoined) {
 	r := a.admission.rejoin
-	if r == nil || m.Ballot.Less(r.life) || !a.mark.Life.Less(m.Ballot) || (r.granted != nil && !r.granted.Ballot.Less(m.Ballot)) {
+	switch {
+	case r == nil, m.Run != a.cfg.Seed, m.Ballot.Less(r.void), !a.mark.Life.Less(m.Ballot):
+		return
+	case r.granted != nil && !r.granted.Ballot.Less(m.Ballot):
 		return
 	}
 	r.granted = m
@@ -86,13 +100,12 @@ func (a *Acceptor) onRejoined(m *paxos.Rejoined) {
 // helped to choose.
 func (v *admission) tryRejoin(a *Acceptor) {
 	r := v.rejoin
-	if r == nil || r.granted == nil || a.held < r.granted.UpTo || r.granted.Ballot.Less(r.life) {
+	if r == nil || r.granted == nil || a.held < r.granted.UpTo {
 		return
 	}
 	g := r.granted
 	a.promise(g.Ballot)
 	a.mark.Life = g.Ballot
-	a.mark.Commits = max(a.mark.Commits, r.commits)
 	for i, id := range a.cfg.Membership.Acceptors {
 		if id != a.cfg.ID && i < len(g.Marks) {
 			a.remember(id, g.Marks[i])

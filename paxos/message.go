@@ -9,15 +9,15 @@ type Message interface{ message() }
 // instances at once, and for page number Page of what was accepted, from
 // instance From on. With To != 0 it is a repair read of [From, To] by a leader.
 // Nonce is that of the whole read at this acceptor; a page that does not come is
-// asked for again with it. Rejoin are acceptors that have forgotten what they
-// promised: whatever they promised before they rejoin under Ballot is void.
+// asked for again with it. Rejoin, if not empty, is an acceptor that has forgotten
+// what it promised: its promises are void until it rejoins under Ballot.
 type Prepare struct {
 	Ballot Ballot
 	Nonce  uint64
 	Page   uint64
 	From   Instance
 	To     Instance
-	Rejoin Set
+	Rejoin NodeID
 }
 
 // Promise is page number Page of the answer to Prepare: votes in ascending
@@ -151,21 +151,27 @@ type Vouch struct {
 }
 
 // Vouched tells under which incarnation the peer remembers the asker (the one that
-// it sent, unless its directory was initialised anew), and with which mark. Run is
-// that of the question.
+// it sent, unless its directory was initialised anew), and with which mark. Asked is
+// the mark of the question.
 type Vouched struct {
-	Run   uint64
+	Asked Mark
 	Known uint64
 	Mark  Mark
 }
 
 // Rejoin asks a leader to let the sender vote again, although it has forgotten
-// promises and votes.
-type Rejoin struct{}
+// promises and votes: those of runs before Run. Void is the highest ballot that is
+// known to have voided its promises.
+type Rejoin struct {
+	Run  uint64
+	Void Ballot
+}
 
-// Rejoined answers Rejoin: once the sender promises Ballot and holds every instance
-// <= UpTo, it may vote. Marks are what the leader knows of the acceptors, by place.
+// Rejoined answers Rejoin of the same Run: once the sender holds every instance
+// <= UpTo it may promise Ballot and vote. Marks are what the leader knows of the
+// acceptors, by place.
 type Rejoined struct {
+	Run    uint64
 	Ballot Ballot
 	UpTo   Instance
 	Marks  ByPlace[Mark]

@@ -6,9 +6,17 @@ import "fmt"
 // shows its mark, so that its peers notice when its directory has lost commits that
 // it spoke of: the end of its log was damaged, or an old copy was put back.
 type Mark struct {
-	Commits uint64 // commits of promises and votes that are durable, over all runs
+	Commits uint64 // commits waited for that are durable, over all runs
 	Run     uint64 // random bits of the process that says so
 	Life    Ballot // the ballot under which it last rejoined, zero if it never did
+}
+
+// Forgets reports whether an acceptor that starts with mark m must have forgotten
+// something, for it was known by mark old. A new life makes up for whatever was
+// forgotten before it.
+func (m Mark) Forgets(old Mark) bool {
+	c := m.Life.Compare(old.Life)
+	return c < 0 || c == 0 && m.Commits < old.Commits
 }
 
 // Peer is what is remembered of an acceptor.
@@ -34,33 +42,29 @@ func (k Peers) Vouch(o *Outbox, members Membership, from NodeID, m *Vouch) {
 	case known.Incarnation != 0 && known.Incarnation != m.Incarnation:
 		o.Warn("refused an acceptor whose data directory was initialised anew", "peer", string(from),
 			"remembered", fmt.Sprintf("%016x", known.Incarnation), "shown", fmt.Sprintf("%016x", m.Incarnation))
-	case known.Incarnation != 0 && known.Mark.Run == m.Mark.Run:
+	case known.Incarnation != 0 && known.Mark.Run == m.Mark.Run && known.Mark.Life == m.Mark.Life:
 		// Asked again.
 	case m.Mark.Forgets(known.Mark):
 		o.Warn("an acceptor has forgotten commits that it spoke of", "peer", string(from),
 			"remembered", known.Mark.Commits, "shown", m.Mark.Commits)
 	default:
-		known.Incarnation, known.Mark.Commits, known.Mark.Run = m.Incarnation, m.Mark.Commits, m.Mark.Run
+		known = Peer{Incarnation: m.Incarnation, Mark: m.Mark}
 		k[from] = known
 		o.Write(SetPeer{ID: from, Peer: known})
 		o.Out.Sync = true
 	}
-	o.After(from, &Vouched{Run: m.Mark.Run, Known: known.Incarnation, Mark: known.Mark})
+	o.After(from, &Vouched{Asked: m.Mark, Known: known.Incarnation, Mark: known.Mark})
 }
-
-// Forgets reports whether an acceptor that starts with mark m must have forgotten
-// something, for it was known by mark old.
-func (m Mark) Forgets(old Mark) bool { return m.Commits < old.Commits || m.Life.Less(old.Life) }
 
 // Take notes the mark that an acceptor shows, and reports whether it is news, which
 // the caller has to write.
 func (k Peers) Take(id NodeID, m Mark) (news bool) {
 	known := k[id]
-	if known.Incarnation != 0 && known.Mark.Run == m.Run && known.Mark.Commits < m.Commits {
-		known.Mark.Commits, news = m.Commits, true
-	}
 	if known.Mark.Life.Less(m.Life) {
-		known.Mark.Life, news = m.Life, true
+		known.Mark.Life, known.Mark.Commits, news = m.Life, 0, true
+	}
+	if known.Incarnation != 0 && known.Mark.Run == m.Run && known.Mark.Life == m.Life && known.Mark.Commits < m.Commits {
+		known.Mark.Commits, news = m.Commits, true
 	}
 	if news {
 		k[id] = known

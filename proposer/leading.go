@@ -32,8 +32,8 @@ type leading struct {
 	repairAt    paxos.Ticks // when the last repair began
 	repaired    bool        // there was one
 
-	rejoined paxos.Set      // acceptors that may vote again
-	upTo     paxos.Instance // once they hold everything up to it
+	rejoin rejoiner       // may vote again
+	upTo   paxos.Instance // once it holds everything up to it
 }
 
 type proposal struct {
@@ -80,14 +80,12 @@ func (p *Proposer) lead(c *preparing) {
 			l.propose(p, l.next, v)
 		}
 	}
-	l.rejoined, l.upTo = c.rejoin, l.next-1
+	l.rejoin, l.upTo = c.rejoin, l.next-1
 	p.Info("leader elected", "ballot", l.ballot.String(), "reason", c.why, "from_instance", uint64(l.start),
 		"proposed_again", again, "filled", noops)
 	l.beat(p)
-	for place, id := range p.cfg.Membership.Acceptors {
-		if l.rejoined.Has(place) {
-			p.Now(id, l.grant(p))
-		}
+	if l.rejoin.id != "" {
+		p.Now(l.rejoin.id, l.grant(p))
 	}
 }
 
@@ -196,7 +194,7 @@ func (l *leading) step(p *Proposer, from paxos.NodeID, m paxos.Message) {
 	case *paxos.Repair:
 		l.onRepair(p, m)
 	case *paxos.Rejoin:
-		l.onRejoin(p, place)
+		l.onRejoin(p, place, m)
 	case *paxos.PeerUp:
 		l.resendTo(p, place)
 	}
@@ -214,7 +212,7 @@ func (l *leading) onOutvoted(p *Proposer, place int) {
 		l.resign(p, fmt.Sprintf("%s promised a higher ballot", who), 0)
 	case p.now-l.since > p.cfg.ElectionMax:
 		l.refuseQueue(p, "the leader renews its ballot")
-		p.campaign(fmt.Sprintf("%s promised a higher ballot than %s, which a quorum follows", who, l.ballot), 0)
+		p.campaign(fmt.Sprintf("%s promised a higher ballot than %s, which a quorum follows", who, l.ballot), rejoiner{})
 	}
 }
 

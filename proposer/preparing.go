@@ -15,13 +15,20 @@ type preparing struct {
 	progress paxos.Ticks // when the last page came
 	read     *quorumRead
 	refused  paxos.Set
-	rejoin   paxos.Set // acceptors that may vote again under this ballot
+	rejoin   rejoiner
+}
+
+// rejoiner is an acceptor that may vote again under a ballot, although it has
+// forgotten votes of the runs before this one. The zero rejoiner is nobody.
+type rejoiner struct {
+	id  paxos.NodeID
+	run uint64
 }
 
 // campaign starts Phase 1a: "A proposer selects a proposal number n and sends a
 // prepare request with number n to a majority of acceptors" (Paxos Made Simple, 2.2).
-// Acceptors in rejoin have asked to vote again although they have forgotten votes.
-func (p *Proposer) campaign(why string, rejoin paxos.Set) {
+// It may be for an acceptor to rejoin.
+func (p *Proposer) campaign(why string, rejoin rejoiner) {
 	p.round++
 	c := &preparing{
 		ballot:   paxos.Ballot{Round: p.round, Proposer: p.cfg.ID, Run: p.cfg.Run},
@@ -29,7 +36,7 @@ func (p *Proposer) campaign(why string, rejoin paxos.Set) {
 		progress: p.now,
 		rejoin:   rejoin,
 	}
-	c.read = newQuorumRead(p, c.ballot, 1, 0, rejoin)
+	c.read = newQuorumRead(p, c.ballot, 1, 0, rejoin.id)
 	p.phase = c
 	p.reason = "campaigning: " + why
 }
@@ -47,6 +54,11 @@ func (c *preparing) fail(p *Proposer, format string, a ...any) {
 
 func (c *preparing) tick(p *Proposer) {
 	if p.now-c.progress > p.cfg.ElectionMax {
+		if p.cfg.Membership.IsPhase1(c.read.done) {
+			c.rejoin = rejoiner{} // enough to lead, too few for anybody to rejoin
+			p.lead(c)
+			return
+		}
 		c.fail(p, "no promise of a Phase 1 quorum within %d ms", p.cfg.ElectionMax)
 		return
 	}
@@ -62,7 +74,7 @@ func (c *preparing) step(p *Proposer, from paxos.NodeID, m paxos.Message) {
 	case *paxos.Promise:
 		if c.read.onPromise(p, from, m) {
 			c.progress = p.now
-			if m := p.cfg.Membership; m.IsPhase1(c.read.done) && (c.rejoin.Len() == 0 || m.IsRejoin(c.read.done)) {
+			if m := p.cfg.Membership; m.IsPhase1(c.read.done) && (c.rejoin.id == "" || m.IsRejoin(c.read.done)) {
 				p.lead(c)
 			}
 		}
@@ -93,7 +105,7 @@ func (c *preparing) onReject(p *Proposer, from paxos.NodeID, m *paxos.Reject) {
 type quorumRead struct {
 	ballot   paxos.Ballot
 	from, to paxos.Instance // to == 0: all above held
-	rejoin   paxos.Set      // whose promises are void below this ballot
+	rejoin   paxos.NodeID   // whose earlier promises are void
 	promises paxos.ByPlace[promise]
 	lives    paxos.ByPlace[paxos.Ballot] // the highest life that any promise shows
 	done     paxos.Set                   // acceptors whose last page has come
@@ -118,14 +130,14 @@ type reported struct {
 	held bool
 }
 
-func newQuorumRead(p *Proposer, b paxos.Ballot, from, to paxos.Instance, rejoin paxos.Set) *quorumRead {
+func newQuorumRead(p *Proposer, b paxos.Ballot, from, to paxos.Instance, rejoin paxos.NodeID) *quorumRead {
 	n := len(p.cfg.Membership.Acceptors)
 	q := &quorumRead{ballot: b, from: from, to: to, rejoin: rejoin, promises: make([]promise, n), lives: make([]paxos.Ballot, n)}
 	nonce := p.rand.Uint64()
+	if place := p.place(rejoin); place >= 0 {
+		q.lives[place] = b
+	}
 	for i := range q.promises {
-		if rejoin.Has(i) {
-			q.lives[i] = b
-		}
 		q.begin(p, i, nonce)
 	}
 	return q

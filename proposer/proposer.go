@@ -53,7 +53,9 @@ type Proposer struct {
 
 	stopping bool // finishing what was accepted, taking nothing new
 
-	marks paxos.ByPlace[paxos.Mark] // the highest that each acceptor has shown
+	marks     paxos.ByPlace[paxos.Mark] // the highest that each acceptor has shown
+	renewedAt paxos.Ticks               // when a campaign last began for an acceptor to rejoin
+	renewed   bool                      // one did
 
 	clients []paxos.NodeID // connected, sorted
 	up      map[paxos.NodeID]bool
@@ -102,7 +104,7 @@ func (p *Proposer) Step(from paxos.NodeID, m paxos.Message) {
 		}
 	case *paxos.Vouch:
 		if place := p.place(from); place >= 0 {
-			p.Now(from, &paxos.Vouched{Run: m.Mark.Run, Mark: p.marks[place]})
+			p.Now(from, &paxos.Vouched{Asked: m.Mark, Mark: p.marks[place]})
 		}
 	case *paxos.Stopping:
 		p.stopping = true
@@ -190,12 +192,8 @@ func (p *Proposer) broadcast(m paxos.Message) {
 // see notes the mark that an acceptor shows. The highest is kept, whatever run showed
 // it: an acceptor that starts with a lower one has forgotten something.
 func (p *Proposer) see(place int, m paxos.Mark) {
-	known := &p.marks[place]
-	if known.Commits < m.Commits {
-		known.Commits, known.Run = m.Commits, m.Run
-	}
-	if known.Life.Less(m.Life) {
-		known.Life = m.Life
+	if known := &p.marks[place]; known.Forgets(m) {
+		*known = m
 	}
 }
 

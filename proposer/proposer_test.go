@@ -391,7 +391,7 @@ func TestBallotsDiffer(t *testing.T) {
 	_, a := campaigning(t, one)
 	p := New(two)
 	p.round = 7
-	p.campaign("test", 0)
+	p.campaign("test", rejoiner{})
 	if b := p.phase.(*preparing).ballot; b == a["a1"].Ballot || b.Round != a["a1"].Ballot.Round {
 		t.Fatalf("%v twice", b)
 	}

@@ -51,7 +51,7 @@ func (s *standby) tick(p *Proposer) {
 		}
 	}
 	if p.cfg.Membership.IsPhase1(silent) {
-		p.campaign(fmt.Sprintf("%d of %d acceptors have heard no leader for %d ms", silent.Len(), len(s.answers), s.timeout), 0)
+		p.campaign(fmt.Sprintf("%d of %d acceptors have heard no leader for %d ms", silent.Len(), len(s.answers), s.timeout), rejoiner{})
 	}
 }
 

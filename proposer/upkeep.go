@@ -61,23 +61,30 @@ func (l *leading) beat(p *Proposer) {
 // ballot that begins with a campaign among the others, in which each of them notes
 // that its earlier promises are void. Such a campaign interrupts the log for a
 // moment, so it begins only when enough others answer, and not too often.
-func (l *leading) onRejoin(p *Proposer, place int) {
-	id := p.cfg.Membership.Acceptors[place]
-	if l.rejoined.Has(place) {
-		p.Now(id, l.grant(p))
+// The ballot must have begun after the run that asks: what was forgotten is of
+// earlier runs, and so were the votes that Phase 1 has to find elsewhere.
+func (l *leading) onRejoin(p *Proposer, place int, m *paxos.Rejoin) {
+	who := rejoiner{p.cfg.Membership.Acceptors[place], m.Run}
+	if l.rejoin == who && !l.ballot.Less(m.Void) {
+		p.Now(who.id, l.grant(p))
 		return
 	}
-	others := l.live(p).Without(place)
-	if p.stopping || p.now-l.since < p.cfg.ElectionMax || !p.cfg.Membership.IsPhase1(others) || !p.cfg.Membership.IsRejoin(others) {
+	members, others := p.cfg.Membership, l.live(p).Without(place)
+	if p.stopping || p.now-l.since < p.cfg.ElectionMax || !members.IsPhase1(others) || !members.IsRejoin(others) {
 		return
 	}
+	if p.renewed && p.now-p.renewedAt < p.cfg.StallTicks {
+		return
+	}
+	p.renewed, p.renewedAt = true, p.now
+	p.round = max(p.round, m.Void.Round)
 	l.refuseQueue(p, "the leader renews its ballot")
-	p.campaign(fmt.Sprintf("%s has forgotten votes and is to rejoin", id), paxos.Set(0).With(place))
+	p.campaign(fmt.Sprintf("%s has forgotten votes and is to rejoin", who.id), who)
 }
 
 // grant tells an acceptor that it may vote again.
 func (l *leading) grant(p *Proposer) *paxos.Rejoined {
-	return &paxos.Rejoined{Ballot: l.ballot, UpTo: l.upTo, Marks: slices.Clone(p.marks)}
+	return &paxos.Rejoined{Run: l.rejoin.run, Ballot: l.ballot, UpTo: l.upTo, Marks: slices.Clone(p.marks)}
 }
 
 // resend sends proposals again that have been waiting for votes, for each twice
@@ -123,7 +130,7 @@ func (l *leading) onRepair(p *Proposer, m *paxos.Repair) {
 	to := min(m.Instance+repairSpan-1, l.chosenUpTo)
 	p.Info("repairing chosen instances that no node holds", "from_instance", uint64(m.Instance), "to_instance", uint64(to))
 	l.repairAt, l.repaired = p.now, true
-	l.repair = newQuorumRead(p, l.ballot, m.Instance, to, 0)
+	l.repair = newQuorumRead(p, l.ballot, m.Instance, to, "")
 }
 
 // finishRepair proposes what the quorum forces. All of the quorum promised this

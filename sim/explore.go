@@ -218,7 +218,7 @@ func (e *explorer) expand(s []uint32, number uint32) {
 func (e *explorer) lossIsKnown(s []uint32, slot int) bool {
 	id := e.slots[slot]
 	for o := range e.cfg.Acceptors {
-		if o != slot && e.tables[o].nodes[s[o]].node.Disk.peers[id].Mark.Commits <= e.first[id].mark.Commits {
+		if o != slot && !e.first[id].ownMark().Forgets(e.tables[o].nodes[s[o]].node.Disk.peers[id].Mark) {
 			return false
 		}
 	}

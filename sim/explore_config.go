@@ -80,6 +80,17 @@ var Explorations = []Exploration{
 		},
 		Kept: []string{"p1>a1 Rejoined", "a1>p2 Promise", "p2>a3 Prepare"},
 	}, {
+		Name: "rejoin-twice", Summary: "an acceptor that has rejoined forgets a vote of its new life, under the same leader",
+		Acceptors: 3, Proposers: 2, Instances: 1, Ballots: 2, Renewals: 2, RollBacks: 2, Patience: 1, Held: true,
+		Prologue: []string{
+			"p1 campaigns", "p1>a1 Prepare", "p1>a2 Prepare", "a1>p1 Promise", "a2>p1 Promise",
+			"p1>a2 Heartbeat", "p1>a3 Heartbeat", "a1 forgets", "a1>a3 Vouch", "a3>a1 Vouched",
+			"p1>a1 Heartbeat", "a1>p1 Rejoin", "p1>a2 Prepare", "p1>a3 Prepare", "a2>p1 Promise", "a3>p1 Promise", "p1>a1 Rejoined",
+			"@c>p1 Append", "p1>a1 Accept", "p1>a2 Accept", "a1>p1 Accepted", "a2>p1 Accepted", "p1 ticks", "p1>a2 Heartbeat", "p1>a3 Heartbeat",
+			"a1 forgets", "a1>a3 Vouch", "a3>a1 Vouched",
+		},
+		Kept: []string{"p1>a1 Heartbeat"},
+	}, {
 		Name: "everything", Summary: "3 ballots, 2 instances, a crash, a lost directory, disks that lag",
 		Acceptors: 3, Proposers: 2, Instances: 2, Ballots: 3, Renewals: 1, Crashes: 1, RollBacks: 1, Patience: 1, Unsynced: 1, Held: true,
 	},

@@ -229,7 +229,7 @@ func (n *exNode) dead(m paxos.Message, putBack bool) bool {
 	case *paxos.Prepare:
 		return !putBack && m.Ballot.Less(n.Disk.promised) // it is refused
 	case *paxos.Vouched:
-		return n.Disk != nil && m.Run < n.Runs
+		return n.Disk != nil && m.Asked.Run < n.Runs
 	case *paxos.Rejoined:
 		return !putBack && !n.Disk.mark.Life.Less(m.Ballot)
 	case *paxos.Promise:

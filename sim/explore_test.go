@@ -37,7 +37,7 @@ func TestExplore(t *testing.T) {
 // TestExploreRejoin visits so many states around a rejoin that the bugs put back
 // there show.
 func TestExploreRejoin(t *testing.T) {
-	for _, name := range []string{"rejoin-vote", "rejoin-promise"} {
+	for _, name := range []string{"rejoin-vote", "rejoin-promise", "rejoin-twice"} {
 		x, _ := FindExploration(name)
 		if r := x.Explore(context.Background(), 400_000, nil); r.Err != nil || r.Chosen == 0 {
 			t.Errorf("%s: %v, something chosen in %d\n%s", name, r.Err, r.Chosen, r.Ladder)

@@ -15,9 +15,9 @@ func (c *Cluster) rollBack(id paxos.NodeID) {
 	}
 	n.Crash()
 	keep := int(c.rng.Uint64() % uint64(len(n.store.history)+1))
-	if c.remembered(id) > n.store.commitsAt(keep) {
+	if c.remember(id, n.store.markAt(keep)) {
 		n.store.rollBack(keep)
-		n.forgot = true
+		n.forgot, n.life = true, n.store.durable.mark.Life
 		c.Events["directory rolled back"]++
 		c.trace("%s is rolled back to its first %d commits", id, keep)
 	}
@@ -27,35 +27,35 @@ func (c *Cluster) rollBack(id paxos.NodeID) {
 // forgetful is the acceptor that was rolled back and has not rejoined yet, or "".
 func (c *Cluster) forgetful() paxos.NodeID {
 	for _, id := range c.Acceptors {
-		if c.nodes[id].forgot {
+		n := c.nodes[id]
+		if n.forgot = n.forgot && n.store.durable.mark.Life == n.life; n.forgot {
 			return id
 		}
 	}
 	return ""
 }
 
-// remembered is the number of commits of id that every other acceptor remembers
-// durably.
-func (c *Cluster) remembered(id paxos.NodeID) uint64 {
-	least := ^uint64(0)
+// remember reports whether every other acceptor remembers, durably, more of id than a
+// directory with mark m has.
+func (c *Cluster) remember(id paxos.NodeID, m paxos.Mark) bool {
 	for _, o := range c.Acceptors {
-		if o != id {
-			least = min(least, c.nodes[o].store.durable.peers[id].Mark.Commits)
+		if o != id && !m.Forgets(c.nodes[o].store.durable.peers[id].Mark) {
+			return false
 		}
 	}
-	return least
+	return true
 }
 
-// commitsAt is the mark that the first k commits of history leave.
-func (s *Store) commitsAt(k int) (commits uint64) {
+// markAt is the mark that the first k commits of history leave.
+func (s *Store) markAt(k int) (m paxos.Mark) {
 	for _, records := range s.history[:k] {
 		for _, r := range records {
-			if m, ok := r.(paxos.SetMark); ok {
-				commits = m.Commits
+			if set, ok := r.(paxos.SetMark); ok {
+				m = paxos.Mark{Commits: set.Commits, Life: set.Life}
 			}
 		}
 	}
-	return commits
+	return m
 }
 
 // rollBack forgets all but the first k commits that were durable.
@@ -66,4 +66,18 @@ func (s *Store) rollBack(k int) {
 	}
 	s.history, s.tail = s.history[:k:k], nil
 	s.visible = s.durable.clone()
+}
+
+// onRejoin checks that an acceptor which begins a new life holds every instance at
+// which a vote that it has forgotten counts towards the chosen value.
+func (c *Checker) onRejoin(n *Node, held paxos.Instance) {
+	for k, voters := range c.votes {
+		v, isChosen := c.chosen[k.instance]
+		if !isChosen || !voters[n.ID] || k.instance <= held || !c.proposed[k].Equal(v) {
+			continue
+		}
+		if own, ok := n.store.visible.votes[k.instance]; !ok || own.Ballot.Less(k.ballot) {
+			c.fail("rejoin", "%s votes again, and has forgotten its vote at %v for the value chosen at instance %d (held %d)", n.ID, k.ballot, k.instance, held)
+		}
+	}
 }

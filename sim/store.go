@@ -42,6 +42,11 @@ func newContents() *contents {
 	}
 }
 
+// ownMark is an acceptor's mark.
+func (c *contents) ownMark() paxos.Mark {
+	return paxos.Mark{Commits: c.mark.Commits, Life: c.mark.Life}
+}
+
 func (c *contents) clone() *contents {
 	d := *c
 	d.peers, d.votes = maps.Clone(c.peers), maps.Clone(c.votes)

@@ -4,7 +4,6 @@ import (
 	"container/heap"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/paxlog/paxlog/paxos"
 )
@@ -127,8 +126,11 @@ type Node struct {
 	Paused bool
 	Hung   bool   // its syncs do not end
 	Halted string // why it stopped for good
-	forgot bool   // its directory was rolled back, and it has not rejoined
-	epoch  int    // of this run; what an earlier run started is void
+	// forgot says that its directory was rolled back, and that it has not rejoined;
+	// life is the one that it had then.
+	forgot bool
+	life   paxos.Ballot
+	epoch  int // of this run; what an earlier run started is void
 	inbox  []inItem
 	awake  bool // a drain is scheduled
 	jobs   []*job
@@ -261,9 +263,6 @@ func (n *Node) act(out paxos.Output) {
 	for _, note := range out.Notes {
 		w.trace("%s: %s %v", n.ID, note.Text, note.Fields)
 		w.Events[note.Text]++
-		if strings.HasPrefix(note.Text, "rejoined") {
-			n.forgot = false
-		}
 	}
 	if out.Halt != "" {
 		n.Halted = out.Halt

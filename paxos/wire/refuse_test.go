@@ -78,7 +78,7 @@ func TestHeaders(t *testing.T) {
 		"an array too short":             {kPrepare, "92 90 95" + ballot + "01 01 01 01", "", "an array of 6 fields"},
 		"an array too long":              {kPrepare, "92 90 97" + ballot + "01 01 01 01 01 01", "", "an array of 6 fields"},
 		"an empty array":                 {kQuery, "92 90 90", "", "an array of 1 fields"},
-		"an array that says too much":    {kPrepare, "92 90 96" + ballot + "01 01 01 01", "", "it ends where a number"},
+		"an array that says too much":    {kPrepare, "92 90 96" + ballot + "01 01 01 01", "", "it ends where a string"},
 		"a header too short":             {kQuery, "91 90", "", "an array of 2 fields"},
 		"a header too long":              {kQuery, "93 90 91 07 00", "", "an array of 2 fields"},
 		"a map for a message":            {kQuery, "92 90 81 a5 4e6f6e6365 07", "", "byte 0x81"},
