@@ -154,7 +154,7 @@ func (w *benchWorker) run() {
 		w.reap()
 		if !more || w.count == len(w.slots) {
 			if w.count > 0 {
-				<-w.slots[w.head].pending.Done()
+				w.clock.wait(never, w.slots[w.head].pending.Done(), nil)
 			}
 			continue
 		}
@@ -198,7 +198,7 @@ func (w *benchWorker) next() (due time.Duration, ok bool) {
 	if w.over() {
 		return 0, false
 	}
-	end := time.Duration(math.MaxInt64)
+	end := never
 	if o.Duration > 0 {
 		end = o.Warmup + o.Duration
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"math"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -111,12 +112,19 @@ type benchClock interface {
 	wait(until time.Duration, done, stop <-chan struct{})
 }
 
+// never is a time that does not come.
+const never = time.Duration(math.MaxInt64)
+
 // wallClock is the real one.
 type wallClock struct{ start time.Time }
 
 func (c wallClock) now() time.Duration { return time.Since(c.start) }
 
 func (c wallClock) wait(until time.Duration, done, stop <-chan struct{}) {
+	if until == never && stop == nil {
+		<-done // the usual case needs no timer
+		return
+	}
 	d := until - c.now()
 	if d <= 0 {
 		return

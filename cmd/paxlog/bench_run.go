@@ -51,9 +51,12 @@ func runBench(ctx context.Context, env *environment, opts benchOptions) error {
 // index at which the log ends.
 func (opts benchOptions) connect(ctx context.Context, cluster clientCluster) (conns []*client.Client, end uint64, err error) {
 	perConn := (opts.Clients + opts.Conns - 1) / max(opts.Conns, 1)
-	room := perConn * opts.Inflight * (opts.Size + entryOverhead)
+	extra := []client.Option{client.WithInflight(perConn * opts.Inflight * (opts.Size + entryOverhead))}
+	if opts.Mode == benchAppend {
+		extra = append(extra, atLearner(opts.Learner)...)
+	}
 	for range opts.Conns {
-		c, err := cluster.connect(ctx, opts.Timeout, client.WithInflight(room))
+		c, err := cluster.connect(ctx, opts.Timeout, extra...)
 		if err != nil {
 			closeAll(conns)
 			return nil, 0, err
