@@ -70,19 +70,19 @@ func TestBenchOptions(t *testing.T) {
 func TestBenchUsage(t *testing.T) {
 	alone(t)
 	for args, want := range map[string]string{
-		"x":                       `takes no argument, but was given "x"`,
-		"--mode read":             `--mode "read": must be append, tail or catchup`,
-		"--clients 0":             `--clients "0": must be a number from 1 to 100000`,
-		"--rate -1":               `--rate "-1": must be a number above 0`,
-		"--rate NaN":              `--rate "NaN": must be a number above 0`,
-		"--size x":                `--size "x": must be a number of bytes`,
-		"--size 2MiB":             `--size "2MiB": entries of this cluster have at most 1048576 bytes`,
-		"--duration 0":            `--duration "0": must be a duration above 0`,
-		"--duration 1s --total 1": `leave one of them out`,
-		"--csv -o json":           `leave one of them out`,
-		"--mode tail --check":     `--check belongs to --mode append`,
-		"--mode catchup":          `--mode catchup needs --learner ID`,
-		"--mode catchup --learner l1":                 `needs a second learner`,
+		"x":                           `takes no argument, but was given "x"`,
+		"--mode read":                 `--mode "read": must be append, tail or catchup`,
+		"--clients 0":                 `--clients "0": must be a number from 1 to 100000`,
+		"--rate -1":                   `--rate "-1": must be a number above 0`,
+		"--rate NaN":                  `--rate "NaN": must be a number above 0`,
+		"--size x":                    `--size "x": must be a number of bytes`,
+		"--size 2MiB":                 `--size "2MiB": entries of this cluster have at most 1048576 bytes`,
+		"--duration 0":                `--duration "0": must be a duration above 0`,
+		"--duration 1s --total 1":     `leave one of them out`,
+		"--csv -o json":               `leave one of them out`,
+		"--mode tail --check":         `--check belongs to --mode append`,
+		"--mode catchup":              `--mode catchup needs --learner ID`,
+		"--mode catchup --learner l1": `needs a second learner`,
 		"--clients 1000 --inflight 1000 --size 64KiB": `take more than 1 GiB of memory`,
 	} {
 		got := paxlog(append([]string{"bench"}, strings.Fields(args)...)...)
