@@ -65,6 +65,7 @@ type catchup struct {
 	second  int
 	chosen  paxos.Instance // as of the last look, by any process
 	wasDown bool
+	downAt  time.Duration // when it was last seen down
 	told    bool
 	first   paxos.Index // the learner's last index when it was first seen behind
 	until   paxos.Index // and when it had caught up
@@ -176,10 +177,14 @@ func (c *catchup) look(s client.Status) error {
 	}
 	switch {
 	case c.phase == phaseBefore && l.Err != nil:
-		c.wasDown = true
+		c.wasDown, c.downAt = true, now
 		c.tell("%s is down: start it now, with an empty data directory", c.opts.Learner)
 	case c.phase == phaseBefore && now < c.opts.Warmup:
-	case c.phase == phaseBefore && c.applied < chosen && (c.wasDown || uint64(chosen-c.applied)*catchupShare > uint64(chosen)):
+	case c.phase == phaseBefore && c.wasDown && c.applied >= chosen:
+		c.enter(phaseDuring)
+		c.began[phaseDuring] = c.downAt
+		c.say("%s caught up within a moment: the figures take it to have been empty when it was last seen down", c.opts.Learner)
+	case c.phase == phaseBefore && (c.wasDown || uint64(chosen-min(chosen, c.applied))*catchupShare > uint64(chosen)):
 		c.first, c.moved = c.last, now
 		c.enter(phaseDuring)
 	case c.phase == phaseBefore && !c.wasDown && chosen > 0:
