@@ -22,6 +22,7 @@ const (
 	diskWriters = 3
 	diskRecord  = 512
 	diskBlock   = 1 << 20
+	diskMost    = 3 * time.Second // of synced writes, which are thousands
 )
 
 // measureDisk appends to files in dir, as the logs of three servers would.

@@ -39,6 +39,11 @@ type measured struct {
 	P99       float64 `json:"p99_ms"`
 	Max       float64 `json:"max_ms"`
 	Errors    uint64  `json:"errors"`
+	// Processor time for each append, warm-up included: of the system's processes
+	// together, and of the load generator with the system's client library.
+	ServerCPU float64 `json:"server_cpu_us"`
+	ClientCPU float64 `json:"client_cpu_us"`
+	PeakMB    float64 `json:"peak_rss_mb"` // of its largest process, until then
 
 	sent, answered uint64 // warm-up included
 	first          error

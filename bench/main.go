@@ -192,7 +192,7 @@ func measureRun(ctx context.Context, opts options, r *report, run int, dir strin
 	if err := os.Mkdir(bare, 0o755); err != nil {
 		return err
 	}
-	d, err := measureDisk(bare, opts.duration, opts.diskBytes)
+	d, err := measureDisk(bare, min(opts.duration, diskMost), opts.diskBytes)
 	if err != nil {
 		return err
 	}
@@ -226,15 +226,13 @@ func measureSystem(ctx context.Context, opts options, r *report, run int, s syst
 	var sent, answered uint64
 	for _, size := range opts.sizes {
 		for _, sc := range opts.scenarios {
-			m, err := newLoad(sc, size, opts.warmup, opts.duration).run(ctx, s)
+			m, err := measureLoad(ctx, p, s, newLoad(sc, size, opts.warmup, opts.duration))
 			if err != nil {
 				return err
 			}
-			if failed := p.failed(); failed != nil {
-				return failed
-			}
 			sent, answered = sent+m.sent, answered+m.answered
-			fmt.Fprintf(os.Stderr, "  %s, %d bytes: %.0f appends/s, p50 %.2f ms, p99 %.1f ms, %d errors\n", sc.Name, size, m.PerSecond, m.P50, m.P99, m.Errors)
+			fmt.Fprintf(os.Stderr, "  %s, %d bytes: %.0f appends/s, p50 %.2f ms, p99 %.1f ms, CPU %.0f + %.0f us, %d errors\n",
+				sc.Name, size, m.PerSecond, m.P50, m.P99, m.ServerCPU, m.ClientCPU, m.Errors)
 			if m.first != nil {
 				fmt.Fprintf(os.Stderr, "  the first error: %v\n", m.first)
 			}
@@ -242,4 +240,27 @@ func measureSystem(ctx context.Context, opts options, r *report, run int, s syst
 		}
 	}
 	return verify(ctx, s, sent, answered)
+}
+
+// measureLoad runs one load, and takes the processor time before and after.
+func measureLoad(ctx context.Context, p *processes, s system, l *load) (measured, error) {
+	before, err := p.usage()
+	if err != nil {
+		return measured{}, err
+	}
+	own := ownCPU()
+	m, err := l.run(ctx, s)
+	if failed := p.failed(); failed != nil {
+		return m, failed
+	}
+	if err != nil {
+		return m, err
+	}
+	after, err := p.usage()
+	if n := float64(m.sent); n > 0 {
+		m.ServerCPU = float64((after.cpu - before.cpu).Microseconds()) / n
+		m.ClientCPU = float64((ownCPU() - own).Microseconds()) / n
+	}
+	m.PeakMB = float64(after.peak) / 1e6
+	return m, err
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"os"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -66,11 +67,11 @@ func TestReport(t *testing.T) {
 	}
 	var etcd string
 	for line := range strings.Lines(out.String()) {
-		if strings.Contains(line, "etcd") {
+		if strings.Contains(line, " etcd ") {
 			etcd = strings.Join(strings.Fields(line), " ")
 		}
 	}
-	if etcd != "1 client 256 etcd 100 0.0 2.00 16.0 0 2.00 1.00 0.50" || !strings.Contains(out.String(), "p50 is 2.00 times that of the bare disk") {
+	if etcd != "1 client 256 etcd 100 0.0 2.00 16.0 0 0 0 2.00 1.00 0.50" || !strings.Contains(out.String(), "p50 is 2.00 times that of the bare disk") {
 		t.Errorf("got\n%s", out.String())
 	}
 }
@@ -85,4 +86,17 @@ func TestFlags(t *testing.T) {
 			t.Errorf("%s is taken", args)
 		}
 	}
+}
+
+func TestUsage(t *testing.T) {
+	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); {
+		cpu, peak, err := usageOf(os.Getpid())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if cpu > 0 && peak > 1<<20 && ownCPU() > 0 {
+			return
+		}
+	}
+	t.Error("the kernel counts no processor time")
 }

@@ -94,6 +94,9 @@ func (r *report) sum() {
 		m.P50 = median(all, func(c cell) float64 { return c.P50 })
 		m.P99 = median(all, func(c cell) float64 { return c.P99 })
 		m.Max = median(all, func(c cell) float64 { return c.Max })
+		m.ServerCPU = median(all, func(c cell) float64 { return c.ServerCPU })
+		m.ClientCPU = median(all, func(c cell) float64 { return c.ClientCPU })
+		m.PeakMB = median(all, func(c cell) float64 { return c.PeakMB })
 		m.Appends = int64(median(all, func(c cell) float64 { return float64(c.Appends) }))
 		for _, c := range all {
 			m.Errors += c.Errors
@@ -113,7 +116,8 @@ func (r *report) find(system, scenario string, size int) (cell, bool) {
 }
 
 // print writes the table. Ratios are Paxlog's figure over the other's: more is
-// better of appends, less of times.
+// better of appends, less of times. CPU is the processor time of all servers for
+// each append, and client that of the load generator.
 func (r *report) print(w io.Writer) error {
 	ours := (&paxlogSystem{}).name()
 	var loads []cell
@@ -123,7 +127,7 @@ func (r *report) print(w io.Writer) error {
 		}
 	}
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(t, "load\tbytes\tsystem\tappends/s\tMB/s\tp50 ms\tp99 ms\terrors\t%s/this: appends/s\tp50\tp99\n", ours)
+	fmt.Fprintf(t, "load\tbytes\tsystem\tappends/s\tMB/s\tp50 ms\tp99 ms\tCPU us\tclient\terrors\t%s/this: appends/s\tp50\tp99\n", ours)
 	for _, l := range loads {
 		base, have := r.find(ours, l.Name, l.Size)
 		for _, name := range r.order {
@@ -131,7 +135,8 @@ func (r *report) print(w io.Writer) error {
 			if !ok {
 				continue
 			}
-			fmt.Fprintf(t, "%s\t%d\t%s\t%.0f\t%.1f\t%.2f\t%.1f\t%d", l.Name, l.Size, name, m.PerSecond, m.PerSecond*float64(l.Size)/1e6, m.P50, m.P99, m.Errors)
+			fmt.Fprintf(t, "%s\t%d\t%s\t%.0f\t%.1f\t%.2f\t%.1f\t%.0f\t%.0f\t%d", l.Name, l.Size, name,
+				m.PerSecond, m.PerSecond*float64(l.Size)/1e6, m.P50, m.P99, m.ServerCPU, m.ClientCPU, m.Errors)
 			if have && name != ours {
 				fmt.Fprintf(t, "\t%s\t%s\t%s", ratio(base.PerSecond, m.PerSecond), ratio(base.P50, m.P50), ratio(base.P99, m.P99))
 			}
@@ -140,6 +145,15 @@ func (r *report) print(w io.Writer) error {
 	}
 	if err := t.Flush(); err != nil {
 		return err
+	}
+	peaks := map[string]float64{}
+	for _, m := range r.Medians {
+		peaks[m.System] = max(peaks[m.System], m.PeakMB)
+	}
+	for _, name := range r.order {
+		if _, err := fmt.Fprintf(w, "%s: its largest process took at most %.0f MB of memory\n", name, peaks[name]); err != nil {
+			return err
+		}
 	}
 	return r.printDisk(w, ours)
 }

@@ -133,8 +133,8 @@ func (p *processes) stop() {
 }
 
 // until tries until it works, a process ends, or patience does.
-func (p *processes) until(ctx context.Context, what string, try func(ctx context.Context) error) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+func (p *processes) until(parent context.Context, what string, try func(ctx context.Context) error) error {
+	ctx, cancel := context.WithTimeout(parent, patience)
 	defer cancel()
 	for {
 		one, done := context.WithTimeout(ctx, 5*time.Second)
@@ -149,7 +149,10 @@ func (p *processes) until(ctx context.Context, what string, try func(ctx context
 		select {
 		case <-time.After(100 * time.Millisecond):
 		case <-ctx.Done():
-			return fmt.Errorf("%s: %w (%v)", what, err, context.Cause(ctx))
+			if parent.Err() != nil {
+				return context.Cause(parent)
+			}
+			return fmt.Errorf("%s within %v: %w", what, patience, err)
 		}
 	}
 }
