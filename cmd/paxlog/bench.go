@@ -41,8 +41,9 @@ func benchCommand() *command {
 		details: "Appends random values and prints how many a second were answered, and after how\n" +
 			"long. Each client is a session with one append outstanding, unless --inflight\n" +
 			"says more. Without --rate it sends the next as soon as one is answered. With\n" +
-			"--rate it sends on a schedule, and latency counts from when an append was due.\n" +
-			"What is sent during the warm-up is appended, but not counted.\n\n" +
+			"--rate appends are due on a schedule, and latency counts from when each was due,\n" +
+			"also if its client had to wait for earlier answers first. What is sent during the\n" +
+			"warm-up is appended, but not counted.\n\n" +
 			"--mode tail measures reading the log from its start, at one learner.\n" +
 			"--mode catchup waits for the learner --learner to be behind, so start one that\n" +
 			"is empty when it says so; it measures how fast that one learns, until it has\n" +
@@ -62,7 +63,7 @@ func benchCommand() *command {
 			{name: "size", value: "BYTES", usage: "bytes of one entry, such as 256 or 4KiB", preset: "256"},
 			{name: "duration", value: "DURATION", usage: "for how long to measure", preset: "10s"},
 			{name: "total", value: "COUNT", usage: "measure so many instead, without warm-up"},
-			{name: "rate", value: "COUNT", usage: "send so many a second, whether answered or not"},
+			{name: "rate", value: "COUNT", usage: "appends due a second; else as many as are answered"},
 			{name: "warmup", value: "DURATION", usage: "how long to append before measuring; else 1s"},
 			{name: "check", usage: "tail back what was appended, and verify it"},
 			{name: "csv", usage: "print a line each second; the summary goes to standard error"},

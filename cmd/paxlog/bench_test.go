@@ -214,6 +214,26 @@ func TestBenchUnavailable(t *testing.T) {
 	}
 }
 
+// TestBenchChecksThroughFailover: while processes are killed and come back, no
+// append fails, and --check finds each once and in order.
+func TestBenchChecksThroughFailover(t *testing.T) {
+	k := newProcesses(t, 3, 2, 1)
+	leader := k.leader(k.client())
+	go func() {
+		time.Sleep(time.Second)
+		k.kill(leader)
+		time.Sleep(500 * time.Millisecond)
+		k.kill("a1")
+		k.start("a1")
+		k.start(leader)
+	}()
+	out, errs, code := k.paxlog(strings.Fields("bench --clients 8 --inflight 16 --duration 3s --timeout 30s --check -o json")...)
+	var r benchResult
+	if err := json.Unmarshal([]byte(out), &r); err != nil || code != ExitDone || r.Errors != 0 || r.Appends == 0 || !strings.Contains(errs, "checked: all ") {
+		t.Errorf("exit %d, %s%s", code, out, errs)
+	}
+}
+
 // TestBenchCatchup starts a learner anew while bench waits for it.
 func TestBenchCatchup(t *testing.T) {
 	k := newProcesses(t, 3, 1, 2)
