@@ -153,6 +153,9 @@ func (c *catchup) follow(ctx context.Context) error {
 			c.second++
 			c.show()
 		}
+		if c.lines.err != nil {
+			return c.lines.err
+		}
 		c.clock.wait(c.clock.now()+catchupPoll, ctx.Done(), nil)
 	}
 	return nil

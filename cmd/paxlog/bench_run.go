@@ -25,7 +25,10 @@ func runBench(ctx context.Context, env *environment, opts benchOptions) error {
 	if err != nil {
 		return err
 	}
-	total := load.measure(ctx, env)
+	total, err := load.measure(ctx, env)
+	if err != nil {
+		return err // standard output is closed: nobody wants the rest
+	}
 	result := newBenchResult(total, load.elapsed(), opts.Size, load.meter.errors.Load())
 	if err := result.print(env, opts); err != nil {
 		return err
@@ -97,8 +100,9 @@ func newBenchLoad(opts benchOptions, conns []*client.Client) (*benchLoad, error)
 	return l, nil
 }
 
-// measure runs the load, shows each second, and returns all latencies.
-func (l *benchLoad) measure(ctx context.Context, env *environment) *hdrhistogram.Histogram {
+// measure runs the load, shows each second, and returns all latencies. It ends
+// early, with an error, if standard output fails.
+func (l *benchLoad) measure(ctx context.Context, env *environment) (*hdrhistogram.Histogram, error) {
 	total := newHistogram()
 	ended := make(chan struct{})
 	var wg sync.WaitGroup
@@ -115,6 +119,9 @@ func (l *benchLoad) measure(ctx context.Context, env *environment) *hdrhistogram
 		case <-ended:
 		default:
 			lines.result(second, newBenchResult(part, time.Second, l.opts.Size, errors))
+			if lines.err != nil {
+				l.stop(nil)
+			}
 			continue
 		}
 		wg.Wait()
@@ -126,7 +133,7 @@ func (l *benchLoad) measure(ctx context.Context, env *environment) *hdrhistogram
 			lines.result(second, newBenchResult(part, length, l.opts.Size, errors))
 		}
 		lines.end()
-		return total
+		return total, lines.err
 	}
 }
 
@@ -147,6 +154,7 @@ type benchLines struct {
 	csv   io.Writer // nil: none
 	term  io.Writer // nil: no terminal
 	drawn bool
+	err   error // of standard output
 }
 
 func newBenchLines(env *environment, opts benchOptions, header string) *benchLines {
@@ -161,10 +169,10 @@ func newBenchLines(env *environment, opts benchOptions, header string) *benchLin
 	return l
 }
 
-// line prints a line of CSV. That standard output fails shows at the end.
+// line prints a line of CSV, and notes when that fails.
 func (l *benchLines) line(format string, args ...any) {
-	if l.csv != nil {
-		fmt.Fprintf(l.csv, format+"\n", args...)
+	if l.csv != nil && l.err == nil {
+		_, l.err = fmt.Fprintf(l.csv, format+"\n", args...)
 	}
 }
 

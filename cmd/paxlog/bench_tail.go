@@ -67,6 +67,9 @@ func runBenchTail(ctx context.Context, env *environment, opts benchOptions) erro
 	lines := newBenchLines(env, opts, "second,entries,entries_per_s,mb_per_s")
 	elapsed := count.watch(clock, ended, lines)
 	lines.end()
+	if lines.err != nil {
+		return lines.err
+	}
 	r := newBenchTailResult(count.entries.Load(), count.bytes.Load(), elapsed)
 	if err := r.print(env, opts); err != nil {
 		return err
@@ -80,7 +83,8 @@ func runBenchTail(ctx context.Context, env *environment, opts benchOptions) erro
 	return count.err
 }
 
-// watch shows each second until reading has ended, and returns how long it took.
+// watch shows each second until reading has ended, or standard output fails, and
+// returns how long it took.
 func (t *tailCount) watch(clock benchClock, ended <-chan struct{}, lines *benchLines) time.Duration {
 	var entries, bytes uint64
 	var at time.Duration
@@ -95,6 +99,9 @@ func (t *tailCount) watch(clock benchClock, ended <-chan struct{}, lines *benchL
 		case <-ended:
 			return now
 		default:
+		}
+		if lines.err != nil {
+			return now
 		}
 	}
 }

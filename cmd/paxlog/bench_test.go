@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"os"
@@ -157,6 +158,17 @@ func TestBenchCSV(t *testing.T) {
 		if strings.Count(line, ",") != strings.Count(benchHeader, ",") {
 			t.Errorf("line %q", line)
 		}
+	}
+}
+
+// TestBenchClosedOutput: `paxlog bench --csv | head -1` ends quietly, and soon.
+func TestBenchClosedOutput(t *testing.T) {
+	dev(t)
+	var errs bytes.Buffer
+	began := time.Now()
+	code := run(append([]string{"paxlog"}, strings.Fields("bench --clients 2 --duration 1h --warmup 0s --csv")...), strings.NewReader(""), failing{syscall.EPIPE}, &errs)
+	if took := time.Since(began); code != ExitDone || errs.Len() > 0 || took > time.Minute {
+		t.Errorf("exit code %d after %v, %s", code, took, &errs)
 	}
 }
 
