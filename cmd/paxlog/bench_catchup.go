@@ -38,10 +38,10 @@ const (
 // benchCatchupResult is what a catch-up measured, as `bench --mode catchup -o
 // json` prints it.
 type benchCatchupResult struct {
-	Learner   string  `json:"learner"`
-	Entries   uint64  `json:"entries"`
-	Seconds   float64 `json:"seconds"`
-	PerSecond float64 `json:"entries_per_s"`
+	Learner   string   `json:"learner"`
+	Entries   *uint64  `json:"entries"`
+	Seconds   *float64 `json:"seconds"`
+	PerSecond *float64 `json:"entries_per_s"`
 	Appends   struct {
 		Before *benchResult `json:"before"`
 		During *benchResult `json:"during"`
@@ -251,7 +251,7 @@ func (c *catchup) show() {
 	r := newBenchResult(part, time.Second, c.opts.Size, errors)
 	c.lines.line("%d,%s,%d,%s", c.second, phaseNames[c.phase], c.last, r.csv())
 	c.lines.draw("%d s, %s: index %d, %d instances behind, %.0f appends/s, p99 %s ms, %d errors",
-		c.second, phaseNames[c.phase], c.last, c.chosen-min(c.chosen, c.applied), r.PerSecond, orDash(r.P99), r.Errors)
+		c.second, phaseNames[c.phase], c.last, c.chosen-min(c.chosen, c.applied), r.PerSecond, decimal(r.P99), r.Errors)
 }
 
 // result sums it up.
@@ -259,8 +259,9 @@ func (c *catchup) result() benchCatchupResult {
 	r := benchCatchupResult{Learner: string(c.opts.Learner)}
 	if c.began[phaseDuring] < c.began[phaseAfter] {
 		took := c.began[phaseAfter] - c.began[phaseDuring]
-		r.Entries, r.Seconds = uint64(c.until-min(c.until, c.first)), rounded(took.Seconds(), 3)
-		r.PerSecond = rounded(float64(r.Entries)/took.Seconds(), 1)
+		learned := uint64(c.until - min(c.until, c.first))
+		r.Entries, r.Seconds = known(learned, true), known(rounded(took.Seconds(), 3), true)
+		r.PerSecond = known(rounded(float64(learned)/took.Seconds(), 1), true)
 	}
 	for i, to := range []**benchResult{&r.Appends.Before, &r.Appends.During, &r.Appends.After} {
 		if took := c.began[i+1] - c.began[i]; took > 0 && c.opts.Clients > 0 {
@@ -277,7 +278,7 @@ func (r benchCatchupResult) print(env *environment, opts benchOptions) error {
 	}
 	w := opts.summary(env)
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(t, "learner\t%s\nentries\t%d\nseconds\t%s\nentries/s\t%s\n", r.Learner, r.Entries, number(&r.Seconds), number(&r.PerSecond))
+	fmt.Fprintf(t, "learner\t%s\nentries\t%s\nseconds\t%s\nentries/s\t%s\n", r.Learner, orDash(r.Entries), decimal(r.Seconds), decimal(r.PerSecond))
 	if err := t.Flush(); err != nil {
 		return err
 	}

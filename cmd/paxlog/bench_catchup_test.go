@@ -41,6 +41,7 @@ func TestCatchup(t *testing.T) {
 			{at: second, chosen: 1000, down: true}, {at: 2 * second, chosen: 1100, applied: 10, last: 100},
 			{at: 3 * second, chosen: 1200, applied: 600, last: 6000}, {at: 4 * second, chosen: 1300, applied: 1200, last: 12100},
 		}, "12000 in 2 l2 is down: start it now, with an empty data directory"},
+		"never behind": {[]seenAt{{at: second, chosen: 1000, down: true}}, "- in - l2 is down: start it now, with an empty data directory"},
 		"behind already": {[]seenAt{
 			{at: second, chosen: 1000, applied: 10, last: 100}, {at: 2 * second, chosen: 1100, applied: 20, last: 200},
 			{at: 3 * second, chosen: 1200, applied: 1150, last: 11500},
@@ -72,7 +73,7 @@ func TestCatchup(t *testing.T) {
 		clock.at += second
 		c.enter(phases)
 		r := c.result()
-		if got := fmt.Sprintf("%d in %v %s", r.Entries, r.Seconds, strings.Join(said, " ")); got != test.want {
+		if got := fmt.Sprintf("%s in %s %s", orDash(r.Entries), decimal(r.Seconds), strings.Join(said, " ")); got != test.want {
 			t.Errorf("%s: got %s, want %s", name, got, test.want)
 		}
 	}

@@ -68,6 +68,14 @@ func number(v *float64) string {
 	return strconv.FormatFloat(*v, 'f', -1, 64)
 }
 
+// decimal is number, with - for what is unknown.
+func decimal(v *float64) string {
+	if v == nil {
+		return "-"
+	}
+	return number(v)
+}
+
 // print prints r in the form that opts ask for.
 func (r benchResult) print(env *environment, opts benchOptions) error {
 	if opts.JSON {
@@ -94,7 +102,7 @@ func printBenchTable(w io.Writer, titles []string, results []benchResult) error 
 		}
 		fmt.Fprintf(t, "%s\t%s\n", name, strings.Join(cells, "\t"))
 	}
-	if len(titles) > 1 {
+	if titles[0] != "" {
 		fmt.Fprintf(t, "\t%s\n", strings.Join(titles, "\t"))
 	}
 	row("appends", func(r benchResult) string { return strconv.FormatInt(r.Appends, 10) })
@@ -111,7 +119,7 @@ func printBenchTable(w io.Writer, titles []string, results []benchResult) error 
 		{"p99.9 ms", func(r benchResult) *float64 { return r.P999 }},
 		{"max ms", func(r benchResult) *float64 { return r.Max }},
 	} {
-		row(p.name, func(r benchResult) string { return orDash(p.of(r)) })
+		row(p.name, func(r benchResult) string { return decimal(p.of(r)) })
 	}
 	row("errors", func(r benchResult) string { return strconv.FormatUint(r.Errors, 10) })
 	return t.Flush()

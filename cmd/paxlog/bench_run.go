@@ -187,7 +187,7 @@ func (l *benchLines) draw(format string, args ...any) {
 // result shows what one second brought.
 func (l *benchLines) result(second int, r benchResult) {
 	l.line("%d,%s", second, r.csv())
-	l.draw("%d s: %.0f appends/s, p50 %s ms, p99 %s ms, %d errors", second, r.PerSecond, orDash(r.P50), orDash(r.P99), r.Errors)
+	l.draw("%d s: %.0f appends/s, p50 %s ms, p99 %s ms, %d errors", second, r.PerSecond, decimal(r.P50), decimal(r.P99), r.Errors)
 }
 
 // end removes the progress.

@@ -278,7 +278,7 @@ func TestBenchCatchup(t *testing.T) {
 	if err := json.Unmarshal([]byte(out.String()), &r); err != nil {
 		t.Fatal(err)
 	}
-	if r.Learner != "l2" || r.Entries == 0 || r.PerSecond <= 0 || r.Appends.Before == nil || r.Appends.After == nil || r.Appends.Before.Appends == 0 || r.Appends.After.Appends == 0 {
+	if r.Learner != "l2" || r.Entries == nil || *r.Entries == 0 || *r.PerSecond <= 0 || r.Appends.Before == nil || r.Appends.After == nil || r.Appends.Before.Appends == 0 || r.Appends.After.Appends == 0 {
 		t.Errorf("got %s", &out)
 	}
 	if last := k.must("read", "20000", "--learner", "l2", "-o", "json"); !strings.Contains(last, `"index":20000,`) {
