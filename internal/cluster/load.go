@@ -23,6 +23,8 @@ type Load struct {
 	pace    time.Duration
 
 	mu       sync.Mutex
+	last     time.Time         // an answer
+	silence  time.Duration     // longest between two answers
 	index    map[string]uint64 // answered
 	above    map[string]uint64 // the highest index answered when the entry was appended
 	unknown  map[string]client.UnknownOutcomeError
@@ -34,7 +36,7 @@ type Load struct {
 func StartLoad(t testing.TB, c *client.Client, clients int, pace time.Duration) *Load {
 	ctx, cancel := context.WithCancel(context.Background())
 	l := &Load{
-		t: t, cancel: cancel, pace: pace,
+		t: t, cancel: cancel, pace: pace, last: time.Now(),
 		index: map[string]uint64{}, above: map[string]uint64{}, unknown: map[string]client.UnknownOutcomeError{},
 	}
 	t.Cleanup(l.Stop)
@@ -121,6 +123,8 @@ func (l *Load) settle(ctx context.Context, o sent) bool {
 		l.index[o.value] = r.Index
 		l.highest.Store(max(l.highest.Load(), r.Index))
 		l.answers.Add(1)
+		now := time.Now()
+		l.silence, l.last = max(l.silence, now.Sub(l.last)), now
 		return true
 	case errors.As(err, &unknown):
 		l.unknown[o.value] = *unknown
@@ -144,4 +148,13 @@ func (l *Load) Await(n int64, why string) {
 			l.t.Fatalf("%s: no progress within %v (%d answers)", why, patience, l.answers.Load())
 		}
 	}
+}
+
+// Silence is the longest time without an answer since it was asked last.
+func (l *Load) Silence() time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	silence := l.silence
+	l.silence = 0
+	return silence
 }
