@@ -66,7 +66,7 @@ func TestPartitions(t *testing.T) {
 	rng := cluster.Seed(t, "./faults")
 	w := newNetwork(t, 5)
 	k, c := onHosts(w)
-	l := cluster.StartLoad(t, c, 3, pace)
+	l := cluster.StartLoad(t, c, cluster.LoadOptions{Clients: 3, Pace: pace})
 	l.Await(100, "at the start")
 	for _, h := range harms {
 		leader := hostOf(k.Leader(c))
@@ -97,7 +97,7 @@ func during(k *cluster.Cluster, w *network, l *cluster.Load, c *client.Client, n
 func TestChainedPartition(t *testing.T) {
 	w := newNetwork(t, 3)
 	k, c := onHosts(w)
-	l := cluster.StartLoad(t, c, 3, pace)
+	l := cluster.StartLoad(t, c, cluster.LoadOptions{Clients: 3, Pace: pace})
 	l.Await(100, "at the start")
 	leader := hostOf(k.Leader(c))
 	ends := w.but(leader)
@@ -113,7 +113,7 @@ func TestChainedPartition(t *testing.T) {
 func TestNoQuorum(t *testing.T) {
 	w := newNetwork(t, 3)
 	k, c := onHosts(w)
-	l := cluster.StartLoad(t, c, 2, pace)
+	l := cluster.StartLoad(t, c, cluster.LoadOptions{Clients: 2, Pace: pace})
 	l.Await(100, "at the start")
 	for _, h := range w.hosts {
 		w.cut(h, w.but(h)...)
@@ -140,7 +140,7 @@ func TestLossyNetwork(t *testing.T) {
 	needs(t, "nft=nftables", "tc=iproute2")
 	w := newNetwork(t, 3)
 	k, c := onHosts(w)
-	l := cluster.StartLoad(t, c, 3, pace)
+	l := cluster.StartLoad(t, c, cluster.LoadOptions{Clients: 3, Pace: pace})
 	l.Await(100, "at the start")
 	slow := "netem delay 20ms 10ms"
 	for _, h := range w.hosts {

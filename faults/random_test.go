@@ -19,7 +19,7 @@ func TestRandomFaults(t *testing.T) {
 	rng := cluster.Seed(t, "./faults")
 	w := newNetwork(t, 3+2*rng.IntN(2))
 	k, c := onHosts(w)
-	l := cluster.StartLoad(t, c, 3, pace)
+	l := cluster.StartLoad(t, c, cluster.LoadOptions{Clients: 3, Pace: pace})
 	l.Await(100, "at the start")
 	rounds := cluster.Number(t, "PAXLOG_ROUNDS", 8)
 	for n := range rounds {

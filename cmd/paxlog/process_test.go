@@ -29,7 +29,7 @@ func TestKilledAndStopped(t *testing.T) {
 	rng := cluster.Seed(t, "./cmd/paxlog")
 	k := cluster.New(t, 3, 2, 2)
 	c := k.Client(client.WithTimeout(20 * time.Second))
-	l := cluster.StartLoad(t, c, 3, 0)
+	l := cluster.StartLoad(t, c, cluster.LoadOptions{Clients: 3})
 	l.Await(100, "at the start")
 	for round := range cluster.Number(t, "PAXLOG_ROUNDS", 16) {
 		harm(t, k, rng, round, l, c)

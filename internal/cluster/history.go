@@ -34,7 +34,7 @@ func (k *Cluster) Check(l *Load) {
 		}
 	}
 	for _, wrong := range l.compare(first) {
-		k.t.Error(wrong)
+		k.t.Error(strings.ReplaceAll(wrong, strings.Repeat(".", l.opts.Bytes), ""))
 	}
 	answered, unknown := l.Tally()
 	k.t.Logf("%d answered, %d unknown, %d in the log of %d learners", answered, unknown, len(first), len(k.Config.Learners))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -20,7 +21,7 @@ type Load struct {
 	highest atomic.Uint64 // index answered
 	cancel  context.CancelFunc
 	wg      sync.WaitGroup
-	pace    time.Duration
+	opts    LoadOptions
 
 	mu       sync.Mutex
 	last     time.Time         // an answer
@@ -31,20 +32,26 @@ type Load struct {
 	failures []error
 }
 
-// StartLoad starts clients that append through c, each at most one entry in
-// every pace.
-func StartLoad(t testing.TB, c *client.Client, clients int, pace time.Duration) *Load {
+// LoadOptions say how heavy a load is.
+type LoadOptions struct {
+	Clients int
+	Pace    time.Duration // a client appends at most one entry in this time
+	Bytes   int           // added to each entry
+}
+
+// StartLoad starts clients that append through c.
+func StartLoad(t testing.TB, c *client.Client, opts LoadOptions) *Load {
 	ctx, cancel := context.WithCancel(context.Background())
 	l := &Load{
-		t: t, cancel: cancel, pace: pace, last: time.Now(),
+		t: t, cancel: cancel, opts: opts, last: time.Now(),
 		index: map[string]uint64{}, above: map[string]uint64{}, unknown: map[string]client.UnknownOutcomeError{},
 	}
 	t.Cleanup(l.Stop)
-	for i := range clients {
+	for i := range opts.Clients {
 		l.wg.Add(1)
 		go func() {
 			defer l.wg.Done()
-			l.run(ctx, c, fmt.Sprintf("c%d", i))
+			l.run(ctx, c, fmt.Sprintf("c%d%s", i, strings.Repeat(".", opts.Bytes)))
 		}()
 	}
 	return l
@@ -94,9 +101,9 @@ func (l *Load) run(ctx context.Context, c *client.Client, name string) {
 				}
 				open = open[1:]
 			}
-			if l.pace > 0 {
+			if l.opts.Pace > 0 {
 				select {
-				case <-time.After(l.pace):
+				case <-time.After(l.opts.Pace):
 				case <-ctx.Done():
 				}
 			}
