@@ -112,6 +112,9 @@ func explain(dir string, err error) error {
 	if errors.Is(err, syscall.ENOSPC) {
 		return fmt.Errorf("the disk of %s is full: free some space and start again, nothing acknowledged is lost (%w)", dir, err)
 	}
+	if errors.Is(err, syscall.EIO) {
+		return fmt.Errorf("the disk of %s fails: look at the kernel's log, and start again when it is sound, nothing acknowledged is lost (%w)", dir, err)
+	}
 	if pebble.IsCorruptionError(err) {
 		return fmt.Errorf("%s is %w: %w; restore it from a copy", dir, ErrDamaged, err)
 	}
