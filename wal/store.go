@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io/fs"
 	"runtime"
 	"strings"
 	"syscall"
@@ -87,7 +88,7 @@ func open(dir string, id Identity, opts Options) (*Store, error) {
 		},
 	}
 	if s.db, err = pebble.Open(db, po); err != nil {
-		return nil, errors.Join(explain(dir, err), s.lock.Close())
+		return nil, errors.Join(explainOpen(dir, err), s.lock.Close())
 	}
 	if err := s.checkMeta(); err != nil {
 		return nil, errors.Join(err, s.Close())
@@ -119,6 +120,16 @@ func explain(dir string, err error) error {
 		return fmt.Errorf("%s is %w: %w; restore it from a copy", dir, ErrDamaged, err)
 	}
 	return fmt.Errorf("%s: %w", dir, err)
+}
+
+// explainOpen explains an error of opening. Pebble does not call it corruption when
+// files are missing, are of another length, or are not the ones it wrote down.
+func explainOpen(dir string, err error) error {
+	if errors.Is(err, pebble.ErrDBDoesNotExist) || errors.Is(err, pebble.ErrDBNotPristine) || errors.Is(err, fs.ErrNotExist) ||
+		strings.Contains(err.Error(), "object size mismatch") {
+		return fmt.Errorf("%s is %w: %w; restore it from a copy", dir, ErrDamaged, err)
+	}
+	return explain(dir, err)
 }
 
 func (s *Store) fatal(err error) { s.opts.Fatal(explain(s.dir, err)) }

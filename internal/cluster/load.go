@@ -14,9 +14,11 @@ import (
 )
 
 // Load appends distinct entries from several sessions until it is stopped, and
-// keeps what was answered. Every entry says its place: CLIENT/SESSION/NUMBER.
+// keeps what was answered. Every entry says its place: CLIENT/START/SESSION/NUMBER.
 type Load struct {
 	t       testing.TB
+	c       *client.Client
+	started int // times
 	answers atomic.Int64
 	highest atomic.Uint64 // index answered
 	cancel  context.CancelFunc
@@ -39,25 +41,33 @@ type LoadOptions struct {
 	Bytes   int           // added to each entry
 }
 
-// StartLoad starts clients that append through c.
+// StartLoad starts clients that append through c. They end with the test.
 func StartLoad(t testing.TB, c *client.Client, opts LoadOptions) *Load {
-	ctx, cancel := context.WithCancel(context.Background())
 	l := &Load{
-		t: t, cancel: cancel, opts: opts, last: time.Now(),
+		t: t, c: c, opts: opts, last: time.Now(),
 		index: map[string]uint64{}, above: map[string]uint64{}, unknown: map[string]client.UnknownOutcomeError{},
 	}
 	t.Cleanup(l.Stop)
-	for i := range opts.Clients {
-		l.wg.Add(1)
-		go func() {
-			defer l.wg.Done()
-			l.run(ctx, c, fmt.Sprintf("c%d%s", i, strings.Repeat(".", opts.Bytes)))
-		}()
-	}
+	l.Start()
 	return l
 }
 
-// Stop ends the load and waits until every append is settled.
+// Start starts the clients, again if they were stopped.
+func (l *Load) Start() {
+	ctx, cancel := context.WithCancel(context.Background())
+	l.cancel = cancel
+	for i := range l.opts.Clients {
+		name := fmt.Sprintf("c%d%s/%d", i, strings.Repeat(".", l.opts.Bytes), l.started)
+		l.wg.Add(1)
+		go func() {
+			defer l.wg.Done()
+			l.run(ctx, name)
+		}()
+	}
+	l.started++
+}
+
+// Stop stops the clients and waits until every append is settled.
 func (l *Load) Stop() {
 	l.cancel()
 	l.wg.Wait()
@@ -84,9 +94,9 @@ type sent struct {
 }
 
 // run appends in one session after the other.
-func (l *Load) run(ctx context.Context, c *client.Client, name string) {
+func (l *Load) run(ctx context.Context, name string) {
 	for life := 0; ctx.Err() == nil; life++ {
-		s := c.NewSession()
+		s := l.c.NewSession()
 		var open []sent
 		for n := 0; ; n++ {
 			v, above := fmt.Sprintf("%s/%d/%d", name, life, n), l.highest.Load()
