@@ -2,6 +2,7 @@ package faults
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -75,21 +76,23 @@ func restore(t *testing.T, dir, from string) {
 	}
 }
 
-// contents is what inspect says of a data directory, and whether all of it can be
-// read. ok is false if it cannot be opened.
-func contents(t *testing.T, k *cluster.Cluster, dir string) (state string, sound, ok bool) {
+// contents is what inspect says of a data directory, "" if it cannot be opened,
+// and what it finds wrong when it reads all of it.
+func contents(t *testing.T, k *cluster.Cluster, dir string) (state string, wrong error) {
 	t.Helper()
-	out, _, code := k.Run("inspect", dir, "-o", "json")
+	out, errs, code := k.Run("inspect", dir, "-o", "json")
 	if code != 0 {
-		return "", false, false
+		return "", errors.New(errs)
 	}
 	var fields map[string]any
 	if err := json.Unmarshal([]byte(out), &fields); err != nil {
 		t.Fatalf("inspect: %v: %s", err, out)
 	}
 	delete(fields, "dir")
-	_, _, code = k.Run("inspect", dir, "--verify")
-	return fmt.Sprint(fields), code == 0, true
+	if _, errs, code = k.Run("inspect", dir, "--verify"); code != 0 {
+		wrong = errors.New(errs)
+	}
+	return fmt.Sprint(fields), wrong
 }
 
 // outcome is what became of a process on a damaged directory.
@@ -112,6 +115,33 @@ type patient struct {
 	said map[string]bool
 }
 
+func newPatient(t *testing.T, k *cluster.Cluster, c *client.Client, id paxos.NodeID) *patient {
+	return &patient{t: t, k: k, c: c, id: id, copy: filepath.Join(k.Dir, "copy-"+string(id)), said: map[string]bool{}}
+}
+
+// sufferAll damages files of each kind in each way, as often as PAXLOG_ROUNDS says.
+func (p *patient) sufferAll(rng *rand.Rand, kinds ...string) {
+	p.t.Helper()
+	tally := map[string]int{}
+	for range cluster.Number(p.t, "PAXLOG_ROUNDS", 1) {
+		for _, kind := range kinds {
+			for _, how := range slices.Sorted(maps.Keys(damages)) {
+				got := p.suffer(fmt.Sprintf("%s, %s %s", p.id, kind, how), func(dir string) error {
+					file := anyOf(rng, dataFiles(p.t, dir), kind)
+					if file == "" {
+						return fmt.Errorf("there is no %s", kind)
+					}
+					return damages[how](rng, file)
+				})
+				tally[fmt.Sprintf("%-9s %-15s %s", kind, how, got)]++
+			}
+		}
+	}
+	for _, line := range slices.Sorted(maps.Keys(tally)) {
+		p.t.Logf("%s  %d  %s", p.id, tally[line], line)
+	}
+}
+
 // suffer stops the process, damages its directory, starts it again and says what
 // became of it. Afterwards it runs, on a sound directory.
 func (p *patient) suffer(name string, damage func(dir string) error) outcome {
@@ -119,9 +149,9 @@ func (p *patient) suffer(name string, damage func(dir string) error) outcome {
 	dir := p.k.Data(p.id)
 	p.k.Kill(p.id)
 	restore(p.t, p.copy, dir)
-	before, _, ok := contents(p.t, p.k, dir)
-	if !ok {
-		p.t.Fatalf("%s: the directory is damaged before it is damaged", name)
+	before, sound := contents(p.t, p.k, dir)
+	if sound != nil {
+		p.t.Fatalf("%s: before it, %v", name, sound)
 	}
 	restore(p.t, dir, p.copy) // without what inspect left
 	if err := damage(dir); err != nil {
@@ -129,7 +159,7 @@ func (p *patient) suffer(name string, damage func(dir string) error) outcome {
 	}
 	probe := dir + ".probe"
 	restore(p.t, probe, dir)
-	after, sound, opens := contents(p.t, p.k, probe)
+	after, wrong := contents(p.t, p.k, probe)
 	process := p.k.Start(p.id)
 	got := unchanged
 	if p.ends(process) {
@@ -142,11 +172,12 @@ func (p *patient) suffer(name string, damage func(dir string) error) outcome {
 			p.said[said] = true
 			p.t.Logf("%s: %s", name, said)
 		}
-	} else if !opens {
-		p.t.Errorf("%s: inspect cannot open it, and it serves", name)
+	} else if after == "" {
+		p.t.Errorf("%s: it serves, and inspect says %v", name, wrong)
 	} else if after != before {
 		got = older
-	} else if !sound {
+		p.mustBeOlder(name, process, before, after, wrong)
+	} else if wrong != nil {
 		got = later
 	}
 	if got == refused || got == later {
@@ -156,6 +187,18 @@ func (p *patient) suffer(name string, damage func(dir string) error) outcome {
 	}
 	caughtUp(p.k, p.c, p.id)
 	return got
+}
+
+// mustBeOlder checks a process that serves with another state than it had: it is an
+// earlier one, in itself sound; and an acceptor has been told what it forgot.
+func (p *patient) mustBeOlder(name string, process *cluster.Process, before, after string, wrong error) {
+	p.t.Helper()
+	if wrong != nil {
+		p.t.Errorf("%s: it serves in a state that it never had: %v\nbefore %s\nafter  %s", name, wrong, before, after)
+	}
+	if p.id[0] == 'a' {
+		p.k.Await(string(p.id)+" learns what it has forgotten", func() bool { return strings.Contains(process.Stderr(), "has forgotten") })
+	}
 }
 
 // ends waits until a process has ended, or serves.
@@ -189,31 +232,8 @@ func TestDamagedFiles(t *testing.T) {
 	}
 	l.Await(100, "for the log")
 	l.Stop()
-	for _, id := range []paxos.NodeID{"a1", "l1"} {
-		p := &patient{t: t, k: k, c: c, id: id, copy: filepath.Join(k.Dir, "copy-"+string(id)), said: map[string]bool{}}
-		tally := map[string]int{}
-		for _, kind := range []string{"IDENTITY", "LOCK", "OPTIONS", "MANIFEST", "marker", "sst", "log"} {
-			if id == "a1" && (kind == "log" || kind == "MANIFEST") {
-				continue
-			}
-			for _, how := range slices.Sorted(maps.Keys(damages)) {
-				got := p.suffer(fmt.Sprintf("%s, %s %s", id, kind, how), func(dir string) error {
-					file := anyOf(rng, dataFiles(t, dir), kind)
-					if file == "" {
-						t.Fatalf("%s has no %s", id, kind)
-					}
-					return damages[how](rng, file)
-				})
-				tally[fmt.Sprintf("%-9s %-15s %s", kind, how, got)]++
-				if got == older && id == "a1" {
-					t.Errorf("%s, %s %s: it votes in an earlier state", id, kind, how)
-				}
-			}
-		}
-		for _, line := range slices.Sorted(maps.Keys(tally)) {
-			t.Logf("%s  %d  %s", id, tally[line], line)
-		}
-	}
+	newPatient(t, k, c, "a1").sufferAll(rng, "IDENTITY", "LOCK", "OPTIONS", "marker", "sst")
+	newPatient(t, k, c, "l1").sufferAll(rng, "IDENTITY", "LOCK", "OPTIONS", "MANIFEST", "marker", "sst", "log")
 	k.Kill("a3") // a1 is needed
 	l.Start()
 	l.Await(100, "with those that were damaged")
