@@ -10,7 +10,9 @@ import (
 	"math/rand/v2"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -28,6 +30,9 @@ type flips struct {
 	m     *memory
 	c     *client.Client
 	acked map[uint64]string // entries answered, by index
+	// emptied says that a1 was started once more while nobody was there: its log is
+	// in tables then, and nothing but its MANIFEST tells how far it had come.
+	emptied bool
 
 	disk   *vfs.MemFS          // of a1, as kill -9 left it
 	files  map[string][]string // of it, by kind
@@ -44,7 +49,7 @@ type known struct {
 
 // readKnown reads a directory as a starting acceptor does, and then all of it.
 // Pebble also reads in goroutines of its own, and may find damage there first.
-func readKnown(disk vfs.FS, members paxos.Membership) (*known, error) {
+func readKnown(disk vfs.FS, want wal.Identity) (*known, error) {
 	type result struct {
 		k   *known
 		err error
@@ -62,7 +67,6 @@ func readKnown(disk vfs.FS, members paxos.Membership) (*known, error) {
 				tell(nil, fmt.Errorf("panic: %v", v))
 			}
 		}()
-		want := wal.NewIdentity(members, paxos.RoleAcceptor, "a1")
 		s, err := wal.Open(dataDir, want, wal.Options{FS: disk, ReadOnly: true, Fatal: func(err error) { tell(nil, err) }})
 		if err != nil {
 			tell(nil, err)
@@ -109,10 +113,10 @@ func readStore(s *wal.Store) (*known, error) {
 }
 
 // newFlips runs a cluster until its acceptor a1 has tables, a MANIFEST with some
-// edits and a log, and stops a1.
-func newFlips(t *testing.T) *flips {
+// edits and, unless it is emptied, a log, and stops a1.
+func newFlips(t *testing.T, emptied bool) *flips {
 	t.Helper()
-	f := &flips{t: t, m: newMemory(t), acked: map[uint64]string{}}
+	f := &flips{t: t, m: newMemory(t), emptied: emptied, acked: map[uint64]string{}}
 	t.Cleanup(f.m.stopAll)
 	f.must(f.m.start("a1", "a2", "a3", "p1", "l1"))
 	f.c = f.m.client()
@@ -164,8 +168,13 @@ func (f *flips) stopA1() {
 	f.hasAll()
 	f.disk = f.m.disks["a1"].CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: 100, RNG: rand.New(rand.NewPCG(1, 0))})
 	f.m.stop("a1")
+	if f.emptied {
+		s, err := wal.Open(dataDir, f.identity(), wal.Options{FS: f.disk, Fatal: func(err error) { f.t.Error(err) }})
+		f.must(err)
+		f.must(s.Close())
+	}
 	var err error
-	if f.before, err = readKnown(f.copy(), f.m.c.Membership()); err != nil || f.before.unread != nil || len(f.before.values) < 200 {
+	if f.before, err = readKnown(f.copy(), f.identity()); err != nil || f.before.unread != nil || len(f.before.values) < 200 {
 		f.t.Fatalf("a1 knows %+v, %v", f.before, err)
 	}
 	f.files = map[string][]string{}
@@ -182,6 +191,10 @@ func (f *flips) stopA1() {
 	for _, files := range f.files {
 		slices.Sort(files) // the same seed is the same flip
 	}
+}
+
+func (f *flips) identity() wal.Identity {
+	return wal.NewIdentity(f.m.c.Membership(), paxos.RoleAcceptor, "a1")
 }
 
 // copy is a copy of the disk of a1, without its locks.
@@ -248,38 +261,59 @@ func readAll(t testing.TB, fs vfs.FS, file string) []byte {
 // PAXLOG_FLIPS says how many.
 func TestFlips(t *testing.T) {
 	rng := cluster.Seed(t, "./faults")
-	f := newFlips(t)
 	n := cluster.Number(t, "PAXLOG_FLIPS", 150)
-	tally := map[string]int{}
-	earlier := 0
+	tally := tally{count: map[string]int{}}
 	began := time.Now()
-	for range n {
-		disk, kind, name := f.flip(rng)
-		// Reading changes nothing, but a crash clone is without its locks.
-		after, err := readKnown(disk.CrashClone(vfs.CrashCloneCfg{}), f.m.c.Membership())
-		how := string(unchanged)
-		switch {
-		case err != nil:
-			how = string(refused)
-		case after.state != f.before.state || after.unread == nil && !maps.Equal(after.values, f.before.values):
-			earlier++
-			how = string(older)
-			if forgettingIsFoundOut {
-				how = f.inCluster(disk, name)
-			}
-		case after.unread != nil:
-			how = string(later)
+	workers := max(2, min(8, n/250)) // a start in a cluster waits more than it works
+	t.Run("clusters", func(t *testing.T) {
+		for w := range workers {
+			own := rand.New(rand.NewPCG(rng.Uint64(), 0))
+			t.Run(strconv.Itoa(w), func(t *testing.T) {
+				t.Parallel()
+				f := newFlips(t, w%2 == 1)
+				for i := w; i < n && !t.Failed(); i += workers {
+					tally.add(f.trial(own))
+				}
+				f.checkLog("at the end")
+			})
 		}
-		tally[fmt.Sprintf("%-9s %s", kind, how)]++
-		if t.Failed() {
-			break
+	})
+	for _, line := range slices.Sorted(maps.Keys(tally.count)) {
+		t.Logf("%5d  %s", tally.count[line], line)
+	}
+	t.Logf("%d flips in %v", n, time.Since(began).Round(time.Second))
+}
+
+// tally counts outcomes.
+type tally struct {
+	mu    sync.Mutex
+	count map[string]int
+}
+
+func (y *tally) add(kind, how string) {
+	y.mu.Lock()
+	defer y.mu.Unlock()
+	y.count[fmt.Sprintf("%-9s %s", kind, how)]++
+}
+
+// trial flips a byte and says in what kind of file, and what comes of it.
+func (f *flips) trial(rng *rand.Rand) (kind, how string) {
+	f.t.Helper()
+	disk, kind, name := f.flip(rng)
+	// Reading changes nothing, but a crash clone is without its locks.
+	after, err := readKnown(disk.CrashClone(vfs.CrashCloneCfg{}), f.identity())
+	switch {
+	case err != nil:
+		return kind, string(refused)
+	case after.state != f.before.state || after.unread == nil && !maps.Equal(after.values, f.before.values):
+		if forgettingIsFoundOut {
+			return kind, f.inCluster(disk, name)
 		}
+		return kind, string(older)
+	case after.unread != nil:
+		return kind, string(later)
 	}
-	for _, line := range slices.Sorted(maps.Keys(tally)) {
-		t.Logf("%5d  %s", tally[line], line)
-	}
-	t.Logf("%d flips in %v, %d found it in an earlier state", n, time.Since(began).Round(time.Second), earlier)
-	f.checkLog("at the end")
+	return kind, string(unchanged)
 }
 
 // inCluster starts a1 on a damaged disk, on which it is in an earlier state, and
