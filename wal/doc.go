@@ -41,7 +41,9 @@
 //
 // Pebble cannot tell a lost tail from a clean end: a damaged last block of its
 // log, a damaged end of its MANIFEST, or a missing newest log all open without
-// an error. A directory that lost its tail is not detected by this package.
+// an error. Where later writes are there and earlier ones are not, or hidden ones
+// would come back, Open refuses (whole.go). A directory that lost its tail, and so
+// is as it once was, is not detected by this package.
 //
 // A Store may be used from several goroutines; Commits must be made by one.
 package wal

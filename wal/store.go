@@ -87,8 +87,15 @@ func open(dir string, id Identity, opts Options) (*Store, error) {
 			DataCorruption: func(i pebble.DataCorruptionInfo) { s.fatal(i.Details) },
 		},
 	}
+	last, err := progress(opts.FS, db)
+	if err != nil {
+		return nil, errors.Join(explainOpen(dir, err), s.lock.Close())
+	}
 	if s.db, err = pebble.Open(db, po); err != nil {
 		return nil, errors.Join(explainOpen(dir, err), s.lock.Close())
+	}
+	if err := checkHidden(s.db, last); err != nil {
+		return nil, errors.Join(explainOpen(dir, err), s.Close())
 	}
 	if err := s.checkMeta(); err != nil {
 		return nil, errors.Join(err, s.Close())
@@ -126,7 +133,7 @@ func explain(dir string, err error) error {
 // files are missing, are of another length, or are not the ones it wrote down.
 func explainOpen(dir string, err error) error {
 	if errors.Is(err, pebble.ErrDBDoesNotExist) || errors.Is(err, pebble.ErrDBNotPristine) || errors.Is(err, fs.ErrNotExist) ||
-		strings.Contains(err.Error(), "object size mismatch") {
+		errors.Is(err, errHole) || strings.Contains(err.Error(), "object size mismatch") {
 		return fmt.Errorf("%s is %w: %w; restore it from a copy", dir, ErrDamaged, err)
 	}
 	return explain(dir, err)
