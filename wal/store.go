@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io/fs"
 	"runtime"
 	"strings"
 	"syscall"
@@ -129,14 +128,15 @@ func explain(dir string, err error) error {
 	return fmt.Errorf("%s: %w", dir, err)
 }
 
-// explainOpen explains an error of opening. Pebble does not call it corruption when
-// files are missing, are of another length, or are not the ones it wrote down.
+// explainOpen explains an error of opening: unless the system or the version is at
+// fault, files are missing, are of another length, or are not as they were written,
+// for which Pebble has many words.
 func explainOpen(dir string, err error) error {
-	if errors.Is(err, pebble.ErrDBDoesNotExist) || errors.Is(err, pebble.ErrDBNotPristine) || errors.Is(err, fs.ErrNotExist) ||
-		errors.Is(err, errHole) || strings.Contains(err.Error(), "object size mismatch") {
-		return fmt.Errorf("%s is %w: %w; restore it from a copy", dir, ErrDamaged, err)
+	var system syscall.Errno
+	if errors.As(err, &system) && system != syscall.ENOENT || strings.Contains(err.Error(), "format major version") {
+		return explain(dir, err)
 	}
-	return explain(dir, err)
+	return fmt.Errorf("%s is %w: %w; restore it from a copy", dir, ErrDamaged, err)
 }
 
 func (s *Store) fatal(err error) { s.opts.Fatal(explain(s.dir, err)) }
