@@ -18,6 +18,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/paxlog/paxlog/internal/cluster"
 )
@@ -45,12 +46,15 @@ func runInside(m *testing.M) int {
 	if lacking == "" {
 		if err := furnish(); err != nil {
 			fmt.Fprintf(os.Stderr, "in namespaces of its own: %v\n", err)
-			return 1
+			return cannotFurnish
 		}
 	}
 	defer cluster.RemoveBinary()
 	return m.Run()
 }
+
+// cannotFurnish is the exit code that asks for a run without namespaces.
+const cannotFurnish = 97
 
 // furnish makes the new namespaces usable: mounts are private, /proc and /run
 // are of their own, loopback is up.
@@ -77,21 +81,21 @@ func runOutside() int {
 		return 1
 	}
 	defer os.RemoveAll(dir)
-	run := func(state string, attr syscall.SysProcAttr) (int, error) {
+	again := func(state string, attr syscall.SysProcAttr) (code int, err error) {
 		cmd := exec.Command("/proc/self/exe", os.Args[1:]...)
 		cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 		cmd.Env = append(os.Environ(), insideEnv+"="+state, "TMPDIR="+dir)
 		attr.Pdeathsig = syscall.SIGKILL
 		cmd.SysProcAttr = &attr
-		err := cmd.Run()
-		if cmd.ProcessState == nil {
-			return 0, err
-		}
+		err = cmd.Run()
 		var exit *exec.ExitError
-		if err != nil && !errors.As(err, &exit) {
-			return 1, nil
+		switch {
+		case err == nil:
+			return 0, nil
+		case errors.As(err, &exit):
+			return max(1, exit.ExitCode()), nil // -1 if it was killed
 		}
-		return max(cmd.ProcessState.ExitCode(), 0) + boolInt(cmd.ProcessState.ExitCode() < 0), nil
+		return 0, err
 	}
 	missing := "the program ip (apt-get install iproute2)"
 	if _, err = exec.LookPath("ip"); err == nil {
@@ -102,24 +106,20 @@ func runOutside() int {
 			attr.GidMappings = []syscall.SysProcIDMap{{HostID: os.Getgid(), Size: 1}}
 		}
 		var code int
-		if code, err = run("", attr); err == nil {
+		if code, err = again("", attr); err == nil && code != cannotFurnish {
 			return code
 		}
-		missing = fmt.Sprintf("namespaces of its own (%v): run it as root, in a container with --privileged", err)
+		missing = "namespaces of its own: run it as root, in a container with --privileged"
+		if err != nil {
+			missing = fmt.Sprintf("namespaces of its own (%v): run it as root, in a container with --privileged", err)
+		}
 	}
-	code, err := run(missing, syscall.SysProcAttr{})
+	code, err := again(missing, syscall.SysProcAttr{})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
 	return code
-}
-
-func boolInt(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
 }
 
 // workDirectory makes a directory for temporary files, and removes those that
@@ -130,6 +130,9 @@ func workDirectory() (string, error) {
 		return "", err
 	}
 	for _, dir := range old {
+		if info, err := os.Stat(dir); err != nil || time.Since(info.ModTime()) < time.Minute {
+			continue // its run may be about to lock it
+		}
 		if f, err := lockDirectory(dir); err == nil {
 			_ = os.RemoveAll(dir)
 			_ = f.Close()
@@ -155,6 +158,31 @@ func lockDirectory(dir string) (*os.File, error) {
 		return nil, errors.Join(err, f.Close())
 	}
 	return f, nil
+}
+
+// TestWhatIsMissing says which tests skip on this machine, and why. It never fails.
+func TestWhatIsMissing(t *testing.T) {
+	if lacking != "" {
+		t.Logf("all tests but TestFlips skip: they need %s", lacking)
+		return
+	}
+	for program, tests := range map[string]string{
+		"nsenter": "cut networks (apt-get install util-linux)",
+		"nft":     "lossy networks (apt-get install nftables)",
+		"tc":      "lossy networks (apt-get install iproute2)",
+		"strace":  "failing and hanging disks (apt-get install strace)",
+	} {
+		if _, err := exec.LookPath(program); err != nil {
+			t.Logf("without the program %s, tests of %s skip", program, tests)
+		}
+	}
+	if _, err := exec.LookPath("tc"); err == nil {
+		if err := command("tc", "qdisc", "add", "dev", "lo", "root", "netem", "delay", "0ms"); err != nil {
+			t.Logf("this kernel has no netem: a slow line takes the place of a long one")
+		} else if err := command("tc", "qdisc", "del", "dev", "lo", "root"); err != nil {
+			t.Error(err)
+		}
+	}
 }
 
 // needs skips a test where namespaces or a program are missing. A tool is
