@@ -1,6 +1,8 @@
 package faults
 
 import (
+	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -82,14 +84,33 @@ func during(k *cluster.Cluster, w *network, l *cluster.Load, c *client.Client, n
 	w.t.Helper()
 	before := k.Leader(c)
 	l.Silence()
+	began := time.Now()
 	do()
 	l.Await(100, name)
 	silence := l.Silence()
+	elections := elected(k, began)
 	after := k.Leader(c)
 	w.heal()
 	l.Await(100, name+", healed")
-	w.t.Logf("%s: %s led, then %s; at most %v without an answer, %v when it healed", name, before, after,
-		silence.Round(time.Millisecond), l.Silence().Round(time.Millisecond))
+	w.t.Logf("%s: %s led, then %s (elected after %v); at most %v without an answer, %v when it healed", name, before, after,
+		elections, silence.Round(time.Millisecond), l.Silence().Round(time.Millisecond))
+}
+
+// elected says when proposers were elected after a moment, as they logged it.
+func elected(k *cluster.Cluster, began time.Time) (after []time.Duration) {
+	for _, n := range k.Config.Proposers {
+		for line := range strings.Lines(k.Process(n.ID).Stderr()) {
+			var log struct {
+				Time    time.Time `json:"time"`
+				Message string    `json:"message"`
+			}
+			if json.Unmarshal([]byte(line), &log) == nil && log.Message == "leader elected" && log.Time.After(began) {
+				after = append(after, log.Time.Sub(began).Round(time.Millisecond))
+			}
+		}
+	}
+	slices.Sort(after)
+	return after
 }
 
 // TestChainedPartition: three hosts in a line, A - B - C. Whoever leads at one end
