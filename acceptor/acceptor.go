@@ -5,7 +5,7 @@
 // 2.2 and 3, with one promise for all instances. Beyond that it marks what it
 // holds (see package paxos, "Why it is safe"), refuses candidates while it hears
 // a live leader, copies instances that it missed, and does not vote before its
-// peers vouched for its incarnation.
+// peers vouched for it; one that has forgotten votes has to rejoin first.
 //
 // It does no I/O and reads no clock: a driver calls it, from one goroutine, as
 // paxos.Machine says. What it owns: the promise, the votes above held, the held
@@ -23,10 +23,13 @@ type Config struct {
 	ID          paxos.NodeID
 	Membership  paxos.Membership
 	Incarnation uint64
-	Seed        uint64 // random at each start: nonces begin there, so that no answer to an earlier run fits
-	// Sources are the other acceptors and all learners, in a fixed order: they
-	// vouch for this acceptor, and it copies from them what it missed.
-	Sources []paxos.NodeID
+	// Seed is random at each start: nonces begin there, so that no answer to an
+	// earlier run fits, and marks show it.
+	Seed uint64
+	// Sources are the other acceptors and all learners, in a fixed order: it copies
+	// from them what it missed. They and Proposers vouch for it.
+	Sources   []paxos.NodeID
+	Proposers []paxos.NodeID
 
 	ElectionTicks paxos.Ticks // for how long a live leader is protected
 	RetryTicks    paxos.Ticks // between attempts to copy or to be vouched for
@@ -40,8 +43,9 @@ type State struct {
 	Promised paxos.Ballot
 	Held     paxos.Instance
 	Votes    map[paxos.Instance]paxos.Ballot // above Held
-	Admitted bool                            // peers vouched for this incarnation
-	Peers    paxos.Incarnations
+	Commits  uint64                          // made so far
+	Life     paxos.Ballot                    // under which it last rejoined
+	Peers    paxos.Peers
 }
 
 // Acceptor is the machine. Create it with New.
@@ -53,8 +57,8 @@ type Acceptor struct {
 	promised paxos.Ballot                    // >= every ballot in votes
 	held     paxos.Instance                  // all at or below: chosen, in the store, immutable
 	votes    map[paxos.Instance]paxos.Ballot // keys > held
-	admitted bool
-	peers    paxos.Incarnations
+	mark     paxos.Mark                      // of the latest commit
+	peers    paxos.Peers
 
 	highest paxos.Instance // highest instance voted for, at least held
 
@@ -83,8 +87,8 @@ type Acceptor struct {
 	syncs     uint64        // syncs asked for
 	synced    uint64        // syncs done
 
-	vouch vouching
-	copy  copying
+	admission admission
+	copy      copying
 }
 
 type subscriber struct {
@@ -103,15 +107,16 @@ type ack struct {
 func New(cfg Config, st State) *Acceptor {
 	a := &Acceptor{
 		cfg: cfg, promised: st.Promised, held: st.Held, highest: st.Held, known: st.Held,
-		votes: st.Votes, admitted: st.Admitted, peers: st.Peers,
+		votes: st.Votes, peers: st.Peers,
+		mark:  paxos.Mark{Commits: st.Commits, Run: cfg.Seed, Life: st.Life},
 		loads: map[uint64]pending{}, up: map[paxos.NodeID]bool{}, strangers: map[paxos.NodeID]bool{},
-		vouch: vouching{answered: map[paxos.NodeID]bool{}},
 	}
+	a.admission = newAdmission(a.mark)
 	if a.votes == nil {
 		a.votes = map[paxos.Instance]paxos.Ballot{}
 	}
 	if a.peers == nil {
-		a.peers = paxos.Incarnations{}
+		a.peers = paxos.Peers{}
 	}
 	a.copy.nonce = cfg.Seed
 	for i := range a.votes {
@@ -144,6 +149,8 @@ func (a *Acceptor) Step(from paxos.NodeID, m paxos.Message) {
 		a.peers.Vouch(&a.Outbox, a.cfg.Membership, from, m)
 	case *paxos.Vouched:
 		a.onVouched(from, m)
+	case *paxos.Rejoined:
+		a.onRejoined(m)
 	case *paxos.StatusQuery:
 		a.onStatus(from, m)
 	case *paxos.Loaded:
@@ -153,7 +160,7 @@ func (a *Acceptor) Step(from paxos.NodeID, m paxos.Message) {
 	case *paxos.PeerUp:
 		a.strangers[m.ID] = a.peers.IsStranger(m)
 		a.up[m.ID] = true
-		a.vouch.asked = false // ask whoever came back at the next tick
+		a.admission.asked = false // ask whoever came back at the next tick
 	case *paxos.PeerDown:
 		a.onPeerDown(m)
 	}
@@ -166,29 +173,33 @@ func (a *Acceptor) Tick(mono paxos.Ticks, _ paxos.UnixNanos) {
 	// leader that it merely did not listen to.
 	if !a.started || mono-a.now > a.cfg.ElectionTicks {
 		a.heardAt = mono
-		a.started = true
+	}
+	if !a.started {
+		a.started, a.admission.since = true, mono
 	}
 	a.now = mono
 	a.subs = slices.DeleteFunc(a.subs, func(s subscriber) bool { return s.until <= a.now })
-	a.tickVouch()
+	a.tickAdmission()
 	a.tickCopy()
 }
 
 // Flush implements paxos.Machine: it tells this flush's votes, as runs, to the
 // proposer that asked for each and to every subscribed learner.
 func (a *Acceptor) Flush() paxos.Output {
+	if a.Out.Sync {
+		a.mark.Commits++
+		a.Write(paxos.SetMark{Commits: a.mark.Commits, Life: a.mark.Life})
+		a.syncs++
+		a.syncTicks = append(a.syncTicks, a.now)
+	}
 	for _, k := range a.acks {
-		told := &paxos.Accepted{Runs: k.runs, Held: a.held}
+		told := &paxos.Accepted{Runs: k.runs, Held: a.held, Mark: a.mark}
 		a.After(k.to, told)
 		for _, s := range a.subs {
 			a.After(s.id, told)
 		}
 	}
 	a.acks = nil
-	if a.Out.Sync {
-		a.syncs++
-		a.syncTicks = append(a.syncTicks, a.now)
-	}
 	return a.Take()
 }
 
@@ -225,6 +236,6 @@ func (a *Acceptor) onStatus(from paxos.NodeID, m *paxos.StatusQuery) {
 	}
 	a.Now(from, &paxos.StatusReply{
 		Nonce: m.Nonce, Role: paxos.RoleAcceptor, ID: a.cfg.ID, Promised: a.promised,
-		Highest: a.highest, Held: a.held, Chosen: a.known, Missing: missing, Voting: a.admitted,
+		Highest: a.highest, Held: a.held, Chosen: a.known, Missing: missing, Voting: a.admission.admitted,
 	})
 }

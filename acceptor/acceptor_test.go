@@ -22,9 +22,9 @@ func ballot(round uint64, p paxos.NodeID) paxos.Ballot {
 
 // ready returns an admitted acceptor that has heard nobody for a long time.
 func ready(st State) *Acceptor {
-	st.Admitted = true
 	a := New(config(), st)
 	a.Tick(1, 0)
+	a.admission.admitted = true
 	a.now = 10_000 // not by Tick, for which that would be a pause
 	a.Flush()
 	return a
@@ -119,7 +119,7 @@ func TestPrepareExhaustive(t *testing.T) {
 					name := fmt.Sprintf("round%s proposer%s heard=%s admitted=%v", round, proposer, heard, admitted)
 					b := ballot(uint64(5+dr), paxos.NodeID(fmt.Sprintf("p%d", 3+dp)))
 					a := ready(State{Promised: promised, Held: 5})
-					a.admitted = admitted
+					a.admission.admitted = admitted
 					switch heard {
 					case "another":
 						a.hear(ballot(5, "px"))
@@ -289,12 +289,12 @@ func TestWipedAcceptor(t *testing.T) {
 	if len(out.Writes) != 0 || len(sent[*paxos.Reject](out)) != 2 {
 		t.Fatalf("voted before it was vouched for: %+v", out)
 	}
-	a.Step("l1", &paxos.Vouched{Asked: 7, Known: 7}) // a learner alone does not admit
-	if a.admitted {
+	a.Step("l1", &paxos.Vouched{Known: 7}) // a learner alone does not admit
+	if a.admission.admitted {
 		t.Fatal("admitted by a learner")
 	}
-	a.Step("a2", &paxos.Vouched{Asked: 7, Known: 6})
-	if out = a.Flush(); out.Halt == "" || a.admitted {
+	a.Step("a2", &paxos.Vouched{Known: 6})
+	if out = a.Flush(); out.Halt == "" || a.admission.admitted {
 		t.Fatalf("a wiped acceptor goes on: %+v", out)
 	}
 }
@@ -304,7 +304,7 @@ func TestWipedAcceptor(t *testing.T) {
 func TestVouchRemembers(t *testing.T) {
 	a := ready(State{})
 	for n, want := range []uint64{5, 5} {
-		a.Step("a2", &paxos.Vouch{Incarnation: uint64(5 + n)})
+		a.Step("a2", &paxos.Vouch{Incarnation: uint64(5 + n), Mark: paxos.Mark{Run: 1}})
 		out := a.Flush()
 		v := sent[*paxos.Vouched](out)
 		if len(v) != 1 || v[0].Known != want || len(out.SendNow) != 0 || out.Sync != (n == 0) {
@@ -357,8 +357,9 @@ func TestPageWhileHeldMoves(t *testing.T) {
 // read would miss.
 func TestUnadmittedAnswersNoPoll(t *testing.T) {
 	for _, admitted := range []bool{false, true} {
-		a := New(config(), State{Admitted: admitted})
+		a := New(config(), State{})
 		a.Tick(1, 0)
+		a.admission.admitted = admitted
 		a.Step("l1", &paxos.Poll{Nonce: 4})
 		if got := len(sent[*paxos.PollReply](a.Flush())); (got == 1) != admitted {
 			t.Errorf("admitted %v: %d answers", admitted, got)
@@ -369,7 +370,7 @@ func TestUnadmittedAnswersNoPoll(t *testing.T) {
 // TestStranger: an acceptor that shows another incarnation than is remembered is
 // told so, and nothing it says counts.
 func TestStranger(t *testing.T) {
-	a := ready(State{Peers: paxos.Incarnations{"a2": 5}, Votes: map[paxos.Instance]paxos.Ballot{}})
+	a := ready(State{Peers: paxos.Peers{"a2": {Incarnation: 5}}, Votes: map[paxos.Instance]paxos.Ballot{}})
 	a.known = 3
 	a.copy.asked, a.copy.nonce = "a2", 1
 	a.Step("a1", &paxos.PeerUp{ID: "a2", Role: paxos.RoleAcceptor, Incarnation: 6})

@@ -49,7 +49,7 @@ func (a *Acceptor) hear(b paxos.Ballot) { a.heard, a.heardAt = b, a.now }
 // held at once, and, being a retry, also for n equal to the promised ballot.
 func (a *Acceptor) onPrepare(from paxos.NodeID, m *paxos.Prepare) {
 	switch {
-	case !a.admitted:
+	case !a.admission.admitted:
 		a.reject(from, m.Ballot, m.Nonce, paxos.RejectNotAdmitted)
 		return
 	case m.Ballot.Less(a.promised):
@@ -62,6 +62,9 @@ func (a *Acceptor) onPrepare(from paxos.NodeID, m *paxos.Prepare) {
 	}
 	a.promise(m.Ballot)
 	a.hear(m.Ballot)
+	if a.voidLife(m) {
+		return // its own: what it promises now is void
+	}
 	first, last := max(m.From, a.held+1), forever
 	if m.To != 0 {
 		first, last = m.From, m.To
@@ -86,6 +89,9 @@ func (a *Acceptor) reject(to paxos.NodeID, b paxos.Ballot, nonce uint64, why pax
 // load reads votes in [first, last] from the store, beside whatever is stepped
 // meanwhile; it sees every vote stepped before this call.
 func (a *Acceptor) load(first, last paxos.Instance, p pending) {
+	if len(a.loads) == 0 {
+		a.tag = 0 // each load is answered once: no answer to an earlier one can come
+	}
 	a.tag++
 	p.held = a.held
 	a.loads[a.tag] = p
@@ -133,7 +139,11 @@ func (a *Acceptor) sendPage(p pending, m *paxos.Loaded) {
 // no queue has to hold them all. A page leaves only while promised is still the candidate's ballot: later votes may belong to
 // a higher one, and the candidate must not lead by them.
 func (a *Acceptor) sendPromise(p pending, m *paxos.Loaded) {
-	if a.promised != p.ballot {
+	switch {
+	case !a.admission.admitted: // it has found out meanwhile that it has forgotten votes
+		a.reject(p.to, p.ballot, p.nonce, paxos.RejectNotAdmitted)
+		return
+	case a.promised != p.ballot:
 		a.reject(p.to, p.ballot, p.nonce, paxos.RejectPromised)
 		return
 	}
@@ -142,7 +152,7 @@ func (a *Acceptor) sendPromise(p pending, m *paxos.Loaded) {
 		return
 	}
 	a.After(p.to, &paxos.Promise{
-		Ballot: p.ballot, Nonce: p.nonce, Page: p.page, Last: !m.More, Held: p.held, Votes: m.Votes,
+		Ballot: p.ballot, Nonce: p.nonce, Page: p.page, Last: !m.More, Held: p.held, Marks: a.marks(), Votes: m.Votes,
 	})
 }
 
@@ -169,7 +179,9 @@ func (a *Acceptor) onHeartbeat(from paxos.NodeID, m *paxos.Heartbeat) {
 		}
 		return
 	}
-	if !a.admitted {
+	a.takeMarks(m.Marks)
+	if !a.admission.admitted {
+		a.askToRejoin(from)
 		return // it cannot vote, so it must not keep a leader in office
 	}
 	a.hear(m.Ballot)
@@ -179,7 +191,7 @@ func (a *Acceptor) onHeartbeat(from paxos.NodeID, m *paxos.Heartbeat) {
 }
 
 func (a *Acceptor) onQuery(from paxos.NodeID, m *paxos.Query) {
-	if !a.admitted {
+	if !a.admission.admitted {
 		return
 	}
 	// SendAfter: it shows promised, and an acceptor whose disk hangs should not

@@ -18,7 +18,7 @@ func (a *Acceptor) onAccept(from paxos.NodeID, m *paxos.Accept) {
 		a.learnChosen(m.Ballot, m.ChosenUpTo)
 		a.load(m.Instance, m.Instance, pending{kind: pendingHeld, to: from, from: m.Instance})
 		return
-	case !a.admitted:
+	case !a.admission.admitted:
 		a.reject(from, m.Ballot, 0, paxos.RejectNotAdmitted)
 		return
 	case m.Ballot.Less(a.promised):
@@ -98,7 +98,7 @@ func (a *Acceptor) onPoll(from paxos.NodeID, m *paxos.Poll) {
 	} else {
 		a.subs = slices.Insert(a.subs, i, s)
 	}
-	if a.admitted { // else it may have forgotten votes, which a read would miss
+	if a.admission.admitted { // else it may have forgotten votes, which a read would miss
 		a.After(from, &paxos.PollReply{Nonce: m.Nonce, Held: a.held, Highest: a.highest})
 	}
 	if m.Stuck > 0 {

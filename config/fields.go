@@ -60,8 +60,8 @@ func parseCount(text string) (int, bool) {
 	return int(n), err == nil && n >= 0
 }
 
-// parseSize reads a number of bytes: 1048576, 1024KiB, 1MiB or 1 MiB.
-func parseSize(text string) (int, bool) {
+// ParseSize reads a number of bytes: 1048576, 1024KiB, 1MiB or 1 MiB.
+func ParseSize(text string) (int, bool) {
 	for _, u := range units {
 		if number, ok := strings.CutSuffix(text, u.suffix); ok {
 			n, ok := parseCount(strings.TrimRight(number, " "))

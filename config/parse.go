@@ -286,7 +286,7 @@ func (p *parser) cluster(root *yaml.Node, c *Cluster) error {
 	for _, f := range limitFields {
 		read := p.count(f.at(&c.Limits), parseCount, "a whole number such as 64")
 		if f.bytes {
-			read = p.count(f.at(&c.Limits), parseSize, "a number of bytes such as 65536, 64KiB or 1MiB")
+			read = p.count(f.at(&c.Limits), ParseSize, "a number of bytes such as 65536, 64KiB or 1MiB")
 		}
 		limits = append(limits, field{f.key, read})
 	}

@@ -69,6 +69,9 @@ func (l *Learner) onAccepted(from paxos.NodeID, m *paxos.Accepted) {
 		return
 	}
 	l.heldBy[place] = max(l.heldBy[place], m.Held)
+	if l.peers.Take(from, m.Mark) {
+		l.marked = l.marked.With(place)
+	}
 	l.addVotes(place, m.Runs)
 }
 

@@ -42,7 +42,7 @@ const maxAhead = 8192
 type State struct {
 	paxos.LearnerState
 	Sessions []paxos.SessionState
-	Peers    paxos.Incarnations
+	Peers    paxos.Peers
 }
 
 // Learner is the machine. Create it with New.
@@ -53,8 +53,9 @@ type Learner struct {
 	// Durable: applied and all that follows from it.
 	state    paxos.LearnerState
 	sessions *sessions
-	peers    paxos.Incarnations
-	changed  bool // state changed since the last flush
+	peers    paxos.Peers
+	marked   paxos.Set // acceptors whose mark is to be written with the next change
+	changed  bool      // state changed since the last flush
 
 	now paxos.Ticks
 	up  map[paxos.NodeID]bool
@@ -99,7 +100,7 @@ func New(cfg Config, st State) *Learner {
 		l.state.Next = 1
 	}
 	if l.peers == nil {
-		l.peers = paxos.Incarnations{}
+		l.peers = paxos.Peers{}
 	}
 	l.reads.waiting = append(l.reads.waiting, &read{startup: true})
 	return l
@@ -169,9 +170,20 @@ func (l *Learner) Flush() paxos.Output {
 			}
 		}
 		l.Write(paxos.SetLearner{State: l.state})
+		l.writeMarks()
 		l.unpark()
 	}
 	return l.Take()
+}
+
+// writeMarks writes the marks that acceptors have shown.
+func (l *Learner) writeMarks() {
+	for place, id := range l.cfg.Membership.Acceptors {
+		if l.marked.Has(place) {
+			l.Write(paxos.SetPeer{ID: id, Peer: l.peers[id]})
+		}
+	}
+	l.marked = 0
 }
 
 // last is the index of the last entry, 0 if there is none.

@@ -344,7 +344,7 @@ func TestMemoryAheadIsBounded(t *testing.T) {
 // TestStranger: votes of an acceptor under another incarnation than is remembered
 // do not count.
 func TestStranger(t *testing.T) {
-	l := New(config(), State{Peers: paxos.Incarnations{"a1": 5}})
+	l := New(config(), State{Peers: paxos.Peers{"a1": {Incarnation: 5}}})
 	l.Step("l1", &paxos.PeerUp{ID: "a1", Role: paxos.RoleAcceptor, Incarnation: 6})
 	l.Step("a2", &paxos.Relay{Ballot: ballot(1), Instance: 1, Value: paxos.Value{Origin: ballot(1)}})
 	l.votes("a1", ballot(1), 1, 1)

@@ -309,6 +309,9 @@ func TestFailedSync(t *testing.T) {
 	k := newRig(t)
 	k.n.act(paxos.Output{Writes: vote(1), Sync: true, SendAfter: message(1)})
 	k.awaitSynced(1)
+	var once sync.Once
+	left := make(chan struct{})
+	k.onSend = func(uint64) { once.Do(func() { close(left) }) }
 	k.gate.shut()
 	k.n.act(paxos.Output{Writes: vote(2), Sync: true, SendAfter: message(2)})
 	<-k.gate.reached
@@ -320,7 +323,11 @@ func TestFailedSync(t *testing.T) {
 	fatal := k.n.opts.Fatal
 	k.n.opts.Fatal = func(err error) { fatal(err); close(dead) }
 	k.gate.release(failed)
-	<-dead
+	select {
+	case <-dead:
+	case <-left:
+		t.Fatal("a message left after a sync that failed")
+	}
 	for i := range uint64(2 * diskQueue) {
 		k.n.act(paxos.Output{SendNow: message(100), Writes: vote(4 + i), Sync: true, SendAfter: message(101)})
 	}

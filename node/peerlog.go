@@ -3,7 +3,6 @@ package node
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"sync"
 	"time"
 
@@ -71,12 +70,14 @@ func (l *peerLog) close() {
 // known mirrors the incarnations that the machine remembers, for handshakes.
 type known struct {
 	mu    sync.Mutex
-	peers paxos.Incarnations
+	peers map[paxos.NodeID]uint64
 }
 
-func (k *known) start(peers paxos.Incarnations) {
-	k.peers = paxos.Incarnations{}
-	maps.Copy(k.peers, peers)
+func (k *known) start(peers paxos.Peers) {
+	k.peers = map[paxos.NodeID]uint64{}
+	for id, p := range peers {
+		k.peers[id] = p.Incarnation
+	}
 }
 
 // learn takes what the machine is about to write. A process that ends before it is
@@ -85,7 +86,7 @@ func (k *known) learn(writes []paxos.Record) {
 	for _, r := range writes {
 		if p, ok := r.(paxos.SetPeer); ok {
 			k.mu.Lock()
-			k.peers[p.ID] = p.Incarnation
+			k.peers[p.ID] = p.Peer.Incarnation
 			k.mu.Unlock()
 		}
 	}

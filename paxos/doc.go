@@ -21,7 +21,12 @@
 //	fence       a command that closes a session for good
 //	floor       sessions born below it that are unknown have expired
 //	incarnation a random number drawn when a data directory is initialised
-//	vouching    a peer's answer that it knows no other incarnation of an acceptor
+//	mark        how far an acceptor's directory has come: its life, and its commits so
+//	            far; shown in its messages and remembered by its peers
+//	life        the ballot under which an acceptor last rejoined; zero at first
+//	vouching    a peer's answer that it knows no other incarnation of an acceptor,
+//	            and no higher mark
+//	rejoining   how an acceptor that has forgotten votes comes to vote again
 //
 // # Messages
 //
@@ -42,8 +47,10 @@
 //	PollReply    acceptor -> learner     durable: the votes it counts
 //	Fetch        learner, acceptor -> acceptor, learner       a range of instances
 //	Page         acceptor, learner -> learner, acceptor       durable: the votes in it; also acceptor -> leader, the value held where it proposed
-//	Vouch        acceptor -> acceptor, learner     do you know me by another incarnation?
-//	Vouched      acceptor, learner -> acceptor     durable: the incarnation it remembers
+//	Vouch        acceptor -> acceptor, learner, proposer      do you know me otherwise?
+//	Vouched      acceptor, learner, proposer -> acceptor      durable: what it remembers
+//	Rejoin       acceptor -> leader      I have forgotten votes, let me vote again
+//	Rejoined     leader   -> acceptor    do, once you hold all up to an instance
 //	Repair       acceptor -> leader      nobody can tell me, or a learner (Poll.Stuck), this instance
 //	Append       client -> proposer, standby -> leader        commands of one session
 //	Refused      proposer -> client (through a standby)       dropped, not queued
@@ -90,6 +97,35 @@
 // whom promised it, so no older vote can appear later) and proposes what that
 // forces. It keeps such a proposal until it is chosen, so that it never proposes
 // two values at one instance under one ballot.
+//
+// Rejoining. An acceptor A that finds out, by its peers' marks, that its directory
+// has forgotten commits of earlier runs, neither promises nor votes. A leader lets it
+// vote again by a campaign at a new ballot N, which begins after A's present run did
+// (A names the run, and takes no grant for another). Its quorum S, without A, is a
+// Phase 1 quorum, and so large that it meets every quorum that A was counted in, of
+// either phase, in another acceptor (Membership.IsRejoin). Each of S writes down,
+// before it promises N, that A's promises are void until A rejoins (its life is N).
+// A copies every instance up to the highest that S reported or holds; then it
+// promises N, and votes.
+//
+//   - What A voted for is not lost: A voted only at ballots whose Phase 1 was
+//     complete. Such a quorum meets S in an acceptor that had promised that ballot
+//     before N, so N is higher. If a forgotten vote of A counts towards a chosen
+//     value, then another member of that Phase 2 quorum is in S, and voted before it
+//     promised N: it reported the instance, or holds it. So A holds the chosen value.
+//   - What A promised does no harm: for ballots up to N, A promises N. For a ballot
+//     b above N, Phase 1 was not complete when S promised N. A quorum that completes
+//     it together with A's forgotten promise contains one of S, which shows A's life
+//     N: the candidate then drops that promise, and has to ask A again.
+//
+// Lives are ballots. The quorums of two rejoins that were completed meet, being Phase
+// 1 quorums of more than half: so the later one has the higher ballot. An acceptor
+// that rejoins is told the lives of the others, lest it forget those. Marks are
+// ordered by life first: a new life makes up for all that was forgotten before it.
+//
+// This is as good as the peers that remember: if nobody who is asked has seen what
+// A has forgotten, A votes as if it had not forgotten. And it takes all others but
+// those that a quorum can do without: of three acceptors, none may be down meanwhile.
 //
 // Counting. Quorum members are the ids that the transport authenticated in the
 // handshake, kept in sets; a message delivered twice counts once. Votes are

@@ -9,25 +9,29 @@ type Message interface{ message() }
 // instances at once, and for page number Page of what was accepted, from
 // instance From on. With To != 0 it is a repair read of [From, To] by a leader.
 // Nonce is that of the whole read at this acceptor; a page that does not come is
-// asked for again with it.
+// asked for again with it. Rejoin, if not empty, is an acceptor that has forgotten
+// what it promised: its promises are void until it rejoins under Ballot.
 type Prepare struct {
 	Ballot Ballot
 	Nonce  uint64
 	Page   uint64
 	From   Instance
 	To     Instance
+	Rejoin NodeID
 }
 
 // Promise is page number Page of the answer to Prepare: votes in ascending
 // instance order. The next page begins after the last of them. The pages 0 .. k,
 // of which k says Last, are together everything the acceptor accepted above Held
 // (or within the range asked for). A vote at or below Held is a chosen value.
+// Marks are the sender's own mark and what it remembers of the others', by place.
 type Promise struct {
 	Ballot Ballot
 	Nonce  uint64
 	Page   uint64
 	Last   bool
 	Held   Instance
+	Marks  ByPlace[Mark]
 	Votes  []Vote
 }
 
@@ -40,10 +44,12 @@ type Accept struct {
 	ChosenUpTo Instance
 }
 
-// Accepted tells votes of the sender (Phase 2b).
+// Accepted tells votes of the sender (Phase 2b), and the mark of the commit that
+// they are in.
 type Accepted struct {
 	Runs []VoteRun
 	Held Instance
+	Mark Mark
 }
 
 // Relay carries a value to a learner ahead of its vote.
@@ -60,7 +66,7 @@ type RejectReason byte
 const (
 	RejectPromised    RejectReason = 1 // it promised a higher ballot
 	RejectLeaderAlive RejectReason = 2 // it hears from another live leader or candidate
-	RejectNotAdmitted RejectReason = 3 // its peers have not vouched for it yet
+	RejectNotAdmitted RejectReason = 3 // its peers have not vouched for it yet, or it has forgotten votes
 )
 
 // Reject refuses what was asked under Ballot and shows the promised ballot.
@@ -72,12 +78,14 @@ type Reject struct {
 }
 
 // Heartbeat is sent by a leader in each heartbeat interval. Nonce is the leader's
-// clock when it was sent.
+// clock when it was sent. Marks are the highest that it has seen of each acceptor,
+// by place.
 type Heartbeat struct {
 	Ballot     Ballot
 	Nonce      uint64
 	ChosenUpTo Instance
 	Resign     bool // the last one: others may campaign at once
+	Marks      ByPlace[Mark]
 }
 
 // HeartbeatAck repeats what it answers.
@@ -135,14 +143,38 @@ type Page struct {
 	Values []Vote
 }
 
-// Vouch introduces an acceptor to a peer by its incarnation.
-type Vouch struct{ Incarnation uint64 }
+// Vouch introduces an acceptor, at each start, to a peer: its incarnation, and the
+// mark that its directory has, with the bits of this run.
+type Vouch struct {
+	Incarnation uint64
+	Mark        Mark
+}
 
-// Vouched tells which incarnation of the asker the peer remembers: the one it
-// sent, unless its directory was initialised anew.
+// Vouched tells under which incarnation the peer remembers the asker (the one that
+// it sent, unless its directory was initialised anew), and with which mark. Asked is
+// the mark of the question.
 type Vouched struct {
-	Asked uint64
+	Asked Mark
 	Known uint64
+	Mark  Mark
+}
+
+// Rejoin asks a leader to let the sender vote again, although it has forgotten
+// promises and votes: those of runs before Run. Void is the highest ballot that is
+// known to have voided its promises.
+type Rejoin struct {
+	Run  uint64
+	Void Ballot
+}
+
+// Rejoined answers Rejoin of the same Run: once the sender holds every instance
+// <= UpTo it may promise Ballot and vote. Marks are what the leader knows of the
+// acceptors, by place.
+type Rejoined struct {
+	Run    uint64
+	Ballot Ballot
+	UpTo   Instance
+	Marks  ByPlace[Mark]
 }
 
 // Repair tells a leader that an instance which is chosen cannot be had anywhere.
@@ -164,6 +196,8 @@ func (*Fetch) message()        {}
 func (*Page) message()         {}
 func (*Vouch) message()        {}
 func (*Vouched) message()      {}
+func (*Rejoin) message()       {}
+func (*Rejoined) message()     {}
 func (*Repair) message()       {}
 
 // Local messages.

@@ -64,6 +64,9 @@ func (m Membership) Difference(o Membership) string {
 	return strings.Join(d, "; ")
 }
 
+// ByPlace is something for each acceptor, by its place in Membership.Acceptors.
+type ByPlace[T any] []T
+
 // Set is a set of acceptors, by their place in Membership.Acceptors. Adding a
 // member twice counts it once.
 type Set uint64
@@ -76,6 +79,9 @@ func (s Set) Has(i int) bool { return i >= 0 && s&(1<<uint(i)) != 0 }
 
 // With returns s with the i-th acceptor in it.
 func (s Set) With(i int) Set { return s | 1<<uint(i) }
+
+// Without returns s without the i-th acceptor.
+func (s Set) Without(i int) Set { return s &^ (1 << uint(i)) }
 
 // Place returns id's place in the acceptor list, or -1 if it is no acceptor.
 func (m Membership) Place(id NodeID) int {
@@ -91,6 +97,20 @@ func (m Membership) IsPhase1(s Set) bool { return s.Len() >= m.Phase1 }
 
 // IsPhase2 reports whether s is a Phase 2 quorum.
 func (m Membership) IsPhase2(s Set) bool { return s.Len() >= m.Phase2 }
+
+// IsRejoin reports whether the promises of s, none of which has forgotten anything,
+// suffice to let one that has rejoin: s meets whatever quorum of either phase that
+// one was counted in, in another member. See "Rejoining" in the package doc.
+func (m Membership) IsRejoin(s Set) bool {
+	return s.Len() > len(m.Acceptors)-min(m.Phase1, m.Phase2)
+}
+
+// CanRejoin reports whether an acceptor that has forgotten something can rejoin: not
+// if a quorum of either phase is a single acceptor, whose word nobody else has, and
+// not if one takes all acceptors, so that the others can choose nothing without it.
+func (m Membership) CanRejoin() bool {
+	return min(m.Phase1, m.Phase2) > 1 && max(m.Phase1, m.Phase2) < len(m.Acceptors)
+}
 
 // ReadPoint computes up to which instance a linearizable read must wait. answers
 // holds, for each acceptor that answered a poll sent after the read arrived, the

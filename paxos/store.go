@@ -14,13 +14,16 @@ type PutVote struct{ Vote Vote }
 // knowledge that is found again.
 type SetHeld struct{ Held Instance }
 
-// SetAdmitted records that enough peers vouched for this acceptor's incarnation.
-type SetAdmitted struct{}
+// SetMark counts an acceptor's commits; it is in each commit that is waited for.
+type SetMark struct {
+	Commits uint64
+	Life    Ballot
+}
 
-// SetPeer remembers an acceptor's incarnation.
+// SetPeer remembers an acceptor.
 type SetPeer struct {
-	ID          NodeID
-	Incarnation uint64
+	ID   NodeID
+	Peer Peer
 }
 
 // LogRecord is what a learner keeps of one instance. Entries First ..
@@ -72,7 +75,7 @@ type SetLearner struct{ State LearnerState }
 func (SetPromised) record() {}
 func (PutVote) record()     {}
 func (SetHeld) record()     {}
-func (SetAdmitted) record() {}
+func (SetMark) record()     {}
 func (SetPeer) record()     {}
 func (PutApplied) record()  {}
 func (PutSession) record()  {}

@@ -26,11 +26,14 @@ type leading struct {
 	queue  []queued
 	queued int // bytes in queue
 
-	fresh       []paxos.Ticks // by place: when the latest heartbeat answered was sent
+	fresh       paxos.ByPlace[paxos.Ticks] // when the latest heartbeat answered was sent
 	heartbeatAt paxos.Ticks
 	repair      *quorumRead // a repair read under way, or nil
 	repairAt    paxos.Ticks // when the last repair began
 	repaired    bool        // there was one
+
+	rejoin rejoiner       // may vote again
+	upTo   paxos.Instance // once it holds everything up to it
 }
 
 type proposal struct {
@@ -77,9 +80,13 @@ func (p *Proposer) lead(c *preparing) {
 			l.propose(p, l.next, v)
 		}
 	}
+	l.rejoin, l.upTo = c.rejoin, l.next-1
 	p.Info("leader elected", "ballot", l.ballot.String(), "reason", c.why, "from_instance", uint64(l.start),
 		"proposed_again", again, "filled", noops)
 	l.beat(p)
+	if l.rejoin.id != "" {
+		p.Now(l.rejoin.id, l.grant(p))
+	}
 }
 
 func (l *leading) name() string                  { return "leading" }
@@ -165,6 +172,7 @@ func (l *leading) step(p *Proposer, from paxos.NodeID, m paxos.Message) {
 	}
 	switch m := m.(type) {
 	case *paxos.Accepted:
+		p.see(place, m.Mark)
 		l.onAccepted(p, place, m)
 	case *paxos.Page:
 		l.onHeld(p, from, m)
@@ -185,6 +193,8 @@ func (l *leading) step(p *Proposer, from paxos.NodeID, m paxos.Message) {
 		}
 	case *paxos.Repair:
 		l.onRepair(p, m)
+	case *paxos.Rejoin:
+		l.onRejoin(p, place, m)
 	case *paxos.PeerUp:
 		l.resendTo(p, place)
 	}
@@ -202,7 +212,7 @@ func (l *leading) onOutvoted(p *Proposer, place int) {
 		l.resign(p, fmt.Sprintf("%s promised a higher ballot", who), 0)
 	case p.now-l.since > p.cfg.ElectionMax:
 		l.refuseQueue(p, "the leader renews its ballot")
-		p.campaign(fmt.Sprintf("%s promised a higher ballot than %s, which a quorum follows", who, l.ballot))
+		p.campaign(fmt.Sprintf("%s promised a higher ballot than %s, which a quorum follows", who, l.ballot), rejoiner{})
 	}
 }
 

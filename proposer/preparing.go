@@ -15,18 +15,28 @@ type preparing struct {
 	progress paxos.Ticks // when the last page came
 	read     *quorumRead
 	refused  paxos.Set
+	rejoin   rejoiner
+}
+
+// rejoiner is an acceptor that may vote again under a ballot, although it has
+// forgotten votes of the runs before this one. The zero rejoiner is nobody.
+type rejoiner struct {
+	id  paxos.NodeID
+	run uint64
 }
 
 // campaign starts Phase 1a: "A proposer selects a proposal number n and sends a
 // prepare request with number n to a majority of acceptors" (Paxos Made Simple, 2.2).
-func (p *Proposer) campaign(why string) {
+// It may be for an acceptor to rejoin.
+func (p *Proposer) campaign(why string, rejoin rejoiner) {
 	p.round++
 	c := &preparing{
 		ballot:   paxos.Ballot{Round: p.round, Proposer: p.cfg.ID, Run: p.cfg.Run},
 		why:      why,
 		progress: p.now,
+		rejoin:   rejoin,
 	}
-	c.read = newQuorumRead(p, c.ballot, 1, 0)
+	c.read = newQuorumRead(p, c.ballot, 1, 0, rejoin.id)
 	p.phase = c
 	p.reason = "campaigning: " + why
 }
@@ -44,6 +54,11 @@ func (c *preparing) fail(p *Proposer, format string, a ...any) {
 
 func (c *preparing) tick(p *Proposer) {
 	if p.now-c.progress > p.cfg.ElectionMax {
+		if p.cfg.Membership.IsPhase1(c.read.done) {
+			c.rejoin = rejoiner{} // enough to lead, too few for anybody to rejoin
+			p.lead(c)
+			return
+		}
 		c.fail(p, "no promise of a Phase 1 quorum within %d ms", p.cfg.ElectionMax)
 		return
 	}
@@ -59,7 +74,7 @@ func (c *preparing) step(p *Proposer, from paxos.NodeID, m paxos.Message) {
 	case *paxos.Promise:
 		if c.read.onPromise(p, from, m) {
 			c.progress = p.now
-			if p.cfg.Membership.IsPhase1(c.read.done) {
+			if m := p.cfg.Membership; m.IsPhase1(c.read.done) && (c.rejoin.id == "" || m.IsRejoin(c.read.done)) {
 				p.lead(c)
 			}
 		}
@@ -90,14 +105,17 @@ func (c *preparing) onReject(p *Proposer, from paxos.NodeID, m *paxos.Reject) {
 type quorumRead struct {
 	ballot   paxos.Ballot
 	from, to paxos.Instance // to == 0: all above held
-	promises []promise      // by place
-	done     paxos.Set      // acceptors whose last page has come
+	rejoin   paxos.NodeID   // whose earlier promises are void
+	promises paxos.ByPlace[promise]
+	lives    paxos.ByPlace[paxos.Ballot] // the highest life that any promise shows
+	done     paxos.Set                   // acceptors whose last page has come
 }
 
 // promise is the pages of one acceptor so far. A page is taken only if it is the
 // next of the nonce asked for last, so none can be lost, shifted or mixed.
 type promise struct {
 	nonce  uint64
+	life   paxos.Ballot   // in which the acceptor promised
 	next   uint64         // the page asked for
 	from   paxos.Instance // where it begins
 	held   paxos.Instance
@@ -112,13 +130,42 @@ type reported struct {
 	held bool
 }
 
-func newQuorumRead(p *Proposer, b paxos.Ballot, from, to paxos.Instance) *quorumRead {
-	q := &quorumRead{ballot: b, from: from, to: to, promises: make([]promise, len(p.cfg.Membership.Acceptors))}
+func newQuorumRead(p *Proposer, b paxos.Ballot, from, to paxos.Instance, rejoin paxos.NodeID) *quorumRead {
+	n := len(p.cfg.Membership.Acceptors)
+	q := &quorumRead{ballot: b, from: from, to: to, rejoin: rejoin, promises: make([]promise, n), lives: make([]paxos.Ballot, n)}
+	nonce := p.rand.Uint64()
+	if place := p.place(rejoin); place >= 0 {
+		q.lives[place] = b
+	}
 	for i := range q.promises {
-		q.promises[i] = promise{nonce: p.rand.Uint64(), from: from, wait: p.cfg.RetryTicks}
-		q.ask(p, i)
+		q.begin(p, i, nonce)
 	}
 	return q
+}
+
+// begin asks the acceptor at place for its first page.
+func (q *quorumRead) begin(p *Proposer, place int, nonce uint64) {
+	q.done = q.done.Without(place)
+	q.promises[place] = promise{nonce: nonce, from: q.from, wait: p.cfg.RetryTicks}
+	q.ask(p, place)
+}
+
+// onMarks drops promises of acceptors that have rejoined since, as far as other
+// promises show it: they have forgotten what they reported and what they promised.
+// It reports whether the promise of the acceptor at place itself is good.
+func (q *quorumRead) onMarks(p *Proposer, place int, marks []paxos.Mark) bool {
+	if len(marks) != len(q.promises) {
+		return false
+	}
+	for i, m := range marks {
+		if q.lives[i].Less(m.Life) {
+			q.lives[i] = m.Life
+			if c := &q.promises[i]; c.next > 0 && c.life.Less(m.Life) {
+				q.begin(p, i, p.rand.Uint64())
+			}
+		}
+	}
+	return marks[place].Life == q.lives[place]
 }
 
 // ask sends Prepare for the next page of the acceptor at place.
@@ -129,7 +176,7 @@ func (q *quorumRead) ask(p *Proposer, place int) {
 	c := &q.promises[place]
 	c.sentAt = p.now
 	p.Now(p.cfg.Membership.Acceptors[place], &paxos.Prepare{
-		Ballot: q.ballot, Nonce: c.nonce, Page: c.next, From: c.from, To: q.to,
+		Ballot: q.ballot, Nonce: c.nonce, Page: c.next, From: c.from, To: q.to, Rejoin: q.rejoin,
 	})
 }
 
@@ -147,13 +194,17 @@ func (q *quorumRead) retry(p *Proposer) {
 // onPromise takes a page and reports whether it was the one expected.
 func (q *quorumRead) onPromise(p *Proposer, from paxos.NodeID, m *paxos.Promise) bool {
 	place := p.place(from)
-	if place < 0 || m.Ballot != q.ballot || q.done.Has(place) {
+	if place < 0 || m.Ballot != q.ballot || !q.onMarks(p, place, m.Marks) || q.done.Has(place) {
 		return false
 	}
 	c := &q.promises[place]
 	if m.Nonce != c.nonce || m.Page != c.next {
 		return false
 	}
+	for i, mark := range m.Marks {
+		p.see(i, mark)
+	}
+	c.life = m.Marks[place].Life
 	c.next++
 	c.held = max(c.held, m.Held)
 	for _, v := range m.Votes {

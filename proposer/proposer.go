@@ -53,6 +53,10 @@ type Proposer struct {
 
 	stopping bool // finishing what was accepted, taking nothing new
 
+	marks     paxos.ByPlace[paxos.Mark] // the highest that each acceptor has shown
+	renewedAt paxos.Ticks               // when a campaign last began for an acceptor to rejoin
+	renewed   bool                      // one did
+
 	clients []paxos.NodeID // connected, sorted
 	up      map[paxos.NodeID]bool
 	told    paxos.Ballot // the leader that clients were last told
@@ -72,7 +76,10 @@ type phase interface {
 
 // New returns a standby.
 func New(cfg Config) *Proposer {
-	p := &Proposer{cfg: cfg, rand: paxos.Rand{State: cfg.Seed}, up: map[paxos.NodeID]bool{}}
+	p := &Proposer{
+		cfg: cfg, rand: paxos.Rand{State: cfg.Seed}, up: map[paxos.NodeID]bool{},
+		marks: make([]paxos.Mark, len(cfg.Membership.Acceptors)),
+	}
 	p.standBy("just started", 0)
 	return p
 }
@@ -94,6 +101,10 @@ func (p *Proposer) Step(from paxos.NodeID, m paxos.Message) {
 		// From the leader, about an append forwarded from here.
 		if m.Origin.IsClient() {
 			p.Now(m.Origin, &paxos.Refused{Session: m.Session, First: m.First, Attempt: m.Attempt, Reason: m.Reason, Detail: m.Detail})
+		}
+	case *paxos.Vouch:
+		if place := p.place(from); place >= 0 {
+			p.Now(from, &paxos.Vouched{Asked: m.Mark, Mark: p.marks[place]})
 		}
 	case *paxos.Stopping:
 		p.stopping = true
@@ -175,6 +186,14 @@ func (p *Proposer) refuse(to paxos.NodeID, m *paxos.Append, why paxos.RefuseReas
 func (p *Proposer) broadcast(m paxos.Message) {
 	for _, id := range p.cfg.Membership.Acceptors {
 		p.Now(id, m)
+	}
+}
+
+// see notes the mark that an acceptor shows. The highest is kept, whatever run showed
+// it: an acceptor that starts with a lower one has forgotten something.
+func (p *Proposer) see(place int, m paxos.Mark) {
+	if known := &p.marks[place]; known.Forgets(m) {
+		*known = m
 	}
 }
 

@@ -63,7 +63,7 @@ func campaigning(t *testing.T, cfg Config) (*Proposer, map[paxos.NodeID]*paxos.P
 }
 
 func promised(p *Proposer, from paxos.NodeID, m *paxos.Prepare, page uint64, last bool, held paxos.Instance, votes ...paxos.Vote) {
-	p.Step(from, &paxos.Promise{Ballot: m.Ballot, Nonce: m.Nonce, Page: page, Last: last, Held: held, Votes: votes})
+	p.Step(from, &paxos.Promise{Ballot: m.Ballot, Nonce: m.Nonce, Page: page, Last: last, Held: held, Marks: make([]paxos.Mark, 3), Votes: votes})
 }
 
 func leads(p *Proposer) *leading { l, _ := p.phase.(*leading); return l }
@@ -116,7 +116,9 @@ func TestPages(t *testing.T) {
 		t.Fatal("one acceptor made a quorum")
 	}
 	promised(p, "a2", prep["a2"], 1, true, 0) // page 0 was lost
-	promised(p, "a2", prep["a1"], 0, true, 0) // another's nonce
+	other := *prep["a2"]
+	other.Nonce++
+	promised(p, "a2", &other, 0, true, 0)     // another read's nonce
 	promised(p, "l1", prep["a2"], 0, true, 0) // no acceptor
 	old := *prep["a2"]
 	old.Ballot.Run = 1
@@ -389,7 +391,7 @@ func TestBallotsDiffer(t *testing.T) {
 	_, a := campaigning(t, one)
 	p := New(two)
 	p.round = 7
-	p.campaign("test")
+	p.campaign("test", rejoiner{})
 	if b := p.phase.(*preparing).ballot; b == a["a1"].Ballot || b.Round != a["a1"].Ballot.Round {
 		t.Fatalf("%v twice", b)
 	}

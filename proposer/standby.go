@@ -14,7 +14,7 @@ type standby struct {
 	notBefore paxos.Ticks // backing off until then
 	queriedAt paxos.Ticks
 	queried   bool
-	answers   []answer // by place
+	answers   paxos.ByPlace[answer]
 }
 
 // answer is an acceptor's latest QueryReply, and when its query was sent.
@@ -51,7 +51,7 @@ func (s *standby) tick(p *Proposer) {
 		}
 	}
 	if p.cfg.Membership.IsPhase1(silent) {
-		p.campaign(fmt.Sprintf("%d of %d acceptors have heard no leader for %d ms", silent.Len(), len(s.answers), s.timeout))
+		p.campaign(fmt.Sprintf("%d of %d acceptors have heard no leader for %d ms", silent.Len(), len(s.answers), s.timeout), rejoiner{})
 	}
 }
 

@@ -13,14 +13,16 @@ const repairSpan = 64
 
 // quorum reports whether a Phase 2 quorum answered heartbeats that were sent
 // within the election timeout.
-func (l *leading) quorum(p *Proposer) bool {
-	var live paxos.Set
+func (l *leading) quorum(p *Proposer) bool { return p.cfg.Membership.IsPhase2(l.live(p)) }
+
+// live are the acceptors that answered heartbeats of the election timeout.
+func (l *leading) live(p *Proposer) (live paxos.Set) {
 	for i, at := range l.fresh {
 		if p.now-at <= p.cfg.ElectionMax {
 			live = live.With(i)
 		}
 	}
-	return p.cfg.Membership.IsPhase2(live)
+	return live
 }
 
 func (l *leading) tick(p *Proposer) {
@@ -52,7 +54,37 @@ func (l *leading) tick(p *Proposer) {
 
 func (l *leading) beat(p *Proposer) {
 	l.heartbeatAt, l.announced = p.now, l.chosenUpTo
-	p.broadcast(&paxos.Heartbeat{Ballot: l.ballot, Nonce: uint64(p.now), ChosenUpTo: l.chosenUpTo})
+	p.broadcast(&paxos.Heartbeat{Ballot: l.ballot, Nonce: uint64(p.now), ChosenUpTo: l.chosenUpTo, Marks: slices.Clone(p.marks)})
+}
+
+// onRejoin answers an acceptor that has forgotten votes. It may vote again under a
+// ballot that begins with a campaign among the others, in which each of them notes
+// that its earlier promises are void. Such a campaign interrupts the log for a
+// moment, so it begins only when enough others answer, and not too often.
+// The ballot must have begun after the run that asks: what was forgotten is of
+// earlier runs, and so were the votes that Phase 1 has to find elsewhere.
+func (l *leading) onRejoin(p *Proposer, place int, m *paxos.Rejoin) {
+	who := rejoiner{p.cfg.Membership.Acceptors[place], m.Run}
+	if l.rejoin == who && !l.ballot.Less(m.Void) {
+		p.Now(who.id, l.grant(p))
+		return
+	}
+	members, others := p.cfg.Membership, l.live(p).Without(place)
+	if p.stopping || p.now-l.since < p.cfg.ElectionMax || !members.IsPhase1(others) || !members.IsRejoin(others) {
+		return
+	}
+	if p.renewed && p.now-p.renewedAt < p.cfg.StallTicks {
+		return
+	}
+	p.renewed, p.renewedAt = true, p.now
+	p.round = max(p.round, m.Void.Round)
+	l.refuseQueue(p, "the leader renews its ballot")
+	p.campaign(fmt.Sprintf("%s has forgotten votes and is to rejoin", who.id), who)
+}
+
+// grant tells an acceptor that it may vote again.
+func (l *leading) grant(p *Proposer) *paxos.Rejoined {
+	return &paxos.Rejoined{Run: l.rejoin.run, Ballot: l.ballot, UpTo: l.upTo, Marks: slices.Clone(p.marks)}
 }
 
 // resend sends proposals again that have been waiting for votes, for each twice
@@ -98,7 +130,7 @@ func (l *leading) onRepair(p *Proposer, m *paxos.Repair) {
 	to := min(m.Instance+repairSpan-1, l.chosenUpTo)
 	p.Info("repairing chosen instances that no node holds", "from_instance", uint64(m.Instance), "to_instance", uint64(to))
 	l.repairAt, l.repaired = p.now, true
-	l.repair = newQuorumRead(p, l.ballot, m.Instance, to)
+	l.repair = newQuorumRead(p, l.ballot, m.Instance, to, "")
 }
 
 // finishRepair proposes what the quorum forces. All of the quorum promised this

@@ -90,6 +90,10 @@ func (c *Checker) acceptorWrites(n *Node, writes []paxos.Record) {
 	fresh := map[paxos.Instance]paxos.Vote{}
 	for _, r := range writes {
 		switch r := r.(type) {
+		case paxos.SetMark:
+			if n.store.visible.mark.Life.Less(r.Life) {
+				c.onRejoin(n, heldAfter)
+			}
 		case paxos.SetPromised:
 			if !promised.Less(r.Ballot) {
 				c.fail("P1", "%s lowers promised from %v to %v", n.ID, promised, r.Ballot)

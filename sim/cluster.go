@@ -68,7 +68,7 @@ func NewCluster(seed uint64, t Topology) *Cluster {
 	for i, id := range c.Acceptors {
 		cfg := acceptor.Config{
 			ID: id, Membership: c.Members, Incarnation: uint64(i + 1),
-			Sources:       append(without(c.Acceptors, id), c.Learners...),
+			Sources: append(without(c.Acceptors, id), c.Learners...), Proposers: c.Proposers,
 			ElectionTicks: ElectionMin, RetryTicks: 100, StallTicks: 1500, IdleTicks: 5000, PageBytes: t.PageBytes,
 		}
 		c.Add(paxos.RoleAcceptor, id, func(s *Store) paxos.Machine {

@@ -105,7 +105,9 @@ func (c *Cluster) healCore() {
 			gone[c.anyOf(all)] = true
 		}
 	}
-	leave(c.Acceptors, len(c.Acceptors)-max(c.Members.Phase1, c.Members.Phase2))
+	if c.forgetful() == "" { // else the others are needed to let it rejoin
+		leave(c.Acceptors, len(c.Acceptors)-max(c.Members.Phase1, c.Members.Phase2))
+	}
 	leave(c.Proposers, len(c.Proposers)-1)
 	leave(c.Learners, len(c.Learners)-1)
 	if len(gone) > 0 {
@@ -144,7 +146,7 @@ func (c *Cluster) restart(n *Node) {
 // breakSomething does one random harm, or heals some.
 func (c *Cluster) breakSomething() {
 	n := c.nodes[c.anyOf(c.servers())]
-	switch c.rng.Uint64() % 14 {
+	switch c.rng.Uint64() % 16 {
 	case 0, 1, 2:
 		if n.Up {
 			n.Crash()
@@ -184,6 +186,8 @@ func (c *Cluster) breakSomething() {
 		}
 	case 9, 10:
 		c.orphan()
+	case 14:
+		c.rollBack(c.anyOf(c.Acceptors))
 	default:
 		c.Net.Heal()
 	}

@@ -1,165 +1,304 @@
 package sim
 
 import (
-	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
+	"text/tabwriter"
+	"time"
 )
 
-// mutant is a bug that other implementations shipped, put back into this code at
-// one place. Row is its place in the list of such bugs in docs/assurance.md.
-type mutant struct {
-	row      int
-	name     string
-	file     string
-	old, new string
-	// seeds says that simulation must catch it; else the unit tests of its package
-	// do, since it takes a rarer coincidence or other code than the machines.
-	seeds bool
+// Bounds of one mutant. A simulation that needs more seeds than seedsBound, as
+// the median over firstSeeds, has not noticed.
+const (
+	seedsBound = 1500
+	buildBound = 3 * time.Minute
+	testBound  = time.Minute
+	hangBound  = 15 * time.Second // of a mutant that hangs; without it, its test takes about one
+	simBound   = 4 * time.Minute
+)
+
+var firstSeeds = [3]uint64{1, 1_000_001, 2_000_001}
+
+// caught is what noticed a mutant.
+type caught struct {
+	by    string
+	seeds int // the median, of simulation
 }
 
-var mutants = []mutant{
-	{1, "accept does not raise promised", "acceptor/phase2.go", "	a.promise(m.Ballot)\n	a.hear(m.Ballot)\n	if a.votes", "	a.hear(m.Ballot)\n	if a.votes", true},
-	{2, "ballots are the same in each run", "proposer/preparing.go", "Proposer: p.cfg.ID, Run: p.cfg.Run}", "Proposer: p.cfg.ID}", false},
-	{3, "votes of any ballot count for the leader", "proposer/leading.go", "		if r.Ballot != l.ballot {\n			continue\n		}\n", "", false},
-	{4, "votes leave before their sync", "acceptor/phase2.go", "		a.Out.Sync = true\n		for _, s", "		for _, s", true},
-	{4, "promises leave before their sync", "acceptor/phase1.go", "		a.Out.Sync = true\n", "", true},
-	{5, "recovery takes any accepted value", "proposer/preparing.go", "old.Ballot.Less(v.Ballot)", "false", false},
-	{6, "a page is taken whatever its number", "proposer/preparing.go", "m.Nonce != c.nonce || m.Page != c.next", "m.Nonce != c.nonce", false},
-	{6, "one page is taken for the whole promise", "proposer/preparing.go", "	case m.Last:\n", "	case true:\n", true},
-	{7, "reported instances are filled with no-ops", "proposer/leading.go", "			v, ok := values[l.next]\n", "			v, ok := paxos.Value{}, values == nil\n", true},
-	{8, "a vote counts each time it is told", "paxos/quorum.go", "return s | 1<<uint(i)", "return s<<1 | 1", true},
-	{9, "votes at different ballots add up", "learner/choose.go", "		if s.ballots[i].ballot == b {", "		if true {", true},
-	{10, "chosenUpTo covers votes of any ballot", "acceptor/phase2.go", "a.votes[a.held+1] == a.announced", "!a.votes[a.held+1].IsZero()", true},
-	{12, "repeats are applied again", "learner/apply.go", "	case end <= last:\n		l.use(r.Session)\n		l.answerStored(r.Session, r.First, end)\n		return none\n	case r.First <= last:", "	case false:", true},
-	{13, "a later command is applied over a gap", "learner/apply.go", "	case r.First > last+1:", "	case false:", true},
-	{14, "an instance that was never learned is skipped", "learner/choose.go", "		if v == nil {\n			return\n		}", "		if v == nil && l.highest > l.state.Applied+1 {\n			l.state.Applied++\n			continue\n		}\n		if v == nil {\n			return\n		}", true},
-	{18, "a leader with hung disks keeps leading", "proposer/upkeep.go", "p.now-o.born > p.cfg.StallTicks", "false", false},
-	{18, "an acceptor with a hung disk answers heartbeats", "acceptor/phase1.go", "	if !a.hung() {", "	if true {", false},
-	{19, "a returning proposer deposes a live leader", "acceptor/phase1.go", "	return a.now-a.heardAt < a.cfg.ElectionTicks && !a.heard.SameRun(b)", "	return false", false},
-	{20, "a proposer campaigns only when all acceptors are silent", "proposer/standby.go", "	if p.cfg.Membership.IsPhase1(silent) {", "	if silent.Len() == len(s.answers) {", true},
-	{21, "a client's result is told for whatever is applied", "learner/apply.go", "		Index: index, Instance: rec.Instance", "		Index: index + 1, Instance: rec.Instance", true},
-	{24, "sessions expire in another order after a restart", "learner/session.go", "cmp.Compare(a.Used, b.Used)", "cmp.Compare(b.Used, a.Used)", true},
-	{25, "quorums need not intersect", "paxos/quorum.go", "	case m.Phase1+m.Phase2 <= n:", "	case false:", false},
-	{27, "an expired session begins anew", "learner/apply.go", "id.Birth() >= l.state.Floor &&", "", true},
-	{29, "a wiped acceptor votes at once", "acceptor/phase1.go", "	case !a.admitted:\n		a.reject(from, m.Ballot, m.Nonce, paxos.RejectNotAdmitted)\n		return\n", "", false},
-	{30, "a read takes the lowest answer for its point", "paxos/quorum.go", "return sorted[len(sorted)-k], true", "return sorted[0], true", true},
-	{31, "a page is called held by a later mark", "acceptor/phase1.go", "Nonce: p.nonce, From: p.from, Held: p.held, Runs: p.runs, Values: m.Votes[:n]", "Nonce: p.nonce, From: p.from, Held: a.held, Runs: p.runs, Values: m.Votes", false},
-	{32, "a late Accept overwrites what is held", "acceptor/phase2.go", "	case m.Instance <= a.held:", "	case false:", true},
-	{33, "nobody repairs what only a lost acceptor held", "proposer/upkeep.go", "m.Instance == 0 || m.Instance > l.chosenUpTo", "m.Instance >= 0", false},
-	{34, "a vote counts for every ballot of its instance", "learner/choose.go", "t.votes = t.votes.With(place)", "t.votes = t.votes.With(place)\n			for k := range l.slot(i).ballots {\n				l.slot(i).ballots[k].votes = l.slot(i).ballots[k].votes.With(place)\n			}", true},
-	{35, "heartbeats of a deposed leader count", "acceptor/phase1.go", "	a.learnChosen(m.Ballot, m.ChosenUpTo)\n	if m.Ballot.Less(a.promised) {", "	a.learnChosen(m.Ballot, m.ChosenUpTo)\n	a.hear(m.Ballot)\n	if m.Ballot.Less(a.promised) {", false},
-	{35, "answers to old heartbeats keep a leader", "proposer/leading.go", "l.fresh[place] = max(l.fresh[place], sent)", "l.fresh[place] = p.now", false},
-}
-
-var failedSeed = regexp.MustCompile(`seed (\d+)`)
-
-// TestMutants puts each bug back into a copy of this code and fails when one
-// survives. It takes minutes, so it runs only with PAXLOG_MUTANTS=1, or with a
-// part of a name.
+// TestMutants puts each bug back and fails when one survives. It takes minutes,
+// so it runs only with PAXLOG_MUTANTS=1, or with a part of a name.
+//
+// No file is changed: the compiler is given the changed one in place of the
+// original, and only what must notice the mutant is built and run.
 func TestMutants(t *testing.T) {
 	only := os.Getenv("PAXLOG_MUTANTS")
 	if only == "" {
 		t.Skip("set PAXLOG_MUTANTS=1, or to a part of a mutant's name")
 	}
-	root := t.TempDir()
-	copyModule(t, "..", root)
+	var chosen []mutant
 	for _, m := range mutants {
-		t.Run(fmt.Sprintf("%d %s", m.row, m.name), func(t *testing.T) {
-			if only != "1" && !strings.Contains(m.name, only) {
-				t.Skip()
-			}
-			path := filepath.Join(root, m.file)
-			original, err := os.ReadFile(path)
+		if only == "1" || strings.Contains(m.name, only) {
+			chosen = append(chosen, m)
+		}
+	}
+	root, err := filepath.Abs("..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := &harness{root: root, dir: t.TempDir()}
+	if !t.Run("without a bug", func(t *testing.T) { h.baseline(t, chosen) }) {
+		return
+	}
+	began := time.Now()
+	results := make([]caught, len(chosen))
+	t.Run("with", func(t *testing.T) {
+		for i, m := range chosen {
+			t.Run(fmt.Sprintf("%d %s", m.row, m.name), func(t *testing.T) {
+				t.Parallel()
+				results[i] = h.put(t, m)
+			})
+		}
+	})
+	t.Logf("%d mutants in %v\n%s", len(chosen), time.Since(began).Round(time.Second), summary(chosen, results))
+}
+
+// summary is the table that is printed at the end.
+func summary(chosen []mutant, results []caught) string {
+	var b strings.Builder
+	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "row\tmutant\tcaught by\tseeds")
+	for i, m := range chosen {
+		by, seeds := results[i].by, ""
+		if by == "" {
+			by = "NOTHING"
+		}
+		if results[i].seeds > 0 {
+			seeds = strconv.Itoa(results[i].seeds)
+		}
+		fmt.Fprintf(w, "%d\t%s\t%s\t%s\n", m.row, m.name, by, seeds)
+	}
+	_ = w.Flush() // to memory
+	return b.String()
+}
+
+// harness builds and runs test binaries.
+type harness struct {
+	root string
+	dir  string
+	mu   sync.Mutex
+	made int
+}
+
+// testPackage is the package, as a path in the module, of what must notice m.
+func (m mutant) testPackage() string {
+	switch {
+	case m.by == simulation:
+		return "sim"
+	case m.in != "":
+		return m.in
+	}
+	return filepath.ToSlash(filepath.Dir(m.file))
+}
+
+// baseline makes sure that what must notice the mutants is there, and passes
+// while there is no bug.
+func (h *harness) baseline(t *testing.T, chosen []mutant) {
+	tests := map[string][]string{}
+	for _, m := range chosen {
+		if m.by != simulation {
+			tests[m.testPackage()] = append(tests[m.testPackage()], m.by)
+		}
+	}
+	for pkg, names := range tests {
+		t.Run(pkg, func(t *testing.T) {
+			t.Parallel()
+			slices.Sort(names)
+			names = slices.Compact(names)
+			bin, err := h.build(pkg, "", nil)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if strings.Count(string(original), m.old) != 1 {
-				t.Fatalf("%s: the place of the change is there %d times: bring this mutant up to date", m.file, strings.Count(string(original), m.old))
+			out, err := h.run(pkg, bin, nil, testBound, "^("+strings.Join(names, "|")+")$", "-test.v")
+			if err != nil {
+				t.Fatalf("%v\n%s", err, out)
 			}
-			changed := strings.Replace(string(original), m.old, m.new, 1)
-			if err := os.WriteFile(path, []byte(changed), 0o644); err != nil {
-				t.Fatal(err)
-			}
-			defer func() {
-				if err := os.WriteFile(path, original, 0o644); err != nil {
-					t.Fatal(err)
+			for _, name := range names {
+				if !strings.Contains(out, "--- PASS: "+name+" ") {
+					t.Errorf("there is no test %s", name)
 				}
-			}()
-			by := kill(t, root, m)
-			if by == "" {
-				t.Errorf("it survives: nothing notices this bug")
 			}
-			t.Log("caught by " + by)
 		})
 	}
 }
 
-// kill runs what must notice m and says what did.
-func kill(t *testing.T, root string, m mutant) string {
-	t.Helper()
-	runTests := func(env []string, args ...string) (string, bool) {
-		cmd := exec.Command("go", append([]string{"test"}, args...)...)
-		cmd.Dir = root
-		cmd.Env = append(os.Environ(), env...)
-		out, err := cmd.CombinedOutput()
-		if bytes.Contains(out, []byte("[build failed]")) {
-			t.Fatalf("the mutant does not compile:\n%s", out)
-		}
-		return string(out), err != nil
-	}
-	if m.seeds {
-		out, caught := runTests([]string{"PAXLOG_SEED=1", "PAXLOG_SEEDS=1500", "PAXLOG_MUTANTS="}, "./sim", "-run", "TestSeeds|TestScenarios", "-timeout", "5m", "-failfast")
-		if !caught {
-			return ""
-		}
-		if s := failedSeed.FindStringSubmatch(out); s != nil {
-			n, _ := strconv.Atoi(s[1])
-			return fmt.Sprintf("simulation, %d seeds", n)
-		}
-		return "simulation"
-	}
-	pkg := "./" + filepath.ToSlash(filepath.Dir(m.file))
-	if _, caught := runTests(nil, pkg); caught {
-		return "the tests of " + pkg
-	}
-	return ""
-}
-
-// copyModule copies the sources of the module.
-func copyModule(t *testing.T, from, to string) {
-	t.Helper()
-	err := filepath.WalkDir(from, func(path string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		rel, err := filepath.Rel(from, path)
-		if err != nil {
-			return err
-		}
-		if d.IsDir() {
-			if strings.HasPrefix(d.Name(), ".") && rel != "." {
-				return fs.SkipDir
-			}
-			return os.MkdirAll(filepath.Join(to, rel), 0o755)
-		}
-		if !d.Type().IsRegular() || !strings.HasSuffix(path, ".go") && !strings.HasPrefix(d.Name(), "go.") && !strings.Contains(path, "testdata") {
-			return nil
-		}
-		data, err := os.ReadFile(path)
-		if err != nil {
-			return err
-		}
-		return os.WriteFile(filepath.Join(to, rel), data, 0o644)
-	})
+// put puts m back and returns what noticed it.
+func (h *harness) put(t *testing.T, m mutant) caught {
+	original, err := os.ReadFile(filepath.Join(h.root, m.file))
 	if err != nil {
 		t.Fatal(err)
 	}
+	if n := strings.Count(string(original), m.old); n != 1 {
+		t.Fatalf("%s: the place of the change is there %d times: bring this mutant up to date", m.file, n)
+	}
+	pkg := m.testPackage()
+	bin, err := h.build(pkg, m.file, []byte(strings.Replace(string(original), m.old, m.new, 1)))
+	if err != nil {
+		t.Fatalf("the mutant does not compile: %v", err)
+	}
+	defer os.Remove(bin)
+	by := caught{}
+	if m.by == simulation {
+		by = h.simulate(t, bin)
+	} else {
+		by.by = h.test(t, pkg, bin, m)
+	}
+	if by.by == "" {
+		t.Error("it survives: nothing notices this bug")
+	}
+	return by
+}
+
+// test runs the test that must notice m and says how it did, or returns "".
+func (h *harness) test(t *testing.T, pkg, bin string, m mutant) string {
+	bound := testBound
+	if m.hang {
+		bound = hangBound
+	}
+	out, err := h.run(pkg, bin, nil, bound, "^"+m.by+"$", "-test.v", "-test.failfast")
+	switch {
+	case err == nil:
+		return ""
+	case errors.Is(err, context.DeadlineExceeded):
+		if !m.hang {
+			t.Logf("it does not end:\n%s", out)
+			return ""
+		}
+		return m.by + ", which hangs"
+	case strings.Contains(out, "--- FAIL: "+m.by):
+		return m.by
+	case strings.Contains(out, "=== RUN   "+m.by):
+		return m.by + ", which crashes"
+	}
+	t.Logf("%v:\n%s", err, out)
+	return ""
+}
+
+var failedAfter = regexp.MustCompile(`(?m)^after (\d+) seeds: `)
+
+// simulate runs seeds until one notices, from each of firstSeeds on.
+func (h *harness) simulate(t *testing.T, bin string) caught {
+	var took []int
+	for i, first := range firstSeeds {
+		bound := seedsBound
+		if i == 2 {
+			if took[0] > seedsBound && took[1] > seedsBound {
+				break // whatever the third one takes
+			}
+			if took[0] <= seedsBound && took[1] <= seedsBound {
+				bound = max(took[0], took[1]) // beyond it the third one is not the median
+			}
+		}
+		env := []string{fmt.Sprintf("PAXLOG_UNTIL=%d", bound), fmt.Sprintf("PAXLOG_SEED=%d", first)}
+		out, err := h.run("sim", bin, env, simBound, "^TestUntilCaught$", "-test.v")
+		n := seedsBound + 1
+		if s := failedAfter.FindStringSubmatch(out); s != nil {
+			n, _ = strconv.Atoi(s[1]) // digits
+		} else if err != nil {
+			t.Fatalf("neither caught nor not: %v\n%s", err, out)
+		}
+		took = append(took, n)
+	}
+	slices.Sort(took)
+	if took[1] > seedsBound {
+		return caught{}
+	}
+	return caught{simulation, took[1]}
+}
+
+// build compiles the tests of a package, with file replaced by content.
+func (h *harness) build(pkg, file string, content []byte) (string, error) {
+	h.mu.Lock()
+	h.made++
+	name := filepath.Join(h.dir, strconv.Itoa(h.made))
+	h.mu.Unlock()
+	args := []string{"test", "-c", "-vet=off", "-ldflags=-w", "-o", name + ".test"}
+	if file != "" {
+		overlay, err := json.Marshal(map[string]map[string]string{"Replace": {filepath.Join(h.root, file): name + ".go"}})
+		if err != nil {
+			return "", err
+		}
+		if err := errors.Join(os.WriteFile(name+".go", content, 0o600), os.WriteFile(name+".json", overlay, 0o600)); err != nil {
+			return "", err
+		}
+		args = append(args, "-overlay", name+".json")
+	}
+	out, err := h.command(buildBound, h.root, nil, "go", append(args, "./"+pkg)...)
+	if err != nil {
+		return "", fmt.Errorf("%w\n%s", err, out)
+	}
+	return name + ".test", nil
+}
+
+// run runs tests of a binary where go test would.
+func (h *harness) run(pkg, bin string, env []string, bound time.Duration, tests string, flags ...string) (string, error) {
+	return h.command(bound, filepath.Join(h.root, pkg), env, bin, append(flags, "-test.run", tests)...)
+}
+
+func (h *harness) command(bound time.Duration, dir string, env []string, name string, args ...string) (string, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), bound)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.Dir = dir
+	cmd.WaitDelay = time.Second // children may hold its output open
+	for _, e := range os.Environ() {
+		if !strings.HasPrefix(e, "PAXLOG_") {
+			cmd.Env = append(cmd.Env, e)
+		}
+	}
+	cmd.Env = append(cmd.Env, env...)
+	out, err := cmd.CombinedOutput()
+	if ctx.Err() != nil {
+		err = ctx.Err()
+	}
+	return string(out), err
+}
+
+// TestUntilCaught runs at most PAXLOG_UNTIL seeds from PAXLOG_SEED on and fails at
+// the first that notices something.
+func TestUntilCaught(t *testing.T) {
+	bound, err := strconv.Atoi(os.Getenv("PAXLOG_UNTIL"))
+	if err != nil {
+		t.Skip("run by TestMutants")
+	}
+	first, err := strconv.ParseUint(os.Getenv("PAXLOG_SEED"), 10, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := 1; n <= bound; n++ {
+		if err := seedSays(first + uint64(n) - 1); err != nil {
+			fmt.Printf("after %d seeds: %v\n", n, err)
+			t.FailNow()
+		}
+	}
+}
+
+// seedSays is what a seed finds, also if it is a panic of a machine.
+func seedSays(seed uint64) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = fmt.Errorf("panic: %v", v)
+		}
+	}()
+	return RunSeed(seed, nil, nil).Err
 }

@@ -27,8 +27,9 @@ type paperAcceptor struct {
 
 func newPaperAcceptor() *paperAcceptor {
 	s := newStore(paxos.RoleAcceptor)
-	a := acceptor.New(acceptor.Config{ID: "a1", Membership: paperMembers, PageBytes: 1000}, acceptor.State{Admitted: true})
+	a := acceptor.New(acceptor.Config{ID: "a1", Membership: paperMembers, PageBytes: 1000, Sources: []paxos.NodeID{"a2"}}, acceptor.State{})
 	a.Tick(1, 0)
+	a.Step("a2", &paxos.Vouched{}) // it may vote
 	return &paperAcceptor{a, s}
 }
 
@@ -128,11 +129,11 @@ func TestPaperP2c(t *testing.T) {
 		return paxos.Vote{Instance: i, Ballot: paxos.Ballot{Round: n, Proposer: "p0"}, Value: paperValue(v)}
 	}
 	for id, votes := range map[paxos.NodeID][]paxos.Vote{
-		"a1": {vote(1, 3, "highest"), vote(2, 1, "only one")},
-		"a2": {vote(1, 2, "lower"), vote(4, 1, "beyond a hole")},
+		"a1": {vote(1, 3, "highest"), vote(2, 1, "only one"), vote(5, 2, "lower")},
+		"a2": {vote(1, 2, "lower"), vote(4, 1, "beyond a hole"), vote(5, 3, "highest")},
 	} {
 		m := prepares[id]
-		p.Step(id, &paxos.Promise{Ballot: m.Ballot, Nonce: m.Nonce, Last: true, Votes: votes})
+		p.Step(id, &paxos.Promise{Ballot: m.Ballot, Nonce: m.Nonce, Last: true, Marks: make([]paxos.Mark, 3), Votes: votes})
 	}
 	got := map[paxos.Instance]string{}
 	for _, e := range p.Flush().SendNow {
@@ -141,7 +142,7 @@ func TestPaperP2c(t *testing.T) {
 		}
 	}
 	// Instance 3 is case (a); section 3 fills it with a no-op, because 4 is taken.
-	want := map[paxos.Instance]string{1: "highest", 2: "only one", 3: "", 4: "beyond a hole"}
+	want := map[paxos.Instance]string{1: "highest", 2: "only one", 3: "", 4: "beyond a hole", 5: "highest"}
 	for i, v := range want {
 		if g, ok := got[i]; !ok || g != v {
 			t.Errorf("instance %d: proposed %q (%v), want %q", i, g, ok, v)

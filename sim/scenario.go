@@ -156,6 +156,7 @@ func ladderScenario(s *stage) {
 func duelScenario(s *stage) {
 	s.hosts(5, 1, 2, 3, 4, 5)
 	s.progress(2*Second, "after five proposers started at once")
+	s.Run(Second) // an acceptor that promised a candidate which failed is won back by one more campaign
 	ballot := s.Check.latest
 	s.Run(5 * Second)
 	if s.err == nil && s.Check.latest != ballot {

@@ -17,13 +17,14 @@ type Store struct {
 	durable *contents
 	tail    [][]paxos.Record // commits that are visible and not durable
 	synced  int              // commits that are durable
+	history [][]paxos.Record // an acceptor's durable commits, all of them
 }
 
 type contents struct {
 	promised paxos.Ballot
 	held     paxos.Instance
-	admitted bool
-	peers    paxos.Incarnations
+	mark     paxos.SetMark
+	peers    paxos.Peers
 	votes    map[paxos.Instance]paxos.Vote
 	applied  map[paxos.Instance]paxos.PutApplied
 	sessions map[paxos.SessionID]paxos.SessionState
@@ -31,13 +32,19 @@ type contents struct {
 }
 
 func newStore(role paxos.Role) *Store {
-	empty := func() *contents {
-		return &contents{
-			peers: paxos.Incarnations{}, votes: map[paxos.Instance]paxos.Vote{},
-			applied: map[paxos.Instance]paxos.PutApplied{}, sessions: map[paxos.SessionID]paxos.SessionState{},
-		}
+	return &Store{role: role, visible: newContents(), durable: newContents()}
+}
+
+func newContents() *contents {
+	return &contents{
+		peers: paxos.Peers{}, votes: map[paxos.Instance]paxos.Vote{},
+		applied: map[paxos.Instance]paxos.PutApplied{}, sessions: map[paxos.SessionID]paxos.SessionState{},
 	}
-	return &Store{role: role, visible: empty(), durable: empty()}
+}
+
+// ownMark is an acceptor's mark.
+func (c *contents) ownMark() paxos.Mark {
+	return paxos.Mark{Commits: c.mark.Commits, Life: c.mark.Life}
 }
 
 func (c *contents) clone() *contents {
@@ -56,10 +63,10 @@ func (c *contents) apply(records []paxos.Record) {
 			c.votes[r.Vote.Instance] = r.Vote
 		case paxos.SetHeld:
 			c.held = r.Held
-		case paxos.SetAdmitted:
-			c.admitted = true
+		case paxos.SetMark:
+			c.mark = r
 		case paxos.SetPeer:
-			c.peers[r.ID] = r.Incarnation
+			c.peers[r.ID] = r.Peer
 		case paxos.PutApplied:
 			c.applied[r.Record.Instance] = r
 		case paxos.PutSession:
@@ -84,6 +91,9 @@ func (s *Store) sync(n int) []paxos.Record {
 	var records []paxos.Record
 	for s.synced < n {
 		s.durable.apply(s.tail[0])
+		if s.role == paxos.RoleAcceptor {
+			s.history = append(s.history, s.tail[0])
+		}
 		records = append(records, s.tail[0]...)
 		s.tail = s.tail[1:]
 		s.synced++
@@ -105,7 +115,7 @@ func (s *Store) crash(rng *paxos.Rand) (kept []paxos.Record, lost int) {
 // Acceptor is what an acceptor recovers.
 func (s *Store) Acceptor() acceptor.State {
 	c := s.visible
-	st := acceptor.State{Promised: c.promised, Held: c.held, Votes: map[paxos.Instance]paxos.Ballot{}, Admitted: c.admitted, Peers: maps.Clone(c.peers)}
+	st := acceptor.State{Promised: c.promised, Held: c.held, Votes: map[paxos.Instance]paxos.Ballot{}, Commits: c.mark.Commits, Life: c.mark.Life, Peers: maps.Clone(c.peers)}
 	for i, v := range c.votes {
 		if i > c.held {
 			st.Votes[i] = v.Ballot

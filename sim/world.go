@@ -126,7 +126,11 @@ type Node struct {
 	Paused bool
 	Hung   bool   // its syncs do not end
 	Halted string // why it stopped for good
-	epoch  int    // of this run; what an earlier run started is void
+	// forgot says that its directory was rolled back, and that it has not rejoined;
+	// life is the one that it had then.
+	forgot bool
+	life   paxos.Ballot
+	epoch  int // of this run; what an earlier run started is void
 	inbox  []inItem
 	awake  bool // a drain is scheduled
 	jobs   []*job

@@ -12,10 +12,10 @@
 // One byte says what a key is; numbers in keys are 8 bytes, big endian.
 //
 //	m                       the incarnation: db belongs to IDENTITY
-//	i <id>                  the incarnation remembered of a peer
+//	i <id>                  what is remembered of a peer: incarnation, commits, run, life
 //	p                       acceptor: promised ballot
 //	h                       acceptor: held
-//	a                       acceptor: admitted
+//	k                       acceptor: commits made so far, and its life
 //	v <instance>            acceptor: ballot and value of the vote, or the chosen value
 //	l                       learner: applied, next index, time, floor, uses
 //	c <instance>            learner: what it made of the instance, the value chosen,
@@ -43,7 +43,9 @@
 // log, a damaged end of its MANIFEST, or a missing newest log all open without
 // an error. Where later writes are there and earlier ones are not, or hidden ones
 // would come back, Open refuses (whole.go). A directory that lost its tail, and so
-// is as it once was, is not detected by this package.
+// is as it once was, this package does not detect. An acceptor that opens it, or an
+// old copy, is found out by its peers, which remember the number of commits that it
+// spoke of (paxos.Mark); a learner is merely earlier.
 //
 // A Store may be used from several goroutines; Commits must be made by one.
 package wal

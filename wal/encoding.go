@@ -14,7 +14,7 @@ const (
 	keyPeer     = 'i'
 	keyPromised = 'p'
 	keyHeld     = 'h'
-	keyAdmitted = 'a'
+	keyMark     = 'k'
 	keyVote     = 'v'
 	keyLearner  = 'l'
 	keyChosen   = 'c'
@@ -146,6 +146,30 @@ func decodeApplied(key, value []byte) (paxos.PutApplied, error) {
 	p.Value.Batch = d.take(uint64(len(d.b)))
 	if differs == 0 {
 		p.Record.Log = p.Value.Batch
+	}
+	return p, d.err(key)
+}
+
+// A mark: commits, life. Of a peer: incarnation; since format 2 also run and mark.
+func appendMark(b []byte, m paxos.Mark) []byte {
+	return appendBallot(binary.AppendUvarint(b, m.Commits), m.Life)
+}
+
+func (d *decoder) mark() paxos.Mark { return paxos.Mark{Commits: d.uvarint(), Life: d.ballot()} }
+
+func appendPeer(b []byte, p paxos.Peer) []byte {
+	b = binary.BigEndian.AppendUint64(b, p.Incarnation)
+	b = binary.BigEndian.AppendUint64(b, p.Mark.Run)
+	return appendMark(b, p.Mark)
+}
+
+func decodePeer(key, value []byte) (paxos.Peer, error) {
+	d := decoder{b: value}
+	p := paxos.Peer{Incarnation: d.fixed()}
+	if len(d.b) > 0 {
+		run := d.fixed()
+		p.Mark = d.mark()
+		p.Mark.Run = run
 	}
 	return p, d.err(key)
 }

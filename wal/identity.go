@@ -15,8 +15,9 @@ import (
 	"github.com/paxlog/paxlog/paxos"
 )
 
-// Format is the version of the layout of data directories.
-const Format = 1
+// Format is the version of the layout of data directories. Since 2 acceptors count
+// their commits; a directory of format 1 becomes one of 2 when it is opened.
+const Format = 2
 
 // Errors of Init and Open. Each comes wrapped in a sentence for people.
 var (
@@ -198,7 +199,7 @@ func ReadIdentity(fs vfs.FS, dir string) (Identity, error) {
 	if err := json.Unmarshal(data, &id); err != nil || id.Incarnation == 0 {
 		return id, fmt.Errorf("%s is %w: its %s file cannot be read: restore it from a copy", dir, ErrDamaged, identityFile)
 	}
-	if id.Format != Format {
+	if id.Format < 1 || id.Format > Format {
 		return id, fmt.Errorf("%s has format %d, this program knows format %d: use the version of paxlog that wrote it", dir, id.Format, Format)
 	}
 	return id, nil

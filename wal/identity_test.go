@@ -94,8 +94,8 @@ func TestOpenErrors(t *testing.T) {
 			"data is damaged: it has data but no IDENTITY file; restore that file from a copy"},
 		{"missing db", func(t *testing.T, fs *vfs.MemFS) { _ = fs.RemoveAll("data/db") }, same, ErrDamaged,
 			"data is damaged: it has no db directory; restore it from a copy"},
-		{"newer format", func(t *testing.T, fs *vfs.MemFS) { edit(t, fs, `"format": 1`, `"format": 2`) }, same, nil,
-			"data has format 2, this program knows format 1: use the version of paxlog that wrote it"},
+		{"newer format", func(t *testing.T, fs *vfs.MemFS) { edit(t, fs, `"format": 2`, `"format": 3`) }, same, nil,
+			"data has format 3, this program knows format 2: use the version of paxlog that wrote it"},
 		{"another incarnation", func(t *testing.T, fs *vfs.MemFS) {
 			edit(t, fs, `"incarnation": "`, `"incarnation": "0`) // the same number
 			edit(t, fs, `"incarnation": "`, `"incarnation": "1`)

@@ -11,10 +11,11 @@ import (
 // Summary says what a data directory holds. Fields of other roles are zero.
 type Summary struct {
 	Identity Identity
-	Peers    paxos.Incarnations // remembered of acceptors
+	Peers    paxos.Peers // remembered of acceptors
 
 	Promised paxos.Ballot   // acceptor
-	Admitted bool           // acceptor: its peers vouched for it
+	Commits  uint64         // acceptor: commits made so far
+	Life     paxos.Ballot   // acceptor: the ballot under which it last rejoined
 	Held     paxos.Instance // acceptor: every instance up to it is in the store, and chosen
 	Above    int            // acceptor: votes above Held
 	Highest  paxos.Instance // acceptor: the highest instance voted for, or held
@@ -35,7 +36,7 @@ func (s *Store) Summary() (Summary, error) {
 		return sum, err
 	}
 	st, err := s.Acceptor()
-	sum.Peers, sum.Promised, sum.Admitted, sum.Held = st.Peers, st.Promised, st.Admitted, st.Held
+	sum.Peers, sum.Promised, sum.Commits, sum.Life, sum.Held = st.Peers, st.Promised, st.Commits, st.Life, st.Held
 	sum.Above, sum.Highest = len(st.Votes), st.Held
 	for i := range st.Votes {
 		sum.Highest = max(sum.Highest, i)

@@ -88,13 +88,13 @@ func (s *Store) number(key []byte) (uint64, error) {
 	return n, d.err(key)
 }
 
-func (s *Store) peers() (paxos.Incarnations, error) {
-	peers := paxos.Incarnations{}
+func (s *Store) peers() (paxos.Peers, error) {
+	peers := paxos.Peers{}
 	lo, hi := prefixRange(keyPeer)
 	err := s.scan(lo, hi, func(k, v []byte) (bool, error) {
-		d := decoder{b: v}
-		peers[paxos.NodeID(k[1:])] = d.fixed()
-		return true, d.err(k)
+		p, err := decodePeer(k, v)
+		peers[paxos.NodeID(k[1:])] = p
+		return true, err
 	})
 	return peers, err
 }
@@ -122,11 +122,18 @@ func (s *Store) Acceptor() (acceptor.State, error) {
 		return st, err
 	}
 	st.Held = paxos.Instance(held)
-	admitted, err := s.get([]byte{keyAdmitted})
+	mark, err := s.get([]byte{keyMark})
 	if err != nil {
 		return st, err
 	}
-	st.Admitted = admitted != nil
+	if mark != nil {
+		d := decoder{b: mark}
+		m := d.mark()
+		if err := d.err([]byte{keyMark}); err != nil {
+			return st, err
+		}
+		st.Commits, st.Life = m.Commits, m.Life
+	}
 	err = s.scan(numberKey(keyVote, held+1), []byte{keyVote + 1}, func(k, v []byte) (bool, error) {
 		vote, err := decodeVote(k, v)
 		st.Votes[vote.Instance] = vote.Ballot

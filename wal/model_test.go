@@ -22,8 +22,8 @@ import (
 type model struct {
 	promised paxos.Ballot
 	held     paxos.Instance
-	admitted bool
-	peers    map[paxos.NodeID]uint64
+	mark     paxos.SetMark
+	peers    paxos.Peers
 	votes    map[paxos.Instance]paxos.Vote
 	learner  paxos.LearnerState
 	applied  map[paxos.Instance]paxos.PutApplied
@@ -32,7 +32,7 @@ type model struct {
 
 func newModel() *model {
 	return &model{
-		peers: map[paxos.NodeID]uint64{}, votes: map[paxos.Instance]paxos.Vote{},
+		peers: paxos.Peers{}, votes: map[paxos.Instance]paxos.Vote{},
 		applied: map[paxos.Instance]paxos.PutApplied{}, sessions: map[paxos.SessionID]paxos.SessionState{},
 	}
 }
@@ -46,10 +46,10 @@ func (m *model) apply(records []paxos.Record) {
 			m.votes[r.Vote.Instance] = r.Vote
 		case paxos.SetHeld:
 			m.held = r.Held
-		case paxos.SetAdmitted:
-			m.admitted = true
+		case paxos.SetMark:
+			m.mark = r
 		case paxos.SetPeer:
-			m.peers[r.ID] = r.Incarnation
+			m.peers[r.ID] = r.Peer
 		case paxos.PutApplied:
 			m.applied[r.Record.Instance] = r
 		case paxos.PutSession:
@@ -65,7 +65,7 @@ func (m *model) apply(records []paxos.Record) {
 }
 
 func (m *model) acceptorState() acceptor.State {
-	st := acceptor.State{Promised: m.promised, Held: m.held, Admitted: m.admitted, Peers: m.peers, Votes: map[paxos.Instance]paxos.Ballot{}}
+	st := acceptor.State{Promised: m.promised, Held: m.held, Commits: m.mark.Commits, Life: m.mark.Life, Peers: m.peers, Votes: map[paxos.Instance]paxos.Ballot{}}
 	for i, v := range m.votes {
 		if i > m.held {
 			st.Votes[i] = v.Ballot
@@ -276,7 +276,9 @@ func (w *work) next() []paxos.Record {
 		out = w.learnerCommit()
 	}
 	if w.r.IntN(4) == 0 {
-		out = append(out, paxos.SetPeer{ID: paxos.NodeID(fmt.Sprintf("a%d", w.r.IntN(4))), Incarnation: w.r.Uint64()})
+		out = append(out, paxos.SetPeer{ID: paxos.NodeID(fmt.Sprintf("a%d", w.r.IntN(4))), Peer: paxos.Peer{
+			Incarnation: w.r.Uint64(), Mark: paxos.Mark{Commits: w.r.Uint64(), Run: w.r.Uint64(), Life: w.ballot(1)},
+		}})
 	}
 	w.m.apply(out)
 	return out
@@ -300,7 +302,7 @@ func (w *work) acceptorCommit() []paxos.Record {
 		out = append(out, paxos.SetHeld{Held: w.m.held + paxos.Instance(w.r.IntN(4))})
 	}
 	if w.r.IntN(10) == 0 {
-		out = append(out, paxos.SetAdmitted{})
+		out = append(out, paxos.SetMark{Commits: w.m.mark.Commits + w.r.Uint64N(300), Life: w.ballot(2)})
 	}
 	return out
 }

@@ -99,6 +99,12 @@ func open(dir string, id Identity, opts Options) (*Store, error) {
 	if err := s.checkMeta(); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
+	if id.Format < Format && !opts.ReadOnly {
+		s.id.Format = Format
+		if err := writeIdentity(opts.FS, dir, s.id); err != nil {
+			return nil, errors.Join(explain(dir, err), s.Close())
+		}
+	}
 	return s, nil
 }
 
@@ -185,10 +191,10 @@ func (c *Commit) add(r paxos.Record) error {
 		return c.b.Set(numberKey(keyVote, uint64(r.Vote.Instance)), appendVote(nil, r.Vote), nil)
 	case paxos.SetHeld:
 		return c.b.Set([]byte{keyHeld}, binary.BigEndian.AppendUint64(nil, uint64(r.Held)), nil)
-	case paxos.SetAdmitted:
-		return c.b.Set([]byte{keyAdmitted}, nil, nil)
+	case paxos.SetMark:
+		return c.b.Set([]byte{keyMark}, appendMark(nil, paxos.Mark{Commits: r.Commits, Life: r.Life}), nil)
 	case paxos.SetPeer:
-		return c.b.Set(append([]byte{keyPeer}, r.ID...), binary.BigEndian.AppendUint64(nil, r.Incarnation), nil)
+		return c.b.Set(append([]byte{keyPeer}, r.ID...), appendPeer(nil, r.Peer), nil)
 	case paxos.PutApplied:
 		return c.addApplied(r)
 	case paxos.PutSession:

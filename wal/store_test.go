@@ -60,8 +60,9 @@ func TestEveryRecord(t *testing.T) {
 		{paxos.RoleAcceptor, nil},
 		{paxos.RoleAcceptor, []paxos.Record{paxos.SetPromised{}, paxos.SetHeld{}, paxos.SetPeer{}, paxos.PutVote{}}},
 		{paxos.RoleAcceptor, []paxos.Record{
-			paxos.SetPromised{Ballot: top}, paxos.SetHeld{Held: 7}, paxos.SetAdmitted{},
-			paxos.SetPeer{ID: "a2", Incarnation: 1<<64 - 1}, paxos.SetPeer{ID: "a", Incarnation: 1}, paxos.SetPeer{ID: "a2", Incarnation: 2},
+			paxos.SetPromised{Ballot: top}, paxos.SetHeld{Held: 7}, paxos.SetMark{Commits: 1<<64 - 1, Life: top},
+			paxos.SetPeer{ID: "a2", Peer: paxos.Peer{Incarnation: 1<<64 - 1}}, paxos.SetPeer{ID: "a", Peer: paxos.Peer{Incarnation: 1}},
+			paxos.SetPeer{ID: "a2", Peer: paxos.Peer{Incarnation: 2, Mark: paxos.Mark{Commits: 1<<64 - 1, Run: 1<<64 - 1, Life: top}}},
 			paxos.PutVote{Vote: paxos.Vote{Instance: 7, Ballot: top, Value: paxos.Value{Time: -1, Batch: []byte{0}}}},
 			paxos.PutVote{Vote: paxos.Vote{Instance: 9, Value: paxos.Value{Origin: top}}},
 			paxos.PutVote{Vote: paxos.Vote{Instance: 9, Ballot: top, Value: paxos.Value{Time: -1 << 63, Batch: batch}}},

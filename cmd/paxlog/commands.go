@@ -45,6 +45,7 @@ func commandTable() []*command {
 		readCommand(),
 		statusCommand(),
 		resolveCommand(),
+		benchCommand(),
 		inspectCommand(),
 		simCommand(),
 		configCommand(),

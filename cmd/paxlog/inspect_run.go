@@ -32,7 +32,8 @@ type inspectJSON struct {
 	Held       *paxos.Instance `json:"held"`
 	Accepted   *paxos.Instance `json:"accepted"`
 	VotesAbove *int            `json:"votes_above_held"`
-	Admitted   *bool           `json:"admitted"`
+	Commits    *uint64         `json:"commits"`
+	Rejoined   *string         `json:"rejoined_under"`
 
 	Applied    *paxos.Instance `json:"applied"`
 	FirstIndex *paxos.Index    `json:"first_index"`
@@ -68,7 +69,8 @@ func newInspect(dir string, s wal.Summary) inspectJSON {
 		return out
 	}
 	out.Promised = known(s.Promised.String(), !s.Promised.IsZero())
-	out.Held, out.Accepted, out.VotesAbove, out.Admitted = &s.Held, &s.Highest, &s.Above, &s.Admitted
+	out.Held, out.Accepted, out.VotesAbove, out.Commits = &s.Held, &s.Highest, &s.Above, &s.Commits
+	out.Rejoined = known(s.Life.String(), !s.Life.IsZero())
 	return out
 }
 
@@ -123,7 +125,8 @@ func (i inspectJSON) lines() [][2]string {
 			[2]string{"promised", orDash(i.Promised)},
 			[2]string{"held", orDash(i.Held)},
 			[2]string{"accepted", fmt.Sprintf("%d (%d votes above held)", *i.Accepted, *i.VotesAbove)},
-			[2]string{"admitted", orDash(i.Admitted)})
+			[2]string{"commits", orDash(i.Commits)},
+			[2]string{"rejoined under", orDash(i.Rejoined)})
 	}
 	if v := i.Verified; v != nil {
 		all = append(all, [2]string{"verified", fmt.Sprintf("%d instances, %d entries, %d bytes of values: all in order", v.Instances, v.Entries, v.Bytes)})

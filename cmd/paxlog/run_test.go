@@ -285,6 +285,7 @@ func TestBashCompletes(t *testing.T) {
 		"paxlog tail --fr":                 "--from",
 		"paxlog tail -f --fo":              "--follow",
 		"paxlog tail -o j":                 "json",
+		"paxlog bench --mode ca":           "catchup",
 		"paxlog completion z":              "zsh",
 		"paxlog --log-level w":             "warn",
 		"paxlog config check --log-format": "--log-format",

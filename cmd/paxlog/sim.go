@@ -18,7 +18,9 @@ import (
 type simOptions struct {
 	Seed     uint64
 	Runs     uint64
-	Scenario *sim.Scenario // nil: random faults
+	Scenario *sim.Scenario    // nil: random faults
+	Explore  *sim.Exploration // instead: visit every state of this configuration
+	States   uint64           // of them, at most
 	List     bool
 	Ladder   bool
 	Trace    bool
@@ -34,12 +36,14 @@ func simCommand() *command {
 			"lost data, partitions, pauses and hung disks; every invariant is checked after\n" +
 			"every step. The same seed is the same run. Exit code 1 says that an invariant was\n" +
 			"violated, and prints how to replay it.",
-		example: "paxlog sim --runs 1000\npaxlog sim --list\npaxlog sim --scenario ladder --ladder",
+		example: "paxlog sim --runs 1000\npaxlog sim --list\npaxlog sim --scenario ladder --ladder\npaxlog sim --explore small",
 		flags: []option{
 			{name: "seed", value: "N", usage: "the first seed; else a random one"},
 			{name: "runs", value: "COUNT", usage: "how many seeds to run", preset: "100"},
 			{name: "scenario", value: "NAME", usage: "play this named scenario instead of random faults"},
-			{name: "list", usage: "list the named scenarios"},
+			{name: "explore", value: "NAME", usage: "visit every state of this small cluster instead"},
+			{name: "states", value: "COUNT", usage: "with --explore: end after so many states", preset: "1000000"},
+			{name: "list", usage: "list the named scenarios and explorations"},
 			{name: "ladder", usage: "print the messages of one run as a ladder"},
 			{name: "trace", usage: "print everything that happens in one run"},
 			outputOption("plain", "json"),
@@ -82,6 +86,9 @@ func (in *input) simOptions() (simOptions, error) {
 		}
 		opts.Scenario = &sc
 	}
+	if err := in.exploreOptions(&opts); err != nil {
+		return opts, err
+	}
 	if (opts.Ladder || opts.Trace) && !in.given["runs"] {
 		opts.Runs = 1
 	}
@@ -106,7 +113,10 @@ func runSim(ctx context.Context, env *environment, opts simOptions) error {
 				return err
 			}
 		}
-		return nil
+		return listExplorations(env)
+	}
+	if opts.Explore != nil {
+		return runExplore(ctx, env, opts)
 	}
 	total := simTotal{Seed: opts.Seed, Covered: map[string]uint64{}}
 	start := time.Now()

@@ -18,7 +18,7 @@ func runSimCommand(t *testing.T, args ...string) (stdout, stderr string, code in
 
 func TestSimCommand(t *testing.T) {
 	list, _, code := runSimCommand(t, "--list")
-	if code != 0 || strings.Count(list, "\n") != len(sim.Scenarios) {
+	if code != 0 || strings.Count(list, "\n") != len(sim.Scenarios)+2+len(sim.Explorations) {
 		t.Errorf("--list: exit %d\n%s", code, list)
 	}
 	one, _, code := runSimCommand(t, "--seed", "7", "--runs", "3", "-o", "json")
@@ -34,7 +34,13 @@ func TestSimCommand(t *testing.T) {
 	if again != ladder {
 		t.Error("the same seed gave another run")
 	}
-	for _, args := range [][]string{{"--scenario", "nope"}, {"--runs", "0"}, {"--runs", "x"}, {"--seed", "-1"}, {"--ladder", "--runs", "2"}, {"extra"}} {
+	explored, _, code := runSimCommand(t, "--explore", "small", "--states", "5000", "-o", "json")
+	var x exploreJSON
+	if err := json.Unmarshal([]byte(explored), &x); err != nil || code != 0 || x.States < 5000 || x.Complete || x.Renamings != 6 {
+		t.Errorf("exit %d, %v: %s", code, err, explored)
+	}
+	for _, args := range [][]string{{"--scenario", "nope"}, {"--runs", "0"}, {"--runs", "x"}, {"--seed", "-1"}, {"--ladder", "--runs", "2"}, {"extra"},
+		{"--explore", "nope"}, {"--states", "5"}, {"--explore", "small", "--states", "0"}, {"--explore", "small", "--seed", "1"}} {
 		if _, errs, code := runSimCommand(t, args...); code != ExitUsage || !strings.HasPrefix(errs, "paxlog: ") {
 			t.Errorf("sim %v: exit %d, %s", args, code, errs)
 		}

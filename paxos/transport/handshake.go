@@ -3,7 +3,9 @@ package transport
 import (
 	"fmt"
 	"io"
+	"strings"
 	"time"
+	"unicode"
 
 	"github.com/paxlog/paxlog/paxos"
 	"github.com/paxlog/paxlog/paxos/wire"
@@ -15,6 +17,29 @@ const preface = "paxlog/1"
 
 // helloBytes bounds the frames of a handshake.
 const helloBytes = 64 << 10
+
+// refusalBytes bounds the sentence of a refusal: what a stranger says of itself is
+// repeated there, and must not make the frame too long to be read.
+const refusalBytes = 8 << 10
+
+// sentence makes a sentence of one that repeats what a stranger said: printable,
+// since it reaches logs and terminals, and of bounded length.
+func sentence(text string) string {
+	cut := len(text) > refusalBytes
+	if cut {
+		text = text[:refusalBytes]
+	}
+	text = strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) || r == unicode.ReplacementChar {
+			return '?'
+		}
+		return r
+	}, text)
+	if cut {
+		text += "..."
+	}
+	return text
+}
 
 func (c *conn) writeFrame(m any) error {
 	b, err := wire.Append(nil, m)
@@ -48,11 +73,11 @@ func (c *conn) sayHello(p Peer) (*wire.Welcome, error) {
 	switch m := m.(type) {
 	case *wire.Welcome:
 		if m.Role != p.Role || (p.ID != "" && m.ID != p.ID) {
-			return nil, &RefusedError{p.Addr, wire.RefusedIdentity, fmt.Sprintf("%s %s answers there, not %s %s", m.Role, m.ID, p.Role, p.ID)}
+			return nil, &RefusedError{p.Addr, wire.RefusedIdentity, sentence(fmt.Sprintf("%s %s answers there, not %s %s", m.Role, m.ID, p.Role, p.ID))}
 		}
 		return m, c.nc.SetDeadline(time.Time{})
 	case *wire.Refusal:
-		return nil, &RefusedError{p.Addr, m.Code, m.Text}
+		return nil, &RefusedError{p.Addr, m.Code, sentence(m.Text)}
 	}
 	return nil, fmt.Errorf("%w: %T in answer to a greeting", wire.ErrFrame, m)
 }
@@ -78,10 +103,11 @@ func (c *conn) answerHello() (*wire.Hello, error) {
 		return nil, fmt.Errorf("%w: %T where a greeting should be", wire.ErrFrame, m)
 	}
 	if refusal := c.n.judge(hello); refusal != nil {
+		refusal.Text = sentence(refusal.Text)
 		if err := c.writeFrame(refusal); err != nil {
 			return nil, err
 		}
-		return nil, fmt.Errorf("%s %q: %s", hello.Role, hello.ID, refusal.Text)
+		return nil, fmt.Errorf("%s %.32q: %s", hello.Role, hello.ID, refusal.Text)
 	}
 	err = c.writeFrame(&wire.Welcome{Role: c.n.cfg.Role, ID: c.n.cfg.ID, Incarnation: c.n.cfg.Incarnation})
 	if err == nil {
@@ -92,6 +118,14 @@ func (c *conn) answerHello() (*wire.Hello, error) {
 		return nil, err
 	}
 	return hello, nil
+}
+
+// isName reports whether id is one that a cluster file can give to a process. No
+// other ever reaches a ballot, a disk or a log.
+func isName(id paxos.NodeID) bool {
+	return len(id) > 0 && len(id) <= 32 && !strings.ContainsFunc(string(id), func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '_' && r != '-'
+	})
 }
 
 // judge returns why a dialler is refused; or nil, and then it has a place among
@@ -108,7 +142,7 @@ func (n *Network) judge(h *wire.Hello) *wire.Refusal {
 		return &wire.Refusal{Code: wire.RefusedCluster, Text: fmt.Sprintf("the cluster files of %s (here) and %s (there) differ: %s", cfg.ID, h.ID, cfg.Members.Difference(h.Members))}
 	case h.ToRole != cfg.Role || (h.ToID != "" && h.ToID != cfg.ID):
 		return &wire.Refusal{Code: wire.RefusedIdentity, Text: fmt.Sprintf("this is %s %s, not %s %s", cfg.Role, cfg.ID, h.ToRole, h.ToID)}
-	case !isClient && (h.ID == "" || h.ID.IsClient() || h.Role < paxos.RoleAcceptor || h.Role > paxos.RoleLearner ||
+	case !isClient && (!isName(h.ID) || h.Role < paxos.RoleAcceptor || h.Role > paxos.RoleLearner ||
 		(h.Role == paxos.RoleAcceptor) != (cfg.Members.Place(h.ID) >= 0)):
 		return &wire.Refusal{Code: wire.RefusedIdentity, Text: fmt.Sprintf("%s %q does not belong to this cluster", h.Role, h.ID)}
 	}

@@ -62,8 +62,8 @@ func TestRefusals(t *testing.T) {
 		code   wire.RefusalCode
 		text   string
 	}{
-		{proposer, "p1", func(h *wire.Hello) { h.Version = 2 }, wire.RefusedVersion, "protocol version 1 here, 2 there"},
-		{client, "", func(h *wire.Hello) { h.Version = 0 }, wire.RefusedVersion, "protocol version 1 here, 0 there"},
+		{proposer, "p1", func(h *wire.Hello) { h.Version = 3 }, wire.RefusedVersion, "protocol version 2 here, 3 there"},
+		{client, "", func(h *wire.Hello) { h.Version = 0 }, wire.RefusedVersion, "protocol version 2 here, 0 there"},
 		{proposer, "p1", func(h *wire.Hello) { h.Members.Cluster = "other" }, wire.RefusedCluster, `this is cluster "test", not "other"`},
 		{client, "", func(h *wire.Hello) { h.Members.Cluster = "" }, wire.RefusedCluster, `this is cluster "test", not ""`},
 		{acceptor, "a2", func(h *wire.Hello) { h.Members.Acceptors[2] = "a4" }, wire.RefusedCluster, "the cluster files of a1 (here) and a2 (there) differ: acceptors [a1 a2 a3] here, [a1 a2 a4] there"},

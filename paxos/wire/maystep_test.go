@@ -46,8 +46,10 @@ var allowed = map[string][]pair{
 	"PollReply":    between(from(acceptor), learner),
 	"Fetch":        between(from(learner, acceptor), acceptor, learner),
 	"Page":         between(from(acceptor, learner), learner, acceptor, proposer), // to a leader: the value held where it proposed
-	"Vouch":        between(from(acceptor), acceptor, learner),
-	"Vouched":      between(from(acceptor, learner), acceptor),
+	"Vouch":        between(from(acceptor), acceptor, learner, proposer),
+	"Vouched":      between(from(acceptor, learner, proposer), acceptor),
+	"Rejoin":       between(from(acceptor), proposer),
+	"Rejoined":     between(from(proposer), acceptor),
 	"Repair":       between(from(acceptor), proposer),
 	"Append":       between(from(client, proposer), proposer),
 	"Refused":      between(from(proposer), client, proposer),

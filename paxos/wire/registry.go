@@ -49,6 +49,8 @@ func init() {
 	register[paxos.Vouch](30)
 	register[paxos.Vouched](31)
 	register[paxos.Repair](32)
+	register[paxos.Rejoin](33)
+	register[paxos.Rejoined](34)
 
 	register[paxos.Append](64)
 	register[paxos.Refused](65)
@@ -123,11 +125,13 @@ func MayStep(from, to paxos.Role, m any) bool {
 	case *paxos.Page:
 		senders, receivers = a|l, a|l|p
 	case *paxos.Vouch:
-		senders, receivers = a, a|l
+		senders, receivers = a, a|l|p
 	case *paxos.Vouched:
-		senders, receivers = a|l, a
-	case *paxos.Repair:
+		senders, receivers = a|l|p, a
+	case *paxos.Repair, *paxos.Rejoin:
 		senders, receivers = a, p
+	case *paxos.Rejoined:
+		senders, receivers = p, a
 	case *paxos.Append:
 		senders, receivers = c|p, p
 	case *paxos.Refused:
@@ -152,11 +156,14 @@ func MayStep(from, to paxos.Role, m any) bool {
 func Urgent(m any) bool {
 	switch m.(type) {
 	case *paxos.Prepare, *paxos.Reject, *paxos.Heartbeat, *paxos.HeartbeatAck, *paxos.Query, *paxos.QueryReply,
-		*paxos.Poll, *paxos.PollReply, *paxos.Vouch, *paxos.Vouched, *paxos.Repair, *paxos.StatusQuery, *paxos.StatusReply:
+		*paxos.Poll, *paxos.PollReply, *paxos.Vouch, *paxos.Vouched, *paxos.Repair, *paxos.Rejoin, *paxos.Rejoined, *paxos.StatusQuery, *paxos.StatusReply:
 		return true
 	}
 	return false
 }
+
+// markBytes is about what one mark needs.
+const markBytes = 64
 
 // Size estimates the bytes of m's frame from above for small messages, and to
 // within its values' headers for large ones; queues count by it.
@@ -169,7 +176,14 @@ func Size(m any) int {
 		n += len(m.Value.Batch)
 	case *paxos.Append:
 		n += len(m.Batch)
+	case *paxos.Heartbeat:
+		n += len(m.Marks) * markBytes
+	case *paxos.Rejoined:
+		n += len(m.Marks) * markBytes
 	case *paxos.Promise, *paxos.Page, *paxos.LogPage:
+		if p, ok := m.(*paxos.Promise); ok {
+			n += len(p.Marks) * markBytes
+		}
 		for _, b := range batches(m) {
 			n += len(*b) + ItemOverhead
 		}

@@ -2,6 +2,7 @@ package wire
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"math"
 	"reflect"
@@ -14,6 +15,7 @@ type shape struct {
 	size   int      // fixed bytes: exact length
 	fields []*shape // structs: one for each field
 	elem   *shape   // slices
+	mem    int      // slices: bytes of one element in memory, without what it refers to
 }
 
 type shapeKind byte
@@ -27,6 +29,8 @@ const (
 	shapeStruct
 	shapeSlice
 )
+
+var errRoom = errors.New("it takes more memory than a frame may")
 
 // headerShape is the shape of a header whose message has type t.
 func headerShape(t reflect.Type) *shape {
@@ -48,7 +52,7 @@ func shapeOf(t reflect.Type) *shape {
 			return &shape{kind: shapeFixedBytes, size: t.Len()}
 		}
 	case reflect.Slice:
-		return &shape{kind: shapeSlice, elem: shapeOf(t.Elem())}
+		return &shape{kind: shapeSlice, elem: shapeOf(t.Elem()), mem: int(t.Elem().Size())}
 	case reflect.Struct:
 		s := &shape{kind: shapeStruct}
 		for i := range t.NumField() {
@@ -62,8 +66,9 @@ func shapeOf(t reflect.Type) *shape {
 }
 
 // walk returns what is left of b after one value of this shape, or an error if
-// b does not begin with one. It allocates nothing but errors.
-func (s *shape) walk(b []byte) ([]byte, error) {
+// b does not begin with one, or if decoding it takes more than room bytes. It
+// takes them off room, and allocates nothing but errors.
+func (s *shape) walk(b []byte, room *int) ([]byte, error) {
 	switch s.kind {
 	case shapeUint, shapeInt:
 		return s.walkNumber(b)
@@ -76,6 +81,9 @@ func (s *shape) walk(b []byte) ([]byte, error) {
 		n, rest, ok := length(b, 0xa0, 32, 0xd9, 0xda, 0xdb)
 		if !ok || n > len(rest) {
 			return nil, found(b, "a string")
+		}
+		if *room -= n; *room < 0 {
+			return nil, errRoom
 		}
 		return rest[n:], nil
 	case shapeFixedBytes:
@@ -91,17 +99,17 @@ func (s *shape) walk(b []byte) ([]byte, error) {
 		}
 		var err error
 		for i, f := range s.fields {
-			if rest, err = f.walk(rest); err != nil {
+			if rest, err = f.walk(rest, room); err != nil {
 				return nil, fmt.Errorf("field %d: %w", i, err)
 			}
 		}
 		return rest, nil
 	default:
-		return s.walkSlice(b)
+		return s.walkSlice(b, room)
 	}
 }
 
-func (s *shape) walkSlice(b []byte) ([]byte, error) {
+func (s *shape) walkSlice(b []byte, room *int) ([]byte, error) {
 	if len(b) > 0 && b[0] == 0xc0 { // an empty list is written as nil
 		return b[1:], nil
 	}
@@ -112,9 +120,12 @@ func (s *shape) walkSlice(b []byte) ([]byte, error) {
 	if n > len(rest) || n > maxItems {
 		return nil, fmt.Errorf("a list of %d elements in %d bytes", n, len(rest))
 	}
+	if *room -= n * s.mem; *room < 0 {
+		return nil, errRoom
+	}
 	var err error
 	for i := range n {
-		if rest, err = s.elem.walk(rest); err != nil {
+		if rest, err = s.elem.walk(rest, room); err != nil {
 			return nil, fmt.Errorf("element %d: %w", i, err)
 		}
 	}

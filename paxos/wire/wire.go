@@ -14,7 +14,8 @@
 // The MessagePack library is lenient: it takes nil, short arrays, maps for
 // arrays and trailing bytes without an error, and believes counts. So every header
 // is first walked along the shape of its message (shape.go), and nothing is
-// allocated that the bytes at hand do not account for.
+// allocated that the bytes at hand do not account for. Reading a frame takes at
+// most twice the bytes of the largest frame.
 package wire
 
 import (
@@ -33,7 +34,7 @@ import (
 )
 
 // Version is the protocol version: it changes when frames or messages do.
-const Version = 1
+const Version = 2
 
 // ErrFrame is wrapped by every error about bytes that are no valid frame.
 var ErrFrame = errors.New("invalid frame")
@@ -42,9 +43,10 @@ const (
 	prefix     = 8 // length and crc
 	fixed      = 5 // kind and header length
 	firstAlloc = 64 << 10
-	maxItems   = 1 << 16 // elements of any one array in a header; a page has at most 1 << 15
-	// Overhead is more than any frame needs beside its values and their headers.
-	Overhead = 64 << 10
+	maxItems   = 1 << 15 // elements of any one array in a header; no page has more
+	// Overhead is more than any frame needs beside its values and their headers: a
+	// page has 4096 runs of votes as well.
+	Overhead = 1 << 20
 	// ItemOverhead is at least what a header needs for one more value.
 	ItemOverhead = 256
 )
@@ -102,6 +104,9 @@ var handle = func() *codec.MsgpackHandle {
 	h.WriteExt = true
 	h.PositiveIntUnsigned = true
 	h.MaxDepth = 8
+	// Counts are checked before the library sees them, so a list is made at once:
+	// else it grows by doubling, and takes several times its size.
+	h.MaxInitLen = maxItems
 	return h
 }()
 
@@ -163,13 +168,22 @@ func Read(r *bufio.Reader, limit int) (any, error) {
 	if sum := crc32.Checksum(body, castagnoli); sum != binary.BigEndian.Uint32(pre[4:]) {
 		return nil, fmt.Errorf("%w: the checksum does not match", ErrFrame)
 	}
-	return decode(body)
+	return decode(body, roomFor(limit))
 }
 
+// roomFor is how much the header of a frame may make: less than the 2/3 that
+// readBody leaves of twice the limit, since small pieces take more than their
+// length. A page of no-ops, which count 64 bytes each, makes half of the limit.
+func roomFor(limit int) int { return limit / 20 * 11 }
+
 // readBody reads n bytes. It allocates as they come, so that a length alone
-// costs nothing.
+// costs nothing, in steps that end at n and make 4/3 of n together.
 func readBody(r io.Reader, n int) ([]byte, error) {
-	body := make([]byte, min(n, firstAlloc))
+	first := n
+	for first > firstAlloc {
+		first = (first + 3) / 4
+	}
+	body := make([]byte, first)
 	for done := 0; ; {
 		k, err := io.ReadFull(r, body[done:])
 		if done += k; err != nil {
@@ -187,8 +201,10 @@ func readBody(r io.Reader, n int) ([]byte, error) {
 	}
 }
 
-// decode decodes a frame's body.
-func decode(body []byte) (any, error) {
+// decode decodes a frame's body. What its header makes, beside the body itself,
+// takes at most room bytes: a list of the smallest elements takes many times the
+// bytes that it came in.
+func decode(body []byte, room int) (any, error) {
 	if len(body) < fixed {
 		return nil, fmt.Errorf("%w: a body of %d bytes", ErrFrame, len(body))
 	}
@@ -202,7 +218,7 @@ func decode(body []byte) (any, error) {
 		return nil, fmt.Errorf("%w: %s: a header of %d bytes in a body of %d", ErrFrame, entry.name, headLen, len(body))
 	}
 	head, payload := body[fixed:fixed+headLen], body[fixed+headLen:]
-	rest, err := entry.shape.walk(head)
+	rest, err := entry.shape.walk(head, &room)
 	if err == nil && len(rest) > 0 {
 		err = fmt.Errorf("%d bytes after the header", len(rest))
 	}

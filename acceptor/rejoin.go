@@ -1,0 +1,119 @@
+package acceptor
+
+import (
+	"fmt"
+
+	"github.com/paxlog/paxlog/paxos"
+)
+
+// rejoining is the way back of an acceptor that has forgotten commits. Until it is
+// over it neither promises nor votes, answers no poll and keeps no leader in office;
+// what it holds it serves, for that is knowledge. The argument is in package paxos,
+// "Rejoining".
+type rejoining struct {
+	void    paxos.Ballot // the highest that is known to have voided its promises
+	asked   bool
+	askedAt paxos.Ticks
+	granted *paxos.Rejoined // by the leader of the highest ballot that did; not below void
+}
+
+// forget notes that this directory has lost what it showed in mark m, says who knows
+// it, and stops voting.
+func (a *Acceptor) forget(who string, m paxos.Mark) {
+	v := &a.admission
+	if !a.cfg.Membership.CanRejoin() {
+		a.Out.Halt = fmt.Sprintf("%s %d commits of %s, and this data directory has %d: it has forgotten promises or votes that it told (its newest files are damaged or missing, or an old copy was put back). "+
+			"With quorums of phase1=%d and phase2=%d among %d acceptors the others cannot make up for it: restore the newest state of the directory",
+			who, m.Commits, a.cfg.ID, v.start.Commits, a.cfg.Membership.Phase1, a.cfg.Membership.Phase2, len(a.cfg.Membership.Acceptors))
+		return
+	}
+	if v.rejoin == nil {
+		a.Warn("this data directory has forgotten commits, or that it was to rejoin: its newest files were damaged or missing, or an old copy was put back; it does not vote until it has rejoined",
+			"evidence", who, "remembered", m.Commits, "here", v.start.Commits)
+	}
+	a.stopVoting(m.Life)
+}
+
+// stopVoting begins a rejoin, if none has begun. void is a ballot that voided this
+// acceptor's promises, or zero.
+func (a *Acceptor) stopVoting(void paxos.Ballot) {
+	v := &a.admission
+	if v.rejoin == nil {
+		v.admitted, v.rejoin = false, &rejoining{}
+		a.acks = nil // votes of this flush are not told any more
+	}
+	if r := v.rejoin; r.void.Less(void) {
+		r.void = void
+		if r.granted != nil && r.granted.Ballot.Less(void) {
+			r.granted = nil
+		}
+	}
+}
+
+// askToRejoin asks the leader that was just heard.
+func (a *Acceptor) askToRejoin(leader paxos.NodeID) {
+	r := a.admission.rejoin
+	if r == nil || r.granted != nil || (r.asked && a.now-r.askedAt < a.cfg.RetryTicks) {
+		return
+	}
+	r.asked, r.askedAt = true, a.now
+	a.Now(leader, &paxos.Rejoin{Run: a.cfg.Seed, Void: r.void})
+}
+
+// voidLife notes, durably, that an acceptor's earlier promises are void from a
+// candidate's ballot on, and reports whether that acceptor is this one. It may be
+// although it has forgotten nothing, if its request of long ago turns up late: then
+// it has to rejoin, too.
+func (a *Acceptor) voidLife(m *paxos.Prepare) (own bool) {
+	switch {
+	case m.Rejoin == "" || a.cfg.Membership.Place(m.Rejoin) < 0:
+	case m.Rejoin == a.cfg.ID:
+		if own = a.mark.Life.Less(m.Ballot); own {
+			if a.admission.rejoin == nil {
+				a.Warn("a leader has voided the promises of this acceptor, which asked for it before: it does not vote until it has rejoined", "ballot", m.Ballot.String())
+			}
+			a.stopVoting(m.Ballot)
+		}
+	case a.peers.Take(m.Rejoin, paxos.Mark{Life: m.Ballot}):
+		a.Write(paxos.SetPeer{ID: m.Rejoin, Peer: a.peers[m.Rejoin]})
+		a.Out.Sync = true
+	}
+	return own
+}
+
+// onRejoined takes a leader's grant. One for an earlier run says nothing of what this
+// run began without.
+func (a *Acceptor) onRejoined(m *paxos.Rejoined) {
+	r := a.admission.rejoin
+	switch {
+	case r == nil, m.Run != a.cfg.Seed, m.Ballot.Less(r.void), !a.mark.Life.Less(m.Ballot):
+		return
+	case r.granted != nil && !r.granted.Ballot.Less(m.Ballot):
+		return
+	}
+	r.granted = m
+	a.known = max(a.known, m.UpTo) // to be copied
+	a.admission.tryRejoin(a)
+}
+
+// tryRejoin begins a new life once everything is held that votes forgotten may have
+// helped to choose.
+func (v *admission) tryRejoin(a *Acceptor) {
+	r := v.rejoin
+	if r == nil || r.granted == nil || a.held < r.granted.UpTo {
+		return
+	}
+	g := r.granted
+	a.promise(g.Ballot)
+	a.mark.Life = g.Ballot
+	for i, id := range a.cfg.Membership.Acceptors {
+		if id != a.cfg.ID && i < len(g.Marks) {
+			a.remember(id, g.Marks[i])
+		}
+	}
+	a.Out.Sync = true // promise need not have
+	since := v.since
+	*v = newAdmission(a.mark)
+	v.admitted, v.since = true, since
+	a.Info("rejoined: it votes again", "ballot", g.Ballot.String(), "held", uint64(a.held))
+}

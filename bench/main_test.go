@@ -1,0 +1,102 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"os"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// fakeSystem answers at once, and loses every so many appends.
+type fakeSystem struct {
+	lose  uint64
+	taken atomic.Uint64
+	held  atomic.Uint64
+}
+
+func (s *fakeSystem) name() string                            { return "fake" }
+func (s *fakeSystem) start(context.Context, *processes) error { return nil }
+func (s *fakeSystem) dial(context.Context) (conn, error)      { return s, nil }
+func (s *fakeSystem) count(context.Context) (uint64, error)   { return s.held.Load(), nil }
+func (s *fakeSystem) close()                                  {}
+func (s *fakeSystem) stream() stream                          { return s }
+func (s *fakeSystem) wait(context.Context) error              { return nil }
+func (s *fakeSystem) send(context.Context, []byte) (answer, error) {
+	if n := s.taken.Add(1); s.lose == 0 || n%s.lose != 0 {
+		s.held.Add(1)
+	}
+	time.Sleep(time.Millisecond)
+	return s, nil
+}
+
+// TestLoad: what was sent and answered is counted, and a system that lost some of
+// it is found out.
+func TestLoad(t *testing.T) {
+	for _, lose := range []uint64{0, 10} {
+		s := &fakeSystem{lose: lose}
+		l := newLoad(scenario{"test", 4, 2, 3}, 100, 20*time.Millisecond, 100*time.Millisecond)
+		m, err := l.run(t.Context(), s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if m.sent != s.taken.Load() || m.answered != m.sent || m.Appends == 0 || uint64(m.Appends) >= m.sent || m.P50 < 1 || m.Errors != 0 {
+			t.Errorf("got %+v", m)
+		}
+		if err := verify(t.Context(), s, m.sent, m.answered); (lose == 0) != (err == nil) || err != nil && !errors.Is(err, errLost) {
+			t.Errorf("losing one of %d: %v", lose, err)
+		}
+	}
+}
+
+func TestReport(t *testing.T) {
+	r := &report{order: []string{"paxlog", "etcd"}, Disk: []disk{{SyncP50: 1, MBPerS: 100}}}
+	for run, rate := range []float64{100, 300, 200} {
+		for i, name := range r.order {
+			c := cell{System: name, Run: run + 1, scenario: scenarios[0], Size: 256}
+			c.PerSecond, c.P50, c.P99 = rate/float64(i+1), 2, 8*float64(i+1)
+			r.Cells = append(r.Cells, c)
+		}
+	}
+	r.sum()
+	var out strings.Builder
+	if err := r.print(&out); err != nil {
+		t.Fatal(err)
+	}
+	var etcd string
+	for line := range strings.Lines(out.String()) {
+		if strings.Contains(line, " etcd ") {
+			etcd = strings.Join(strings.Fields(line), " ")
+		}
+	}
+	if etcd != "1 client 256 etcd 100 0.0 2.00 16.0 0 0 0 2.00 1.00 0.50" || !strings.Contains(out.String(), "p50 is 2.00 times that of the bare disk") {
+		t.Errorf("got\n%s", out.String())
+	}
+}
+
+func TestFlags(t *testing.T) {
+	opts, err := parse(strings.Fields("-quick -runs 2 -systems etcd,paxlog"))
+	if err != nil || opts.runs != 2 || opts.duration != time.Second || len(opts.systems) != 2 || opts.systems[0].name() != "etcd" || len(opts.sizes) != 1 || opts.json != "" {
+		t.Errorf("got %+v, %v", opts, err)
+	}
+	for _, args := range []string{"-systems zookeeper", "-sizes x", "-runs 0", "x"} {
+		if _, err := parse(strings.Fields(args)); err == nil {
+			t.Errorf("%s is taken", args)
+		}
+	}
+}
+
+func TestUsage(t *testing.T) {
+	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); {
+		cpu, peak, err := usageOf(os.Getpid())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if cpu > 0 && peak > 1<<20 && ownCPU() > 0 {
+			return
+		}
+	}
+	t.Error("the kernel counts no processor time")
+}

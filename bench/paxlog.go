@@ -1,0 +1,125 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	"github.com/paxlog/paxlog/client"
+)
+
+// paxlogSystem is Paxlog: three acceptors, a leader and a standby, one learner.
+type paxlogSystem struct {
+	opts  []client.Option
+	admin *client.Client
+	first uint64 // the log's length before the load
+}
+
+func (s *paxlogSystem) name() string { return "paxlog" }
+
+func (s *paxlogSystem) start(ctx context.Context, p *processes) error {
+	binary := filepath.Join(p.dir, "paxlog")
+	build := exec.CommandContext(ctx, "go", "build", "-o", binary, "./cmd/paxlog")
+	build.Dir = p.source
+	if out, err := build.CombinedOutput(); err != nil {
+		return fmt.Errorf("go build in %s: %w\n%s", p.source, err, out)
+	}
+	ports, err := freePorts(6)
+	if err != nil {
+		return err
+	}
+	var file strings.Builder
+	fmt.Fprintln(&file, "cluster: bench")
+	nodes := map[string][]client.Peer{}
+	for i, id := range []string{"a1", "a2", "a3", "p1", "p2", "l1"} {
+		nodes[id[:1]] = append(nodes[id[:1]], client.Peer{ID: id, Addr: at(ports[i])})
+	}
+	for _, role := range []string{"acceptors", "proposers", "learners"} {
+		fmt.Fprintf(&file, "%s:\n", role)
+		for _, n := range nodes[role[:1]] {
+			fmt.Fprintf(&file, "  - {id: %s, addr: \"%s\"}\n", n.ID, n.Addr)
+		}
+	}
+	config := filepath.Join(p.dir, "paxlog.yaml")
+	if err := os.WriteFile(config, []byte(file.String()), 0o644); err != nil {
+		return err
+	}
+	for _, role := range []string{"acceptor", "learner", "proposer"} {
+		for _, n := range nodes[role[:1]] {
+			if err := s.member(p, binary, config, role, n.ID); err != nil {
+				return err
+			}
+		}
+	}
+	s.opts = []client.Option{
+		client.WithCluster("bench"), client.WithProposers(nodes["p"]...), client.WithLearners(nodes["l"]...),
+		client.WithTimeout(patience), client.WithInflight(64 << 20),
+	}
+	if s.admin, err = client.New(ctx, s.opts...); err != nil {
+		return err
+	}
+	return p.until(ctx, "paxlog does not answer", func(ctx context.Context) error {
+		r, err := s.admin.Append(ctx, []byte("ready"))
+		s.first = r.Index
+		return err
+	})
+}
+
+// member initialises one process and starts it.
+func (s *paxlogSystem) member(p *processes, binary, config, role, id string) error {
+	args := []string{role, "--config", config, "--id", id}
+	if role != "proposer" {
+		data := filepath.Join(p.dir, id)
+		if out, err := exec.Command(binary, "init", "--config", config, "--id", id, "--data", data).CombinedOutput(); err != nil {
+			return fmt.Errorf("paxlog init: %w\n%s", err, out)
+		}
+		args = append(args, "--data", data)
+	}
+	return p.spawn(id, binary, args...)
+}
+
+func (s *paxlogSystem) count(ctx context.Context) (uint64, error) {
+	_, last, err := s.admin.End(ctx)
+	return last - s.first, err
+}
+
+func (s *paxlogSystem) close() {
+	if s.admin != nil {
+		_ = s.admin.Close()
+	}
+}
+
+type paxlogConn struct{ c *client.Client }
+
+func (s *paxlogSystem) dial(ctx context.Context) (conn, error) {
+	c, err := client.New(ctx, s.opts...)
+	if err != nil {
+		return nil, err
+	}
+	if _, _, err := c.End(ctx); err != nil { // it connects in the background otherwise
+		_ = c.Close()
+		return nil, err
+	}
+	return paxlogConn{c}, nil
+}
+
+func (c paxlogConn) stream() stream { return paxlogStream{c.c.NewSession()} }
+
+func (c paxlogConn) close() { _ = c.c.Close() }
+
+type paxlogStream struct{ *client.Session }
+
+type paxlogAnswer struct{ *client.Pending }
+
+func (s paxlogStream) send(ctx context.Context, value []byte) (answer, error) {
+	p, err := s.AppendAsync(ctx, value)
+	return paxlogAnswer{p}, err
+}
+
+func (a paxlogAnswer) wait(ctx context.Context) error {
+	_, err := a.Wait(ctx)
+	return err
+}

@@ -1,0 +1,112 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"runtime"
+	"strconv"
+	"time"
+
+	"github.com/paxlog/paxlog/sim"
+)
+
+// exploreOptions reads the flags of sim that are about exploring.
+func (in *input) exploreOptions(opts *simOptions) (err error) {
+	name := in.text("explore")
+	if name == "" {
+		if in.given["states"] {
+			return usagef("sim: --states goes with --explore")
+		}
+		return nil
+	}
+	x, ok := sim.FindExploration(name)
+	if !ok {
+		return in.bad("explore", "there is no such exploration; `paxlog sim --list` lists them")
+	}
+	for _, other := range []string{"seed", "runs", "scenario", "ladder", "trace"} {
+		if in.given[other] {
+			return usagef("sim: --explore visits every state: leave out --%s", other)
+		}
+	}
+	opts.Explore = &x
+	if opts.States, err = strconv.ParseUint(in.text("states"), 10, 64); err != nil || opts.States == 0 {
+		return in.bad("states", "must be a number from 1")
+	}
+	if opts.States > math.MaxUint32 {
+		return in.bad("states", "must be at most %d", uint32(math.MaxUint32))
+	}
+	return nil
+}
+
+func listExplorations(env *environment) error {
+	if _, err := fmt.Fprintln(env.stdout, "\nwith --explore:"); err != nil {
+		return err
+	}
+	for _, x := range sim.Explorations {
+		if _, err := fmt.Fprintf(env.stdout, "%-22s %s\n", x.Name, x.Summary); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// exploreJSON is what `sim --explore NAME -o json` prints.
+type exploreJSON struct {
+	Exploration string  `json:"exploration"`
+	States      uint64  `json:"states"`
+	Transitions uint64  `json:"transitions"`
+	Depth       int     `json:"depth"`
+	Complete    bool    `json:"complete"`
+	Renamings   int     `json:"renamings"`
+	Executed    uint64  `json:"steps_of_machines"`
+	Chosen      uint64  `json:"states_with_chosen"`
+	Seconds     float64 `json:"seconds"`
+	Violation   string  `json:"violation,omitempty"`
+	Ladder      string  `json:"ladder,omitempty"`
+}
+
+// runExplore visits states. Its errors ask for ExitFailed.
+func runExplore(ctx context.Context, env *environment, opts simOptions) error {
+	start := time.Now()
+	drawn := false
+	r := opts.Explore.Explore(ctx, opts.States, func(r sim.Explored) {
+		if isTerminal(env.stderr) {
+			drawn = true
+			fmt.Fprintf(env.stderr, "\r%d states, depth %d, %.0f states/s\x1b[K", r.States, r.Depth, float64(r.States)/time.Since(start).Seconds())
+		}
+	})
+	if drawn {
+		fmt.Fprint(env.stderr, "\r\x1b[K")
+	}
+	out := exploreJSON{
+		Exploration: opts.Explore.Name, States: r.States, Transitions: r.Transitions, Depth: r.Depth, Complete: r.Complete, Renamings: r.Symmetry,
+		Executed: r.Executed, Chosen: r.Chosen, Seconds: time.Since(start).Seconds(), Ladder: r.Ladder,
+	}
+	if r.Err != nil {
+		out.Violation = r.Err.Error()
+	}
+	if err := out.print(env, opts); err != nil {
+		return err
+	}
+	if r.Err != nil {
+		return exitf(ExitFailed, "exploration %s: %s; the same command finds it again", out.Exploration, out.Violation)
+	}
+	return context.Cause(ctx)
+}
+
+func (o exploreJSON) print(env *environment, opts simOptions) error {
+	if opts.JSON {
+		return newJSON(env.stdout).Encode(o)
+	}
+	end := "all states visited"
+	if !o.Complete {
+		end = "not all states visited: raise --states to go on"
+	}
+	var memory runtime.MemStats
+	runtime.ReadMemStats(&memory)
+	_, err := fmt.Fprintf(env.stdout, "%s: %d distinct states, %d transitions, depth %d, %s\n"+
+		"%d renamings of acceptors count as one, %d steps of real machines, something chosen in %d states, %.1f s, %d MiB\n%s",
+		o.Exploration, o.States, o.Transitions, o.Depth, end, o.Renamings, o.Executed, o.Chosen, o.Seconds, memory.Sys>>20, o.Ladder)
+	return err
+}

@@ -1,0 +1,166 @@
+package transport
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/paxlog/paxlog/paxos"
+	"github.com/paxlog/paxlog/paxos/wire"
+)
+
+// TestSlowHandshakes is hazard 23: a handshake ends after its time, whatever the
+// other end sends in it, and however often.
+func TestSlowHandshakes(t *testing.T) {
+	cfg := config(acceptor, "a1")
+	cfg.Handshake = time.Hour
+	a := start(t, cfg, newRecorder())
+	greeting := append([]byte(preface), frame(t, hello(proposer, "p1", a))...)
+	welcome := frame(t, &wire.Welcome{Role: acceptor, ID: "a2"})
+	for name, end := range map[string]struct {
+		sends []byte
+		greet func(*conn) error
+	}{
+		"a listener": {greeting, func(c *conn) error { _, err := c.answerHello(); return err }},
+		"a dialler":  {welcome, func(c *conn) error { _, err := c.sayHello(Peer{Role: acceptor, ID: "a2"}); return err }},
+	} {
+		for _, n := range []int{0, 1, len(end.sends) / 2, len(end.sends) - 1} {
+			nc := &memoryConn{sends: end.sends[:n]}
+			if err := end.greet(newConn(a.Network, nc)); !errors.Is(err, os.ErrDeadlineExceeded) {
+				t.Errorf("%s, silence after %d bytes: %v", name, n, err)
+			}
+		}
+		nc := &memoryConn{sends: end.sends, step: 25 * time.Minute}
+		if err := end.greet(newConn(a.Network, nc)); !errors.Is(err, os.ErrDeadlineExceeded) || nc.took > 3 {
+			t.Errorf("%s, a byte every 25 of 60 minutes: %d bytes, %v", name, nc.took, err)
+		}
+		// In time, it ends well, and its bound does not outlive it.
+		nc = &memoryConn{sends: end.sends, step: time.Hour / time.Duration(len(end.sends)+1)}
+		if err := end.greet(newConn(a.Network, nc)); err != nil || !nc.deadline.IsZero() {
+			t.Errorf("%s, slowly but in time: %v, deadline %v", name, err, nc.deadline)
+		}
+	}
+}
+
+// TestSlowFrames: a frame must come to its end within the idle time, and many may
+// follow each other for longer.
+func TestSlowFrames(t *testing.T) {
+	cfg := config(acceptor, "a1")
+	cfg.Idle = time.Hour
+	rec := newRecorder()
+	a := start(t, cfg, rec)
+	query := frame(t, &paxos.Query{Nonce: 1})
+	nc := &memoryConn{sends: slices.Repeat(query, 20), step: 2 * time.Minute}
+	if err := newConn(a.Network, nc).readLoop("p1", proposer); !errors.Is(err, os.ErrDeadlineExceeded) || len(rec.of(got, "p1")) != 20 {
+		t.Errorf("20 frames in %v: %d came, %v", nc.passed, len(rec.of(got, "p1")), err)
+	}
+	nc = &memoryConn{sends: query, step: 25 * time.Minute}
+	if err := newConn(a.Network, nc).readLoop("p2", proposer); !errors.Is(err, os.ErrDeadlineExceeded) || nc.took > 3 {
+		t.Errorf("a byte every 25 of 60 minutes: %d bytes, %v", nc.took, err)
+	}
+}
+
+// pipes is a listener whose connections are made in memory.
+type pipes chan net.Conn
+
+func (p pipes) Accept() (net.Conn, error) {
+	if c, ok := <-p; ok {
+		return c, nil
+	}
+	return nil, net.ErrClosed
+}
+
+func (p pipes) Close() error {
+	close(p)
+	return nil
+}
+
+func (pipes) Addr() net.Addr { return memoryAddr{} }
+
+// TestStrangersAreBounded: those that do not say who they are take a bounded
+// number of places, which come back.
+func TestStrangersAreBounded(t *testing.T) {
+	cfg := config(acceptor, "a1")
+	cfg.Connections = 2
+	a := start(t, cfg, newRecorder())
+	ln := make(pipes)
+	a.Network.mu.Lock()
+	a.listener = ln
+	a.Network.mu.Unlock()
+	a.wg.Add(1)
+	go a.acceptLoop(ln)
+	dial := func() net.Conn {
+		here, there := net.Pipe()
+		t.Cleanup(func() { _ = here.Close() })
+		ln <- there
+		return here
+	}
+	first := newRaw(t, dial())
+	dial()
+	if _, err := dial().Write([]byte(preface)); !errors.Is(err, io.ErrClosedPipe) {
+		t.Errorf("a third stranger is listened to: %v", err)
+	}
+	if _, ok := first.greet(hello(proposer, "p1", a)).(*wire.Welcome); !ok {
+		t.Error("the first one is not welcome any more")
+	}
+	a.await(t, 1, up, "p1")
+	if _, ok := newRaw(t, dial()).greet(hello(proposer, "p2", a)).(*wire.Welcome); !ok {
+		t.Error("its place did not come back")
+	}
+}
+
+// TestRememberedIncarnation: an acceptor that is known by another incarnation is
+// refused, whoever it meets (hazards 11 and 29).
+func TestRememberedIncarnation(t *testing.T) {
+	cfg := config(learner, "l1")
+	cfg.Remembered = func(id paxos.NodeID) uint64 { return map[paxos.NodeID]uint64{"a1": 5, "a2": 9}[id] }
+	l := start(t, cfg, newRecorder())
+	for id, want := range map[paxos.NodeID]wire.RefusalCode{"a1": wire.RefusedIncarnation, "a2": 0, "a3": 0} {
+		var code wire.RefusalCode
+		if r := l.judge(hello(acceptor, id, l)); r != nil {
+			code = r.Code
+		}
+		if code != want {
+			t.Errorf("%s with incarnation 9 is answered %d", id, code)
+		}
+	}
+}
+
+// TestRefusalsOfStrangers: what a stranger says of itself neither fills a refusal,
+// which then could not be read, nor reaches a terminal or a log as it is; and a
+// dialler is as careful with what a listener says.
+func TestRefusalsOfStrangers(t *testing.T) {
+	a := start(t, config(acceptor, "a1"), newRecorder())
+	long := paxos.NodeID(strings.Repeat("\xff\x1b[2J\n", 3000))
+	for name, change := range map[string]func(*wire.Hello){
+		"its id":        func(h *wire.Hello) { h.ID = long },
+		"its id, twice": func(h *wire.Hello) { h.ID, h.Members.Phase1 = long, 3 },
+		"its cluster":   func(h *wire.Hello) { h.Members.Cluster = string(long) },
+		"its acceptors": func(h *wire.Hello) { h.Members.Acceptors = []paxos.NodeID{long} },
+		"whom it means": func(h *wire.Hello) { h.ToID = long },
+	} {
+		h := hello(proposer, "p1", a)
+		change(h)
+		nc := &memoryConn{sends: append([]byte(preface), frame(t, h)...), closes: true}
+		_, err := newConn(a.Network, nc).answerHello()
+		if m, ok := answered(t, nc).(*wire.Refusal); !ok || len(m.Text) > refusalBytes+100 || strings.ContainsAny(m.Text, "\x1b\n") {
+			t.Errorf("%s: refused with %.200q", name, fmt.Sprint(m))
+		}
+		if err == nil || len(err.Error()) > refusalBytes+1000 || strings.ContainsAny(err.Error(), "\x1b\n") {
+			t.Errorf("%s: told %.200q", name, err)
+		}
+	}
+	for _, answer := range []any{&wire.Welcome{Role: acceptor, ID: long}, &wire.Refusal{Text: string(long)}} {
+		nc := &memoryConn{sends: frame(t, answer)}
+		_, err := newConn(a.Network, nc).sayHello(Peer{Role: acceptor, ID: "a2"})
+		if err == nil || len(err.Error()) > refusalBytes+1000 || strings.ContainsAny(err.Error(), "\x1b\n") {
+			t.Errorf("a dialler is told %.200q", err)
+		}
+	}
+}

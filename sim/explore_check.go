@@ -1,0 +1,121 @@
+package sim
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/paxlog/paxlog/paxos"
+)
+
+// checkNode checks what one step did to an acceptor's disk.
+func checkNode(id paxos.NodeID, before, after *exNode, in exInput) error {
+	if after.Disk == nil {
+		return nil
+	}
+	if in.kind != exRollBack && after.Disk.promised.Less(before.Disk.promised) {
+		return fmt.Errorf("P1 violated: %s lowers promised from %v to %v", id, before.Disk.promised, after.Disk.promised)
+	}
+	for i, v := range after.Disk.votes {
+		if i > after.Disk.held && after.Disk.promised.Less(v.Ballot) {
+			return fmt.Errorf("P1 violated: %s has a vote at %v above its promise of %v", id, v.Ballot, after.Disk.promised)
+		}
+		if old, ok := before.Disk.votes[i]; ok && i <= before.Disk.held && in.kind != exRollBack && !old.Value.Equal(v.Value) {
+			return fmt.Errorf("P6 violated: %s overwrites instance %d, which it holds", id, i)
+		}
+	}
+	return nil
+}
+
+// check checks what the messages of a state tell: one value for a ballot and
+// instance (P2), one value chosen at an instance (agreement), and that what acceptors
+// hold was chosen (P6). Votes count as they are told, which is when learners and
+// leaders count them.
+func (e *explorer) check(s []uint32) {
+	type at struct {
+		ballot   paxos.Ballot
+		instance paxos.Instance
+	}
+	proposed := map[at]paxos.Value{}
+	votes := map[at]paxos.Set{}
+	for _, id := range s[len(e.slots)+1:] {
+		switch m := e.msgs.list[id].msg.(type) {
+		case *paxos.Accept:
+			k := at{m.Ballot, m.Instance}
+			if old, ok := proposed[k]; ok && !old.Equal(m.Value) {
+				e.violation(s, "P2 violated: two values proposed at instance %d under %v", m.Instance, m.Ballot)
+			}
+			proposed[k] = m.Value
+		case *paxos.Accepted:
+			for _, r := range m.Runs {
+				for i := r.First; i <= r.Last; i++ {
+					k := at{r.Ballot, i}
+					votes[k] = votes[k].With(e.members.Place(e.msgs.list[id].from))
+				}
+			}
+		}
+	}
+	chosen := map[paxos.Instance]paxos.Value{}
+	twice := false
+	for k, set := range votes {
+		if !e.members.IsPhase2(set) {
+			continue
+		}
+		v := proposed[k]
+		old, ok := chosen[k.instance]
+		if ok && !old.Equal(v) {
+			e.violation(s, "agreement violated: two values chosen at instance %d", k.instance)
+		}
+		twice = twice || ok
+		chosen[k.instance] = v
+	}
+	for slot := range e.cfg.Acceptors {
+		disk := e.tables[slot].nodes[s[slot]].node.Disk
+		for i := paxos.Instance(1); i <= disk.held; i++ {
+			v, ok := chosen[i]
+			if !ok || !v.Equal(disk.votes[i].Value) {
+				e.violation(s, "P6 violated: %s holds at instance %d what was not chosen there", e.slots[slot], i)
+			}
+		}
+	}
+	if len(chosen) > 0 {
+		e.out.Chosen++
+	}
+	if twice {
+		e.out.Twice++
+	}
+}
+
+// ladder tells how a state was reached.
+func (e *explorer) ladder(state uint32) string {
+	var steps []exParent
+	for p := e.parents[state]; p.state != math.MaxUint32; p = e.parents[p.state] {
+		steps = append(steps, p)
+	}
+	var b strings.Builder
+	for _, p := range slices.Concat(e.played, reversed(steps)) {
+		in := e.input(p.input)
+		if in.kind != exDeliver {
+			fmt.Fprintf(&b, "%-4s%s\n", e.slots[p.slot], in)
+			continue
+		}
+		fmt.Fprintf(&b, "%-4s-> %-12s %s\n", in.from, e.slots[p.slot], e.describe(in.msg))
+	}
+	return b.String()
+}
+
+func reversed(steps []exParent) []exParent {
+	slices.Reverse(steps)
+	return steps
+}
+
+// describe says every message, also those that ladders usually leave out.
+func (e *explorer) describe(m paxos.Message) string {
+	if text, _ := describe(m); text != "" {
+		return text
+	}
+	return messageName(m)
+}
+
+func messageName(m paxos.Message) string { return strings.TrimPrefix(fmt.Sprintf("%T", m), "*paxos.") }

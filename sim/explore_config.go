@@ -1,0 +1,106 @@
+package sim
+
+import "slices"
+
+// Exploration is a small cluster of which every reachable state is visited, breadth
+// first: real machines, whose messages may arrive in any order, any number of times,
+// or never. What was sent stays on the way for ever, which covers loss, duplication
+// and reordering at once.
+//
+// A state is a state of each process and the set of messages sent. What a process
+// makes of an input is computed once, by the real machine, and remembered, so that
+// visiting a state costs little more than looking up numbers.
+type Exploration struct {
+	Name, Summary string
+	Acceptors     int
+	Proposers     int
+	Instances     int  // no leader proposes above it
+	Ballots       int  // campaigns of proposers, each with a fresh start
+	Renewals      int  // campaigns that leaders begin of their own accord
+	Crashes       int  // restarts of acceptors
+	RollBacks     int  // restarts of acceptors with the directory that they began with
+	Patience      int  // times that an acceptor's retry time may pass in one run
+	Unsynced      int  // outputs of an acceptor that may be under way to its disk; 0: all is durable at once
+	Held          bool // messages that spread what is chosen: heartbeats, fetches, pages
+	// Prologue is played first (see prologue). Then all messages are lost but those
+	// that bear on what is chosen, the clients', and Kept.
+	Prologue, Kept []string
+
+	plain bool // in tests: states that differ by a renaming of acceptors stay apart
+}
+
+// Explorations are all named configurations, in the order of the list.
+var Explorations = []Exploration{
+	{
+		Name: "small", Summary: "3 acceptors, 2 proposers, 2 ballots, 1 instance",
+		Acceptors: 3, Proposers: 2, Instances: 1, Ballots: 2,
+	}, {
+		Name: "ballots", Summary: "the same with 3 ballots",
+		Acceptors: 3, Proposers: 2, Instances: 1, Ballots: 3,
+	}, {
+		Name: "instances", Summary: "2 ballots, 2 instances, and messages that spread what is chosen",
+		Acceptors: 3, Proposers: 2, Instances: 2, Ballots: 2, Held: true,
+	}, {
+		Name: "disks", Summary: "2 ballots, disks that lag, and a crash that loses what was not synced",
+		Acceptors: 3, Proposers: 2, Instances: 1, Ballots: 2, Crashes: 1, Unsynced: 1,
+	}, {
+		Name: "lost-vote", Summary: "an acceptor forgets a vote that helped to choose a value, and rejoins",
+		Acceptors: 3, Proposers: 2, Instances: 1, Ballots: 2, Renewals: 1, RollBacks: 1, Patience: 1, Held: true,
+		Prologue: []string{
+			"p1 campaigns", "p1>a1 Prepare", "p1>a2 Prepare", "a1>p1 Promise", "a2>p1 Promise",
+			"@c>p1 Append", "p1>a1 Accept", "p1>a2 Accept", "a1>p1 Accepted", "a2>p1 Accepted",
+			"p1 ticks", "p1>a2 Heartbeat", "p1>a3 Heartbeat", "a1 forgets",
+		},
+		Kept: []string{"p1>a1 Heartbeat", "a1>a3 Vouch"},
+	}, {
+		Name: "lost-promise", Summary: "an acceptor forgets a promise that a candidate has not counted yet, and rejoins",
+		Acceptors: 3, Proposers: 2, Instances: 1, Ballots: 2, Renewals: 1, RollBacks: 1, Patience: 1, Held: true,
+		Prologue: []string{
+			"p1 campaigns", "p1>a1 Prepare", "p1>a2 Prepare", "a1>p1 Promise", "a2>p1 Promise",
+			"p1>a2 Heartbeat", "p1>a3 Heartbeat", "p2 campaigns", "p2>a1 Prepare", "a1 forgets",
+		},
+		Kept: []string{"p1>a1 Heartbeat", "a1>a3 Vouch", "a1>p2 Promise", "p2>a3 Prepare"},
+	}, {
+		Name: "rejoin-vote", Summary: "lost-vote from where the others have voided its promises, with a crash",
+		Acceptors: 3, Proposers: 2, Instances: 1, Ballots: 2, Renewals: 1, RollBacks: 1, Patience: 1, Crashes: 1, Held: true,
+		Prologue: []string{
+			"p1 campaigns", "p1>a1 Prepare", "p1>a2 Prepare", "a1>p1 Promise", "a2>p1 Promise",
+			"@c>p1 Append", "p1>a1 Accept", "p1>a2 Accept", "a1>p1 Accepted", "a2>p1 Accepted",
+			"p1 ticks", "p1>a2 Heartbeat", "p1>a3 Heartbeat", "a1 forgets", "a1>a3 Vouch", "a3>a1 Vouched",
+			"p1>a1 Heartbeat", "a1>p1 Rejoin", "p1>a2 Prepare", "p1>a3 Prepare", "a2>p1 Promise", "a3>p1 Promise",
+		},
+		Kept: []string{"p1>a1 Rejoined"},
+	}, {
+		Name: "rejoin-promise", Summary: "lost-promise from where the others have voided its promises, with a crash",
+		Acceptors: 3, Proposers: 2, Instances: 1, Ballots: 2, Renewals: 1, RollBacks: 1, Patience: 1, Crashes: 1, Held: true,
+		Prologue: []string{
+			"p1 campaigns", "p1>a1 Prepare", "p1>a2 Prepare", "a1>p1 Promise", "a2>p1 Promise",
+			"p1>a2 Heartbeat", "p1>a3 Heartbeat", "p2 campaigns", "p2>a1 Prepare", "a1 forgets", "a1>a3 Vouch", "a3>a1 Vouched",
+			"p1>a1 Heartbeat", "a1>p1 Rejoin", "p1>a2 Prepare", "p1>a3 Prepare", "a2>p1 Promise", "a3>p1 Promise",
+		},
+		Kept: []string{"p1>a1 Rejoined", "a1>p2 Promise", "p2>a3 Prepare"},
+	}, {
+		Name: "rejoin-twice", Summary: "an acceptor that has rejoined forgets a vote of its new life, under the same leader",
+		Acceptors: 3, Proposers: 2, Instances: 1, Ballots: 2, Renewals: 2, RollBacks: 2, Patience: 1, Held: true,
+		Prologue: []string{
+			"p1 campaigns", "p1>a1 Prepare", "p1>a2 Prepare", "a1>p1 Promise", "a2>p1 Promise",
+			"p1>a2 Heartbeat", "p1>a3 Heartbeat", "a1 forgets", "a1>a3 Vouch", "a3>a1 Vouched",
+			"p1>a1 Heartbeat", "a1>p1 Rejoin", "p1>a2 Prepare", "p1>a3 Prepare", "a2>p1 Promise", "a3>p1 Promise", "p1>a1 Rejoined",
+			"@c>p1 Append", "p1>a1 Accept", "p1>a2 Accept", "a1>p1 Accepted", "a2>p1 Accepted", "p1 ticks", "p1>a2 Heartbeat", "p1>a3 Heartbeat",
+			"a1 forgets", "a1>a3 Vouch", "a3>a1 Vouched",
+		},
+		Kept: []string{"p1>a1 Heartbeat"},
+	}, {
+		Name: "everything", Summary: "3 ballots, 2 instances, a crash, a lost directory, disks that lag",
+		Acceptors: 3, Proposers: 2, Instances: 2, Ballots: 3, Renewals: 1, Crashes: 1, RollBacks: 1, Patience: 1, Unsynced: 1, Held: true,
+	},
+}
+
+// FindExploration returns the configuration of that name.
+func FindExploration(name string) (Exploration, bool) {
+	i := slices.IndexFunc(Explorations, func(x Exploration) bool { return x.Name == name })
+	if i < 0 {
+		return Exploration{}, false
+	}
+	return Explorations[i], true
+}

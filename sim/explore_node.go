@@ -1,0 +1,239 @@
+package sim
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/paxlog/paxlog/acceptor"
+	"github.com/paxlog/paxlog/paxos"
+	"github.com/paxlog/paxlog/proposer"
+)
+
+// exNode is one process while exploring: the real machine, and what its driver keeps.
+// It is never changed once it is in the table of states: a step works on a copy.
+type exNode struct {
+	Machine paxos.Machine
+	Ballot  paxos.Ballot // of a proposer's latest campaign
+	// Of an acceptor:
+	Disk   *contents       // durable
+	Jobs   []exJob         // outputs that are not durable yet, oldest first
+	Loaded []paxos.Message // results of loads that the machine has not been told
+	Runs   uint64          // starts so far; a run's random bits
+	Waits  int             // times that patience ran out in this run
+	Now    paxos.Ticks
+}
+
+// exJob is an output that is not durable yet.
+type exJob struct {
+	Writes []paxos.Record
+	After  []paxos.Envelope
+	Sync   bool // After waits for it; else only for those before it
+}
+
+// exInput is something that happens to a process.
+type exInput struct {
+	kind exKind
+	from paxos.NodeID
+	msg  paxos.Message // exDeliver
+	n    int
+}
+
+type exKind byte
+
+const (
+	exDeliver  exKind = iota
+	exSync            // the oldest output becomes durable
+	exTold            // the oldest result of a load is told
+	exCrash           // a restart, of which the first n outputs under way survive
+	exRollBack        // a restart with the directory as it was at first
+	exPatience        // an acceptor's retry time passes
+	exCampaign        // a proposer restarts and campaigns, above n rounds
+	exTick            // a leader's tick
+)
+
+func (in exInput) String() string {
+	return [...]string{"", "synced", "told", "crashes", "forgets", "waits", "campaigns", "ticks"}[in.kind]
+}
+
+// exCluster makes the processes of a configuration.
+type exCluster struct {
+	cfg     Exploration
+	members paxos.Membership
+	first   map[paxos.NodeID]*contents // the disks at the beginning
+}
+
+// newAcceptor starts an acceptor from its disk.
+func (x *exCluster) newAcceptor(id paxos.NodeID, disk *contents, runs uint64) *exNode {
+	s := Store{role: paxos.RoleAcceptor, visible: disk}
+	m := acceptor.New(acceptor.Config{
+		ID: id, Membership: x.members, Incarnation: 1, Seed: runs, Sources: without(x.members.Acceptors, id),
+		RetryTicks: 1, StallTicks: 1000, IdleTicks: 1000, PageBytes: 1 << 20,
+	}, s.Acceptor())
+	n := &exNode{Machine: m, Disk: disk.clone(), Runs: runs, Now: 1}
+	m.Tick(1, 0)
+	for _, o := range without(x.members.Acceptors, id) {
+		m.Step(id, &paxos.PeerUp{ID: o, Role: paxos.RoleAcceptor, Incarnation: 1})
+	}
+	m.Tick(1, 0)
+	return n
+}
+
+// newProposer starts a proposer. Its run and its round are the number of campaigns so
+// far: no two are alike, and what is sent in one order may arrive in any other.
+func (x *exCluster) newProposer(id paxos.NodeID, campaigns int) *exNode {
+	m := proposer.New(proposer.Config{
+		ID: id, Membership: x.members, Run: uint64(campaigns), Seed: uint64(campaigns), RetryTicks: 1000, StallTicks: 1000, HeartbeatTicks: 1000,
+		Window: x.cfg.Instances, WindowBytes: 1 << 20, BatchBytes: 1, EntryBytes: 100, QueueBytes: 1 << 20,
+	})
+	m.Tick(1, 0)
+	return &exNode{Machine: m, Now: 1}
+}
+
+// result is what came of an input: the process after it, and what it sent.
+type exResult struct {
+	node *exNode
+	sent []paxos.Envelope
+}
+
+// step plays an input on a copy of n. ok is false if the input is not possible now.
+func (x *exCluster) step(id paxos.NodeID, n *exNode, in exInput) (r exResult, ok bool) {
+	switch in.kind {
+	case exCampaign:
+		r.node = x.newProposer(id, in.n)
+		for _, a := range x.members.Acceptors {
+			r.node.Machine.Step(a, &paxos.QueryReply{Nonce: 1, Silent: 1, Promised: paxos.Ballot{Round: uint64(in.n)}})
+		}
+		r.node.Machine.Tick(1, 0)
+		x.flush(id, &r)
+		return r, true
+	case exCrash, exRollBack:
+		if in.n > len(n.Jobs) {
+			return r, false
+		}
+		disk := n.Disk.clone()
+		for _, j := range n.Jobs[:in.n] {
+			disk.apply(j.Writes)
+		}
+		if in.kind == exRollBack {
+			disk = x.first[id].clone()
+		}
+		r.node = x.newAcceptor(id, disk, n.Runs+1)
+		x.flush(id, &r)
+		return r, true
+	}
+	c := clone(n)
+	r.node = c
+	switch in.kind {
+	case exDeliver:
+		if len(c.Jobs) >= x.cfg.Unsynced && x.cfg.Unsynced > 0 {
+			return r, false // the driver waits for room
+		}
+		c.Machine.Step(in.from, in.msg)
+	case exSync:
+		if len(c.Jobs) == 0 {
+			return r, false
+		}
+		c.Disk.apply(c.Jobs[0].Writes)
+		r.sent = append(r.sent, c.Jobs[0].After...)
+		c.Jobs = c.Jobs[1:]
+		for i := 0; i < len(c.Jobs) && !c.Jobs[i].Sync; i++ {
+			r.sent = append(r.sent, c.Jobs[i].After...)
+			c.Jobs[i].After = nil
+		}
+		return r, true
+	case exTold:
+		if len(c.Loaded) == 0 {
+			return r, false
+		}
+		m := c.Loaded[0]
+		c.Loaded = c.Loaded[1:]
+		c.Machine.Step(id, m)
+	case exPatience:
+		if c.Waits >= x.cfg.Patience {
+			return r, false
+		}
+		c.Waits++
+		c.Now += 2
+		c.Machine.Tick(c.Now, 0)
+	case exTick:
+		c.Machine.Tick(c.Now, 0)
+	}
+	x.flush(id, &r)
+	return r, true
+}
+
+// flush does what a driver does: with Unsynced of 0 all at once, else what waits for
+// a sync or a load is left for inputs of its own.
+func (x *exCluster) flush(id paxos.NodeID, r *exResult) {
+	n := r.node
+	for {
+		out := n.Machine.Flush()
+		if out.Halt != "" {
+			panic(fmt.Sprintf("%s halts: %s", id, out.Halt))
+		}
+		r.sent = append(r.sent, out.SendNow...)
+		if n.Disk == nil {
+			for _, m := range out.SendNow {
+				if p, ok := m.Msg.(*paxos.Prepare); ok {
+					n.Ballot = p.Ballot
+				}
+			}
+			r.sent = append(r.sent, out.SendAfter...)
+			return
+		}
+		x.write(r, out)
+		if len(out.Loads) == 0 {
+			return
+		}
+		visible := n.Disk.clone()
+		for _, j := range n.Jobs {
+			visible.apply(j.Writes)
+		}
+		s := Store{role: paxos.RoleAcceptor, visible: visible}
+		for _, l := range out.Loads {
+			n.Loaded = append(n.Loaded, s.load(l))
+		}
+		if x.cfg.Unsynced > 0 {
+			return
+		}
+		for _, m := range n.Loaded {
+			n.Machine.Step(id, m)
+		}
+		n.Loaded = nil
+	}
+}
+
+// write hands an output to the disk, and sends what need not wait for it.
+func (x *exCluster) write(r *exResult, out paxos.Output) {
+	n := r.node
+	if x.cfg.Unsynced == 0 {
+		n.Disk.apply(out.Writes)
+		r.sent = append(r.sent, out.SendAfter...)
+		return
+	}
+	job := exJob{out.Writes, out.SendAfter, out.Sync}
+	if !out.Sync && !slices.ContainsFunc(n.Jobs, func(j exJob) bool { return j.Sync }) {
+		r.sent = append(r.sent, out.SendAfter...)
+		job.After = nil
+	}
+	if len(job.Writes) > 0 || len(job.After) > 0 {
+		n.Jobs = append(n.Jobs, job)
+	}
+}
+
+// dead reports whether a message can make no difference any more, whatever happens to
+// the process that it is sent to: states that differ only in such messages are one.
+// Acceptors whose directory may still be put back may yet need old ones.
+func (n *exNode) dead(m paxos.Message, putBack bool) bool {
+	switch m := m.(type) {
+	case *paxos.Prepare:
+		return !putBack && m.Ballot.Less(n.Disk.promised) // it is refused
+	case *paxos.Vouched:
+		return n.Disk != nil && m.Asked.Run < n.Runs
+	case *paxos.Rejoined:
+		return !putBack && !n.Disk.mark.Life.Less(m.Ballot)
+	case *paxos.Promise:
+		return m.Ballot.Less(n.Ballot)
+	}
+	return false
+}

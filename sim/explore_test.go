@@ -1,0 +1,97 @@
+package sim
+
+import (
+	"context"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// TestExplore visits every state of the smallest configuration, and the first
+// PAXLOG_STATES (100,000 by default) of each of the others.
+func TestExplore(t *testing.T) {
+	most := uint64(100_000)
+	if s := os.Getenv("PAXLOG_STATES"); s != "" {
+		most, _ = strconv.ParseUint(s, 10, 32)
+	}
+	for _, x := range Explorations {
+		if strings.HasPrefix(x.Name, "rejoin-") {
+			continue // TestExploreRejoin
+		}
+		n := most
+		if x.Name == "small" {
+			n = 1 << 20 // it has fewer
+		}
+		r := x.Explore(context.Background(), n, nil)
+		t.Logf("%-16s %8d states, depth %2d, complete %v, %d renamings, something chosen in %d", x.Name, r.States, r.Depth, r.Complete, r.Symmetry, r.Chosen)
+		if r.Err != nil {
+			t.Errorf("%s: %v\nreplay: go run ./cmd/paxlog sim --explore %s --states %d\n%s", x.Name, r.Err, x.Name, n, r.Ladder)
+		}
+		if x.Name == "small" && (!r.Complete || r.Chosen == 0) {
+			t.Errorf("%s: not every state was visited, or nothing was chosen in any", x.Name)
+		}
+	}
+}
+
+// TestExploreRejoin visits so many states around a rejoin that the bugs put back
+// there show.
+func TestExploreRejoin(t *testing.T) {
+	for _, name := range []string{"rejoin-vote", "rejoin-promise", "rejoin-twice"} {
+		x, _ := FindExploration(name)
+		if r := x.Explore(context.Background(), 400_000, nil); r.Err != nil || r.Chosen == 0 {
+			t.Errorf("%s: %v, something chosen in %d\n%s", name, r.Err, r.Chosen, r.Ladder)
+		}
+	}
+}
+
+// TestExploreIsTheSame: the number of states does not depend on how fingerprints fall.
+func TestExploreIsTheSame(t *testing.T) {
+	x := Exploration{Acceptors: 3, Proposers: 1, Instances: 1, Ballots: 2}
+	a, b := x.Explore(context.Background(), 1<<20, nil), x.Explore(context.Background(), 1<<20, nil)
+	if a != b || !a.Complete || a.States < 1000 {
+		t.Fatalf("%+v, then %+v", a, b)
+	}
+}
+
+// TestRenamings: renaming acceptors hides no state and makes up none: without it
+// there are more, at most as many times as there are renamings.
+func TestRenamings(t *testing.T) {
+	x := Exploration{Acceptors: 3, Proposers: 2, Instances: 1, Ballots: 1}
+	with := x.Explore(context.Background(), 1<<20, nil)
+	x.plain = true
+	without := x.Explore(context.Background(), 1<<20, nil)
+	if with.Symmetry != 6 || without.Symmetry != 1 || !with.Complete || !without.Complete {
+		t.Fatalf("%+v, %+v", with, without)
+	}
+	if without.States <= 2*with.States || without.States > 6*with.States || without.Depth != with.Depth {
+		t.Fatalf("%d states with renamings, %d without", with.States, without.States)
+	}
+	t.Logf("%d states, %d without renamings", with.States, without.States)
+}
+
+// TestCopies: a copy of a machine shares nothing with it, and equal states have equal
+// bytes.
+func TestCopies(t *testing.T) {
+	x := newExplorer(Explorations[0])
+	x.start()
+	n := x.tables[0].nodes[0].node
+	c := clone(n)
+	same := x.perms[0]
+	before := string(canonical(same, n))
+	if string(canonical(same, c)) != before {
+		t.Fatal("a copy is not the same")
+	}
+	r, ok := x.step("p1", x.newProposer("p1", 0), exInput{kind: exCampaign, n: 1})
+	if !ok {
+		t.Fatal("no campaign")
+	}
+	for _, e := range r.sent {
+		if e.To == "a1" {
+			c.Machine.Step("p1", e.Msg)
+		}
+	}
+	if string(canonical(same, n)) != before || string(canonical(same, c)) == before {
+		t.Fatal("a step on a copy is seen in the original, or not in the copy")
+	}
+}

@@ -1,0 +1,83 @@
+package sim
+
+import "github.com/paxlog/paxlog/paxos"
+
+// rollBack crashes an acceptor and puts an older state of its directory in place, as
+// a damaged end of its log or a restored copy does. It does so only where the loss
+// must be found out: when every other acceptor durably remembers commits that are
+// lost. Beyond that detection is as good as the peers that remember, and promises
+// nothing. At most one acceptor at a time has forgotten something, for what two of
+// them voted for together may be lost for good.
+func (c *Cluster) rollBack(id paxos.NodeID) {
+	n := c.nodes[id]
+	if !n.Up || n.Role != paxos.RoleAcceptor || !c.Members.CanRejoin() || c.forgetful() != "" {
+		return
+	}
+	n.Crash()
+	keep := int(c.rng.Uint64() % uint64(len(n.store.history)+1))
+	if c.remember(id, n.store.markAt(keep)) {
+		n.store.rollBack(keep)
+		n.forgot, n.life = true, n.store.durable.mark.Life
+		c.Events["directory rolled back"]++
+		c.trace("%s is rolled back to its first %d commits", id, keep)
+	}
+	c.after(c.between(0, 500*Millisecond), func() { c.restart(n) })
+}
+
+// forgetful is the acceptor that was rolled back and has not rejoined yet, or "".
+func (c *Cluster) forgetful() paxos.NodeID {
+	for _, id := range c.Acceptors {
+		n := c.nodes[id]
+		if n.forgot = n.forgot && n.store.durable.mark.Life == n.life; n.forgot {
+			return id
+		}
+	}
+	return ""
+}
+
+// remember reports whether every other acceptor remembers, durably, more of id than a
+// directory with mark m has.
+func (c *Cluster) remember(id paxos.NodeID, m paxos.Mark) bool {
+	for _, o := range c.Acceptors {
+		if o != id && !m.Forgets(c.nodes[o].store.durable.peers[id].Mark) {
+			return false
+		}
+	}
+	return true
+}
+
+// markAt is the mark that the first k commits of history leave.
+func (s *Store) markAt(k int) (m paxos.Mark) {
+	for _, records := range s.history[:k] {
+		for _, r := range records {
+			if set, ok := r.(paxos.SetMark); ok {
+				m = paxos.Mark{Commits: set.Commits, Life: set.Life}
+			}
+		}
+	}
+	return m
+}
+
+// rollBack forgets all but the first k commits that were durable.
+func (s *Store) rollBack(k int) {
+	s.durable = newContents()
+	for _, records := range s.history[:k] {
+		s.durable.apply(records)
+	}
+	s.history, s.tail = s.history[:k:k], nil
+	s.visible = s.durable.clone()
+}
+
+// onRejoin checks that an acceptor which begins a new life holds every instance at
+// which a vote that it has forgotten counts towards the chosen value.
+func (c *Checker) onRejoin(n *Node, held paxos.Instance) {
+	for k, voters := range c.votes {
+		v, isChosen := c.chosen[k.instance]
+		if !isChosen || !voters[n.ID] || k.instance <= held || !c.proposed[k].Equal(v) {
+			continue
+		}
+		if own, ok := n.store.visible.votes[k.instance]; !ok || own.Ballot.Less(k.ballot) {
+			c.fail("rejoin", "%s votes again, and has forgotten its vote at %v for the value chosen at instance %d (held %d)", n.ID, k.ballot, k.instance, held)
+		}
+	}
+}
