@@ -306,10 +306,7 @@ func (f *flips) trial(rng *rand.Rand) (kind, how string) {
 	case err != nil:
 		return kind, string(refused)
 	case after.state != f.before.state || after.unread == nil && !maps.Equal(after.values, f.before.values):
-		if forgettingIsFoundOut {
-			return kind, f.inCluster(disk, name)
-		}
-		return kind, string(older)
+		return kind, f.inCluster(disk, name)
 	case after.unread != nil:
 		return kind, string(later)
 	}

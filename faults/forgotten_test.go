@@ -12,22 +12,11 @@ import (
 	"github.com/paxlog/paxlog/internal/cluster"
 )
 
-// forgettingIsFoundOut says that peers find out an acceptor whose directory lost
-// its tail or was put back from an old copy.
-const forgettingIsFoundOut = false
-
-func needsForgetting(t *testing.T) {
-	t.Helper()
-	if !forgettingIsFoundOut {
-		t.Skip("an acceptor that has forgotten is not found out yet")
-	}
-}
-
 // TestForgottenTail damages the log and the MANIFEST of an acceptor, whose ends
 // Pebble may lose without a word. The acceptor refuses, or its peers tell it that it
 // has forgotten, and it votes again only when that is safe.
 func TestForgottenTail(t *testing.T) {
-	needsForgetting(t)
+	needs(t)
 	rng := cluster.Seed(t, "./faults")
 	k := cluster.New(t, 3, 2, 2)
 	c := k.Client(client.WithTimeout(20 * time.Second))
@@ -53,7 +42,7 @@ func TestForgottenTail(t *testing.T) {
 // TestOldCopy puts an old copy of an acceptor's whole directory back, after its
 // peers have moved on under another leader.
 func TestOldCopy(t *testing.T) {
-	needsForgetting(t)
+	needs(t)
 	k := cluster.New(t, 3, 2, 2)
 	c := k.Client(client.WithTimeout(20 * time.Second))
 	l := cluster.StartLoad(t, c, cluster.LoadOptions{Clients: 3, Pace: pace})

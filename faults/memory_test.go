@@ -80,7 +80,9 @@ func newMemory(t testing.TB) *memory {
 		}
 	}
 	m.c.Quorum = config.Quorum{Phase1: 2, Phase2: 2}
-	m.c.Timeouts.Heartbeat, m.c.Timeouts.ElectionMin, m.c.Timeouts.ElectionMax = 20*time.Millisecond, 60*time.Millisecond, 120*time.Millisecond
+	// Short, for thousands of starts; a leader lets an acceptor rejoin once in a stall.
+	times := &m.c.Timeouts
+	times.Heartbeat, times.ElectionMin, times.ElectionMax, times.Stall = 20*time.Millisecond, 60*time.Millisecond, 120*time.Millisecond, 300*time.Millisecond
 	for _, id := range []paxos.NodeID{"a1", "a2", "a3", "l1"} {
 		m.disks[id] = vfs.NewCrashableMem()
 		role, _, _ := m.c.Lookup(id)
