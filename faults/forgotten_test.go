@@ -69,3 +69,40 @@ func TestOldCopy(t *testing.T) {
 	l.Await(100, "with an acceptor that had forgotten")
 	k.Check(l)
 }
+
+// TestForgottenAndAlone: an acceptor loses its newest log while the only other one
+// that voted for the last entries is down, and the third never had them. It must not
+// vote with the third, or answered entries would be lost; only learners and
+// proposers remember how far it had come.
+func TestForgottenAndAlone(t *testing.T) {
+	needs(t)
+	k := cluster.New(t, 3, 2, 2)
+	c := k.Client(client.WithTimeout(20 * time.Second))
+	l := cluster.StartLoad(t, c, cluster.LoadOptions{Clients: 3, Pace: pace})
+	l.Await(100, "at the start")
+	k.Kill("a3")
+	l.Await(300, "without a3")
+	l.Stop()
+	k.Kill("a1")
+	k.Kill("a2")
+	if err := os.Remove(slices.Max(logFiles(t, k.Data("a1")))); err != nil {
+		t.Fatal(err)
+	}
+	k.Start("a3")
+	p := k.Start("a1")
+	k.Await("a1 learns what it has forgotten", func() bool { return strings.Contains(p.Stderr(), "has forgotten") })
+	k.Await("nobody leads", func() bool { return k.Status(c).Leader == "" })
+	if out, errs, code := k.Run("append", "--timeout", "2s", "x"); code != 3 {
+		t.Errorf("with an acceptor that has forgotten and one that never knew: exit %d, %s%s", code, out, errs)
+	}
+	if _, errs, code := k.Run("status"); code != 3 || !strings.Contains(errs, "a1 waits") || !strings.Contains(errs, "rejoin") {
+		t.Errorf("status: exit %d, %s", code, errs)
+	}
+	k.Start("a2")
+	l.Start()
+	l.Await(100, "with a2")
+	caughtUp(k, c, "a1")
+	k.Kill("a2")
+	l.Await(100, "with the votes of a1")
+	k.Check(l)
+}
