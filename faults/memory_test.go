@@ -46,10 +46,10 @@ func (l *lockedBuffer) Write(p []byte) (int, error) {
 	return l.b.Write(p)
 }
 
-func (l *lockedBuffer) contains(text string) bool {
+func (l *lockedBuffer) text() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return bytes.Contains(l.b.Bytes(), []byte(text))
+	return l.b.String()
 }
 
 // newMemory returns a cluster of three acceptors, a proposer and a learner that
