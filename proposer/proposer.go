@@ -204,8 +204,11 @@ func (p *Proposer) onStatus(from paxos.NodeID, m *paxos.StatusQuery) {
 		Nonce: m.Nonce, Role: paxos.RoleProposer, ID: p.cfg.ID, State: p.phase.name(),
 		Ballot: p.phase.leader(p), Reason: p.reason,
 	}
-	if l, ok := p.phase.(*leading); ok {
-		r.Chosen, r.Quorum, r.Reason = l.chosenUpTo, l.quorum(p), ""
+	switch phase := p.phase.(type) {
+	case *standby:
+		r.Reason = phase.why(p)
+	case *leading:
+		r.Chosen, r.Quorum, r.Reason = phase.chosenUpTo, phase.quorum(p), ""
 	}
 	p.Now(from, r)
 }

@@ -61,6 +61,22 @@ func (s *standby) fresh(p *Proposer, i int) bool {
 	return s.answers[i].ok && p.now-s.answers[i].sentAt <= p.cfg.ElectionMin
 }
 
+// why says why nobody leads: that too few acceptors answer here, else what made p a
+// standby.
+func (s *standby) why(p *Proposer) string {
+	answer := 0
+	for i := range s.answers {
+		if s.fresh(p, i) {
+			answer++
+		}
+	}
+	m := p.cfg.Membership
+	if need := max(m.Phase1, m.Phase2); answer < need && p.now > s.notBefore+p.cfg.ElectionMin {
+		return fmt.Sprintf("%d of %d acceptors answer it, and %d are needed", answer, len(s.answers), need)
+	}
+	return p.reason
+}
+
 func (s *standby) step(p *Proposer, from paxos.NodeID, m paxos.Message) {
 	reply, ok := m.(*paxos.QueryReply)
 	if !ok {
@@ -93,7 +109,7 @@ func (s *standby) onAppend(p *Proposer, from paxos.NodeID, m *paxos.Append) {
 	leader := s.leader(p).Proposer
 	switch {
 	case leader == "":
-		p.refuse(from, m, paxos.RefuseNoLeader, "no leader: "+p.reason)
+		p.refuse(from, m, paxos.RefuseNoLeader, "no leader: "+s.why(p))
 	case m.Origin != "" || !p.up[leader]:
 		p.refuse(from, m, paxos.RefuseNoLeader, fmt.Sprintf("%s does not lead, and cannot pass appends on to %s", p.cfg.ID, leader))
 	default:

@@ -41,9 +41,11 @@
 //
 // Pebble cannot tell a lost tail from a clean end: a damaged last block of its
 // log, a damaged end of its MANIFEST, or a missing newest log all open without
-// an error. This package does not detect it either. An acceptor that opens such a
-// directory, or an old copy, is found out by its peers, which remember the number of
-// commits that it spoke of (paxos.Mark); a learner is merely earlier.
+// an error. Where later writes are there and earlier ones are not, or hidden ones
+// would come back, Open refuses (whole.go). A directory that lost its tail, and so
+// is as it once was, this package does not detect. An acceptor that opens it, or an
+// old copy, is found out by its peers, which remember the number of commits that it
+// spoke of (paxos.Mark); a learner is merely earlier.
 //
 // A Store may be used from several goroutines; Commits must be made by one.
 package wal

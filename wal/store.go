@@ -86,8 +86,15 @@ func open(dir string, id Identity, opts Options) (*Store, error) {
 			DataCorruption: func(i pebble.DataCorruptionInfo) { s.fatal(i.Details) },
 		},
 	}
+	last, err := progress(opts.FS, db)
+	if err != nil {
+		return nil, errors.Join(explainOpen(dir, err), s.lock.Close())
+	}
 	if s.db, err = pebble.Open(db, po); err != nil {
-		return nil, errors.Join(explain(dir, err), s.lock.Close())
+		return nil, errors.Join(explainOpen(dir, err), s.lock.Close())
+	}
+	if err := checkHidden(s.db, last); err != nil {
+		return nil, errors.Join(explainOpen(dir, err), s.Close())
 	}
 	if err := s.checkMeta(); err != nil {
 		return nil, errors.Join(err, s.Close())
@@ -118,10 +125,24 @@ func explain(dir string, err error) error {
 	if errors.Is(err, syscall.ENOSPC) {
 		return fmt.Errorf("the disk of %s is full: free some space and start again, nothing acknowledged is lost (%w)", dir, err)
 	}
+	if errors.Is(err, syscall.EIO) {
+		return fmt.Errorf("the disk of %s fails: look at the kernel's log, and start again when it is sound, nothing acknowledged is lost (%w)", dir, err)
+	}
 	if pebble.IsCorruptionError(err) {
 		return fmt.Errorf("%s is %w: %w; restore it from a copy", dir, ErrDamaged, err)
 	}
 	return fmt.Errorf("%s: %w", dir, err)
+}
+
+// explainOpen explains an error of opening: unless the system or the version is at
+// fault, files are missing, are of another length, or are not as they were written,
+// for which Pebble has many words.
+func explainOpen(dir string, err error) error {
+	var system syscall.Errno
+	if errors.As(err, &system) && system != syscall.ENOENT || strings.Contains(err.Error(), "format major version") {
+		return explain(dir, err)
+	}
+	return fmt.Errorf("%s is %w: %w; restore it from a copy", dir, ErrDamaged, err)
 }
 
 func (s *Store) fatal(err error) { s.opts.Fatal(explain(s.dir, err)) }

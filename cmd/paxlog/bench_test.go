@@ -12,6 +12,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/paxlog/paxlog/internal/cluster"
 )
 
 // TestBenchHelp compares the help with testdata/bench-help.txt, which
@@ -205,21 +207,21 @@ func TestBenchInterrupted(t *testing.T) {
 
 // TestBenchUnavailable: a cluster that cannot append is told by the exit code.
 func TestBenchUnavailable(t *testing.T) {
-	k := newProcesses(t, 3, 1, 1)
-	k.must("append", "x")
-	k.kill("a1")
-	k.kill("a2")
-	out, errs, code := k.paxlog(strings.Fields("bench --clients 2 --duration 1s --timeout 500ms -o json")...)
+	k := cluster.New(t, 3, 1, 1)
+	k.Must("append", "x")
+	k.Kill("a1")
+	k.Kill("a2")
+	out, errs, code := k.Run(strings.Fields("bench --clients 2 --duration 1s --timeout 500ms -o json")...)
 	if code != ExitUnavailable || out != "" || !strings.Contains(errs, "not available") {
 		t.Errorf("before it began: exit %d, %s%s", code, out, errs)
 	}
-	k.start("a1")
-	k.leader(k.client())
+	k.Start("a1")
+	k.Leader(k.Client())
 	go func() {
 		time.Sleep(time.Second)
-		k.kill("a1")
+		k.Kill("a1")
 	}()
-	out, errs, code = k.paxlog(strings.Fields("bench --clients 2 --duration 3s --warmup 0s --timeout 1s -o json")...)
+	out, errs, code = k.Run(strings.Fields("bench --clients 2 --duration 3s --warmup 0s --timeout 1s -o json")...)
 	var r benchResult
 	if err := json.Unmarshal([]byte(out), &r); err != nil || code != ExitUnknown || r.Appends == 0 || r.Errors == 0 || !strings.Contains(errs, "of the appends failed; the first: ") {
 		t.Errorf("while it ran: exit %d, %s%s", code, out, errs)
@@ -229,17 +231,17 @@ func TestBenchUnavailable(t *testing.T) {
 // TestBenchChecksThroughFailover: while processes are killed and come back, no
 // append fails, and --check finds each once and in order.
 func TestBenchChecksThroughFailover(t *testing.T) {
-	k := newProcesses(t, 3, 2, 1)
-	leader := k.leader(k.client())
+	k := cluster.New(t, 3, 2, 1)
+	leader := k.Leader(k.Client())
 	go func() {
 		time.Sleep(time.Second)
-		k.kill(leader)
+		k.Kill(leader)
 		time.Sleep(500 * time.Millisecond)
-		k.kill("a1")
-		k.start("a1")
-		k.start(leader)
+		k.Kill("a1")
+		k.Start("a1")
+		k.Start(leader)
 	}()
-	out, errs, code := k.paxlog(strings.Fields("bench --clients 8 --inflight 16 --duration 3s --timeout 30s --check -o json")...)
+	out, errs, code := k.Run(strings.Fields("bench --clients 8 --inflight 16 --duration 3s --timeout 30s --check -o json")...)
 	var r benchResult
 	if err := json.Unmarshal([]byte(out), &r); err != nil || code != ExitDone || r.Errors != 0 || r.Appends == 0 || !strings.Contains(errs, "checked: all ") {
 		t.Errorf("exit %d, %s%s", code, out, errs)
@@ -248,17 +250,17 @@ func TestBenchChecksThroughFailover(t *testing.T) {
 
 // TestBenchCatchup starts a learner anew while bench waits for it.
 func TestBenchCatchup(t *testing.T) {
-	k := newProcesses(t, 3, 1, 2)
-	k.must(strings.Fields("bench --clients 4 --inflight 64 --total 20000")...)
-	k.kill("l2")
-	if err := os.RemoveAll(k.data("l2")); err != nil {
+	k := cluster.New(t, 3, 1, 2)
+	k.Must(strings.Fields("bench --clients 4 --inflight 64 --total 20000")...)
+	k.Kill("l2")
+	if err := os.RemoveAll(k.Data("l2")); err != nil {
 		t.Fatal(err)
 	}
-	k.must("init", "--config", k.file, "--id", "l2", "--data", k.data("l2"))
+	k.Must("init", "--config", k.File, "--id", "l2", "--data", k.Data("l2"))
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, paxlogBinary(t), strings.Fields("bench --mode catchup --learner l2 --clients 2 --warmup 200ms --duration 500ms --timeout 30s -o json")...)
-	cmd.Dir = k.dir
+	cmd := exec.CommandContext(ctx, cluster.Binary(t), strings.Fields("bench --mode catchup --learner l2 --clients 2 --warmup 200ms --duration 500ms --timeout 30s -o json")...)
+	cmd.Dir = k.Dir
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	errs := lineWriter{make(chan string, 100)}
 	var out strings.Builder
@@ -270,7 +272,7 @@ func TestBenchCatchup(t *testing.T) {
 		t.Errorf("it says %q", line)
 	}
 	time.Sleep(500 * time.Millisecond)
-	k.start("l2")
+	k.Start("l2")
 	if err := cmd.Wait(); err != nil {
 		t.Fatal(err)
 	}
@@ -281,7 +283,7 @@ func TestBenchCatchup(t *testing.T) {
 	if r.Learner != "l2" || r.Entries == nil || *r.Entries == 0 || *r.PerSecond <= 0 || r.Appends.Before == nil || r.Appends.After == nil || r.Appends.Before.Appends == 0 || r.Appends.After.Appends == 0 {
 		t.Errorf("got %s", &out)
 	}
-	if last := k.must("read", "20000", "--learner", "l2", "-o", "json"); !strings.Contains(last, `"index":20000,`) {
+	if last := k.Must("read", "20000", "--learner", "l2", "-o", "json"); !strings.Contains(last, `"index":20000,`) {
 		t.Errorf("got %s", last)
 	}
 }

@@ -11,6 +11,8 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+
+	"github.com/paxlog/paxlog/internal/cluster"
 )
 
 // running is a `paxlog dev` that the tests of this package share.
@@ -37,9 +39,7 @@ func TestMain(m *testing.M) {
 		}
 		_ = os.RemoveAll(filepath.Dir(shared.dir))
 	}
-	if built.path != "" {
-		_ = os.RemoveAll(filepath.Dir(built.path))
-	}
+	cluster.RemoveBinary()
 	os.Exit(code)
 }
 

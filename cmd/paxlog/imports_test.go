@@ -21,7 +21,7 @@ var layers = map[string]int{
 	"acceptor": 2, "proposer": 2, "learner": 2,
 	"paxos/transport": 3, "wal": 3, "config": 3,
 	"node": 4, "client": 4, "sim": 4,
-	"cmd/paxlog": 5,
+	"cmd/paxlog": 5, "internal/cluster": 5,
 }
 
 // forbidden is what a machine must not import, so that it stays deterministic.

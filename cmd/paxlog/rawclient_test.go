@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/paxlog/paxlog/internal/cluster"
 	"github.com/paxlog/paxlog/paxos"
 	"github.com/paxlog/paxlog/paxos/transport"
 )
@@ -18,15 +19,15 @@ func (r *rawClient) PeerDown(paxos.NodeID, paxos.Role, error)    {}
 func (r *rawClient) Refused(_ paxos.NodeID, _ string, why error) {}
 
 // sendToProposer sends one message to p1, as a client.
-func sendToProposer(t *testing.T, k *processes, m paxos.Message) {
+func sendToProposer(t *testing.T, k *cluster.Cluster, m paxos.Message) {
 	t.Helper()
 	r := &rawClient{up: make(chan struct{})}
 	n := transport.New(transport.Config{
-		Members: paxos.Membership{Cluster: k.c.Name}, Role: paxos.RoleClient, ID: "raw",
+		Members: paxos.Membership{Cluster: k.Config.Name}, Role: paxos.RoleClient, ID: "raw",
 		FrameBytes: 1 << 20, QueueBytes: 1 << 20, Dial: time.Second, Handshake: time.Second, Idle: 5 * time.Second,
 	}, r)
 	defer n.Close()
-	p := k.c.Proposers[0]
+	p := k.Config.Proposers[0]
 	n.Dial(transport.Peer{Role: paxos.RoleProposer, ID: p.ID, Addr: p.Addr})
 	select {
 	case <-r.up:

@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/paxlog/paxlog/internal/cluster"
 	"github.com/paxlog/paxlog/paxos"
 )
 
@@ -61,13 +62,13 @@ func goSources(t testing.TB, n int) []byte {
 // the leader and then an acceptor are killed -9, and tails them back byte for
 // byte from each learner.
 func TestRealInput(t *testing.T) {
-	k := newProcesses(t, 3, 2, 2)
+	k := cluster.New(t, 3, 2, 2)
 	input := goSources(t, 100_000)
-	c := k.client()
-	leader := k.leader(c)
+	c := k.Client()
+	leader := k.Leader(c)
 
-	cmd := exec.Command(paxlogBinary(t), "append", "--timeout", "60s", "-f", "-")
-	cmd.Dir = k.dir
+	cmd := exec.Command(cluster.Binary(t), "append", "--timeout", "60s", "-f", "-")
+	cmd.Dir = k.Dir
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -100,9 +101,9 @@ func TestRealInput(t *testing.T) {
 	third := len(input) / 3
 	go func() {
 		feed(input[:third])
-		k.kill(leader)
+		k.Kill(leader)
 		feed(input[third : 2*third])
-		k.kill("a2")
+		k.Kill("a2")
 		feed(input[2*third:])
 		_ = stdin.Close()
 	}()
@@ -116,7 +117,7 @@ func TestRealInput(t *testing.T) {
 		t.Fatalf("%v\n%s", err, &stderr)
 	}
 	for _, l := range []string{"l1", "l2"} {
-		if out := k.must("tail", "--learner", l); sha256.Sum256([]byte(out)) != sha256.Sum256(input) {
+		if out := k.Must("tail", "--learner", l); sha256.Sum256([]byte(out)) != sha256.Sum256(input) {
 			t.Errorf("what %s tails is not what was appended (%d bytes of %d)", l, len(out), len(input))
 		}
 	}
@@ -124,29 +125,29 @@ func TestRealInput(t *testing.T) {
 
 // TestOddEntries: binary, empty and 1 MiB entries come back as they were.
 func TestOddEntries(t *testing.T) {
-	k := newProcesses(t, 3, 1, 1)
+	k := cluster.New(t, 3, 1, 1)
 	rng := rand.New(rand.NewPCG(1, 2))
 	big := make([]byte, 1<<20)
 	for i := range big {
 		big[i] = byte(rng.Uint32())
 	}
-	file := filepath.Join(k.dir, "big")
+	file := filepath.Join(k.Dir, "big")
 	if err := os.WriteFile(file, big, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	k.must("append", "--whole", "-f", file)
-	k.must("append", "")
-	k.must("append", "--", "-5", "line\nline", "\r")
-	if out := k.must("read", "1"); out != string(big)+"\n" {
+	k.Must("append", "--whole", "-f", file)
+	k.Must("append", "")
+	k.Must("append", "--", "-5", "line\nline", "\r")
+	if out := k.Must("read", "1"); out != string(big)+"\n" {
 		t.Error("the 1 MiB entry came back changed")
 	}
-	if out := k.must("tail", "--null", "--from", "2"); out != "\x00-5\x00line\nline\x00\r\x00" {
+	if out := k.Must("tail", "--null", "--from", "2"); out != "\x00-5\x00line\nline\x00\r\x00" {
 		t.Errorf("%q", out)
 	}
 	if err := os.WriteFile(file, append(big, 'x'), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if _, errs, code := k.paxlog("append", "--whole", "-f", file); code != ExitFailed || strings.Count(errs, "\n") != 1 {
+	if _, errs, code := k.Run("append", "--whole", "-f", file); code != ExitFailed || strings.Count(errs, "\n") != 1 {
 		t.Errorf("an entry over the limit: exit %d, %s", code, errs)
 	}
 }
@@ -154,8 +155,8 @@ func TestOddEntries(t *testing.T) {
 // TestGarbage writes strangers' bytes and half frames to every port; the cluster
 // and its other clients do not mind.
 func TestGarbage(t *testing.T) {
-	k := newProcesses(t, 3, 2, 1)
-	k.must("append", "before")
+	k := cluster.New(t, 3, 2, 1)
+	k.Must("append", "before")
 	rng := rand.New(rand.NewPCG(3, 4))
 	noise := make([]byte, 64<<10)
 	for i := range noise {
@@ -166,8 +167,8 @@ func TestGarbage(t *testing.T) {
 		append([]byte("paxlog/1"), 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0), // a length of 4 GiB
 		append([]byte("paxlog/1"), 0, 0, 0, 9, 1, 2, 3, 4, 1, 0, 0, 0, 1, 0x90, 0, 0),
 	}
-	for _, id := range k.ids() {
-		_, n, _ := k.c.Lookup(id)
+	for _, id := range k.IDs() {
+		_, n, _ := k.Config.Lookup(id)
 		for _, b := range strangers {
 			c, err := net.Dial("tcp", n.Addr)
 			if err != nil {
@@ -180,22 +181,20 @@ func TestGarbage(t *testing.T) {
 		}
 	}
 	for range 20 {
-		k.must("append", "during")
+		k.Must("append", "during")
 	}
-	for _, id := range k.ids() {
-		k.mu.Lock()
-		p := k.running[id]
-		k.mu.Unlock()
+	for _, id := range k.IDs() {
+		p := k.Process(id)
 		select {
-		case <-p.done:
-			t.Errorf("%s ended:\n%s", id, p.stderr)
+		case <-p.Done():
+			t.Errorf("%s ended:\n%s", id, p.Stderr())
 		default:
 		}
-		if rss := residentKiB(t, p.cmd.Process.Pid); rss > 300<<10 {
+		if rss := residentKiB(t, p.PID()); rss > 300<<10 {
 			t.Errorf("%s takes %d KiB of memory", id, rss)
 		}
 	}
-	if out := k.must("tail"); strings.Count(out, "during") != 20 {
+	if out := k.Must("tail"); strings.Count(out, "during") != 20 {
 		t.Errorf("%q", out)
 	}
 }
@@ -216,21 +215,21 @@ func residentKiB(t *testing.T, pid int) int {
 // TestLateCopyAfterResolve: an append is told never, and a copy of it that turns
 // up later is not applied.
 func TestLateCopyAfterResolve(t *testing.T) {
-	k := newProcesses(t, 3, 1, 1)
-	k.must("append", "one")
+	k := cluster.New(t, 3, 1, 1)
+	k.Must("append", "one")
 	session := paxos.NewSessionID(1, [12]byte{1, 2, 3})
 	id := paxos.AppendID{Session: session, Seq: 1}
-	if out := k.must("resolve", id.String()); out != "never\n" {
+	if out := k.Must("resolve", id.String()); out != "never\n" {
 		t.Fatalf("resolve: %q", out)
 	}
 	// The late copy, by hand: what a client sent before it was cut off.
 	run := paxos.Run{Kind: paxos.RunAppend, Session: session, First: 1, Count: 1, Entries: paxos.AppendEntry(nil, []byte("late"))}
 	sendToProposer(t, k, &paxos.Append{Session: session, First: 1, Batch: run.AppendTo(nil)})
-	k.must("append", "two")
-	if out := k.must("tail"); out != "one\ntwo\n" {
+	k.Must("append", "two")
+	if out := k.Must("tail"); out != "one\ntwo\n" {
 		t.Fatalf("tail: %q", out)
 	}
-	if out := k.must("resolve", id.String()); out != "never\n" {
+	if out := k.Must("resolve", id.String()); out != "never\n" {
 		t.Fatalf("resolve again: %q", out)
 	}
 }
@@ -238,19 +237,19 @@ func TestLateCopyAfterResolve(t *testing.T) {
 // BenchmarkStream streams 100,000 lines of Go sources through `paxlog append -q`
 // to separate processes, and then tails them.
 func BenchmarkStream(b *testing.B) {
-	k := newProcesses(b, 3, 2, 1)
-	k.leader(k.client())
-	file := filepath.Join(k.dir, "input")
+	k := cluster.New(b, 3, 2, 1)
+	k.Leader(k.Client())
+	file := filepath.Join(k.Dir, "input")
 	if err := os.WriteFile(file, goSources(b, 100_000), 0o644); err != nil {
 		b.Fatal(err)
 	}
 	var appends, tails []float64
 	for n := range b.N {
 		start := time.Now()
-		k.must("append", "-q", "-f", file)
+		k.Must("append", "-q", "-f", file)
 		appends = append(appends, 100_000/time.Since(start).Seconds())
 		start = time.Now()
-		k.must("tail", "--from", strconv.Itoa(100_000*n+1))
+		k.Must("tail", "--from", strconv.Itoa(100_000*n+1))
 		tails = append(tails, 100_000/time.Since(start).Seconds())
 	}
 	slices.Sort(appends)

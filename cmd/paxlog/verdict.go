@@ -73,7 +73,7 @@ func (s statusJSON) whyNoLeader(c clientCluster) string {
 		return fmt.Sprintf("%d of %d acceptors are up, and %d are needed: %s", up, len(s.Acceptors), need, c.start("acceptor", " --data DIR", down))
 	}
 	if voting := len(s.Acceptors) - len(down) - len(waiting); voting < need {
-		return fmt.Sprintf("%d of %d acceptors vote, and %d are needed: %s waits until other acceptors and learners vouch for it: start those that are down",
+		return fmt.Sprintf("%d of %d acceptors vote, and %d are needed: %s waits until other acceptors and learners vouch for it, or let it rejoin: start those that are down",
 			voting, len(s.Acceptors), need, waiting[0].ID)
 	}
 	var proposers []processJSON
