@@ -140,6 +140,10 @@ func (c *Checker) onSend(n *Node, e paxos.Envelope) {
 	}
 }
 
+// onDeliver and onStart are for what is checked elsewhere.
+func (c *Checker) onDeliver(from, to *Node, m paxos.Message) {}
+func (c *Checker) onStart(n *Node)                           {}
+
 // onDurable counts votes that became durable.
 func (c *Checker) onDurable(n *Node, records []paxos.Record) {
 	if n.Role != paxos.RoleAcceptor {

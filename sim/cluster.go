@@ -113,7 +113,7 @@ func (c *Cluster) StartAll() {
 		if !n.Up {
 			n.Start()
 		}
-		n.Hung = false
+		n.Disk.Hung = false
 		n.Resume()
 	}
 }

@@ -167,8 +167,8 @@ func (c *Cluster) breakSomething() {
 			c.after(c.between(10*Millisecond, 2*Second), n.Resume)
 		}
 	case 5:
-		n.Hung = true
-		c.after(c.between(50*Millisecond, 3*Second), func() { n.Hung = false })
+		n.Disk.Hung = true
+		c.after(c.between(50*Millisecond, 3*Second), func() { n.Disk.Hung = false })
 	case 6, 7:
 		if o := c.anyOf(c.servers()); o != n.ID {
 			c.Net.Cut(n.ID, o)

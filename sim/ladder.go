@@ -165,3 +165,8 @@ func runsText(runs []paxos.VoteRun) string {
 	}
 	return strings.Join(parts, "; ")
 }
+
+// traceText is a message as a trace shows it.
+func traceText(from, to paxos.NodeID, m paxos.Message) string {
+	return fmt.Sprintf("%s -> %s  %T%+v", from, to, m, m)
+}

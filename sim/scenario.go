@@ -249,14 +249,14 @@ func minority(s *stage) {
 func hungDisk(s *stage) {
 	s.hosts(3)
 	s.lead(1)
-	s.nodes["a2"].Hung, s.nodes["a3"].Hung = true, true
+	s.nodes["a2"].Disk.Hung, s.nodes["a3"].Disk.Hung = true, true
 	s.Run(10 * Millisecond)
 	before := s.Check.Answers
 	s.Run(4 * Second)
 	if s.Check.Answers > before+8 { // what was synced already may be answered
 		s.err = fmt.Errorf("%d appends were answered while a quorum's disks hung", s.Check.Answers-before)
 	}
-	s.nodes["a2"].Hung, s.nodes["a3"].Hung = false, false
+	s.nodes["a2"].Disk.Hung, s.nodes["a3"].Disk.Hung = false, false
 	s.progress(3*Second, "after the disks went on")
 }
 

@@ -164,9 +164,9 @@ func (s *script) node(d *datadriven.TestData, n *Node) {
 	case "resume":
 		n.Resume()
 	case "hang":
-		n.Hung = true
+		n.Disk.Hung = true
 	case "unhang":
-		n.Hung = false
+		n.Disk.Hung = false
 	default:
 		s.t.Fatalf("%s: unknown command %s", d.Pos, d.Cmd)
 	}

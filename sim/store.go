@@ -3,6 +3,7 @@ package sim
 import (
 	"maps"
 	"slices"
+	"sort"
 
 	"github.com/paxlog/paxlog/acceptor"
 	"github.com/paxlog/paxlog/learner"
@@ -17,6 +18,7 @@ type Store struct {
 	durable *contents
 	tail    [][]paxos.Record // commits that are visible and not durable
 	synced  int              // commits that are durable
+	disk    *disk            // the real store that does the same, or nil
 }
 
 type contents struct {
@@ -28,6 +30,8 @@ type contents struct {
 	applied  map[paxos.Instance]paxos.PutApplied
 	sessions map[paxos.SessionID]paxos.SessionState
 	learner  paxos.LearnerState
+	top      paxos.Instance                    // highest instance in votes or applied
+	runs     map[paxos.SessionID][]paxos.RunAt // of applied, by session, ascending
 }
 
 func newStore(role paxos.Role) *Store {
@@ -35,6 +39,7 @@ func newStore(role paxos.Role) *Store {
 		return &contents{
 			peers: paxos.Incarnations{}, votes: map[paxos.Instance]paxos.Vote{},
 			applied: map[paxos.Instance]paxos.PutApplied{}, sessions: map[paxos.SessionID]paxos.SessionState{},
+			runs: map[paxos.SessionID][]paxos.RunAt{},
 		}
 	}
 	return &Store{role: role, visible: empty(), durable: empty()}
@@ -43,7 +48,10 @@ func newStore(role paxos.Role) *Store {
 func (c *contents) clone() *contents {
 	d := *c
 	d.peers, d.votes = maps.Clone(c.peers), maps.Clone(c.votes)
-	d.applied, d.sessions = maps.Clone(c.applied), maps.Clone(c.sessions)
+	d.applied, d.sessions, d.runs = maps.Clone(c.applied), maps.Clone(c.sessions), maps.Clone(c.runs)
+	for id, runs := range d.runs {
+		d.runs[id] = slices.Clip(runs) // both go on from here, each for itself
+	}
 	return &d
 }
 
@@ -54,6 +62,7 @@ func (c *contents) apply(records []paxos.Record) {
 			c.promised = r.Ballot
 		case paxos.PutVote:
 			c.votes[r.Vote.Instance] = r.Vote
+			c.top = max(c.top, r.Vote.Instance)
 		case paxos.SetHeld:
 			c.held = r.Held
 		case paxos.SetAdmitted:
@@ -62,6 +71,8 @@ func (c *contents) apply(records []paxos.Record) {
 			c.peers[r.ID] = r.Incarnation
 		case paxos.PutApplied:
 			c.applied[r.Record.Instance] = r
+			c.top = max(c.top, r.Record.Instance)
+			c.index(r.Record)
 		case paxos.PutSession:
 			c.sessions[r.State.ID] = r.State
 		case paxos.DropSession:
@@ -82,11 +93,17 @@ func (s *Store) commits() int { return s.synced + len(s.tail) }
 // sync makes the first n commits durable and returns what became so.
 func (s *Store) sync(n int) []paxos.Record {
 	var records []paxos.Record
-	for s.synced < n {
-		s.durable.apply(s.tail[0])
-		records = append(records, s.tail[0]...)
-		s.tail = s.tail[1:]
-		s.synced++
+	k := max(n-s.synced, 0)
+	for _, commit := range s.tail[:k] {
+		s.durable.apply(commit)
+		records = append(records, commit...)
+	}
+	s.synced += k
+	rest := copy(s.tail, s.tail[k:])
+	clear(s.tail[rest:])
+	s.tail = s.tail[:rest]
+	if s.disk != nil && len(records) > 0 {
+		s.disk.commit(records)
 	}
 	return records
 }
@@ -95,9 +112,15 @@ func (s *Store) sync(n int) []paxos.Record {
 // all, and how many commits were lost.
 func (s *Store) crash(rng *paxos.Rand) (kept []paxos.Record, lost int) {
 	n := int(rng.Uint64() % uint64(len(s.tail)+1))
+	if s.disk != nil && s.disk.torn && s.disk.store != nil && s.disk.failing == "" {
+		n = s.disk.tear(s, rng)
+	}
 	lost = len(s.tail) - n
 	kept = s.sync(s.synced + n)
 	s.tail = nil
+	if s.disk != nil {
+		s.disk.crash()
+	}
 	s.visible = s.durable.clone()
 	return kept, lost
 }
@@ -105,6 +128,13 @@ func (s *Store) crash(rng *paxos.Rand) (kept []paxos.Record, lost int) {
 // Acceptor is what an acceptor recovers.
 func (s *Store) Acceptor() acceptor.State {
 	c := s.visible
+	if s.disk != nil {
+		return s.disk.acceptor(c.acceptor())
+	}
+	return c.acceptor()
+}
+
+func (c *contents) acceptor() acceptor.State {
 	st := acceptor.State{Promised: c.promised, Held: c.held, Votes: map[paxos.Instance]paxos.Ballot{}, Admitted: c.admitted, Peers: maps.Clone(c.peers)}
 	for i, v := range c.votes {
 		if i > c.held {
@@ -116,15 +146,45 @@ func (s *Store) Acceptor() acceptor.State {
 
 // Learner is what a learner recovers.
 func (s *Store) Learner() learner.State {
-	st := learner.State{LearnerState: s.visible.learner, Peers: maps.Clone(s.visible.peers)}
-	for _, x := range s.visible.sessions {
+	if s.disk != nil {
+		return s.disk.learner(s.visible.recovered())
+	}
+	return s.visible.recovered()
+}
+
+func (c *contents) recovered() learner.State {
+	st := learner.State{LearnerState: c.learner, Peers: maps.Clone(c.peers)}
+	for _, x := range c.sessions {
 		st.Sessions = append(st.Sessions, x)
 	}
 	return st
 }
 
-// load answers a load, by a plain walk over everything.
+// index notes where the commands of a record are.
+func (c *contents) index(rec paxos.LogRecord) {
+	index := rec.First
+	for log := rec.Log; len(log) > 0; {
+		r, rest, err := paxos.NextRun(log)
+		if err != nil {
+			panic(err)
+		}
+		log = rest
+		at := paxos.RunAt{First: r.First, Count: r.Count, Index: index, Instance: rec.Instance, Origin: rec.Origin, Time: rec.Time}
+		c.runs[r.Session] = append(c.runs[r.Session], at)
+		index += paxos.Index(r.Count)
+	}
+}
+
+// load answers a load, by a plain walk over what it may return.
 func (s *Store) load(l paxos.Load) *paxos.Loaded {
+	out := s.visible.load(s.role, l)
+	if s.disk != nil {
+		s.disk.load(s, l, out)
+	}
+	return out
+}
+
+func (c *contents) load(role paxos.Role, l paxos.Load) *paxos.Loaded {
 	out := &paxos.Loaded{Load: l}
 	size := 0
 	admit := func(n int) bool {
@@ -135,28 +195,29 @@ func (s *Store) load(l paxos.Load) *paxos.Loaded {
 		size += n + 64
 		return true
 	}
-	c := s.visible
 	switch l.Kind {
 	case paxos.LoadVotes:
-		votes := c.votes
-		if s.role == paxos.RoleLearner {
-			votes = map[paxos.Instance]paxos.Vote{}
-			for i, p := range c.applied {
-				votes[i] = paxos.Vote{Instance: i, Ballot: p.Value.Origin, Value: p.Value}
+		for i := max(l.From, 1); i <= min(l.To, c.top); i++ {
+			v, ok := c.voteAt(role, i)
+			if !ok {
+				continue
 			}
-		}
-		for _, i := range slices.Sorted(maps.Keys(votes)) {
-			if i >= l.From && i <= l.To {
-				if !admit(len(votes[i].Value.Batch)) {
-					break
-				}
-				out.Votes = append(out.Votes, votes[i])
+			if !admit(len(v.Value.Batch)) {
+				break
 			}
+			out.Votes = append(out.Votes, v)
 		}
 	case paxos.LoadLog:
-		for _, i := range slices.Sorted(maps.Keys(c.applied)) {
+		from := sort.Search(int(c.top), func(i int) bool { // the first record that ends after l.Index
+			r := c.applied[paxos.Instance(i+1)].Record
+			return r.First+paxos.Index(r.Count) > l.Index
+		})
+		for i := paxos.Instance(from + 1); i <= c.top; i++ {
 			r := c.applied[i].Record
-			if r.Count > 0 && r.First+paxos.Index(r.Count) > l.Index && r.First <= l.UpTo {
+			if r.First > l.UpTo {
+				break
+			}
+			if r.Count > 0 {
 				if !admit(len(r.Log)) {
 					break
 				}
@@ -164,40 +225,39 @@ func (s *Store) load(l paxos.Load) *paxos.Loaded {
 			}
 		}
 	case paxos.LoadTime:
-		for _, i := range slices.Sorted(maps.Keys(c.applied)) {
+		for i := paxos.Instance(1); i <= c.top; i++ {
 			if r := c.applied[i].Record; r.Count > 0 && r.Time >= l.Time {
 				out.Index = r.First
 				break
 			}
 		}
 	case paxos.LoadRuns:
-		s.loadRuns(out)
+		c.loadRuns(out)
 	}
 	return out
 }
 
-func (s *Store) loadRuns(out *paxos.Loaded) {
+// voteAt is the vote at i of an acceptor, or what a learner shows in its place.
+func (c *contents) voteAt(role paxos.Role, i paxos.Instance) (paxos.Vote, bool) {
+	if role == paxos.RoleLearner {
+		p, ok := c.applied[i]
+		return paxos.Vote{Instance: i, Ballot: p.Value.Origin, Value: p.Value}, ok
+	}
+	v, ok := c.votes[i]
+	return v, ok
+}
+
+func (c *contents) loadRuns(out *paxos.Loaded) {
 	l := out.Load
-	for _, i := range slices.Sorted(maps.Keys(s.visible.applied)) {
-		p := s.visible.applied[i]
-		index := p.Record.First
-		for log := p.Record.Log; len(log) > 0; {
-			r, rest, err := paxos.NextRun(log)
-			if err != nil {
-				panic(err)
-			}
-			log = rest
-			at := paxos.RunAt{First: r.First, Count: r.Count, Index: index, Instance: i, Origin: p.Record.Origin, Time: p.Record.Time}
-			index += paxos.Index(r.Count)
-			if r.Session != l.Session || at.First+at.Count <= l.Seq || at.First > l.UpToSeq {
-				continue
-			}
-			if at.First < l.Seq {
-				skip := l.Seq - at.First
-				at.First, at.Index, at.Count = l.Seq, at.Index+paxos.Index(skip), at.Count-skip
-			}
-			at.Count = min(at.Count, l.UpToSeq-at.First+1)
-			out.Runs = append(out.Runs, at)
+	for _, at := range c.runs[l.Session] {
+		if at.First+at.Count <= l.Seq || at.First > l.UpToSeq {
+			continue
 		}
+		if at.First < l.Seq {
+			skip := l.Seq - at.First
+			at.First, at.Index, at.Count = l.Seq, at.Index+paxos.Index(skip), at.Count-skip
+		}
+		at.Count = min(at.Count, l.UpToSeq-at.First+1)
+		out.Runs = append(out.Runs, at)
 	}
 }

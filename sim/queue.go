@@ -1,0 +1,108 @@
+package sim
+
+import "github.com/paxlog/paxlog/paxos"
+
+// queue is what will happen, ordered by time and then by when it was scheduled. A
+// heap of four children holds only numbers, and what is to be done lies beside it:
+// so moving entries costs no write barriers, and nothing is allocated.
+type queue struct {
+	heap []entry
+	work []work
+	free []uint32
+	seq  uint64
+}
+
+type entry struct {
+	at   Micros
+	seq  uint64
+	slot uint32
+}
+
+func (a entry) before(b entry) bool { return a.at < b.at || a.at == b.at && a.seq < b.seq }
+
+// workKind says what an event does.
+type workKind byte
+
+const (
+	workDo      workKind = iota // call do
+	workTick                    // node's clock ticks
+	workDrain                   // node steps what waits
+	workDeliver                 // node receives msg from src
+	workSync                    // node's disk has synced the first n commits
+	workLoad                    // node's store is read for load
+	workLoaded                  // node hears of what was read, msg
+)
+
+// work is one thing to do. It is void if node was restarted since.
+type work struct {
+	kind  workKind
+	node  *Node
+	src   *Node
+	epoch int
+	conn  uint32 // workDeliver: the connection that carries it; 0 for a replay
+	n     int
+	msg   paxos.Message
+	load  *paxos.Load
+	do    func()
+}
+
+func (q *queue) push(at Micros, w work) {
+	var slot uint32
+	if n := len(q.free); n > 0 {
+		slot, q.free = q.free[n-1], q.free[:n-1]
+		q.work[slot] = w
+	} else {
+		slot = uint32(len(q.work))
+		q.work = append(q.work, w)
+	}
+	q.seq++
+	e := entry{at, q.seq, slot}
+	h := append(q.heap, e)
+	i := len(h) - 1
+	for i > 0 {
+		up := (i - 1) / 4
+		if !e.before(h[up]) {
+			break
+		}
+		h[i] = h[up]
+		i = up
+	}
+	h[i] = e
+	q.heap = h
+}
+
+// pop takes the first entry, if it is not later than end.
+func (q *queue) pop(end Micros) (Micros, work, bool) {
+	if len(q.heap) == 0 || q.heap[0].at > end {
+		return 0, work{}, false
+	}
+	top := q.heap[0]
+	n := len(q.heap) - 1
+	last := q.heap[n]
+	h := q.heap[:n]
+	q.heap = h
+	if n > 0 {
+		i := 0
+		for {
+			child := 4*i + 1
+			if child >= n {
+				break
+			}
+			for k := child + 1; k < min(child+4, n); k++ {
+				if h[k].before(h[child]) {
+					child = k
+				}
+			}
+			if !h[child].before(last) {
+				break
+			}
+			h[i] = h[child]
+			i = child
+		}
+		h[i] = last
+	}
+	w := q.work[top.slot]
+	q.work[top.slot] = work{}
+	q.free = append(q.free, top.slot)
+	return top.at, w, true
+}
