@@ -34,6 +34,7 @@ type Checker struct {
 	latest   paxos.Ballot                       // highest at which something was chosen
 	answered paxos.Index                        // highest index answered
 	Answers  int
+	history  *history
 }
 
 type ballotAt struct {
@@ -143,6 +144,8 @@ func (c *Checker) onSend(n *Node, e paxos.Envelope) {
 // onDeliver and onStart are for what is checked elsewhere.
 func (c *Checker) onDeliver(from, to *Node, m paxos.Message) {}
 func (c *Checker) onStart(n *Node)                           {}
+
+func (c *Checker) onEnd() {}
 
 // onDurable counts votes that became durable.
 func (c *Checker) onDurable(n *Node, records []paxos.Record) {
@@ -257,3 +260,5 @@ func (c *Checker) onResolved(id paxos.AppendID, value string, index paxos.Index)
 		c.fail("resolve", "%v was told to be at %d, where it is not", id, index)
 	}
 }
+
+type history struct{}

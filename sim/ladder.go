@@ -39,6 +39,9 @@ func (l *Ladder) Observe(from, to paxos.NodeID, m paxos.Message) {
 	l.rungs = append(l.rungs, rung{from, []paxos.NodeID{to}, text})
 }
 
+// watch lets the ladder see a world.
+func (l *Ladder) watch(w *World) { w.Net.Observe = l.Observe }
+
 // Take returns the lines so far and begins anew.
 func (l *Ladder) Take() string {
 	var b strings.Builder

@@ -12,6 +12,8 @@ type Network struct {
 	Loss, Duplicate, Reorder, Replay uint64
 	MaxDelay                         Micros
 
+	delivered uint64
+
 	recent []packet // the latest messages delivered, to be replayed
 	oldest int      // place in recent, once it is full
 	// Observe, if set, sees every message that is delivered.
@@ -86,6 +88,7 @@ func (t *Network) arrive(e *work) {
 		w.Events["message lost with its connection"]++
 		return
 	}
+	t.delivered++
 	w.digest.delivery(w.now, from, to, e.msg)
 	if w.Trace != nil {
 		w.Trace(w.stamp() + traceText(from.ID, to.ID, e.msg))

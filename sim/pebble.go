@@ -1,13 +1,12 @@
 package sim
 
 import (
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"reflect"
-	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 
@@ -183,11 +182,16 @@ func (d *disk) crash() {
 	if d.store == nil {
 		return
 	}
-	if d.failing != "" {
-		d.failToWrite()
+	failing := d.failing
+	d.failing = ""
+	if failing != "" && d.leave() {
+		d.failToWrite(failing)
+		d.store = nil
+		d.mem = d.mem.CrashClone(vfs.CrashCloneCfg{})
+		return
 	}
 	left := d.mem.CrashClone(vfs.CrashCloneCfg{})
-	d.abandon()
+	d.close()
 	d.mem = left
 }
 
@@ -200,12 +204,12 @@ func (d *disk) tear(s *Store, rng *paxos.Rand) int {
 	}
 	percent := int(rng.Uint64() % 101)
 	left := d.mem.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: percent, RNG: rand.New(rand.NewPCG(rng.Uint64(), 0))})
-	d.abandon()
+	d.close()
 	d.mem = left
 	d.w.Events["torn clone"]++
 	d.must("open a torn directory", d.open())
 	recovered := d.contents()
-	d.abandon()
+	d.close()
 	want := s.durable.clone()
 	for n := 0; ; n++ {
 		if want.text(d.role) == recovered {
@@ -242,14 +246,11 @@ func (c *contents) text(role paxos.Role) string {
 	return fmt.Sprintf("%#v %x", c.learner, h)
 }
 
-// errIO is what a broken disk says.
-var errIO = syscall.EIO
-
 // failToWrite makes the store's last write fail: it must say so, and what it was
 // given must not be there afterwards.
-func (d *disk) failToWrite() {
-	var injected error = errIO
-	if d.failing == fullDisk {
+func (d *disk) failToWrite(why string) {
+	var injected error = syscall.EIO
+	if why == fullDisk {
 		injected = syscall.ENOSPC
 	}
 	d.fault.set(injected)
@@ -261,10 +262,9 @@ func (d *disk) failToWrite() {
 	if err == nil {
 		d.fail("a commit succeeded on a disk that fails every write")
 	}
-	if d.failing == fullDisk && !strings.Contains(err.Error(), "full") {
+	if why == fullDisk && !strings.Contains(err.Error(), "full") {
 		d.fail("a full disk is told as: %v", err)
 	}
-	d.failing = ""
 }
 
 // openFull starts a process on a full disk, which must fail and say why.
@@ -278,24 +278,33 @@ func (d *disk) openFull() {
 	d.mem = d.mem.CrashClone(vfs.CrashCloneCfg{})
 }
 
-// abandon closes the store of a process that has ended. What closing writes goes
-// to files that nobody looks at any more; after a failed write it fails.
-func (d *disk) abandon() {
-	if d.store == nil {
-		return
+// close ends the store of a process that has ended. What closing writes goes to
+// files that nobody looks at any more.
+func (d *disk) close() {
+	if d.store != nil {
+		d.must("close", d.store.Close())
+		d.store = nil
 	}
-	s := d.store
-	d.store = nil
-	done := make(chan error, 1)
-	go func() {
-		defer func() {
-			if v := recover(); v != nil {
-				done <- fmt.Errorf("%v", v)
-			}
-		}()
-		done <- s.Close()
-	}()
-	if err := <-done; err != nil && !errors.Is(err, errIO) {
-		runtime.KeepAlive(s)
+}
+
+// broken keeps stores whose last write failed. Pebble cannot close them, and
+// checks, when they are finalised, that they were.
+var broken struct {
+	sync.Mutex
+	stores []*wal.Store
+}
+
+// mostBroken bounds them; beyond it the disk of a process that ends over it is
+// only simulated.
+const mostBroken = 100
+
+// leave keeps the store open for good, if there may be one more of those.
+func (d *disk) leave() bool {
+	broken.Lock()
+	defer broken.Unlock()
+	if len(broken.stores) >= mostBroken {
+		return false
 	}
+	broken.stores = append(broken.stores, d.store)
+	return true
 }
