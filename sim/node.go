@@ -31,6 +31,7 @@ type Node struct {
 	ticked Micros // when the machine was last told the time
 	drift  int64  // its clock gains so many thousandths
 	jump   paxos.UnixNanos
+	said   paxos.Message // the message that was checked last
 }
 
 type inItem struct {

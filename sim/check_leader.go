@@ -1,0 +1,115 @@
+package sim
+
+import "github.com/paxlog/paxlog/paxos"
+
+// leaders is what proposers were promised.
+type leaders struct {
+	reads map[readKey]*phase1Read
+	byOf  map[paxos.Ballot][]*phase1Read // complete or not, in the order of their Prepare
+}
+
+// readKey names one read of one acceptor in Phase 1.
+type readKey struct {
+	ballot   paxos.Ballot
+	acceptor paxos.NodeID
+	nonce    uint64
+}
+
+// phase1Read is what an acceptor reported for a campaign, as far as it arrived.
+type phase1Read struct {
+	acceptor paxos.NodeID
+	next     uint64 // page
+	done     bool
+	held     paxos.Instance
+	votes    map[paxos.Instance]paxos.Vote
+}
+
+func newLeaders() leaders {
+	return leaders{reads: map[readKey]*phase1Read{}, byOf: map[paxos.Ballot][]*phase1Read{}}
+}
+
+// onPrepare notes that a campaign asks an acceptor. Repair reads are not noted:
+// what comes of them must be the chosen value, which is checked as such.
+func (c *Checker) onPrepare(to paxos.NodeID, m *paxos.Prepare) {
+	key := readKey{m.Ballot, to, m.Nonce}
+	if m.To != 0 || c.reads[key] != nil {
+		return
+	}
+	r := &phase1Read{acceptor: to, votes: map[paxos.Instance]paxos.Vote{}}
+	c.reads[key] = r
+	c.byOf[m.Ballot] = append(c.byOf[m.Ballot], r)
+}
+
+// onPromise takes a page that reaches the candidate, once each and in order.
+func (c *Checker) onPromise(from *Node, m *paxos.Promise) {
+	r := c.reads[readKey{m.Ballot, from.ID, m.Nonce}]
+	if r == nil || r.done || m.Page != r.next {
+		return
+	}
+	r.next++
+	r.done = m.Last
+	r.held = max(r.held, m.Held)
+	for _, v := range m.Votes {
+		r.votes[v.Instance] = v
+	}
+}
+
+// proposerSays checks P2 and P3 on what a leader proposes, and what it announces.
+func (c *Checker) proposerSays(n *Node, m paxos.Message) {
+	switch m := m.(type) {
+	case *paxos.Accept:
+		c.claims(n, m.ChosenUpTo)
+		c.onAccept(n, m)
+	case *paxos.Heartbeat:
+		c.claims(n, m.ChosenUpTo)
+	}
+}
+
+func (c *Checker) onAccept(n *Node, m *paxos.Accept) {
+	s := c.at(m.Instance)
+	p := s.under(m.Ballot)
+	if p != nil && !p.value.Equal(m.Value) {
+		c.fail("P2", "%s proposes two values at instance %d under %v", n.ID, m.Instance, m.Ballot)
+	}
+	if p != nil {
+		return
+	}
+	if m.Ballot.Proposer != n.ID {
+		c.fail("P2", "%s proposes under %v, which is another's ballot", n.ID, m.Ballot)
+	}
+	s.proposals = append(s.proposals, proposed{ballot: m.Ballot, value: m.Value})
+	if s.chosen {
+		if s.at.Less(m.Ballot) && !s.value.Equal(m.Value) {
+			c.fail("P3", "%s proposes at instance %d under %v another value than was chosen at %v", n.ID, m.Instance, m.Ballot, s.at)
+		}
+		return
+	}
+	c.forced(n, m)
+}
+
+// forced checks P3: among the acceptors whose promises reached the leader in full
+// there is a Phase 1 quorum that leaves it this value. "v is the value of the
+// highest-numbered proposal among all proposals numbered less than n accepted by
+// the acceptors in S", or its own if there is none (Paxos Made Simple, P2c).
+func (c *Checker) forced(n *Node, m *paxos.Accept) {
+	own := m.Value.Origin == m.Ballot
+	best := 0 // members of the largest such quorum
+	for _, r := range c.byOf[m.Ballot] {
+		v, voted := r.votes[m.Instance]
+		if !own && (!r.done || !voted || !v.Value.Equal(m.Value)) {
+			continue
+		}
+		var quorum paxos.Set
+		for _, o := range c.byOf[m.Ballot] {
+			w, voted := o.votes[m.Instance]
+			if o.done && (!voted || !own && !v.Ballot.Less(w.Ballot)) {
+				quorum = quorum.With(c.members.Place(o.acceptor))
+			}
+		}
+		best = max(best, quorum.Len())
+	}
+	if best < c.members.Phase1 {
+		c.fail("P3", "%s proposes at instance %d under %v a value that Phase 1 does not allow: %d acceptors are for it, a quorum is %d",
+			n.ID, m.Instance, m.Ballot, best, c.members.Phase1)
+	}
+}
