@@ -53,6 +53,9 @@ func (c *Cluster) play(f Fault) {
 		c.trace("%s is slow: %d us for each drain", n.ID, n.Slow)
 		c.after(f.For, func() { n.Slow = 0 })
 	case JumpWall:
+		if c.noJumps {
+			return
+		}
 		n.jump += paxos.UnixNanos(between(r, 0, 2*jumpMost)-jumpMost) * 1000
 		c.trace("the wall clock of %s jumps, to %+d s", n.ID, n.jump/1e9)
 	case HangDisk, SlowDisk, BreakWrite, BreakSync, FillDisk:

@@ -23,12 +23,13 @@ type Report struct {
 
 	plan    Plan
 	history *history
+	where   map[string]paxos.Index // entries in the log
 }
 
 func (r *Report) fill(c *Cluster) {
 	r.Topology, r.Events, r.Hash, r.history = c.Topology, c.Events, c.Hash(), c.Check.history
 	r.Simulated, r.Steps, r.Chosen, r.Entries, r.Answers = c.now, c.Steps, c.Check.Chosen(), c.Check.Entries(), c.Check.Answers
-	r.Messages = c.Net.delivered
+	r.Messages, r.where = c.Net.delivered, c.Check.where
 }
 
 // errNothingChosen: a run that shows nothing counts as a failure.
