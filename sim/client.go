@@ -157,6 +157,7 @@ func (c *Client) onResult(m *paxos.Result) {
 				c.check.onResolved(paxos.AppendID{Session: c.session, Seq: c.base + uint64(i)}, 0)
 			}
 			c.born, c.askedAt = false, 0
+			c.check.w.Events["session expired"]++
 		}
 	case paxos.ResultFenced:
 		if m.First <= c.base {
@@ -279,6 +280,11 @@ func (c *Client) onFound(m *paxos.Found) {
 		c.check.history.end(r.ops[0].place, m.Index, m.Index == 0)
 		c.check.history.end(r.place, m.Index, m.Index == 0)
 		c.fates = append(c.fates, id)
+		if m.Index == 0 {
+			c.check.w.Events["append resolved to never"]++
+		} else {
+			c.check.w.Events["append resolved to an index"]++
+		}
 		c.done++
 		c.Resolved++
 		c.nonce++

@@ -116,7 +116,7 @@ func kill(t *testing.T, root string, m mutant) string {
 		return string(out), err != nil
 	}
 	if m.seeds {
-		out, caught := runTests([]string{"PAXLOG_SEED=1", "PAXLOG_SEEDS=1500", "PAXLOG_MUTANTS="}, "./sim", "-run", "TestSeeds|TestScenarios", "-timeout", "5m", "-failfast")
+		out, caught := runTests([]string{"PAXLOG_SEED=1", "PAXLOG_SEEDS=1500", "PAXLOG_MUTANTS=", "PAXLOG_SHORTEN=no"}, "./sim", "-run", "TestSeeds|TestScenarios", "-timeout", "5m", "-failfast")
 		if !caught {
 			return ""
 		}

@@ -27,6 +27,7 @@ type link struct {
 	cut  bool
 	last Micros // when the latest message arrives
 	conn uint32 // grows when the connection is broken; what it carried is lost
+	doom Micros // if not 0: it breaks under the next message, for so long
 }
 
 type packet struct {
@@ -63,6 +64,9 @@ func (t *Network) send(n *Node, e paxos.Envelope) {
 		l.last = at
 	}
 	t.deliver(n, to, e.Msg, at, l.conn)
+	if l.doom > 0 {
+		t.breakNow(n, to, l.doom)
+	}
 	if w.chance(t.Duplicate) {
 		w.Events["message duplicated"]++
 		t.deliver(n, to, e.Msg, at+w.between(0, 20*Millisecond), l.conn)
@@ -136,13 +140,19 @@ func (t *Network) link(a, b paxos.NodeID) *link { return &t.w.nodes[a].links[t.w
 
 func (t *Network) open(a, b paxos.NodeID) bool { return !t.link(a, b).cut && !t.link(b, a).cut }
 
-// Break ends the connection of a and b, with all that is under way on it. Both
-// hear of it, and connect again after a while.
+// Break ends the connection of a and b when the next message is under way on it,
+// which is lost with all before it. Both hear of it, and connect again after a
+// while.
 func (t *Network) Break(a, b paxos.NodeID, again Micros) {
-	x, y := t.w.nodes[a], t.w.nodes[b]
-	t.link(a, b).conn++
-	t.link(b, a).conn++
-	t.w.trace("the connection of %s and %s breaks", a, b)
+	t.link(a, b).doom, t.link(b, a).doom = again, again
+}
+
+func (t *Network) breakNow(x, y *Node, again Micros) {
+	l, back := &x.links[y.num], &y.links[x.num]
+	l.conn++
+	back.conn++
+	l.doom, back.doom = 0, 0
+	t.w.trace("the connection of %s and %s breaks", x.ID, y.ID)
 	t.w.Events["connection broken"]++
 	if !x.Up || !y.Up {
 		return
@@ -150,7 +160,7 @@ func (t *Network) Break(a, b paxos.NodeID, again Micros) {
 	t.disconnect(x, y)
 	t.disconnect(y, x)
 	t.w.after(again, func() {
-		if x.Up && y.Up && t.open(a, b) {
+		if x.Up && y.Up && t.open(x.ID, y.ID) {
 			t.connect(x, y)
 		}
 	})
@@ -197,6 +207,11 @@ func (t *Network) Join(a, b paxos.NodeID) {
 // Heal joins everything and stops all faults.
 func (t *Network) Heal() {
 	t.Loss, t.Duplicate, t.Reorder, t.Replay = 0, 0, 0, 0
+	for _, n := range t.w.all {
+		for k := range n.links {
+			n.links[k].doom = 0
+		}
+	}
 	for _, a := range t.w.order {
 		for _, b := range t.w.order {
 			if a < b {

@@ -163,7 +163,7 @@ func (n *Node) tick() {
 func (n *Node) act(out paxos.Output) {
 	w := n.w
 	for _, note := range out.Notes {
-		w.trace("%s: %s %v", n.ID, note.Text, note.Fields)
+		w.trace("%s: %s%s", n.ID, note.Text, fieldsText(note.Fields))
 		w.Events[note.Text]++
 	}
 	if out.Halt != "" {

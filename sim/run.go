@@ -17,7 +17,7 @@ type Report struct {
 	Chosen    int
 	Entries   int
 	Answers   int
-	Hash      uint64 // over every message delivered and every state recovered
+	Hash      uint64 // over every message delivered and every state recovered; 0 of torn stores
 	Events    map[string]int
 	Err       error // a *Violation, or a failure of liveness
 
@@ -29,6 +29,12 @@ type Report struct {
 func (r *Report) fill(c *Cluster) {
 	r.Topology, r.Events, r.Hash, r.history = c.Topology, c.Events, c.Hash(), c.Check.history
 	r.Simulated, r.Steps, r.Chosen, r.Entries, r.Answers = c.now, c.Steps, c.Check.Chosen(), c.Check.Entries(), c.Check.Answers
+	if r.plan.Store == TornStore {
+		r.Hash = 0 // it is not the same twice
+	}
+	if c.Events["leader elected"] > 1 {
+		c.Events["leader change"]++
+	}
 	r.Messages, r.where = c.Net.delivered, c.Check.where
 }
 

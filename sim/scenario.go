@@ -68,7 +68,7 @@ func (s *stage) hosts(n int, start ...int) {
 	s.Cluster = NewCluster(s.seed, Topology{Acceptors: n, Proposers: n, Learners: 2, Clients: 2, Sessions: 100, Entries: 1 << 30, PageBytes: 1000})
 	s.Trace = s.trace
 	if s.ladder != nil {
-		s.Net.Observe = s.ladder.Observe
+		s.ladder.watch(s.World)
 	}
 	for _, k := range s.Clients {
 		k.Think, k.Window = 2, 2
@@ -142,7 +142,7 @@ func ladderScenario(s *stage) {
 	s.Cluster = NewCluster(s.seed, Topology{Acceptors: 3, Proposers: 1, Learners: 1, Clients: 1, Sessions: 100, Entries: 3, PageBytes: 1000})
 	s.Trace = s.trace
 	if s.ladder != nil {
-		s.Net.Observe = s.ladder.Observe
+		s.ladder.watch(s.World)
 	}
 	s.Clients[0].Window = 1
 	for _, id := range s.servers() {
