@@ -20,7 +20,7 @@ const (
 
 // sync makes the first n commits durable after a while.
 func (n *Node) sync(commits int) {
-	n.later(n.w.between(100, 2500)+n.Disk.Slow, work{kind: workSync, n: commits})
+	n.later(n.w.between(100, 2500)+n.Disk.Slow, work{kind: workSync, n: uint32(commits)})
 }
 
 // onSync is the end of a sync: everything up to it may be told.
@@ -29,7 +29,7 @@ func (n *Node) onSync(commits int) {
 	switch {
 	case n.Disk.Hung:
 		w.Events["hung sync"]++
-		n.sync(commits)
+		n.later(w.between(5*Millisecond, 20*Millisecond), work{kind: workSync, n: uint32(commits)})
 		return
 	case n.Disk.Slow > 0:
 		w.Events["slow sync"]++

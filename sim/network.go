@@ -42,7 +42,7 @@ func newNetwork(w *World) *Network { return &Network{w: w, MaxDelay: 300} }
 
 func (t *Network) send(n *Node, e paxos.Envelope) {
 	w := t.w
-	to := w.nodes[e.To]
+	to := w.Node(e.To)
 	if to == nil {
 		return
 	}

@@ -20,7 +20,7 @@ type Node struct {
 	Slow   Micros // each drain takes so long
 	Disk   DiskState
 
-	epoch  int // of this run; what an earlier run started is void
+	epoch  uint32 // of this run; what an earlier run started is void
 	inbox  []inItem
 	spare  []inItem
 	awake  bool   // a drain is scheduled
@@ -29,6 +29,7 @@ type Node struct {
 	syncs  uint64
 	start  Micros // of this run
 	ticked Micros // when the machine was last told the time
+	ticks  Micros // if not 0: the time is told when nothing else told it for so long
 	drift  int64  // its clock gains so many thousandths
 	jump   paxos.UnixNanos
 	said   paxos.Message // the message that was checked last
@@ -161,6 +162,9 @@ func (n *Node) tick() {
 
 // act does what package node does.
 func (n *Node) act(out paxos.Output) {
+	if out.Empty() {
+		return
+	}
 	w := n.w
 	for _, note := range out.Notes {
 		w.trace("%s: %s%s", n.ID, note.Text, fieldsText(note.Fields))
@@ -185,7 +189,7 @@ func (n *Node) act(out paxos.Output) {
 		n.jobs = append(n.jobs, job{after: out.SendAfter, durable: !out.Sync, commits: n.store.commits()})
 	}
 	for i := range out.Loads {
-		n.later(w.between(20, 500), work{kind: workLoad, load: &out.Loads[i]})
+		n.later(w.between(20, 500), work{kind: workLoad, msg: &paxos.Loaded{Load: out.Loads[i]}})
 	}
 	if out.Sync {
 		n.sync(n.store.commits())

@@ -14,6 +14,7 @@ type Plan struct {
 	Seed     uint64
 	Topology Topology
 	Store    StoreKind
+	Ticks    Micros // how long an idle server does not look at its clock
 	Drift    bool   // clocks run fast or slow
 	End      Micros // of the faults; then everything is healed
 	Faults   []Fault
@@ -132,6 +133,7 @@ const (
 func DrawPlan(seed uint64) Plan {
 	r := paxos.Rand{State: seed ^ 0x6661756c7473}
 	p := Plan{Seed: seed, Topology: RandomTopology(seed), Drift: r.Uint64()%2 == 0}
+	p.Ticks = []Micros{10 * Millisecond, 20 * Millisecond, 30 * Millisecond}[r.Uint64()%3]
 	switch {
 	case seed%pebbleEvery == 7:
 		p.Store = PebbleStore

@@ -6,10 +6,12 @@ import "github.com/paxlog/paxlog/paxos"
 // heap of four children holds only numbers, and what is to be done lies beside it:
 // so moving entries costs no write barriers, and nothing is allocated.
 type queue struct {
-	heap []entry
-	work []work
-	free []uint32
-	seq  uint64
+	heap  []entry
+	first entry // the very next, kept out of the heap: many are done as soon as they are due
+	any   bool  // there is a first
+	work  []work
+	free  []uint32
+	seq   uint64
 }
 
 type entry struct {
@@ -36,13 +38,12 @@ const (
 // work is one thing to do. It is void if node was restarted since.
 type work struct {
 	kind  workKind
+	epoch uint32
+	conn  uint32 // workDeliver: the connection that carries it; 0 for a replay
+	n     uint32
 	node  *Node
 	src   *Node
-	epoch int
-	conn  uint32 // workDeliver: the connection that carries it; 0 for a replay
-	n     int
-	msg   paxos.Message
-	load  *paxos.Load
+	msg   paxos.Message // workLoad: the Loaded to be filled
 	do    func()
 }
 
@@ -57,6 +58,21 @@ func (q *queue) push(at Micros, w work) {
 	}
 	q.seq++
 	e := entry{at, q.seq, slot}
+	switch {
+	case q.any && !e.before(q.first):
+		q.sift(e)
+	case q.any:
+		q.sift(q.first)
+		q.first = e
+	case len(q.heap) == 0 || e.before(q.heap[0]):
+		q.first, q.any = e, true
+	default:
+		q.sift(e)
+	}
+}
+
+// sift puts e into the heap.
+func (q *queue) sift(e entry) {
 	h := append(q.heap, e)
 	i := len(h) - 1
 	for i > 0 {
@@ -73,9 +89,23 @@ func (q *queue) push(at Micros, w work) {
 
 // pop takes the first entry, if it is not later than end.
 func (q *queue) pop(end Micros) (Micros, work, bool) {
-	if len(q.heap) == 0 || q.heap[0].at > end {
+	top := q.first
+	switch {
+	case q.any && top.at <= end:
+		q.any = false
+	case !q.any && len(q.heap) > 0 && q.heap[0].at <= end:
+		top = q.remove()
+	default:
 		return 0, work{}, false
 	}
+	w := q.work[top.slot]
+	q.work[top.slot] = work{}
+	q.free = append(q.free, top.slot)
+	return top.at, w, true
+}
+
+// remove takes the first entry out of the heap.
+func (q *queue) remove() entry {
 	top := q.heap[0]
 	n := len(q.heap) - 1
 	last := q.heap[n]
@@ -101,8 +131,5 @@ func (q *queue) pop(end Micros) (Micros, work, bool) {
 		}
 		h[i] = last
 	}
-	w := q.work[top.slot]
-	q.work[top.slot] = work{}
-	q.free = append(q.free, top.slot)
-	return top.at, w, true
+	return top
 }

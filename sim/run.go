@@ -116,6 +116,9 @@ func (c *Cluster) prepare(p Plan) {
 			}
 		}
 	}
+	for _, id := range c.servers() {
+		c.nodes[id].ticks = p.Ticks
+	}
 	if p.Drift {
 		c.Events["clocks that drift"]++
 		r := paxos.Rand{State: p.Seed}

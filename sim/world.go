@@ -25,6 +25,7 @@ type World struct {
 	nodes map[paxos.NodeID]*Node
 	order []paxos.NodeID
 	all   []*Node // in the order of their numbers
+	short [shortNames]*Node
 	Net   *Network
 	Check *Checker
 	// Trace, if set, is told every message delivered and every fault.
@@ -90,16 +91,25 @@ func (w *World) do(e *work) {
 	}
 	switch e.kind {
 	case workTick:
-		n.later(tickEvery, work{kind: workTick})
+		every := tickEvery
+		if n.ticks > 0 {
+			every = n.ticks
+			if idle := w.now - n.ticked; idle < every && !n.Paused {
+				n.later(every-idle, work{kind: workTick}) // a message has brought the time
+				return
+			}
+		}
+		n.later(every, work{kind: workTick})
 		n.wake()
 	case workDrain:
 		n.awake = false
 		n.wake()
 	case workSync:
-		n.onSync(e.n)
+		n.onSync(int(e.n))
 	case workLoad:
 		// What is read is what was there then; the machine hears of it later.
-		n.later(w.between(0, 2000), work{kind: workLoaded, msg: n.store.load(*e.load)})
+		load := e.msg.(*paxos.Loaded).Load
+		n.later(w.between(0, 2000), work{kind: workLoaded, msg: n.store.load(load)})
 	case workLoaded:
 		n.receive(n.ID, e.msg)
 	}
@@ -146,6 +156,7 @@ func (w *World) stamp() string { return fmt.Sprintf("%9.3f  ", float64(w.now)/fl
 func (w *World) Add(role paxos.Role, id paxos.NodeID, build func(*Store) paxos.Machine) *Node {
 	n := &Node{w: w, ID: id, Role: role, num: len(w.all), build: build, store: newStore(role)}
 	w.nodes[id] = n
+	w.short[shortName(id)] = n
 	w.all = append(w.all, n)
 	w.order = append(w.order, id)
 	slices.Sort(w.order)
@@ -158,4 +169,21 @@ func (w *World) Add(role paxos.Role, id paxos.NodeID, build func(*Store) paxos.M
 }
 
 // Node returns a node.
-func (w *World) Node(id paxos.NodeID) *Node { return w.nodes[id] }
+func (w *World) Node(id paxos.NodeID) *Node {
+	if n := w.short[shortName(id)]; n != nil && n.ID == id {
+		return n
+	}
+	return w.nodes[id]
+}
+
+// shortNames and shortName tell most names apart without a map: every message
+// needs its receiver.
+const shortNames = 1 << 11
+
+func shortName(id paxos.NodeID) int {
+	k := len(id)
+	if k < 2 {
+		return 0
+	}
+	return int(id[k-2]&127)<<4 | int(id[k-1]&15)
+}
