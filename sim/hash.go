@@ -37,24 +37,45 @@ func (d *digest) text(s string) {
 	}
 }
 
+// hasher is a digest of a whole run.
+type hasher struct {
+	digest
+	cache [256]cached
+}
+
+type cached struct {
+	word uintptr
+	plan *plan
+}
+
 // delivery adds a message that arrives.
-func (d *digest) delivery(at Micros, from, to *Node, m paxos.Message) {
+func (d *hasher) delivery(at Micros, from, to *Node, m paxos.Message) {
 	d.word(uint64(at))
 	d.word(uint64(from.num)<<32 | uint64(to.num))
 	d.message(m)
 }
 
 // message adds all of a message.
-func (d *digest) message(m paxos.Message) {
-	p := planOf(reflect.TypeOf(m))
+func (d *hasher) message(m paxos.Message) {
+	p := d.planOf(m)
 	d.word(p.id)
-	p.add(d, reflect.ValueOf(m).UnsafePointer())
+	p.add(&d.digest, reflect.ValueOf(m).UnsafePointer())
 }
 
 // plans is how to hash each type of message, never changed but replaced. Walking a
 // message by reflection each time would cost more than all else that is done with
 // it.
 var plans atomic.Pointer[map[reflect.Type]*plan]
+
+// planOf looks a type up, in a small cache of the digest's own first.
+func (d *hasher) planOf(m paxos.Message) *plan {
+	word := *(*uintptr)(unsafe.Pointer(&m)) // which names the type
+	c := &d.cache[word>>5%uintptr(len(d.cache))]
+	if c.word != word {
+		*c = cached{word, planOf(reflect.TypeOf(m))}
+	}
+	return c.plan
+}
 
 func planOf(t reflect.Type) *plan {
 	old := plans.Load()

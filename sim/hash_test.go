@@ -91,9 +91,9 @@ func TestHashSeesAll(t *testing.T) {
 }
 
 func hashOf(m paxos.Message) uint64 {
-	var d digest
+	var d hasher
 	d.message(m)
-	return uint64(d)
+	return uint64(d.digest)
 }
 
 // eachField changes each field within v in turn, calls f, and puts it back.

@@ -34,7 +34,7 @@ type World struct {
 	Fault func(line string)
 	wall  paxos.UnixNanos // of simulated time 0
 
-	digest digest
+	digest hasher
 	Steps  uint64
 	Events map[string]int // how often each kind of thing happened
 }
@@ -55,7 +55,7 @@ func (w *World) Now() Micros { return w.now }
 
 // Hash is the running hash over every message delivered and every state recovered:
 // two runs of one seed have the same.
-func (w *World) Hash() uint64 { return uint64(w.digest) }
+func (w *World) Hash() uint64 { return uint64(w.digest.digest) }
 
 // after schedules do.
 func (w *World) after(d Micros, do func()) { w.queue.push(w.now+d, work{kind: workDo, do: do}) }
