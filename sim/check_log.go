@@ -135,8 +135,8 @@ func (c *Checker) learnerSays(n *Node, m paxos.Message) {
 func (c *Checker) learnerRecovered(n *Node) {
 	st := n.store.visible
 	for i := paxos.Instance(1); i <= st.learner.Applied; i++ {
-		p, ok := st.applied[i]
-		if !ok {
+		p := st.applied.at(i)
+		if p.Record.Instance == 0 {
 			c.fail("L5", "%s has applied %d instances, and nothing at %d", n.ID, st.learner.Applied, i)
 		}
 		c.sameRecord(n, p.Record)

@@ -99,7 +99,8 @@ func (c *Checker) acceptorWrites(n *Node, out *paxos.Output) {
 		}
 	}
 	for i := held + 1; i <= heldAfter; i++ {
-		v, stored := before.votes[i]
+		v := *before.votes.at(i)
+		stored := v.Instance != 0
 		for _, r := range writes {
 			if p, ok := r.(paxos.PutVote); ok && p.Vote.Instance == i {
 				v, stored = p.Vote, true
@@ -192,7 +193,7 @@ func (c *Checker) acceptorSays(n *Node, m paxos.Message) {
 func (c *Checker) tells(n *Node, r paxos.VoteRun) {
 	disk, said := n.store.durable, c.toldBy(n)
 	for i := r.First; i <= r.Last; i++ {
-		if i > disk.held && disk.votes[i].Ballot.Less(r.Ballot) {
+		if i > disk.held && disk.votes.at(i).Ballot.Less(r.Ballot) {
 			c.fail("P1", "%s tells a vote at instance %d that is not durable", n.ID, i)
 		}
 		for paxos.Instance(len(said.votes)) < i {
@@ -282,12 +283,12 @@ func (c *Checker) acceptorRecovered(n *Node) {
 		c.fail("P1", "%s recovers votes up to %d, having told of %d", n.ID, st.highest(), said.highest)
 	}
 	for k, b := range said.votes {
-		if i := paxos.Instance(k + 1); i > st.held && st.votes[i].Ballot.Less(b) {
-			c.fail("P1", "%s recovers a vote at %v at instance %d, having told %v", n.ID, st.votes[i].Ballot, i, b)
+		if i := paxos.Instance(k + 1); i > st.held && st.votes.at(i).Ballot.Less(b) {
+			c.fail("P1", "%s recovers a vote at %v at instance %d, having told %v", n.ID, st.votes.at(i).Ballot, i, b)
 		}
 	}
 	for i := st.held + 1; i <= st.top; i++ {
-		if st.promised.Less(st.votes[i].Ballot) {
+		if st.promised.Less(st.votes.at(i).Ballot) {
 			c.fail("P1", "%s recovers a vote above its promise at instance %d", n.ID, i)
 		}
 	}

@@ -115,7 +115,7 @@ func (n *Node) receive(from paxos.NodeID, m paxos.Message) {
 		return
 	}
 	n.awake = true
-	n.later(n.w.between(1, 30), work{kind: workDrain})
+	n.later(n.w.between(1, n.w.wakeMost), work{kind: workDrain})
 }
 
 // wake drains now, or when a slow process is done with the drain before.

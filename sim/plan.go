@@ -15,6 +15,7 @@ type Plan struct {
 	Topology Topology
 	Store    StoreKind
 	Ticks    Micros // how long an idle server does not look at its clock
+	Wake     Micros // how long a process takes at most to look at what has arrived
 	Drift    bool   // clocks run fast or slow
 	End      Micros // of the faults; then everything is healed
 	Faults   []Fault
@@ -134,6 +135,7 @@ func DrawPlan(seed uint64) Plan {
 	r := paxos.Rand{State: seed ^ 0x6661756c7473}
 	p := Plan{Seed: seed, Topology: RandomTopology(seed), Drift: r.Uint64()%2 == 0}
 	p.Ticks = []Micros{10 * Millisecond, 20 * Millisecond, 30 * Millisecond}[r.Uint64()%3]
+	p.Wake = []Micros{30, 200, 500, 1000}[r.Uint64()%4]
 	switch {
 	case seed%pebbleEvery == 7:
 		p.Store = PebbleStore

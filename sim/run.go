@@ -116,6 +116,7 @@ func (c *Cluster) prepare(p Plan) {
 			}
 		}
 	}
+	c.wakeMost = p.Wake
 	for _, id := range c.servers() {
 		c.nodes[id].ticks = p.Ticks
 	}

@@ -26,19 +26,36 @@ type contents struct {
 	held     paxos.Instance
 	admitted bool
 	peers    paxos.Incarnations
-	votes    map[paxos.Instance]paxos.Vote
-	applied  map[paxos.Instance]paxos.PutApplied
+	votes    row[paxos.Vote]
+	applied  row[paxos.PutApplied]
 	sessions map[paxos.SessionID]paxos.SessionState
 	learner  paxos.LearnerState
 	top      paxos.Instance                    // highest instance in votes or applied
 	runs     map[paxos.SessionID][]paxos.RunAt // of applied, by session, ascending
 }
 
+// row holds something for each instance, the zero value where there is nothing.
+type row[T any] []T
+
+func (r *row[T]) set(i paxos.Instance, x T) {
+	for paxos.Instance(len(*r)) < i {
+		var none T
+		*r = append(*r, none)
+	}
+	(*r)[i-1] = x
+}
+
+func (r row[T]) at(i paxos.Instance) *T {
+	if i == 0 || i > paxos.Instance(len(r)) {
+		return new(T)
+	}
+	return &r[i-1]
+}
+
 func newStore(role paxos.Role) *Store {
 	empty := func() *contents {
 		return &contents{
-			peers: paxos.Incarnations{}, votes: map[paxos.Instance]paxos.Vote{},
-			applied: map[paxos.Instance]paxos.PutApplied{}, sessions: map[paxos.SessionID]paxos.SessionState{},
+			peers: paxos.Incarnations{}, sessions: map[paxos.SessionID]paxos.SessionState{},
 			runs: map[paxos.SessionID][]paxos.RunAt{},
 		}
 	}
@@ -47,8 +64,8 @@ func newStore(role paxos.Role) *Store {
 
 func (c *contents) clone() *contents {
 	d := *c
-	d.peers, d.votes = maps.Clone(c.peers), maps.Clone(c.votes)
-	d.applied, d.sessions, d.runs = maps.Clone(c.applied), maps.Clone(c.sessions), maps.Clone(c.runs)
+	d.peers, d.votes, d.applied = maps.Clone(c.peers), slices.Clone(c.votes), slices.Clone(c.applied)
+	d.sessions, d.runs = maps.Clone(c.sessions), maps.Clone(c.runs)
 	for id, runs := range d.runs {
 		d.runs[id] = slices.Clip(runs) // both go on from here, each for itself
 	}
@@ -61,7 +78,7 @@ func (c *contents) apply(records []paxos.Record) {
 		case paxos.SetPromised:
 			c.promised = r.Ballot
 		case paxos.PutVote:
-			c.votes[r.Vote.Instance] = r.Vote
+			c.votes.set(r.Vote.Instance, r.Vote)
 			c.top = max(c.top, r.Vote.Instance)
 		case paxos.SetHeld:
 			c.held = r.Held
@@ -70,7 +87,7 @@ func (c *contents) apply(records []paxos.Record) {
 		case paxos.SetPeer:
 			c.peers[r.ID] = r.Incarnation
 		case paxos.PutApplied:
-			c.applied[r.Record.Instance] = r
+			c.applied.set(r.Record.Instance, r)
 			c.top = max(c.top, r.Record.Instance)
 			c.index(r.Record)
 		case paxos.PutSession:
@@ -136,8 +153,8 @@ func (s *Store) Acceptor() acceptor.State {
 
 func (c *contents) acceptor() acceptor.State {
 	st := acceptor.State{Promised: c.promised, Held: c.held, Votes: map[paxos.Instance]paxos.Ballot{}, Admitted: c.admitted, Peers: maps.Clone(c.peers)}
-	for i, v := range c.votes {
-		if i > c.held {
+	for i := c.held + 1; i <= c.top; i++ {
+		if v := c.votes.at(i); v.Instance != 0 {
 			st.Votes[i] = v.Ballot
 		}
 	}
@@ -209,11 +226,11 @@ func (c *contents) load(role paxos.Role, l paxos.Load) *paxos.Loaded {
 		}
 	case paxos.LoadLog:
 		from := sort.Search(int(c.top), func(i int) bool { // the first record that ends after l.Index
-			r := c.applied[paxos.Instance(i+1)].Record
+			r := c.applied.at(paxos.Instance(i + 1)).Record
 			return r.First+paxos.Index(r.Count) > l.Index
 		})
 		for i := paxos.Instance(from + 1); i <= c.top; i++ {
-			r := c.applied[i].Record
+			r := c.applied.at(i).Record
 			if r.First > l.UpTo {
 				break
 			}
@@ -226,7 +243,7 @@ func (c *contents) load(role paxos.Role, l paxos.Load) *paxos.Loaded {
 		}
 	case paxos.LoadTime:
 		for i := paxos.Instance(1); i <= c.top; i++ {
-			if r := c.applied[i].Record; r.Count > 0 && r.Time >= l.Time {
+			if r := c.applied.at(i).Record; r.Count > 0 && r.Time >= l.Time {
 				out.Index = r.First
 				break
 			}
@@ -240,11 +257,11 @@ func (c *contents) load(role paxos.Role, l paxos.Load) *paxos.Loaded {
 // voteAt is the vote at i of an acceptor, or what a learner shows in its place.
 func (c *contents) voteAt(role paxos.Role, i paxos.Instance) (paxos.Vote, bool) {
 	if role == paxos.RoleLearner {
-		p, ok := c.applied[i]
-		return paxos.Vote{Instance: i, Ballot: p.Value.Origin, Value: p.Value}, ok
+		p := c.applied.at(i)
+		return paxos.Vote{Instance: i, Ballot: p.Value.Origin, Value: p.Value}, p.Record.Instance != 0
 	}
-	v, ok := c.votes[i]
-	return v, ok
+	v := c.votes.at(i)
+	return *v, v.Instance != 0
 }
 
 func (c *contents) loadRuns(out *paxos.Loaded) {

@@ -33,6 +33,8 @@ type World struct {
 	// Fault, if set, is told every fault and what came of it, without messages.
 	Fault func(line string)
 	wall  paxos.UnixNanos // of simulated time 0
+	// wakeMost is how long a process takes at most to look at what has arrived.
+	wakeMost Micros
 
 	digest hasher
 	Steps  uint64
@@ -43,7 +45,7 @@ type World struct {
 func NewWorld(seed uint64, members paxos.Membership) *World {
 	w := &World{
 		Seed: seed, rng: paxos.Rand{State: seed}, nodes: map[paxos.NodeID]*Node{},
-		wall: 1_700_000_000_000_000_000, Events: map[string]int{},
+		wall: 1_700_000_000_000_000_000, wakeMost: 30, Events: map[string]int{},
 	}
 	w.Net = newNetwork(w)
 	w.Check = newChecker(w, members)
