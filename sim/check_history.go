@@ -37,7 +37,9 @@ type moment struct {
 	ret bool
 }
 
-func newHistory() *history { return &history{appends: map[string]int{}} }
+func newHistory() *history {
+	return &history{appends: make(map[string]int, 256), ops: make([]operation, 0, 512), events: make([]moment, 0, 1024)}
+}
 
 // begin notes a call and returns its place.
 func (h *history) begin(o operation) int {

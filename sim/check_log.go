@@ -17,7 +17,7 @@ type logged struct {
 }
 
 func newLog() log {
-	return log{where: map[string]paxos.Index{}, lastSeq: map[paxos.SessionID]uint64{}, never: map[paxos.AppendID]bool{}}
+	return log{where: make(map[string]paxos.Index, 256), lastSeq: map[paxos.SessionID]uint64{}, never: map[paxos.AppendID]bool{}}
 }
 
 // Entries is the length of the log as far as any learner applied it.

@@ -1,7 +1,7 @@
 package sim
 
 import (
-	"fmt"
+	"strconv"
 
 	"github.com/paxlog/paxlog/paxos"
 )
@@ -205,7 +205,7 @@ func (c *Client) Tick(mono paxos.Ticks, _ paxos.UnixNanos) {
 		c.Now(c.learnerID(), &paxos.Attach{})
 	}
 	for c.born && c.issued < c.Total && len(c.ops) < c.Window && c.rng.Uint64()%c.Think == 0 {
-		value := fmt.Sprintf("%s-%d", c.id, c.issued)
+		value := string(c.id) + "-" + strconv.Itoa(c.issued)
 		place := c.check.history.begin(operation{kind: opAppend, client: c.id, value: value})
 		if len(c.ops) == 0 {
 			c.progress = c.now

@@ -126,8 +126,8 @@ func RandomTopology(seed uint64) Topology {
 // Every so many seeds have Pebble beneath, and every so many of the others a torn
 // one: it takes a hundred times as long as the model.
 const (
-	pebbleEvery = 64
-	tornEvery   = 256
+	pebbleEvery = 100
+	tornEvery   = 300
 )
 
 // DrawPlan draws everything from the seed.
