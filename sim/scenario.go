@@ -3,6 +3,7 @@ package sim
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/paxlog/paxlog/paxos"
 )
@@ -23,6 +24,7 @@ var Scenarios = []Scenario{
 	{"chained", "three hosts in a chain: the leader at one end cannot be heard at the other (Omni-Paxos, figure 1c)", chained},
 	{"minority", "B leads A to E; {A,B} is cut from {C,D,E}; a value is sent to each side; then it heals", minority},
 	{"hung-disk", "the disks of a quorum hang for a while: nothing is answered meanwhile, and nothing is lost", hungDisk},
+	{"full-disk", "the disk of one acceptor fills, then of a second: they stop and cannot start, nothing is answered; space is freed and nothing is lost", fullDisks},
 	{"paused-leader", "the leader is paused beyond its timeout, another takes over, and it resumes", pausedLeader},
 }
 
@@ -52,6 +54,7 @@ func (sc Scenario) Play(seed uint64, ladder *Ladder, trace func(string)) (rep Re
 			rep.Err = violation
 		}
 		if c := s.Cluster; c != nil {
+			c.closeStores()
 			rep.fill(c)
 			if rep.Err == nil && rep.Chosen == 0 {
 				rep.Err = errNothingChosen
@@ -234,16 +237,49 @@ func minority(s *stage) {
 		}
 	}
 	s.Run(100 * Millisecond) // what had been chosen is answered
-	before, other := s.Clients[0].done, s.Clients[1].done
+	before, other, entries := s.Clients[0].done, s.Clients[1].done, s.Check.Entries()
 	s.expect(2*Second, "the majority side answered", func() bool { return s.Clients[1].done > other+3 })
 	if s.err == nil && s.Clients[0].done != before {
 		s.err = fmt.Errorf("the minority side answered")
 	}
+	for _, e := range s.Check.entries[entries:] {
+		if s.err == nil && strings.HasPrefix(e.value, string(s.Clients[0].id)) {
+			s.err = fmt.Errorf("%q of the minority side was chosen meanwhile", e.value)
+		}
+	}
+	waiting := s.waitingAt(s.Clients[0])
 	s.World.trace("healing")
 	s.Net.Heal()
 	s.progress(5*Second, "after healing")
-	// The checker has seen that each value is in the log at most once, and where it
-	// was answered.
+	s.settled(waiting)
+}
+
+// waitingAt are the client's appends that have no answer.
+func (s *stage) waitingAt(k *Client) []int {
+	var waiting []int
+	for place, o := range s.Check.history.ops {
+		if o.client == k.id && o.kind == opAppend && o.ret < 0 {
+			waiting = append(waiting, place)
+		}
+	}
+	return waiting
+}
+
+// settled expects that each of the appends comes to its answer, or is told never
+// to be. The checker has seen that each is in the log at most once, and where it
+// was answered.
+func (s *stage) settled(waiting []int) {
+	if s.err == nil && len(waiting) == 0 {
+		s.err = fmt.Errorf("no append was waiting")
+	}
+	s.expect(10*Second, "every append that waited was answered or resolved", func() bool {
+		for _, place := range waiting {
+			if s.Check.history.ops[place].ret < 0 {
+				return false
+			}
+		}
+		return true
+	})
 }
 
 func hungDisk(s *stage) {
@@ -258,6 +294,37 @@ func hungDisk(s *stage) {
 	}
 	s.nodes["a2"].Disk.Hung, s.nodes["a3"].Disk.Hung = false, false
 	s.progress(3*Second, "after the disks went on")
+}
+
+// fullDisks has real stores under a part of the seeds, which must name a full disk
+// as what it is.
+func fullDisks(s *stage) {
+	s.hosts(3)
+	if s.seed%4 == 1 {
+		for _, id := range s.Acceptors {
+			n := s.nodes[id]
+			n.Crash()
+			s.usePebble(n, s.Members, false)
+			n.Start()
+		}
+	}
+	s.lead(1)
+	s.nodes["a2"].Disk.Full = true
+	s.progress(2*Second, "with the disk of one acceptor full")
+	s.nodes["a3"].Disk.Full = true
+	s.Run(Second)
+	waiting, before := s.waitingAt(s.Clients[0]), s.Check.Answers
+	s.Run(2 * Second)
+	if s.err == nil && s.Check.Answers != before {
+		s.err = fmt.Errorf("%d appends were answered while a quorum's disks were full", s.Check.Answers-before)
+	}
+	if s.err == nil && (s.Events[fullDisk] < 2 || s.Events["start refused by a full disk"] < 2) {
+		s.err = fmt.Errorf("two processes should have stopped over a full disk, and not have started: %v", s.Events)
+	}
+	s.World.trace("space is freed")
+	s.nodes["a2"].Disk.Full, s.nodes["a3"].Disk.Full = false, false
+	s.progress(5*Second, "after space was freed")
+	s.settled(waiting)
 }
 
 func pausedLeader(s *stage) {
