@@ -92,24 +92,33 @@ func (c *Checker) onAccept(n *Node, m *paxos.Accept) {
 // highest-numbered proposal among all proposals numbered less than n accepted by
 // the acceptors in S", or its own if there is none (Paxos Made Simple, P2c).
 func (c *Checker) forced(n *Node, m *paxos.Accept) {
-	own := m.Value.Origin == m.Ballot
 	best := 0 // members of the largest such quorum
-	for _, r := range c.byOf[m.Ballot] {
-		v, voted := r.votes[m.Instance]
-		if !own && (!r.done || !voted || !v.Value.Equal(m.Value)) {
-			continue
-		}
-		var quorum paxos.Set
-		for _, o := range c.byOf[m.Ballot] {
-			w, voted := o.votes[m.Instance]
-			if o.done && (!voted || !own && !v.Ballot.Less(w.Ballot)) {
-				quorum = quorum.With(c.members.Place(o.acceptor))
+	if m.Value.Origin == m.Ballot {
+		best = c.allowing(m, paxos.Ballot{}) // its own
+	} else {
+		for _, r := range c.byOf[m.Ballot] {
+			if v, voted := r.votes[m.Instance]; r.done && voted && v.Value.Equal(m.Value) {
+				best = max(best, c.allowing(m, v.Ballot))
 			}
 		}
-		best = max(best, quorum.Len())
 	}
 	if best < c.members.Phase1 {
 		c.fail("P3", "%s proposes at instance %d under %v a value that Phase 1 does not allow: %d acceptors are for it, a quorum is %d",
 			n.ID, m.Instance, m.Ballot, best, c.members.Phase1)
 	}
+}
+
+// allowing is how many acceptors reported in full, and no vote at the instance
+// above ballot most.
+func (c *Checker) allowing(m *paxos.Accept, most paxos.Ballot) int {
+	var quorum paxos.Set
+	for _, r := range c.byOf[m.Ballot] {
+		if !r.done {
+			continue
+		}
+		if v, voted := r.votes[m.Instance]; !voted || !most.Less(v.Ballot) {
+			quorum = quorum.With(c.members.Place(r.acceptor))
+		}
+	}
+	return quorum.Len()
 }

@@ -41,6 +41,14 @@ func (d *digest) text(s string) {
 type hasher struct {
 	digest
 	cache [256]cached
+	// done are the hashes of some of the latest messages: one that goes to all
+	// acceptors is hashed once.
+	done [64]hashed
+}
+
+type hashed struct {
+	msg paxos.Message // kept, so that no other takes its address
+	sum digest
 }
 
 type cached struct {
@@ -57,9 +65,15 @@ func (d *hasher) delivery(at Micros, from, to *Node, m paxos.Message) {
 
 // message adds all of a message.
 func (d *hasher) message(m paxos.Message) {
-	p := d.planOf(m)
-	d.word(p.id)
-	p.add(&d.digest, reflect.ValueOf(m).UnsafePointer())
+	at := reflect.ValueOf(m).UnsafePointer()
+	h := &d.done[uintptr(at)>>4%uintptr(len(d.done))]
+	if h.msg != m {
+		p := d.planOf(m)
+		*h = hashed{msg: m}
+		h.sum.word(p.id)
+		p.add(&h.sum, at)
+	}
+	d.word(uint64(h.sum))
 }
 
 // plans is how to hash each type of message, never changed but replaced. Walking a

@@ -11,16 +11,17 @@ type queue struct {
 	any   bool  // there is a first
 	work  []work
 	free  []uint32
-	seq   uint64
+	seq   uint32
 }
 
+// entry is an event's time, above the low 32 bits, and its number, in them.
 type entry struct {
-	at   Micros
-	seq  uint64
+	key  uint64
 	slot uint32
 }
 
-func (a entry) before(b entry) bool { return a.at < b.at || a.at == b.at && a.seq < b.seq }
+func (a entry) at() Micros          { return Micros(a.key >> 32) }
+func (a entry) before(b entry) bool { return a.key < b.key }
 
 // workKind says what an event does.
 type workKind byte
@@ -57,7 +58,10 @@ func (q *queue) push(at Micros, w work) {
 		q.work = append(q.work, w)
 	}
 	q.seq++
-	e := entry{at, q.seq, slot}
+	if at >= 1<<32 || q.seq == 0 {
+		panic("a world lives for 4,294 seconds and as many million events")
+	}
+	e := entry{uint64(at)<<32 | uint64(q.seq), slot}
 	switch {
 	case q.any && !e.before(q.first):
 		q.sift(e)
@@ -91,9 +95,9 @@ func (q *queue) sift(e entry) {
 func (q *queue) pop(end Micros) (Micros, work, bool) {
 	top := q.first
 	switch {
-	case q.any && top.at <= end:
+	case q.any && top.at() <= end:
 		q.any = false
-	case !q.any && len(q.heap) > 0 && q.heap[0].at <= end:
+	case !q.any && len(q.heap) > 0 && q.heap[0].at() <= end:
 		top = q.remove()
 	default:
 		return 0, work{}, false
@@ -101,7 +105,7 @@ func (q *queue) pop(end Micros) (Micros, work, bool) {
 	w := q.work[top.slot]
 	q.work[top.slot] = work{}
 	q.free = append(q.free, top.slot)
-	return top.at, w, true
+	return top.at(), w, true
 }
 
 // remove takes the first entry out of the heap.
