@@ -70,6 +70,7 @@ func (h *history) end(place int, index paxos.Index, never bool) {
 func (h *history) check(c *Checker) {
 	var answered, read paxos.Index // highest so far
 	floor := make([]paxos.Index, len(h.ops))
+	calls := h.latestCalls(c)
 	for _, e := range h.events {
 		o := &h.ops[e.op]
 		if !e.ret {
@@ -78,7 +79,7 @@ func (h *history) check(c *Checker) {
 			}
 			continue
 		}
-		h.checkReturn(c, o, floor[e.op])
+		h.checkReturn(c, o, floor[e.op], calls)
 		switch {
 		case o.kind == opAppend && !o.never:
 			answered = max(answered, o.index)
@@ -87,11 +88,7 @@ func (h *history) check(c *Checker) {
 		}
 	}
 	for k, e := range c.entries {
-		place, ok := h.appends[e.value]
-		if !ok {
-			c.fail("L4", "the log ends with %q at %d, which nobody appended", e.value, k+1)
-		}
-		if o := &h.ops[place]; o.ret >= 0 && !o.never && o.index != paxos.Index(k+1) {
+		if o := &h.ops[h.appends[e.value]]; o.ret >= 0 && !o.never && o.index != paxos.Index(k+1) {
 			c.fail("L2", "%q was answered with %d and is at %d", e.value, o.index, k+1)
 		}
 		if c.never[e.id] {
@@ -100,9 +97,23 @@ func (h *history) check(c *Checker) {
 	}
 }
 
+// latestCalls is, by index-1, when the last of the entries up to there was called.
+func (h *history) latestCalls(c *Checker) []int {
+	calls, latest := make([]int, len(c.entries)), 0
+	for k, e := range c.entries {
+		place, ok := h.appends[e.value]
+		if !ok {
+			c.fail("L4", "%q is at %d, and nobody appended it", e.value, k+1)
+		}
+		latest = max(latest, h.ops[place].call)
+		calls[k] = latest
+	}
+	return calls
+}
+
 // checkReturn checks one operation that returned; floor is the highest index that
-// was known to somebody when it was called.
-func (h *history) checkReturn(c *Checker, o *operation, floor paxos.Index) {
+// was known to somebody when it was called, calls what latestCalls returned.
+func (h *history) checkReturn(c *Checker, o *operation, floor paxos.Index, calls []int) {
 	switch o.kind {
 	case opAppend:
 		if o.never {
@@ -121,10 +132,8 @@ func (h *history) checkReturn(c *Checker, o *operation, floor paxos.Index) {
 		if o.index < floor {
 			c.fail("linearizable read", "the log was said to end at %d after %d was known", o.index, floor)
 		}
-		if o.index > 0 {
-			if last := &h.ops[h.appends[c.entries[o.index-1].value]]; last.call > o.ret {
-				c.fail("linearizable read", "the log was said to end at %d before %q was issued", o.index, last.value)
-			}
+		if o.index > 0 && calls[o.index-1] > o.ret {
+			c.fail("linearizable read", "the log was said to end at %d before all of that was issued", o.index)
 		}
 	case opResolve:
 		if !o.never && !c.isAt(o.id, o.index) {

@@ -29,6 +29,7 @@ type Node struct {
 	syncs  uint64
 	start  Micros // of this run
 	ticked Micros // when the machine was last told the time
+	mono   paxos.Ticks
 	ticks  Micros // if not 0: the time is told when nothing else told it for so long
 	drift  int64  // its clock gains so many thousandths
 	jump   paxos.UnixNanos
@@ -62,7 +63,7 @@ func (n *Node) Start() {
 		n.supervise()
 		return
 	}
-	n.Up, n.Paused, n.start, n.busy = true, false, w.now, 0
+	n.Up, n.Paused, n.start, n.busy, n.mono = true, false, w.now, 0, 0
 	n.epoch++
 	n.inbox, n.awake, n.jobs, n.syncs = n.inbox[:0], false, n.jobs[:0], 0
 	n.m = n.build(n.store)
@@ -157,7 +158,10 @@ func (n *Node) tick() {
 	n.ticked = n.w.now
 	run := n.w.now - n.start
 	run += run * Micros(n.drift) / 1000
-	n.m.Tick(paxos.Ticks(run/Millisecond)+1, n.w.wall+paxos.UnixNanos(n.w.now)*1000+n.jump)
+	if mono := paxos.Ticks(run/Millisecond) + 1; mono > n.mono { // else no time has passed, as package node counts it
+		n.mono = mono
+		n.m.Tick(mono, n.w.wall+paxos.UnixNanos(n.w.now)*1000+n.jump)
+	}
 }
 
 // act does what package node does.
