@@ -18,7 +18,8 @@ type readKey struct {
 // phase1Read is what an acceptor reported for a campaign, as far as it arrived.
 type phase1Read struct {
 	acceptor paxos.NodeID
-	next     uint64 // page
+	from     map[uint64]paxos.Instance // by page: where it was asked to begin
+	next     uint64                    // page
 	done     bool
 	held     paxos.Instance
 	votes    map[paxos.Instance]paxos.Vote
@@ -32,12 +33,44 @@ func newLeaders() leaders {
 // what comes of them must be the chosen value, which is checked as such.
 func (c *Checker) onPrepare(to paxos.NodeID, m *paxos.Prepare) {
 	key := readKey{m.Ballot, to, m.Nonce}
-	if m.To != 0 || c.reads[key] != nil {
+	if m.To != 0 {
 		return
 	}
-	r := &phase1Read{acceptor: to, votes: map[paxos.Instance]paxos.Vote{}}
-	c.reads[key] = r
-	c.byOf[m.Ballot] = append(c.byOf[m.Ballot], r)
+	r := c.reads[key]
+	if r == nil {
+		r = &phase1Read{acceptor: to, from: map[uint64]paxos.Instance{}, votes: map[paxos.Instance]paxos.Vote{}}
+		c.reads[key] = r
+		c.byOf[m.Ballot] = append(c.byOf[m.Ballot], r)
+	}
+	r.from[m.Page] = m.From
+}
+
+// omits checks that a page of a promise has every vote that the acceptor has on
+// disk within the page, above held and below the ballot promised: what is accepted
+// after the promise is not below it. What was copied in meanwhile is no vote.
+func (c *Checker) omits(n *Node, m *paxos.Promise) {
+	r := c.reads[readKey{m.Ballot, n.ID, m.Nonce}]
+	if r == nil {
+		return
+	}
+	disk := n.store.durable
+	last := disk.top
+	if k := len(m.Votes); !m.Last && k > 0 {
+		last = m.Votes[k-1].Instance
+	}
+	told := m.Votes
+	for i := max(r.from[m.Page], m.Held+1); i <= last; i++ {
+		for len(told) > 0 && told[0].Instance < i {
+			told = told[1:]
+		}
+		v := disk.votes.at(i)
+		if v.Instance == 0 || !v.Ballot.Less(m.Ballot) || c.toldBy(n).copied[i] {
+			continue
+		}
+		if len(told) == 0 || told[0].Instance != i || told[0].Ballot.Less(v.Ballot) {
+			c.fail("P1", "%s promises %v and does not report its vote at instance %d under %v", n.ID, m.Ballot, i, v.Ballot)
+		}
+	}
 }
 
 // onPromise takes a page that reaches the candidate, once each and in order.

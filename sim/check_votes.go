@@ -163,6 +163,7 @@ func (c *Checker) acceptorSays(n *Node, m paxos.Message) {
 		for _, v := range m.Votes {
 			c.isProposed(n, m.Held, v)
 		}
+		c.omits(n, m)
 	case *paxos.Reject:
 		promises(m.Promised, "a promise")
 	case *paxos.QueryReply:
