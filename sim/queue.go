@@ -9,7 +9,7 @@ type queue struct {
 	heap  []entry
 	first entry // the very next, kept out of the heap: many are done as soon as they are due
 	any   bool  // there is a first
-	work  []work
+	work  []*block
 	free  []uint32
 	seq   uint32
 }
@@ -49,14 +49,16 @@ type work struct {
 }
 
 func (q *queue) push(at Micros, w work) {
-	var slot uint32
-	if n := len(q.free); n > 0 {
-		slot, q.free = q.free[n-1], q.free[:n-1]
-		q.work[slot] = w
-	} else {
-		slot = uint32(len(q.work))
-		q.work = append(q.work, w)
+	if len(q.free) == 0 {
+		for k := range uint32(blockSize) {
+			q.free = append(q.free, uint32(len(q.work)*blockSize)+k)
+		}
+		q.work = append(q.work, new(block))
 	}
+	n := len(q.free) - 1
+	slot := q.free[n]
+	q.free = q.free[:n]
+	*q.at(slot) = w
 	q.seq++
 	if at >= 1<<32 || q.seq == 0 {
 		panic("a world lives for 4,294 seconds and as many million events")
@@ -91,8 +93,23 @@ func (q *queue) sift(e entry) {
 	q.heap = h
 }
 
-// pop takes the first entry, if it is not later than end.
-func (q *queue) pop(end Micros) (Micros, work, bool) {
+// block is a piece of what is to be done, which does not move when there is more.
+type block [blockSize]work
+
+const blockSize = 128
+
+func (q *queue) at(slot uint32) *work { return &q.work[slot/blockSize][slot%blockSize] }
+
+// done gives a slot back.
+func (q *queue) done(slot uint32) {
+	w := q.at(slot)
+	w.msg, w.do = nil, nil
+	q.free = append(q.free, slot)
+}
+
+// pop takes the first entry, if it is not later than end. Its slot stays until done
+// is called.
+func (q *queue) pop(end Micros) (e entry, ok bool) {
 	top := q.first
 	switch {
 	case q.any && top.at() <= end:
@@ -100,12 +117,9 @@ func (q *queue) pop(end Micros) (Micros, work, bool) {
 	case !q.any && len(q.heap) > 0 && q.heap[0].at() <= end:
 		top = q.remove()
 	default:
-		return 0, work{}, false
+		return entry{}, false
 	}
-	w := q.work[top.slot]
-	q.work[top.slot] = work{}
-	q.free = append(q.free, top.slot)
-	return top.at(), w, true
+	return top, true
 }
 
 // remove takes the first entry out of the heap.

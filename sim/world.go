@@ -66,13 +66,14 @@ func (w *World) after(d Micros, do func()) { w.queue.push(w.now+d, work{kind: wo
 func (w *World) Run(d Micros) {
 	end := w.now + d
 	for {
-		at, e, ok := w.queue.pop(end)
+		e, ok := w.queue.pop(end)
 		if !ok {
 			break
 		}
-		w.now = at
+		w.now = e.at()
 		w.Steps++
-		w.do(&e)
+		w.do(w.queue.at(e.slot))
+		w.queue.done(e.slot)
 	}
 	w.now = end
 }
