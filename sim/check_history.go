@@ -38,7 +38,7 @@ type moment struct {
 }
 
 func newHistory() *history {
-	return &history{appends: make(map[string]int, 256), ops: make([]operation, 0, 512), events: make([]moment, 0, 1024)}
+	return &history{appends: make(map[string]int, 64), ops: make([]operation, 0, 128), events: make([]moment, 0, 256)}
 }
 
 // begin notes a call and returns its place.

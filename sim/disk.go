@@ -45,7 +45,7 @@ func (n *Node) onSync(commits int) {
 			n.syncs++
 		}
 	}
-	w.Check.onDurable(n, n.store.sync(commits))
+	n.store.sync(commits, n.durable)
 	n.receive(n.ID, &paxos.Synced{Count: n.syncs})
 	n.release()
 }

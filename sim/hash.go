@@ -190,12 +190,40 @@ func digestOf(s string) uint64 {
 	return uint64(d)
 }
 
-// acceptor and learner add a recovered state, whatever its fields are: printing
-// orders maps.
-func (d *digest) acceptor(st acceptor.State) { d.text(fmt.Sprintf("%#v", st)) }
+// acceptor and learner add a recovered state, in an order of its own.
+func (d *hasher) acceptor(st acceptor.State) {
+	d.ballot(st.Promised)
+	d.word(uint64(st.Held))
+	if st.Admitted {
+		d.word(1)
+	}
+	for _, i := range slices.Sorted(maps.Keys(st.Votes)) {
+		d.word(uint64(i))
+		d.ballot(st.Votes[i])
+	}
+	d.peers(st.Peers)
+}
 
-func (d *digest) learner(st learner.State) {
-	st.Sessions = slices.Clone(st.Sessions)
-	slices.SortFunc(st.Sessions, func(a, b paxos.SessionState) int { return slices.Compare(a.ID[:], b.ID[:]) })
-	d.text(fmt.Sprintf("%#v", st))
+func (d *hasher) learner(st learner.State) {
+	newPlan(reflect.TypeFor[paxos.LearnerState]()).add(&d.digest, unsafe.Pointer(&st.LearnerState))
+	sessions := slices.Clone(st.Sessions)
+	slices.SortFunc(sessions, func(a, b paxos.SessionState) int { return slices.Compare(a.ID[:], b.ID[:]) })
+	session := newPlan(reflect.TypeFor[paxos.SessionState]())
+	for i := range sessions {
+		session.add(&d.digest, unsafe.Pointer(&sessions[i]))
+	}
+	d.peers(st.Peers)
+}
+
+func (d *hasher) ballot(b paxos.Ballot) {
+	d.word(b.Round)
+	d.text(string(b.Proposer))
+	d.word(b.Run)
+}
+
+func (d *hasher) peers(peers paxos.Incarnations) {
+	for _, id := range slices.Sorted(maps.Keys(peers)) {
+		d.text(string(id))
+		d.word(peers[id])
+	}
 }

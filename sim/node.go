@@ -86,8 +86,7 @@ func (n *Node) Crash() {
 	w := n.w
 	n.Up = false
 	n.epoch++
-	kept, lost := n.store.crash(&w.rng)
-	w.Check.onDurable(n, kept)
+	lost := n.store.crash(&w.rng, n.durable)
 	if lost > 0 {
 		w.Events["crash that lost data"]++
 	}
@@ -99,6 +98,9 @@ func (n *Node) Crash() {
 		}
 	}
 }
+
+// durable is told what is on disk from now on.
+func (n *Node) durable(records []paxos.Record) { n.w.Check.onDurable(n, records) }
 
 // later schedules e for this run of n.
 func (n *Node) later(d Micros, e work) {

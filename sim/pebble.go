@@ -139,7 +139,7 @@ func (d *disk) apply(records []paxos.Record, sync bool) error {
 
 // commit takes what was synced.
 func (d *disk) commit(records []paxos.Record) {
-	if d.store != nil { // else a torn crash has kept it
+	if d.store != nil && len(records) > 0 { // else a torn crash has kept it
 		d.must("commit", d.apply(records, true))
 	}
 }
@@ -229,9 +229,9 @@ func (d *disk) contents() string {
 	}
 	st, err := d.store.Learner()
 	d.must("recover", err)
-	var h digest
+	var h hasher
 	h.learner(st)
-	return fmt.Sprintf("%#v %x", st.LearnerState, h)
+	return fmt.Sprintf("%#v %x", st.LearnerState, h.digest)
 }
 
 // text is what contents says of the same state.
@@ -239,9 +239,9 @@ func (c *contents) text(role paxos.Role) string {
 	if role == paxos.RoleAcceptor {
 		return fmt.Sprintf("%#v", c.acceptor())
 	}
-	var h digest
+	var h hasher
 	h.learner(c.recovered())
-	return fmt.Sprintf("%#v %x", c.learner, h)
+	return fmt.Sprintf("%#v %x", c.learner, h.digest)
 }
 
 // failToWrite makes the store's last write fail: it must say so, and what it was
@@ -294,7 +294,7 @@ var broken struct {
 
 // mostBroken bounds them; beyond it the disk of a process that ends over it is
 // only simulated.
-const mostBroken = 100
+const mostBroken = 20
 
 // leave keeps the store open for good, if there may be one more of those.
 func (d *disk) leave() bool {

@@ -107,39 +107,37 @@ func (s *Store) apply(records []paxos.Record) {
 
 func (s *Store) commits() int { return s.synced + len(s.tail) }
 
-// sync makes the first n commits durable and returns what became so.
-func (s *Store) sync(n int) []paxos.Record {
-	var records []paxos.Record
+// sync makes the first n commits durable and tells became of each.
+func (s *Store) sync(n int, became func(records []paxos.Record)) {
 	k := max(n-s.synced, 0)
 	for _, commit := range s.tail[:k] {
 		s.durable.apply(commit)
-		records = append(records, commit...)
+		became(commit)
+	}
+	if s.disk != nil && k > 0 {
+		s.disk.commit(slices.Concat(s.tail[:k]...))
 	}
 	s.synced += k
 	rest := copy(s.tail, s.tail[k:])
 	clear(s.tail[rest:])
 	s.tail = s.tail[:rest]
-	if s.disk != nil && len(records) > 0 {
-		s.disk.commit(records)
-	}
-	return records
 }
 
-// crash loses part of what is not durable. It returns what became durable after
-// all, and how many commits were lost.
-func (s *Store) crash(rng *paxos.Rand) (kept []paxos.Record, lost int) {
+// crash loses part of what is not durable. It tells became of what became durable
+// after all, and returns how many commits were lost.
+func (s *Store) crash(rng *paxos.Rand, became func(records []paxos.Record)) (lost int) {
 	n := int(rng.Uint64() % uint64(len(s.tail)+1))
 	if s.disk != nil && s.disk.torn && s.disk.store != nil && s.disk.failing == "" {
 		n = s.disk.tear(s, rng)
 	}
 	lost = len(s.tail) - n
-	kept = s.sync(s.synced + n)
+	s.sync(s.synced+n, became)
 	s.tail = nil
 	if s.disk != nil {
 		s.disk.crash()
 	}
 	s.visible = s.durable.clone()
-	return kept, lost
+	return lost
 }
 
 // Acceptor is what an acceptor recovers.
