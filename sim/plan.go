@@ -135,7 +135,7 @@ func DrawPlan(seed uint64) Plan {
 	r := paxos.Rand{State: seed ^ 0x6661756c7473}
 	p := Plan{Seed: seed, Topology: RandomTopology(seed), Drift: r.Uint64()%2 == 0}
 	p.Ticks = []Micros{10 * Millisecond, 20 * Millisecond, 30 * Millisecond}[r.Uint64()%3]
-	p.Wake = []Micros{30, 300, 1000, 2000}[r.Uint64()%4]
+	p.Wake = []Micros{30, 200, 500, 1000}[r.Uint64()%4]
 	switch {
 	case seed%pebbleEvery == 7:
 		p.Store = PebbleStore
