@@ -112,7 +112,7 @@ func (s *shortener) smallerCluster() {
 		func(p *Plan) bool { p.Gone = nil; return len(s.best.Gone) > 0 },
 		func(p *Plan) bool { p.Drift = false; return s.best.Drift },
 		func(p *Plan) bool { p.Store = ModelStore; return s.best.Store != ModelStore },
-		func(p *Plan) bool { p.Topology.Clients = 1; return s.best.Topology.Clients > 1 },
+		func(p *Plan) bool { p.Topology.Clients--; return p.Topology.Clients > 0 },
 		func(p *Plan) bool { p.Topology.Learners--; return p.Topology.Learners > 0 },
 		func(p *Plan) bool { p.Topology.Proposers--; return p.Topology.Proposers > 0 },
 		func(p *Plan) bool { return p.Topology.fewerAcceptors() },
@@ -150,10 +150,16 @@ func (s *shortener) soonest() {
 }
 
 // Explain makes the run of a report that failed shorter and returns what is left
-// of it, for people to read: the faults, and the messages as a ladder.
+// of it, for people to read: the faults, and the messages as a ladder. A scenario
+// is as short as it can be, so the end of it is returned.
 func Explain(r Report) string {
-	if r.Err == nil || r.plan.Topology.Acceptors == 0 {
+	switch {
+	case r.Err == nil:
 		return ""
+	case r.scenario != nil:
+		ladder := &Ladder{NoReads: true}
+		r.scenario.Play(r.Seed, ladder, nil)
+		return ladder.Picture(ladderLines) + "\n" + r.Err.Error() + "\n"
 	}
 	return explain(r.plan, r, nil)
 }

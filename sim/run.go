@@ -21,9 +21,10 @@ type Report struct {
 	Events    map[string]int
 	Err       error // a *Violation, or a failure of liveness
 
-	plan    Plan
-	history *history
-	where   map[string]paxos.Index // entries in the log
+	plan     Plan
+	scenario *Scenario
+	history  *history
+	where    map[string]paxos.Index // entries in the log
 }
 
 func (r *Report) fill(c *Cluster) {

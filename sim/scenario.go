@@ -3,7 +3,6 @@ package sim
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/paxlog/paxlog/paxos"
 )
@@ -45,7 +44,7 @@ type stage struct {
 func (sc Scenario) Play(seed uint64, ladder *Ladder, trace func(string)) (rep Report) {
 	s := &stage{seed: seed, ladder: ladder, trace: trace}
 	defer func() {
-		rep = Report{Seed: seed, Err: s.err}
+		rep = Report{Seed: seed, Err: s.err, scenario: &sc}
 		if v := recover(); v != nil {
 			violation, ok := v.(*Violation)
 			if !ok {
@@ -239,6 +238,9 @@ func minority(s *stage) {
 			s.Net.CutBoth(a, b)
 		}
 	}
+	// Each side is sent values from now on; what was under way may have reached both.
+	cut := len(s.Check.history.ops)
+	s.Clients[0].Window += 2
 	s.Run(100 * Millisecond) // what had been chosen is answered
 	before, other, entries := s.Clients[0].done, s.Clients[1].done, s.Check.Entries()
 	s.expect(2*Second, "the majority side answered", func() bool { return s.Clients[1].done > other+3 })
@@ -246,11 +248,14 @@ func minority(s *stage) {
 		s.err = fmt.Errorf("the minority side answered")
 	}
 	for _, e := range s.Check.entries[entries:] {
-		if s.err == nil && strings.HasPrefix(e.value, string(s.Clients[0].id)) {
+		if place := s.Check.history.appends[e.value]; s.err == nil && place >= cut && s.Check.history.ops[place].client == s.Clients[0].id {
 			s.err = fmt.Errorf("%q of the minority side was chosen meanwhile", e.value)
 		}
 	}
 	waiting := s.waitingAt(s.Clients[0])
+	if s.err == nil && !slices.ContainsFunc(waiting, func(place int) bool { return place >= cut }) {
+		s.err = fmt.Errorf("the minority side was sent nothing")
+	}
 	s.World.trace("healing")
 	s.Net.Heal()
 	s.progress(5*Second, "after healing")

@@ -83,9 +83,9 @@ func TestSeeds(t *testing.T) {
 func TestScenarios(t *testing.T) {
 	for _, sc := range Scenarios {
 		t.Run(sc.Name, func(t *testing.T) {
-			for seed := uint64(1); seed <= 15; seed++ {
+			for seed := uint64(1); seed <= 25; seed++ {
 				if r := sc.Play(seed, nil, nil); r.Err != nil {
-					t.Fatalf("seed %d: %v\nreplay: go run ./cmd/paxlog sim --scenario %s --seed %d --ladder", seed, r.Err, sc.Name, seed)
+					t.Fatalf("seed %d: %v\nreplay: go run ./cmd/paxlog sim --scenario %s --seed %d --ladder\n%s", seed, r.Err, sc.Name, seed, Explain(r))
 				}
 			}
 		})
