@@ -82,6 +82,9 @@ func (w *World) AddClient(id paxos.NodeID, proposers, learners []paxos.NodeID, t
 // Done reports whether every entry was answered or its fate is known.
 func (c *Client) Done() bool { return c.done >= c.Total && len(c.resolving) == 0 }
 
+// answered is how many entries were answered, without those whose fate was asked.
+func (c *Client) answered() int { return c.done - c.Resolved }
+
 // Step implements paxos.Machine.
 func (c *Client) Step(from paxos.NodeID, m paxos.Message) {
 	switch m := m.(type) {

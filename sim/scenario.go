@@ -124,11 +124,11 @@ func (s *stage) progress(d Micros, when string) {
 	d -= settle
 	before := make([]int, len(s.Clients))
 	for i, k := range s.Clients {
-		before[i] = k.done
+		before[i] = k.answered()
 	}
 	s.expect(d, "every client was answered, %s", func() bool {
 		for i, k := range s.Clients {
-			if k.done <= before[i] {
+			if k.answered() <= before[i] {
 				return false
 			}
 		}
@@ -242,9 +242,9 @@ func minority(s *stage) {
 	cut := len(s.Check.history.ops)
 	s.Clients[0].Window += 2
 	s.Run(100 * Millisecond) // what had been chosen is answered
-	before, other, entries := s.Clients[0].done, s.Clients[1].done, s.Check.Entries()
-	s.expect(2*Second, "the majority side answered", func() bool { return s.Clients[1].done > other+3 })
-	if s.err == nil && s.Clients[0].done != before {
+	before, other, entries := s.Clients[0].answered(), s.Clients[1].answered(), s.Check.Entries()
+	s.expect(2*Second, "the majority side answered", func() bool { return s.Clients[1].answered() > other+3 })
+	if s.err == nil && s.Clients[0].answered() != before {
 		s.err = fmt.Errorf("the minority side answered")
 	}
 	for _, e := range s.Check.entries[entries:] {
