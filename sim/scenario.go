@@ -114,8 +114,9 @@ func (s *stage) expect(d Micros, what string, done func() bool, args ...any) boo
 	return s.err == nil
 }
 
-// settle is how long what is under way when something breaks may still be answered.
-const settle = 20 * Millisecond
+// settle is how long what is under way when something breaks may still be answered:
+// a learner that missed a value asks for it after 100 ms.
+const settle = 150 * Millisecond
 
 // progress expects that every client gets another answer within d, apart from
 // what was under way.
