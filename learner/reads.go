@@ -110,12 +110,12 @@ func (l *Learner) tickReads() {
 				}
 			}
 		}
-		open, why := l.undecided(r)
 		r.reads = slices.DeleteFunc(r.reads, func(rd *read) bool {
 			// As long as this learner catches up, it will get there.
 			if l.now-max(rd.arrived, l.appliedAt) < l.patience(rd) {
 				return false
 			}
+			open, why := l.undecided(r)
 			if rd.startup {
 				l.becomeReady()
 				l.Warn("ready, but not caught up", "reason", why)

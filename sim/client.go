@@ -1,7 +1,7 @@
 package sim
 
 import (
-	"fmt"
+	"strconv"
 
 	"github.com/paxlog/paxlog/paxos"
 )
@@ -36,16 +36,26 @@ type Client struct {
 	retryAt  paxos.Ticks
 	askedAt  paxos.Ticks
 
-	reads     map[uint64]paxos.Index // by nonce: what was answered when it was issued
+	reads     map[uint64]clientRead // by nonce
 	nonce     uint64
 	readAt    paxos.Ticks
 	Located   int
 	resolving []resolving
+	fates     []paxos.AppendID // that were told
+	again     uint64           // nonce of the question for one of them
+	againID   paxos.AppendID
+	againAt   paxos.Ticks
 	Resolved  int
 }
 
 type clientOp struct {
+	place  int // in the history
 	value  string
+	before paxos.Index // what was answered when it was issued
+}
+
+type clientRead struct {
+	place  int
 	before paxos.Index
 }
 
@@ -56,13 +66,14 @@ type resolving struct {
 	ops     []clientOp
 	sentAt  paxos.Ticks
 	nonce   uint64
+	place   int // in the history, of the resolve under way
 }
 
 // AddClient adds a client that knows these processes.
 func (w *World) AddClient(id paxos.NodeID, proposers, learners []paxos.NodeID, total, window int) *Client {
 	c := &Client{
 		id: id, proposers: proposers, learners: learners, rng: paxos.Rand{State: w.rng.Uint64()}, check: w.Check,
-		Total: total, Window: window, Think: 1, base: 1, reads: map[uint64]paxos.Index{},
+		Total: total, Window: window, Think: 1, base: 1, reads: map[uint64]clientRead{},
 	}
 	w.Add(paxos.RoleClient, id, func(*Store) paxos.Machine { return c })
 	return c
@@ -70,6 +81,9 @@ func (w *World) AddClient(id paxos.NodeID, proposers, learners []paxos.NodeID, t
 
 // Done reports whether every entry was answered or its fate is known.
 func (c *Client) Done() bool { return c.done >= c.Total && len(c.resolving) == 0 }
+
+// answered is how many entries were answered, without those whose fate was asked.
+func (c *Client) answered() int { return c.done - c.Resolved }
 
 // Step implements paxos.Machine.
 func (c *Client) Step(from paxos.NodeID, m paxos.Message) {
@@ -99,10 +113,10 @@ func (c *Client) Step(from paxos.NodeID, m paxos.Message) {
 			c.onResult(m)
 		}
 	case *paxos.Located:
-		if before, ok := c.reads[m.Nonce]; ok {
+		if r, ok := c.reads[m.Nonce]; ok {
 			delete(c.reads, m.Nonce)
 			if m.Open == 0 {
-				c.check.onLocated(m.Last, before)
+				c.check.onLocated(r.place, m.Last, r.before)
 				c.Located++
 			}
 		}
@@ -125,7 +139,7 @@ func (c *Client) onResult(m *paxos.Result) {
 	case paxos.ResultApplied:
 		for seq := m.First; seq < m.First+m.Count; seq++ {
 			if seq == c.base && len(c.ops) > 0 {
-				c.check.onAnswer(paxos.AppendID{Session: c.session, Seq: seq}, c.ops[0].value, m.Index+paxos.Index(seq-m.First), c.ops[0].before)
+				c.check.onAnswer(c.ops[0].place, paxos.AppendID{Session: c.session, Seq: seq}, m.Index+paxos.Index(seq-m.First), c.ops[0].before)
 				c.ops = c.ops[1:]
 				c.base++
 				c.done++
@@ -143,9 +157,10 @@ func (c *Client) onResult(m *paxos.Result) {
 		if m.First != 0 && m.First <= c.base && len(c.ops) > 0 {
 			// None of what is left was or will be applied: begin anew with it.
 			for i := range c.ops {
-				c.check.onResolved(paxos.AppendID{Session: c.session, Seq: c.base + uint64(i)}, c.ops[i].value, 0)
+				c.check.onResolved(paxos.AppendID{Session: c.session, Seq: c.base + uint64(i)}, 0)
 			}
 			c.born, c.askedAt = false, 0
+			c.check.w.Events["session expired"]++
 		}
 	case paxos.ResultFenced:
 		if m.First <= c.base {
@@ -193,12 +208,12 @@ func (c *Client) Tick(mono paxos.Ticks, _ paxos.UnixNanos) {
 		c.Now(c.learnerID(), &paxos.Attach{})
 	}
 	for c.born && c.issued < c.Total && len(c.ops) < c.Window && c.rng.Uint64()%c.Think == 0 {
-		value := fmt.Sprintf("%s-%d", c.id, c.issued)
-		c.check.issued[value] = true
+		value := string(c.id) + "-" + strconv.Itoa(c.issued)
+		place := c.check.history.begin(operation{kind: opAppend, client: c.id, value: value})
 		if len(c.ops) == 0 {
 			c.progress = c.now
 		}
-		c.ops = append(c.ops, clientOp{value, c.check.answered})
+		c.ops = append(c.ops, clientOp{place, value, c.check.history.answered})
 		c.issued++
 		c.send(uint64(len(c.ops) - 1))
 	}
@@ -212,10 +227,12 @@ func (c *Client) Tick(mono paxos.Ticks, _ paxos.UnixNanos) {
 	if c.now-c.readAt > 70 {
 		c.readAt = c.now
 		c.nonce++
-		c.reads[c.nonce] = c.check.answered
+		place := c.check.history.begin(operation{kind: opEnd, client: c.id})
+		c.reads[c.nonce] = clientRead{place, c.check.history.answered}
 		c.Now(c.learners[c.rng.Uint64()%uint64(len(c.learners))], &paxos.Locate{Nonce: c.nonce})
 	}
 	c.tickResolving()
+	c.askAgain()
 }
 
 // retry sends everything again, elsewhere; or gives the session up.
@@ -228,7 +245,9 @@ func (c *Client) retry() {
 	}
 	if c.rng.Uint64()%6 == 0 {
 		c.nonce++
-		c.resolving = append(c.resolving, resolving{session: c.session, first: c.base, ops: c.ops, nonce: c.nonce})
+		r := resolving{session: c.session, first: c.base, ops: c.ops, nonce: c.nonce}
+		c.beginResolve(&r)
+		c.resolving = append(c.resolving, r)
 		c.ops, c.born, c.askedAt = nil, false, 0
 		return
 	}
@@ -258,7 +277,17 @@ func (c *Client) onFound(m *paxos.Found) {
 		if r.nonce != m.Nonce || !(m.Closed || m.Expired) {
 			continue
 		}
-		c.check.onResolved(paxos.AppendID{Session: r.session, Seq: r.first}, r.ops[0].value, m.Index)
+		id := paxos.AppendID{Session: r.session, Seq: r.first}
+		c.check.onResolved(id, m.Index)
+		c.check.history.ops[r.ops[0].place].id = id
+		c.check.history.end(r.ops[0].place, m.Index, m.Index == 0)
+		c.check.history.end(r.place, m.Index, m.Index == 0)
+		c.fates = append(c.fates, id)
+		if m.Index == 0 {
+			c.check.w.Events["append resolved to never"]++
+		} else {
+			c.check.w.Events["append resolved to an index"]++
+		}
 		c.done++
 		c.Resolved++
 		c.nonce++
@@ -267,8 +296,35 @@ func (c *Client) onFound(m *paxos.Found) {
 			c.resolving = append(c.resolving[:i:i], c.resolving[i+1:]...)
 			return
 		}
+		c.beginResolve(r)
 		c.Now(c.learnerID(), &paxos.Lookup{Nonce: r.nonce, Session: r.session, Seq: r.first})
 		return
+	}
+	c.onFoundAgain(m)
+}
+
+// beginResolve notes in the history that the first append of r is being resolved.
+func (c *Client) beginResolve(r *resolving) {
+	r.place = c.check.history.begin(operation{kind: opResolve, client: c.id, id: paxos.AppendID{Session: r.session, Seq: r.first}})
+}
+
+// askAgain asks any learner for a fate that was told before: it must not change.
+func (c *Client) askAgain() {
+	if len(c.fates) == 0 || c.now-c.againAt < 100 {
+		return
+	}
+	c.againAt = c.now
+	c.nonce++
+	id := c.fates[c.rng.Uint64()%uint64(len(c.fates))]
+	c.again, c.againID = c.nonce, id
+	learner := c.learners[c.rng.Uint64()%uint64(len(c.learners))]
+	c.Now(learner, &paxos.Lookup{Nonce: c.again, Session: id.Session, Seq: id.Seq})
+}
+
+func (c *Client) onFoundAgain(m *paxos.Found) {
+	if m.Nonce == c.again && (m.Closed || m.Expired) {
+		c.check.onResolved(c.againID, m.Index)
+		c.again = 0
 	}
 }
 

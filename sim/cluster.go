@@ -35,6 +35,7 @@ type Cluster struct {
 	Learners  []paxos.NodeID
 	Clients   []*Client
 	lost      map[paxos.NodeID]bool // nodes that stay away for ever
+	noJumps   bool                  // wall clocks do not jump: for a test
 }
 
 func ids(prefix string, n int) []paxos.NodeID {
@@ -113,7 +114,7 @@ func (c *Cluster) StartAll() {
 		if !n.Up {
 			n.Start()
 		}
-		n.Hung = false
+		n.Disk.Hung = false
 		n.Resume()
 	}
 }

@@ -1,14 +1,24 @@
 // Package sim is the simulated driver: it runs the same machines as package
-// node, on a network, disks and a clock that one seed decides, thousands of
+// node, on a network, disks and clocks that one seed decides, hundreds of
 // times faster than real time, and checks every invariant on the way.
 //
-//	world.go    events, nodes, crashes, restarts: what package node does
-//	network.go  delay, loss, duplication, reordering, replay, partitions
-//	store.go    a disk that loses what was not synced
-//	client.go   a client as a machine: appends, resends, reads, resolves
-//	check.go    the invariants of ARCHITECTURE.md, on everything that happens
-//	faults.go   what one seed breaks, and when
+//	plan.go      what a seed decides before a run: the cluster, and what breaks when
+//	run.go       a run: the faults of the plan, then healing, then the judgement
+//	faults.go    what each fault does
+//	world.go     time and events (queue.go)
+//	node.go      processes, crashes, restarts: what package node does
+//	disk.go      syncs, and disks that hang, fail or are full
+//	network.go   delay, loss, duplication, reordering, replay, partitions
+//	store.go     a model of a data directory; pebble.go the real one beside it
+//	client.go    a client as a machine: appends, resends, reads, resolves
+//	check*.go    the invariants of ARCHITECTURE.md, on everything that happens
+//	hash.go      one number for all that happened
+//	minimise.go  a run that fails, made shorter; picture.go draws it
+//	scenario.go  situations with a name
 //
-// A machine is never inspected: the checkers see what it writes, sends and
-// answers, which is all that counts.
+// A machine is never inspected: the checkers see what it writes, sends, recovers
+// and answers, which is all that counts.
+//
+// Nothing here reads a clock or waits for one. One run is done by one goroutine,
+// but for those of Pebble; several runs may be under way at once.
 package sim

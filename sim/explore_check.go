@@ -17,11 +17,12 @@ func checkNode(id paxos.NodeID, before, after *exNode, in exInput) error {
 	if in.kind != exRollBack && after.Disk.promised.Less(before.Disk.promised) {
 		return fmt.Errorf("P1 violated: %s lowers promised from %v to %v", id, before.Disk.promised, after.Disk.promised)
 	}
-	for i, v := range after.Disk.votes {
+	for i := paxos.Instance(1); i <= after.Disk.top; i++ {
+		v, old := after.Disk.votes.at(i), before.Disk.votes.at(i)
 		if i > after.Disk.held && after.Disk.promised.Less(v.Ballot) {
 			return fmt.Errorf("P1 violated: %s has a vote at %v above its promise of %v", id, v.Ballot, after.Disk.promised)
 		}
-		if old, ok := before.Disk.votes[i]; ok && i <= before.Disk.held && in.kind != exRollBack && !old.Value.Equal(v.Value) {
+		if i <= before.Disk.held && in.kind != exRollBack && !old.Value.Equal(v.Value) {
 			return fmt.Errorf("P6 violated: %s overwrites instance %d, which it holds", id, i)
 		}
 	}
@@ -74,7 +75,7 @@ func (e *explorer) check(s []uint32) {
 		disk := e.tables[slot].nodes[s[slot]].node.Disk
 		for i := paxos.Instance(1); i <= disk.held; i++ {
 			v, ok := chosen[i]
-			if !ok || !v.Equal(disk.votes[i].Value) {
+			if !ok || !v.Equal(disk.votes.at(i).Value) {
 				e.violation(s, "P6 violated: %s holds at instance %d what was not chosen there", e.slots[slot], i)
 			}
 		}

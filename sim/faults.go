@@ -1,222 +1,181 @@
 package sim
 
 import (
-	"errors"
-	"fmt"
+	"slices"
 
 	"github.com/paxlog/paxlog/paxos"
 )
 
-// Report is what one run did.
-type Report struct {
-	Seed      uint64
-	Topology  Topology
-	Simulated Micros
-	Steps     uint64
-	Chosen    int
-	Entries   int
-	Answers   int
-	Events    map[string]int
-	Err       error // a *Violation, or a failure of liveness
-}
-
-func (r *Report) fill(c *Cluster) {
-	r.Topology, r.Events = c.Topology, c.Events
-	r.Simulated, r.Steps, r.Chosen, r.Entries, r.Answers = c.now, c.Steps, c.Check.Chosen(), c.Check.Entries(), c.Check.Answers
-}
-
-// errNothingChosen: a run that shows nothing counts as a failure.
-var errNothingChosen = errors.New("nothing was chosen")
-
-// liveness is the simulated time after healing within which every client must be
-// done.
-const liveness = 60 * Second
-
-// RandomTopology draws the size of a cluster from a seed.
-func RandomTopology(seed uint64) Topology {
-	r := paxos.Rand{State: seed ^ 0x70706f6c6f67}
-	pick := func(n ...int) int { return n[r.Uint64()%uint64(len(n))] }
-	t := Topology{
-		Acceptors: pick(1, 3, 3, 3, 5, 2, 4), Proposers: pick(1, 2, 2, 3, 5), Learners: pick(1, 2, 2, 3), Clients: pick(1, 2, 3),
-		Sessions: pick(2, 3, 4, 100), Entries: pick(5, 50, 200), PageBytes: pick(100, 300, 2000),
-	}
-	if n := t.Acceptors; n > 1 && r.Uint64()%3 == 0 {
-		t.Phase1 = 1 + int(r.Uint64()%uint64(n))
-		t.Phase2 = n + 1 - t.Phase1
-	}
-	return t
-}
-
-// RunSeed runs one seed: a phase in which anything may break, then everything is
-// healed and every client must get its answers. ladder and trace may be nil.
-func RunSeed(seed uint64, ladder *Ladder, trace func(string)) (rep Report) {
-	c := NewCluster(seed, RandomTopology(seed))
-	c.Trace = trace
-	if ladder != nil {
-		c.Net.Observe = ladder.Observe
-	}
-	rep = Report{Seed: seed}
-	defer func() {
-		rep.fill(c)
-		if v := recover(); v != nil {
-			violation, ok := v.(*Violation)
-			if !ok {
-				panic(v)
-			}
-			rep.Err = violation
-		}
-	}()
-	for _, k := range c.Clients {
-		k.Think = uint64(c.between(1, 30))
-	}
-	c.StartAll()
-	if c.chance(300) {
-		c.Net.Loss, c.Net.Duplicate, c.Net.Reorder, c.Net.Replay = uint64(c.between(0, 100)), uint64(c.between(0, 50)), uint64(c.between(0, 100)), uint64(c.between(0, 10))
-	}
-	for end := c.between(2, 10) * Second; c.now < end && !c.Done(); {
-		c.Run(c.between(10*Millisecond, 600*Millisecond))
-		c.breakSomething()
-	}
-	c.trace("healing")
-	c.Net.Heal()
-	c.healCore()
-	for _, k := range c.Clients {
-		k.Think = 1
-	}
-	if !c.RunUntil(liveness, c.Done) {
-		rep.Err = fmt.Errorf("liveness: %v simulated seconds after healing, clients still wait: %s", liveness/Second, c.waiting())
-	} else if c.Check.Chosen() == 0 {
-		rep.Err = errNothingChosen
-	}
-	for _, id := range c.order {
-		if h := c.nodes[id].Halted; h != "" && rep.Err == nil {
-			rep.Err = fmt.Errorf("%s halted: %s", id, h)
-		}
-	}
-	return rep
-}
-
-// healCore starts all, but for some that stay away for ever: as many as the
-// cluster must do without, but not more.
-func (c *Cluster) healCore() {
-	gone := map[paxos.NodeID]bool{}
-	leave := func(all []paxos.NodeID, atMost int) {
-		for ; atMost > 0 && c.chance(300); atMost-- {
-			gone[c.anyOf(all)] = true
-		}
-	}
-	if c.forgetful() == "" { // else the others are needed to let it rejoin
-		leave(c.Acceptors, len(c.Acceptors)-max(c.Members.Phase1, c.Members.Phase2))
-	}
-	leave(c.Proposers, len(c.Proposers)-1)
-	leave(c.Learners, len(c.Learners)-1)
-	if len(gone) > 0 {
-		c.Events["node lost for good"]++
-	}
-	c.lost = gone
-	for _, id := range c.order {
-		if n := c.nodes[id]; gone[id] && n.Up {
-			n.Crash()
-		}
-	}
-	c.StartAll()
-}
-
-func (c *Cluster) waiting() string {
-	s := ""
-	for _, k := range c.Clients {
-		s += fmt.Sprintf(" %s %d/%d done, %d open, %d sessions to resolve, born %v;", k.id, k.done, k.Total, len(k.ops), len(k.resolving), k.born)
-	}
-	return s
-}
-
 // servers are the nodes that faults befall.
 func (c *Cluster) servers() []paxos.NodeID {
-	return append(append(append([]paxos.NodeID{}, c.Acceptors...), c.Proposers...), c.Learners...)
+	return slices.Concat(c.Acceptors, c.Proposers, c.Learners)
 }
 
-func (c *Cluster) anyOf(ids []paxos.NodeID) paxos.NodeID { return ids[c.rng.Uint64()%uint64(len(ids))] }
+// restartAfter starts n again after a while, unless somebody else has.
+func (c *Cluster) restartAfter(d Micros, n *Node) {
+	c.after(d, func() {
+		if !n.Up && !n.away {
+			n.Start()
+		}
+	})
+}
 
-func (c *Cluster) restart(n *Node) {
-	if !n.Up && !c.lost[n.ID] {
-		n.Start()
+// play does what a fault says. What is random about it is drawn from its Arg, so
+// that it does the same when other faults are taken out of the plan.
+func (c *Cluster) play(f Fault) {
+	n, r := c.nodes[f.Node], &paxos.Rand{State: f.Arg}
+	if f.Node != "" && n == nil || f.Peer != "" && c.nodes[f.Peer] == nil {
+		return // the cluster was made smaller
+	}
+	if f.Kind != HealNetwork {
+		c.Events[f.Kind.String()]++
+	}
+	switch f.Kind {
+	case CrashNode:
+		if n.Up {
+			n.Crash()
+			c.restartAfter(f.For, n)
+		}
+	case CrashAll:
+		for _, id := range c.servers() {
+			if m := c.nodes[id]; m.Up {
+				m.Crash()
+				c.restartAfter(between(r, 0, f.For), m)
+			}
+		}
+	case PauseNode:
+		if n.Up && !n.Paused {
+			n.Pause()
+			c.after(f.For, n.Resume)
+		}
+	case RollBack:
+		c.rollBack(n, f.For, r)
+	case SlowNode:
+		n.Slow = between(r, Millisecond, 60*Millisecond)
+		c.trace("%s is slow: %d us for each drain", n.ID, n.Slow)
+		c.after(f.For, func() { n.Slow = 0 })
+	case JumpWall:
+		if c.noJumps {
+			return
+		}
+		n.jump += paxos.UnixNanos(between(r, 0, 2*jumpMost)-jumpMost) * 1000
+		c.trace("the wall clock of %s jumps, to %+d s", n.ID, n.jump/1e9)
+	case HangDisk, SlowDisk, BreakWrite, BreakSync, FillDisk:
+		c.harmDisk(f, n, r)
+	default:
+		c.harmNetwork(f, n, r)
 	}
 }
 
-// breakSomething does one random harm, or heals some.
-func (c *Cluster) breakSomething() {
-	n := c.nodes[c.anyOf(c.servers())]
-	switch c.rng.Uint64() % 16 {
-	case 0, 1, 2:
-		if n.Up {
-			n.Crash()
-			c.after(c.between(0, 1500*Millisecond), func() {
-				c.restart(n)
-			})
-		}
-	case 3:
-		for _, id := range c.servers() { // all at once
-			if m := c.nodes[id]; m.Up {
-				m.Crash()
-				c.after(c.between(0, 300*Millisecond), func() {
-					c.restart(m)
-				})
-			}
-		}
-	case 4:
-		if n.Up && !n.Paused {
-			n.Pause()
-			c.after(c.between(10*Millisecond, 2*Second), n.Resume)
-		}
-	case 5:
-		n.Hung = true
-		c.after(c.between(50*Millisecond, 3*Second), func() { n.Hung = false })
-	case 6, 7:
-		if o := c.anyOf(c.servers()); o != n.ID {
-			c.Net.Cut(n.ID, o)
-			if c.chance(500) {
-				c.Net.Cut(o, n.ID)
-			}
-		}
-	case 8:
-		for _, id := range c.servers() { // alone
+// jumpMost is how far a wall clock jumps, either way: 30 days.
+const jumpMost = 30 * 24 * 3600 * Second
+
+func (c *Cluster) harmDisk(f Fault, n *Node, r *paxos.Rand) {
+	c.trace("%s: %s", n.ID, f)
+	switch f.Kind {
+	case HangDisk:
+		n.Disk.Hung = true
+		c.after(f.For, func() { n.Disk.Hung = false })
+	case SlowDisk:
+		n.Disk.Slow = between(r, Millisecond, 100*Millisecond)
+		c.after(f.For, func() { n.Disk.Slow = 0 })
+	case BreakWrite:
+		n.Disk.FailWrite = true
+	case BreakSync:
+		n.Disk.FailSync = true
+	case FillDisk:
+		n.Disk.Full = true
+		c.after(f.For, func() { n.Disk.Full = false })
+	}
+}
+
+func (c *Cluster) harmNetwork(f Fault, n *Node, r *paxos.Rand) {
+	switch f.Kind {
+	case CutOneWay:
+		c.Net.Cut(f.Node, f.Peer)
+	case CutBothWays:
+		c.Net.CutBoth(f.Node, f.Peer)
+	case Isolate:
+		for _, id := range c.servers() {
 			if id != n.ID {
 				c.Net.CutBoth(n.ID, id)
 			}
 		}
-	case 9, 10:
-		c.orphan()
-	case 14:
-		c.rollBack(c.anyOf(c.Acceptors))
-	default:
+	case Flap:
+		c.flap(f, r)
+	case BreakConnection:
+		c.Net.Break(f.Node, f.Peer, f.For)
+	case Orphan:
+		c.orphan(n, f.Peer, r)
+	case ReplayOld:
+		c.Net.ReplayOld(int(1+r.Uint64()%40), r)
+	case LossyNetwork:
+		t := c.Net
+		t.Loss, t.Duplicate = uint64(between(r, 0, 100)), uint64(between(r, 0, 50))
+		t.Reorder, t.Replay = uint64(between(r, 0, 100)), uint64(between(r, 0, 10))
+		c.trace("the network loses %d, doubles %d, reorders %d and replays %d of 1000 messages", t.Loss, t.Duplicate, t.Reorder, t.Replay)
+	case HealNetwork:
 		c.Net.Heal()
+	}
+}
+
+// flap cuts and joins a link again and again.
+func (c *Cluster) flap(f Fault, r *paxos.Rand) {
+	for at := Micros(0); at < f.For; {
+		c.after(at, func() { c.Net.CutBoth(f.Node, f.Peer) })
+		at += between(r, Millisecond, 80*Millisecond)
+		c.after(at, func() { c.Net.Join(f.Node, f.Peer) })
+		at += between(r, Millisecond, 80*Millisecond)
 	}
 }
 
 // orphan makes votes that one acceptor alone has: a proposer reaches only that
 // one for a while, then both are cut off or crash, so that others choose without
 // them; later they return.
-func (c *Cluster) orphan() {
-	p, a := c.nodes[c.anyOf(c.Proposers)], c.anyOf(c.Acceptors)
+func (c *Cluster) orphan(p *Node, a paxos.NodeID, r *paxos.Rand) {
 	for _, id := range c.Acceptors {
 		if id != a {
 			c.Net.Cut(p.ID, id)
 		}
 	}
-	c.after(c.between(10*Millisecond, 200*Millisecond), func() {
-		if p.Up && c.chance(700) {
+	crash, back := r.Uint64()%1000 < 700, between(r, 0, 1500*Millisecond)
+	again := between(r, 200*Millisecond, 1500*Millisecond)
+	c.after(between(r, 10*Millisecond, 200*Millisecond), func() {
+		if p.Up && crash {
 			p.Crash()
-			c.after(c.between(0, 1500*Millisecond), func() {
-				c.restart(p)
-			})
+			c.restartAfter(back, p)
 		}
 		for _, id := range c.Proposers {
 			c.Net.CutBoth(a, id)
 		}
-		c.after(c.between(200*Millisecond, 1500*Millisecond), func() {
+		c.after(again, func() {
 			for _, id := range c.Proposers {
 				c.Net.Join(a, id)
 			}
 		})
 	})
+}
+
+// heal ends every fault, and starts all nodes but those that are gone for good.
+func (c *Cluster) heal(gone []paxos.NodeID) {
+	c.trace("healing")
+	c.Net.Heal()
+	for _, n := range c.all {
+		n.Disk, n.Slow = DiskState{}, 0
+	}
+	c.lost = map[paxos.NodeID]bool{}
+	waits := c.forgetful() != ""
+	for _, id := range gone {
+		if waits && c.Members.Place(id) >= 0 {
+			continue // it is needed to let the one that has forgotten something rejoin
+		}
+		if n := c.nodes[id]; n != nil {
+			c.lost[id], n.away = true, true
+			c.Events["node lost for good"]++
+			if n.Up {
+				n.Crash()
+			}
+		}
+	}
+	c.StartAll()
 }

@@ -15,20 +15,21 @@ type Ladder struct {
 	// All also shows the messages that keep things alive: heartbeats, queries,
 	// polls.
 	All bool
+	// NoReads leaves out what clients ask without appending.
+	NoReads bool
+
+	now func() Micros
 }
 
 type rung struct {
-	from paxos.NodeID
-	to   []paxos.NodeID
-	text string
+	at    Micros
+	from  paxos.NodeID
+	to    []paxos.NodeID
+	text  string
+	fault bool // text says what happened; there is no message
 }
 
-// Observe adds a delivered message; it is a Network's Observe.
-func (l *Ladder) Observe(from, to paxos.NodeID, m paxos.Message) {
-	text, upkeep := describe(m)
-	if text == "" || upkeep && !l.All {
-		return
-	}
+func (l *Ladder) add(from, to paxos.NodeID, text string) {
 	for i := len(l.rungs) - 1; i >= 0 && i >= len(l.rungs)-24; i-- {
 		if r := &l.rungs[i]; r.from == from && r.text == text && !slices.Contains(r.to, to) {
 			r.to = append(r.to, to)
@@ -36,7 +37,11 @@ func (l *Ladder) Observe(from, to paxos.NodeID, m paxos.Message) {
 			return
 		}
 	}
-	l.rungs = append(l.rungs, rung{from, []paxos.NodeID{to}, text})
+	r := rung{from: from, to: []paxos.NodeID{to}, text: text}
+	if l.now != nil {
+		r.at = l.now()
+	}
+	l.rungs = append(l.rungs, r)
 }
 
 // Take returns the lines so far and begins anew.
@@ -164,4 +169,9 @@ func runsText(runs []paxos.VoteRun) string {
 		}
 	}
 	return strings.Join(parts, "; ")
+}
+
+// traceText is a message as a trace shows it.
+func traceText(from, to paxos.NodeID, m paxos.Message) string {
+	return fmt.Sprintf("%s -> %s  %T%+v", from, to, m, m)
 }

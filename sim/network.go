@@ -12,21 +12,37 @@ type Network struct {
 	Loss, Duplicate, Reorder, Replay uint64
 	MaxDelay                         Micros
 
-	cut  map[[2]paxos.NodeID]bool   // one-way: from, to
-	last map[[2]paxos.NodeID]Micros // when the latest message of a link arrives
+	delivered uint64
+
+	recent []packet // the latest messages delivered, to be replayed
+	oldest int      // place in recent, once it is full
 	// Observe, if set, sees every message that is delivered.
 	Observe func(from, to paxos.NodeID, m paxos.Message)
 	// Filter, if set, may take a message over: it is not delivered if it returns false.
 	Filter func(from, to paxos.NodeID, m paxos.Message) bool
 }
 
-func newNetwork(w *World) *Network {
-	return &Network{w: w, MaxDelay: 300, cut: map[[2]paxos.NodeID]bool{}, last: map[[2]paxos.NodeID]Micros{}}
+// link is one direction between two nodes.
+type link struct {
+	cut  bool
+	last Micros // when the latest message arrives
+	conn uint32 // grows when the connection is broken; what it carried is lost
+	doom Micros // if not 0: it breaks under the next message, for so long
 }
+
+type packet struct {
+	from, to *Node
+	msg      paxos.Message
+}
+
+// remembered is how many delivered messages may be replayed.
+const remembered = 512
+
+func newNetwork(w *World) *Network { return &Network{w: w, MaxDelay: 300} }
 
 func (t *Network) send(n *Node, e paxos.Envelope) {
 	w := t.w
-	to := w.nodes[e.To]
+	to := w.Node(e.To)
 	if to == nil {
 		return
 	}
@@ -38,40 +54,75 @@ func (t *Network) send(n *Node, e paxos.Envelope) {
 		w.Events["message lost"]++
 		return
 	}
-	link := [2]paxos.NodeID{n.ID, e.To}
+	l := &n.links[to.num]
 	at := w.now + w.between(20, t.MaxDelay)
 	if w.chance(t.Reorder) {
 		w.Events["message reordered"]++
 		at += w.between(0, 50*Millisecond)
 	} else {
-		at = max(at, t.last[link])
-		t.last[link] = at
+		at = max(at, l.last)
+		l.last = at
 	}
-	t.deliver(n, to, e.Msg, at)
+	t.deliver(n, to, e.Msg, at, l.conn)
+	if l.doom > 0 {
+		t.breakNow(n, to, l.doom)
+	}
 	if w.chance(t.Duplicate) {
 		w.Events["message duplicated"]++
-		t.deliver(n, to, e.Msg, at+w.between(0, 20*Millisecond))
+		t.deliver(n, to, e.Msg, at+w.between(0, 20*Millisecond), l.conn)
 	}
 	if w.chance(t.Replay) {
 		w.Events["message replayed"]++
-		t.deliver(n, to, e.Msg, at+w.between(100*Millisecond, 3*Second))
+		t.deliver(n, to, e.Msg, at+w.between(100*Millisecond, 3*Second), 0)
 	}
 }
 
-func (t *Network) deliver(from, to *Node, m paxos.Message, at Micros) {
-	w := t.w
-	w.after(at-w.now, func() {
-		if t.cut[[2]paxos.NodeID{from.ID, to.ID}] || !to.Up {
-			return
-		}
-		if w.Trace != nil {
-			w.trace("%s -> %s  %T%+v", from.ID, to.ID, m, m)
-		}
-		if t.Observe != nil {
-			t.Observe(from.ID, to.ID, m)
-		}
-		to.receive(from.ID, m)
-	})
+func (t *Network) deliver(from, to *Node, m paxos.Message, at Micros, conn uint32) {
+	t.w.queue.push(at, work{kind: workDeliver, node: to, src: from, msg: m, conn: conn})
+}
+
+// arrive hands a message to its receiver, unless it was lost on the way.
+func (t *Network) arrive(e *work) {
+	w, from, to := t.w, e.src, e.node
+	l := &from.links[to.num]
+	if l.cut || !to.Up {
+		return
+	}
+	if e.conn != 0 && e.conn != l.conn {
+		w.Events["message lost with its connection"]++
+		return
+	}
+	t.delivered++
+	w.digest.delivery(w.now, from, to, e.msg)
+	if w.Trace != nil {
+		w.Trace(w.stamp() + traceText(from.ID, to.ID, e.msg))
+	}
+	if t.Observe != nil {
+		t.Observe(from.ID, to.ID, e.msg)
+	}
+	w.Check.onDeliver(from, to, e.msg)
+	t.remember(from, to, e.msg)
+	to.receive(from.ID, e.msg)
+}
+
+func (t *Network) remember(from, to *Node, m paxos.Message) {
+	if len(t.recent) < remembered {
+		t.recent = append(t.recent, packet{from, to, m})
+		return
+	}
+	t.recent[t.oldest] = packet{from, to, m}
+	t.oldest = (t.oldest + 1) % remembered
+}
+
+// ReplayOld delivers some of the latest messages once more, in the order that
+// choose decides.
+func (t *Network) ReplayOld(count int, choose *paxos.Rand) {
+	t.w.trace("%d old packets are replayed", count)
+	for ; count > 0 && len(t.recent) > 0; count-- {
+		p := t.recent[choose.Uint64()%uint64(len(t.recent))]
+		t.w.Events["old packet replayed"]++
+		t.deliver(p.from, p.to, p.msg, t.w.now+between(choose, 0, 20*Millisecond), 0)
+	}
 }
 
 func (t *Network) connect(a, b *Node) {
@@ -85,18 +136,44 @@ func (t *Network) connect(a, b *Node) {
 // disconnect tells n that its connection to gone ended.
 func (t *Network) disconnect(n, gone *Node) { n.receive(n.ID, &paxos.PeerDown{ID: gone.ID}) }
 
-func (t *Network) open(a, b paxos.NodeID) bool {
-	return !t.cut[[2]paxos.NodeID{a, b}] && !t.cut[[2]paxos.NodeID{b, a}]
+func (t *Network) link(a, b paxos.NodeID) *link { return &t.w.nodes[a].links[t.w.nodes[b].num] }
+
+func (t *Network) open(a, b paxos.NodeID) bool { return !t.link(a, b).cut && !t.link(b, a).cut }
+
+// Break ends the connection of a and b when the next message is under way on it,
+// which is lost with all before it. Both hear of it, and connect again after a
+// while.
+func (t *Network) Break(a, b paxos.NodeID, again Micros) {
+	t.link(a, b).doom, t.link(b, a).doom = again, again
+}
+
+func (t *Network) breakNow(x, y *Node, again Micros) {
+	l, back := &x.links[y.num], &y.links[x.num]
+	l.conn++
+	back.conn++
+	l.doom, back.doom = 0, 0
+	t.w.trace("the connection of %s and %s breaks", x.ID, y.ID)
+	t.w.Events["connection broken"]++
+	if !x.Up || !y.Up {
+		return
+	}
+	t.disconnect(x, y)
+	t.disconnect(y, x)
+	t.w.after(again, func() {
+		if x.Up && y.Up && t.open(x.ID, y.ID) {
+			t.connect(x, y)
+		}
+	})
 }
 
 // Cut drops everything from a to b from now on. A connection needs both ways, so
 // it ends for both after a while.
 func (t *Network) Cut(a, b paxos.NodeID) {
-	if t.cut[[2]paxos.NodeID{a, b}] {
+	if t.link(a, b).cut {
 		return
 	}
 	was := t.open(a, b)
-	t.cut[[2]paxos.NodeID{a, b}] = true
+	t.link(a, b).cut = true
 	t.w.trace("cut %s -> %s", a, b)
 	t.w.Events["link cut"]++
 	if was {
@@ -117,8 +194,7 @@ func (t *Network) Join(a, b paxos.NodeID) {
 	if t.open(a, b) {
 		return
 	}
-	delete(t.cut, [2]paxos.NodeID{a, b})
-	delete(t.cut, [2]paxos.NodeID{b, a})
+	t.link(a, b).cut, t.link(b, a).cut = false, false
 	t.w.trace("join %s and %s", a, b)
 	x, y := t.w.nodes[a], t.w.nodes[b]
 	t.w.after(t.w.between(0, 20*Millisecond), func() {
@@ -131,6 +207,11 @@ func (t *Network) Join(a, b paxos.NodeID) {
 // Heal joins everything and stops all faults.
 func (t *Network) Heal() {
 	t.Loss, t.Duplicate, t.Reorder, t.Replay = 0, 0, 0, 0
+	for _, n := range t.w.all {
+		for k := range n.links {
+			n.links[k].doom = 0
+		}
+	}
 	for _, a := range t.w.order {
 		for _, b := range t.w.order {
 			if a < b {

@@ -8,20 +8,20 @@ import "github.com/paxlog/paxlog/paxos"
 // lost. Beyond that detection is as good as the peers that remember, and promises
 // nothing. At most one acceptor at a time has forgotten something, for what two of
 // them voted for together may be lost for good.
-func (c *Cluster) rollBack(id paxos.NodeID) {
-	n := c.nodes[id]
-	if !n.Up || n.Role != paxos.RoleAcceptor || !c.Members.CanRejoin() || c.forgetful() != "" {
+func (c *Cluster) rollBack(n *Node, back Micros, r *paxos.Rand) {
+	if !n.Up || !c.Members.CanRejoin() || c.forgetful() != "" {
 		return
 	}
 	n.Crash()
-	keep := int(c.rng.Uint64() % uint64(len(n.store.history)+1))
-	if c.remember(id, n.store.markAt(keep)) {
+	keep := int(r.Uint64() % uint64(len(n.store.history)+1))
+	if c.remember(n.ID, n.store.markAt(keep)) {
 		n.store.rollBack(keep)
+		*c.Check.toldBy(n) = told{} // it may have forgotten all of it
 		n.forgot, n.life = true, n.store.durable.mark.Life
 		c.Events["directory rolled back"]++
-		c.trace("%s is rolled back to its first %d commits", id, keep)
+		c.trace("%s is rolled back to its first %d commits", n.ID, keep)
 	}
-	c.after(c.between(0, 500*Millisecond), func() { c.restart(n) })
+	c.restartAfter(back, n)
 }
 
 // forgetful is the acceptor that was rolled back and has not rejoined yet, or "".
@@ -66,18 +66,21 @@ func (s *Store) rollBack(k int) {
 	}
 	s.history, s.tail = s.history[:k:k], nil
 	s.visible = s.durable.clone()
+	if s.disk != nil {
+		s.disk.rollBack(s.history)
+	}
 }
 
 // onRejoin checks that an acceptor which begins a new life holds every instance at
 // which a vote that it has forgotten counts towards the chosen value.
 func (c *Checker) onRejoin(n *Node, held paxos.Instance) {
-	for k, voters := range c.votes {
-		v, isChosen := c.chosen[k.instance]
-		if !isChosen || !voters[n.ID] || k.instance <= held || !c.proposed[k].Equal(v) {
-			continue
-		}
-		if own, ok := n.store.visible.votes[k.instance]; !ok || own.Ballot.Less(k.ballot) {
-			c.fail("rejoin", "%s votes again, and has forgotten its vote at %v for the value chosen at instance %d (held %d)", n.ID, k.ballot, k.instance, held)
+	place := c.members.Place(n.ID)
+	for i := held + 1; i <= paxos.Instance(len(c.instances)); i++ {
+		s := c.at(i)
+		for _, p := range s.proposals {
+			if s.chosen && p.voters.Has(place) && p.value.Equal(s.value) && n.store.visible.votes.at(i).Ballot.Less(p.ballot) {
+				c.fail("rejoin", "%s votes again, and has forgotten its vote at %v for the value chosen at instance %d (held %d)", n.ID, p.ballot, i, held)
+			}
 		}
 	}
 }

@@ -23,6 +23,7 @@ var Scenarios = []Scenario{
 	{"chained", "three hosts in a chain: the leader at one end cannot be heard at the other (Omni-Paxos, figure 1c)", chained},
 	{"minority", "B leads A to E; {A,B} is cut from {C,D,E}; a value is sent to each side; then it heals", minority},
 	{"hung-disk", "the disks of a quorum hang for a while: nothing is answered meanwhile, and nothing is lost", hungDisk},
+	{"full-disk", "the disk of one acceptor fills, then of a second: they stop and cannot start, nothing is answered; space is freed and nothing is lost", fullDisks},
 	{"paused-leader", "the leader is paused beyond its timeout, another takes over, and it resumes", pausedLeader},
 }
 
@@ -43,7 +44,7 @@ type stage struct {
 func (sc Scenario) Play(seed uint64, ladder *Ladder, trace func(string)) (rep Report) {
 	s := &stage{seed: seed, ladder: ladder, trace: trace}
 	defer func() {
-		rep = Report{Seed: seed, Err: s.err}
+		rep = Report{Seed: seed, Err: s.err, scenario: &sc}
 		if v := recover(); v != nil {
 			violation, ok := v.(*Violation)
 			if !ok {
@@ -52,6 +53,7 @@ func (sc Scenario) Play(seed uint64, ladder *Ladder, trace func(string)) (rep Re
 			rep.Err = violation
 		}
 		if c := s.Cluster; c != nil {
+			c.closeStores()
 			rep.fill(c)
 			if rep.Err == nil && rep.Chosen == 0 {
 				rep.Err = errNothingChosen
@@ -68,7 +70,7 @@ func (s *stage) hosts(n int, start ...int) {
 	s.Cluster = NewCluster(s.seed, Topology{Acceptors: n, Proposers: n, Learners: 2, Clients: 2, Sessions: 100, Entries: 1 << 30, PageBytes: 1000})
 	s.Trace = s.trace
 	if s.ladder != nil {
-		s.Net.Observe = s.ladder.Observe
+		s.ladder.watch(s.World)
 	}
 	for _, k := range s.Clients {
 		k.Think, k.Window = 2, 2
@@ -112,8 +114,9 @@ func (s *stage) expect(d Micros, what string, done func() bool, args ...any) boo
 	return s.err == nil
 }
 
-// settle is how long what is under way when something breaks may still be answered.
-const settle = 20 * Millisecond
+// settle is how long what is under way when something breaks may still be answered:
+// a learner that missed a value asks for it after 100 ms.
+const settle = 150 * Millisecond
 
 // progress expects that every client gets another answer within d, apart from
 // what was under way.
@@ -122,11 +125,11 @@ func (s *stage) progress(d Micros, when string) {
 	d -= settle
 	before := make([]int, len(s.Clients))
 	for i, k := range s.Clients {
-		before[i] = k.done
+		before[i] = k.answered()
 	}
 	s.expect(d, "every client was answered, %s", func() bool {
 		for i, k := range s.Clients {
-			if k.done <= before[i] {
+			if k.answered() <= before[i] {
 				return false
 			}
 		}
@@ -142,7 +145,7 @@ func ladderScenario(s *stage) {
 	s.Cluster = NewCluster(s.seed, Topology{Acceptors: 3, Proposers: 1, Learners: 1, Clients: 1, Sessions: 100, Entries: 3, PageBytes: 1000})
 	s.Trace = s.trace
 	if s.ladder != nil {
-		s.Net.Observe = s.ladder.Observe
+		s.ladder.watch(s.World)
 	}
 	s.Clients[0].Window = 1
 	for _, id := range s.servers() {
@@ -156,7 +159,9 @@ func ladderScenario(s *stage) {
 func duelScenario(s *stage) {
 	s.hosts(5, 1, 2, 3, 4, 5)
 	s.progress(2*Second, "after five proposers started at once")
-	s.Run(Second) // an acceptor that promised a candidate which failed is won back by one more campaign
+	// A candidate that failed may hold one acceptor's promise: the leader renews its
+	// ballot once, to have all of them.
+	s.Run(2 * ElectionMax * Millisecond)
 	ballot := s.Check.latest
 	s.Run(5 * Second)
 	if s.err == nil && s.Check.latest != ballot {
@@ -234,31 +239,101 @@ func minority(s *stage) {
 			s.Net.CutBoth(a, b)
 		}
 	}
+	// Each side is sent values from now on; what was under way may have reached both.
+	cut := len(s.Check.history.ops)
+	s.Clients[0].Window += 2
 	s.Run(100 * Millisecond) // what had been chosen is answered
-	before, other := s.Clients[0].done, s.Clients[1].done
-	s.expect(2*Second, "the majority side answered", func() bool { return s.Clients[1].done > other+3 })
-	if s.err == nil && s.Clients[0].done != before {
+	before, other, entries := s.Clients[0].answered(), s.Clients[1].answered(), s.Check.Entries()
+	s.expect(2*Second, "the majority side answered", func() bool { return s.Clients[1].answered() > other+3 })
+	if s.err == nil && s.Clients[0].answered() != before {
 		s.err = fmt.Errorf("the minority side answered")
+	}
+	for _, e := range s.Check.entries[entries:] {
+		if place := s.Check.history.appends[e.value]; s.err == nil && place >= cut && s.Check.history.ops[place].client == s.Clients[0].id {
+			s.err = fmt.Errorf("%q of the minority side was chosen meanwhile", e.value)
+		}
+	}
+	waiting := s.waitingAt(s.Clients[0])
+	if s.err == nil && !slices.ContainsFunc(waiting, func(place int) bool { return place >= cut }) {
+		s.err = fmt.Errorf("the minority side was sent nothing")
 	}
 	s.World.trace("healing")
 	s.Net.Heal()
 	s.progress(5*Second, "after healing")
-	// The checker has seen that each value is in the log at most once, and where it
-	// was answered.
+	s.settled(waiting)
+}
+
+// waitingAt are the client's appends that have no answer.
+func (s *stage) waitingAt(k *Client) []int {
+	var waiting []int
+	for place, o := range s.Check.history.ops {
+		if o.client == k.id && o.kind == opAppend && o.ret < 0 {
+			waiting = append(waiting, place)
+		}
+	}
+	return waiting
+}
+
+// settled expects that each of the appends comes to its answer, or is told never
+// to be. The checker has seen that each is in the log at most once, and where it
+// was answered.
+func (s *stage) settled(waiting []int) {
+	if s.err == nil && len(waiting) == 0 {
+		s.err = fmt.Errorf("no append was waiting")
+	}
+	s.expect(10*Second, "every append that waited was answered or resolved", func() bool {
+		for _, place := range waiting {
+			if s.Check.history.ops[place].ret < 0 {
+				return false
+			}
+		}
+		return true
+	})
 }
 
 func hungDisk(s *stage) {
 	s.hosts(3)
 	s.lead(1)
-	s.nodes["a2"].Hung, s.nodes["a3"].Hung = true, true
+	s.nodes["a2"].Disk.Hung, s.nodes["a3"].Disk.Hung = true, true
 	s.Run(10 * Millisecond)
 	before := s.Check.Answers
 	s.Run(4 * Second)
 	if s.Check.Answers > before+8 { // what was synced already may be answered
 		s.err = fmt.Errorf("%d appends were answered while a quorum's disks hung", s.Check.Answers-before)
 	}
-	s.nodes["a2"].Hung, s.nodes["a3"].Hung = false, false
+	s.nodes["a2"].Disk.Hung, s.nodes["a3"].Disk.Hung = false, false
 	s.progress(3*Second, "after the disks went on")
+}
+
+// fullDisks has real stores under a part of the seeds, which must name a full disk
+// as what it is.
+func fullDisks(s *stage) {
+	s.hosts(3)
+	if s.seed%4 == 1 {
+		for _, id := range s.Acceptors {
+			n := s.nodes[id]
+			n.Crash()
+			s.usePebble(n, s.Members, false)
+			n.Start()
+		}
+	}
+	s.lead(1)
+	s.nodes["a2"].Disk.Full = true
+	s.progress(2*Second, "with the disk of one acceptor full")
+	s.nodes["a3"].Disk.Full = true
+	s.Run(Second)
+	waiting, before := s.waitingAt(s.Clients[0]), s.Check.Answers
+	s.Run(2 * Second)
+	if s.err == nil && s.Check.Answers != before {
+		s.err = fmt.Errorf("%d appends were answered while a quorum's disks were full", s.Check.Answers-before)
+	}
+	if s.err == nil && (s.Events[fullDisk] < 2 || s.Events["start refused by a full disk"] < 2) {
+		s.err = fmt.Errorf("two processes should have stopped over a full disk, and not have started: %v", s.Events)
+	}
+	s.World.trace("space is freed")
+	s.nodes["a2"].Disk.Full, s.nodes["a3"].Disk.Full = false, false
+	s.progress(5*Second, "after space was freed")
+	s.settled(waiting)
 }
 
 func pausedLeader(s *stage) {

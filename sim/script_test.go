@@ -74,7 +74,7 @@ func (s *script) run(d *datadriven.TestData) (out string) {
 		s.client.Now("l1", &paxos.Locate{Nonce: 1})
 		s.c.Run(1100 * Millisecond)
 	case "log":
-		for i, e := range s.c.Check.log {
+		for i, e := range s.c.Check.entries {
 			out += fmt.Sprintf("%d %s\n", i+1, e.value)
 		}
 		return out
@@ -132,7 +132,7 @@ func (s *script) append(d *datadriven.TestData) {
 	to := target(s.t, d)
 	d.MaybeScanArgs(s.t, "from", &s.next)
 	for _, v := range words(d) {
-		s.c.Check.issued[v] = true
+		s.c.Check.history.begin(operation{kind: opAppend, client: "@c1", value: v})
 		r := paxos.Run{Kind: paxos.RunAppend, Session: s.client.session, First: s.next, Count: 1, Entries: paxos.AppendEntry(nil, []byte(v))}
 		s.client.Now(to, &paxos.Append{Session: s.client.session, First: s.next, Batch: r.AppendTo(nil)})
 		s.next++
@@ -164,9 +164,9 @@ func (s *script) node(d *datadriven.TestData, n *Node) {
 	case "resume":
 		n.Resume()
 	case "hang":
-		n.Hung = true
+		n.Disk.Hung = true
 	case "unhang":
-		n.Hung = false
+		n.Disk.Hung = false
 	default:
 		s.t.Fatalf("%s: unknown command %s", d.Pos, d.Cmd)
 	}

@@ -3,29 +3,52 @@ package sim
 import (
 	"maps"
 	"os"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"testing"
 )
 
-// TestSeeds runs PAXLOG_SEEDS seeds (200 by default) from PAXLOG_SEED on.
+func TestMain(m *testing.M) {
+	// Little is alive at any time and much is garbage soon: collect it less often.
+	debug.SetGCPercent(800)
+	os.Exit(m.Run())
+}
+
+// fullRun is how many seeds must have seen everything that can break.
+const fullRun = 1000
+
+// mustHappen is what a full run must have seen, beside every kind of fault.
+var mustHappen = []string{
+	"leader change", "crash that lost data", "full disk", "start refused by a full disk", "failed write", "failed sync",
+	"hung sync", "slow sync", "message lost", "message duplicated", "message reordered", "message replayed",
+	"message lost with its connection", "old packet replayed", "clocks that drift", "Pebble store", "torn clone",
+	"node lost for good", "campaign failed", "stepped down", "repairing chosen instances that no node holds",
+	"append resolved to never", "append resolved to an index", "session expired",
+}
+
+// TestSeeds runs PAXLOG_SEEDS seeds (1,000 by default, 100 with -short) from
+// PAXLOG_SEED on.
 func TestSeeds(t *testing.T) {
-	first, n := uint64(1), uint64(200)
-	if s := os.Getenv("PAXLOG_SEED"); s != "" {
-		first, _ = strconv.ParseUint(s, 10, 64)
+	first, n := uint64(1), uint64(fullRun)
+	if testing.Short() {
+		n = 100
 	}
-	if s := os.Getenv("PAXLOG_SEEDS"); s != "" {
-		n, _ = strconv.ParseUint(s, 10, 64)
+	number := func(name string, to *uint64) {
+		if s := os.Getenv(name); s != "" {
+			var err error
+			if *to, err = strconv.ParseUint(s, 10, 64); err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+		}
 	}
-	var trace func(string)
-	if os.Getenv("PAXLOG_TRACE") != "" {
-		trace = func(s string) { t.Log(s) }
-	}
+	number("PAXLOG_SEED", &first)
+	number("PAXLOG_SEEDS", &n)
 	total := map[string]int{}
 	var simulated Micros
 	failed := 0
 	for seed := first; seed < first+n; seed++ {
-		r := RunSeed(seed, nil, trace)
+		r := RunSeed(seed, nil, nil)
 		for k, v := range r.Events {
 			if v > 0 {
 				total[k]++
@@ -33,8 +56,11 @@ func TestSeeds(t *testing.T) {
 		}
 		simulated += r.Simulated
 		if r.Err != nil {
-			t.Errorf("seed %d (%+v): %v\nreplay: PAXLOG_SEED=%d PAXLOG_SEEDS=1 PAXLOG_TRACE=1 go test ./sim -run TestSeeds -v", seed, r.Topology, r.Err, seed)
-			if failed++; failed >= 5 {
+			t.Errorf("seed %d (%+v): %v\nreplay: go run ./cmd/paxlog sim --seed %d --runs 1", seed, r.Topology, r.Err, seed)
+			if failed == 0 && os.Getenv("PAXLOG_SHORTEN") != "no" {
+				t.Log(Explain(r))
+			}
+			if failed++; failed >= 3 {
 				break
 			}
 		}
@@ -43,6 +69,14 @@ func TestSeeds(t *testing.T) {
 		t.Logf("%6d seeds with: %s", total[k], k)
 	}
 	t.Logf("%v simulated seconds", simulated/Second)
+	if n < fullRun || failed > 0 {
+		return
+	}
+	for _, what := range append(slices.Delete(slices.Clone(faultNames[:]), int(HealNetwork), int(HealNetwork)+1), mustHappen...) {
+		if total[what] == 0 {
+			t.Errorf("in %d seeds there was no %s", n, what)
+		}
+	}
 }
 
 // TestScenarios plays every named scenario under several seeds.
@@ -51,7 +85,7 @@ func TestScenarios(t *testing.T) {
 		t.Run(sc.Name, func(t *testing.T) {
 			for seed := uint64(1); seed <= 25; seed++ {
 				if r := sc.Play(seed, nil, nil); r.Err != nil {
-					t.Fatalf("seed %d: %v\nreplay: go run ./cmd/paxlog sim --scenario %s --seed %d --ladder", seed, r.Err, sc.Name, seed)
+					t.Fatalf("seed %d: %v\nreplay: go run ./cmd/paxlog sim --scenario %s --seed %d --ladder\n%s", seed, r.Err, sc.Name, seed, Explain(r))
 				}
 			}
 		})

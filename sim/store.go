@@ -3,6 +3,7 @@ package sim
 import (
 	"maps"
 	"slices"
+	"sort"
 
 	"github.com/paxlog/paxlog/acceptor"
 	"github.com/paxlog/paxlog/learner"
@@ -18,6 +19,7 @@ type Store struct {
 	tail    [][]paxos.Record // commits that are visible and not durable
 	synced  int              // commits that are durable
 	history [][]paxos.Record // an acceptor's durable commits, all of them
+	disk    *disk            // the real store that does the same, or nil
 }
 
 type contents struct {
@@ -25,10 +27,30 @@ type contents struct {
 	held     paxos.Instance
 	mark     paxos.SetMark
 	peers    paxos.Peers
-	votes    map[paxos.Instance]paxos.Vote
-	applied  map[paxos.Instance]paxos.PutApplied
+	votes    row[paxos.Vote]
+	applied  row[paxos.PutApplied]
 	sessions map[paxos.SessionID]paxos.SessionState
 	learner  paxos.LearnerState
+	top      paxos.Instance                    // highest instance in votes or applied
+	runs     map[paxos.SessionID][]paxos.RunAt // of applied, by session, ascending
+}
+
+// row holds something for each instance, the zero value where there is nothing.
+type row[T any] []T
+
+func (r *row[T]) set(i paxos.Instance, x T) {
+	for paxos.Instance(len(*r)) < i {
+		var none T
+		*r = append(*r, none)
+	}
+	(*r)[i-1] = x
+}
+
+func (r row[T]) at(i paxos.Instance) *T {
+	if i == 0 || i > paxos.Instance(len(r)) {
+		return new(T)
+	}
+	return &r[i-1]
 }
 
 func newStore(role paxos.Role) *Store {
@@ -37,8 +59,7 @@ func newStore(role paxos.Role) *Store {
 
 func newContents() *contents {
 	return &contents{
-		peers: paxos.Peers{}, votes: map[paxos.Instance]paxos.Vote{},
-		applied: map[paxos.Instance]paxos.PutApplied{}, sessions: map[paxos.SessionID]paxos.SessionState{},
+		peers: paxos.Peers{}, sessions: map[paxos.SessionID]paxos.SessionState{}, runs: map[paxos.SessionID][]paxos.RunAt{},
 	}
 }
 
@@ -49,8 +70,11 @@ func (c *contents) ownMark() paxos.Mark {
 
 func (c *contents) clone() *contents {
 	d := *c
-	d.peers, d.votes = maps.Clone(c.peers), maps.Clone(c.votes)
-	d.applied, d.sessions = maps.Clone(c.applied), maps.Clone(c.sessions)
+	d.peers, d.votes, d.applied = maps.Clone(c.peers), slices.Clone(c.votes), slices.Clone(c.applied)
+	d.sessions, d.runs = maps.Clone(c.sessions), maps.Clone(c.runs)
+	for id, runs := range d.runs {
+		d.runs[id] = slices.Clip(runs) // both go on from here, each for itself
+	}
 	return &d
 }
 
@@ -60,7 +84,8 @@ func (c *contents) apply(records []paxos.Record) {
 		case paxos.SetPromised:
 			c.promised = r.Ballot
 		case paxos.PutVote:
-			c.votes[r.Vote.Instance] = r.Vote
+			c.votes.set(r.Vote.Instance, r.Vote)
+			c.top = max(c.top, r.Vote.Instance)
 		case paxos.SetHeld:
 			c.held = r.Held
 		case paxos.SetMark:
@@ -68,7 +93,9 @@ func (c *contents) apply(records []paxos.Record) {
 		case paxos.SetPeer:
 			c.peers[r.ID] = r.Peer
 		case paxos.PutApplied:
-			c.applied[r.Record.Instance] = r
+			c.applied.set(r.Record.Instance, r)
+			c.top = max(c.top, r.Record.Instance)
+			c.index(r.Record)
 		case paxos.PutSession:
 			c.sessions[r.State.ID] = r.State
 		case paxos.DropSession:
@@ -86,38 +113,55 @@ func (s *Store) apply(records []paxos.Record) {
 
 func (s *Store) commits() int { return s.synced + len(s.tail) }
 
-// sync makes the first n commits durable and returns what became so.
-func (s *Store) sync(n int) []paxos.Record {
-	var records []paxos.Record
-	for s.synced < n {
-		s.durable.apply(s.tail[0])
+// sync makes the first n commits durable and tells became of each.
+func (s *Store) sync(n int, became func(records []paxos.Record)) {
+	k := max(n-s.synced, 0)
+	for _, commit := range s.tail[:k] {
+		s.durable.apply(commit)
 		if s.role == paxos.RoleAcceptor {
-			s.history = append(s.history, s.tail[0])
+			s.history = append(s.history, commit)
 		}
-		records = append(records, s.tail[0]...)
-		s.tail = s.tail[1:]
-		s.synced++
+		became(commit)
 	}
-	return records
+	if s.disk != nil && k > 0 {
+		s.disk.commit(slices.Concat(s.tail[:k]...))
+	}
+	s.synced += k
+	rest := copy(s.tail, s.tail[k:])
+	clear(s.tail[rest:])
+	s.tail = s.tail[:rest]
 }
 
-// crash loses part of what is not durable. It returns what became durable after
-// all, and how many commits were lost.
-func (s *Store) crash(rng *paxos.Rand) (kept []paxos.Record, lost int) {
+// crash loses part of what is not durable. It tells became of what became durable
+// after all, and returns how many commits were lost.
+func (s *Store) crash(rng *paxos.Rand, became func(records []paxos.Record)) (lost int) {
 	n := int(rng.Uint64() % uint64(len(s.tail)+1))
+	if s.disk != nil && s.disk.torn && s.disk.store != nil && s.disk.failing == "" {
+		n = s.disk.tear(s, rng)
+	}
 	lost = len(s.tail) - n
-	kept = s.sync(s.synced + n)
+	s.sync(s.synced+n, became)
 	s.tail = nil
+	if s.disk != nil {
+		s.disk.crash()
+	}
 	s.visible = s.durable.clone()
-	return kept, lost
+	return lost
 }
 
 // Acceptor is what an acceptor recovers.
 func (s *Store) Acceptor() acceptor.State {
 	c := s.visible
+	if s.disk != nil {
+		return s.disk.acceptor(c.acceptor())
+	}
+	return c.acceptor()
+}
+
+func (c *contents) acceptor() acceptor.State {
 	st := acceptor.State{Promised: c.promised, Held: c.held, Votes: map[paxos.Instance]paxos.Ballot{}, Commits: c.mark.Commits, Life: c.mark.Life, Peers: maps.Clone(c.peers)}
-	for i, v := range c.votes {
-		if i > c.held {
+	for i := c.held + 1; i <= c.top; i++ {
+		if v := c.votes.at(i); v.Instance != 0 {
 			st.Votes[i] = v.Ballot
 		}
 	}
@@ -126,15 +170,45 @@ func (s *Store) Acceptor() acceptor.State {
 
 // Learner is what a learner recovers.
 func (s *Store) Learner() learner.State {
-	st := learner.State{LearnerState: s.visible.learner, Peers: maps.Clone(s.visible.peers)}
-	for _, x := range s.visible.sessions {
+	if s.disk != nil {
+		return s.disk.learner(s.visible.recovered())
+	}
+	return s.visible.recovered()
+}
+
+func (c *contents) recovered() learner.State {
+	st := learner.State{LearnerState: c.learner, Peers: maps.Clone(c.peers)}
+	for _, x := range c.sessions {
 		st.Sessions = append(st.Sessions, x)
 	}
 	return st
 }
 
-// load answers a load, by a plain walk over everything.
+// index notes where the commands of a record are.
+func (c *contents) index(rec paxos.LogRecord) {
+	index := rec.First
+	for log := rec.Log; len(log) > 0; {
+		r, rest, err := paxos.NextRun(log)
+		if err != nil {
+			panic(err)
+		}
+		log = rest
+		at := paxos.RunAt{First: r.First, Count: r.Count, Index: index, Instance: rec.Instance, Origin: rec.Origin, Time: rec.Time}
+		c.runs[r.Session] = append(c.runs[r.Session], at)
+		index += paxos.Index(r.Count)
+	}
+}
+
+// load answers a load, by a plain walk over what it may return.
 func (s *Store) load(l paxos.Load) *paxos.Loaded {
+	out := s.visible.load(s.role, l)
+	if s.disk != nil {
+		s.disk.load(s, l, out)
+	}
+	return out
+}
+
+func (c *contents) load(role paxos.Role, l paxos.Load) *paxos.Loaded {
 	out := &paxos.Loaded{Load: l}
 	size := 0
 	admit := func(n int) bool {
@@ -145,28 +219,29 @@ func (s *Store) load(l paxos.Load) *paxos.Loaded {
 		size += n + 64
 		return true
 	}
-	c := s.visible
 	switch l.Kind {
 	case paxos.LoadVotes:
-		votes := c.votes
-		if s.role == paxos.RoleLearner {
-			votes = map[paxos.Instance]paxos.Vote{}
-			for i, p := range c.applied {
-				votes[i] = paxos.Vote{Instance: i, Ballot: p.Value.Origin, Value: p.Value}
+		for i := max(l.From, 1); i <= min(l.To, c.top); i++ {
+			v, ok := c.voteAt(role, i)
+			if !ok {
+				continue
 			}
-		}
-		for _, i := range slices.Sorted(maps.Keys(votes)) {
-			if i >= l.From && i <= l.To {
-				if !admit(len(votes[i].Value.Batch)) {
-					break
-				}
-				out.Votes = append(out.Votes, votes[i])
+			if !admit(len(v.Value.Batch)) {
+				break
 			}
+			out.Votes = append(out.Votes, v)
 		}
 	case paxos.LoadLog:
-		for _, i := range slices.Sorted(maps.Keys(c.applied)) {
-			r := c.applied[i].Record
-			if r.Count > 0 && r.First+paxos.Index(r.Count) > l.Index && r.First <= l.UpTo {
+		from := sort.Search(int(c.top), func(i int) bool { // the first record that ends after l.Index
+			r := c.applied.at(paxos.Instance(i + 1)).Record
+			return r.First+paxos.Index(r.Count) > l.Index
+		})
+		for i := paxos.Instance(from + 1); i <= c.top; i++ {
+			r := c.applied.at(i).Record
+			if r.First > l.UpTo {
+				break
+			}
+			if r.Count > 0 {
 				if !admit(len(r.Log)) {
 					break
 				}
@@ -174,40 +249,39 @@ func (s *Store) load(l paxos.Load) *paxos.Loaded {
 			}
 		}
 	case paxos.LoadTime:
-		for _, i := range slices.Sorted(maps.Keys(c.applied)) {
-			if r := c.applied[i].Record; r.Count > 0 && r.Time >= l.Time {
+		for i := paxos.Instance(1); i <= c.top; i++ {
+			if r := c.applied.at(i).Record; r.Count > 0 && r.Time >= l.Time {
 				out.Index = r.First
 				break
 			}
 		}
 	case paxos.LoadRuns:
-		s.loadRuns(out)
+		c.loadRuns(out)
 	}
 	return out
 }
 
-func (s *Store) loadRuns(out *paxos.Loaded) {
+// voteAt is the vote at i of an acceptor, or what a learner shows in its place.
+func (c *contents) voteAt(role paxos.Role, i paxos.Instance) (paxos.Vote, bool) {
+	if role == paxos.RoleLearner {
+		p := c.applied.at(i)
+		return paxos.Vote{Instance: i, Ballot: p.Value.Origin, Value: p.Value}, p.Record.Instance != 0
+	}
+	v := c.votes.at(i)
+	return *v, v.Instance != 0
+}
+
+func (c *contents) loadRuns(out *paxos.Loaded) {
 	l := out.Load
-	for _, i := range slices.Sorted(maps.Keys(s.visible.applied)) {
-		p := s.visible.applied[i]
-		index := p.Record.First
-		for log := p.Record.Log; len(log) > 0; {
-			r, rest, err := paxos.NextRun(log)
-			if err != nil {
-				panic(err)
-			}
-			log = rest
-			at := paxos.RunAt{First: r.First, Count: r.Count, Index: index, Instance: i, Origin: p.Record.Origin, Time: p.Record.Time}
-			index += paxos.Index(r.Count)
-			if r.Session != l.Session || at.First+at.Count <= l.Seq || at.First > l.UpToSeq {
-				continue
-			}
-			if at.First < l.Seq {
-				skip := l.Seq - at.First
-				at.First, at.Index, at.Count = l.Seq, at.Index+paxos.Index(skip), at.Count-skip
-			}
-			at.Count = min(at.Count, l.UpToSeq-at.First+1)
-			out.Runs = append(out.Runs, at)
+	for _, at := range c.runs[l.Session] {
+		if at.First+at.Count <= l.Seq || at.First > l.UpToSeq {
+			continue
 		}
+		if at.First < l.Seq {
+			skip := l.Seq - at.First
+			at.First, at.Index, at.Count = l.Seq, at.Index+paxos.Index(skip), at.Count-skip
+		}
+		at.Count = min(at.Count, l.UpToSeq-at.First+1)
+		out.Runs = append(out.Runs, at)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"maps"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
@@ -32,10 +33,11 @@ func simCommand() *command {
 		name:    "sim",
 		group:   groupOther,
 		summary: "run the very same machines in a simulator that breaks things",
-		details: "Each seed is a whole cluster, with its network, disks and clock, under crashes,\n" +
-			"lost data, partitions, pauses and hung disks; every invariant is checked after\n" +
-			"every step. The same seed is the same run. Exit code 1 says that an invariant was\n" +
-			"violated, and prints how to replay it.",
+		details: "Each seed is a whole cluster, with its network, disks and clocks, under crashes,\n" +
+			"lost data, partitions, pauses, failed, full and hung disks; every invariant is\n" +
+			"checked after every step. The same seed is the same run, and has the same hash.\n" +
+			"Exit code 1 says that an invariant was violated, and prints how to replay it and\n" +
+			"the shortest such run as a ladder of messages.",
 		example: "paxlog sim --runs 1000\npaxlog sim --list\npaxlog sim --scenario ladder --ladder\npaxlog sim --explore small",
 		flags: []option{
 			{name: "seed", value: "N", usage: "the first seed; else a random one"},
@@ -119,6 +121,8 @@ func runSim(ctx context.Context, env *environment, opts simOptions) error {
 		return runExplore(ctx, env, opts)
 	}
 	total := simTotal{Seed: opts.Seed, Covered: map[string]uint64{}}
+	// Little is alive at any time and much is garbage soon: collect it less often.
+	defer debug.SetGCPercent(debug.SetGCPercent(simGCPercent))
 	start := time.Now()
 	for total.Runs < opts.Runs && ctx.Err() == nil {
 		r, err := opts.one(env, opts.Seed+total.Runs)
@@ -130,6 +134,9 @@ func runSim(ctx context.Context, env *environment, opts simOptions) error {
 		total.progress(env, opts)
 		if r.Err != nil {
 			total.Violation = r.Err.Error()
+			if !opts.Trace && !opts.Ladder {
+				total.Shortened = sim.Explain(r)
+			}
 			break
 		}
 	}
@@ -137,11 +144,13 @@ func runSim(ctx context.Context, env *environment, opts simOptions) error {
 		return err
 	}
 	if total.Violation != "" {
-		return exitf(ExitFailed, "seed %d: %s; replay it with `paxlog sim%s --seed %d --trace`",
+		return exitf(ExitFailed, "seed %d: %s; replay it with `paxlog sim%s --seed %d --runs 1`, or with --trace or --ladder",
 			opts.Seed+total.Runs-1, total.Violation, opts.scenarioFlag(), opts.Seed+total.Runs-1)
 	}
 	return context.Cause(ctx)
 }
+
+const simGCPercent = 800
 
 func (opts simOptions) scenarioFlag() string {
 	if opts.Scenario == nil {
@@ -172,7 +181,7 @@ func (opts simOptions) one(env *environment, seed uint64) (sim.Report, error) {
 		r = sim.RunSeed(seed, ladder, trace)
 	}
 	if ladder != nil {
-		if _, err := fmt.Fprint(env.stdout, ladder.Take()); err != nil {
+		if _, err := fmt.Fprint(env.stdout, ladder.Picture(0)); err != nil {
 			return r, err
 		}
 	}
@@ -189,7 +198,12 @@ type simTotal struct {
 	Chosen    int               `json:"chosen"`
 	Answers   int               `json:"answers"`
 	Covered   map[string]uint64 `json:"seeds_with"`
+	Messages  uint64            `json:"messages"`
+	Hash      string            `json:"hash"` // of the run, or over those of all runs
 	Violation string            `json:"violation,omitempty"`
+	Shortened string            `json:"shortened,omitempty"`
+
+	hash uint64
 
 	drawn time.Time
 }
@@ -200,6 +214,9 @@ func (t *simTotal) add(r sim.Report) {
 	t.Steps += r.Steps
 	t.Chosen += r.Chosen
 	t.Answers += r.Answers
+	t.Messages += r.Messages
+	t.hash = t.hash*31 + r.Hash
+	t.Hash = fmt.Sprintf("%016x", t.hash)
 	for what, n := range r.Events {
 		if n > 0 {
 			t.Covered[what]++
@@ -233,8 +250,12 @@ func (t *simTotal) print(env *environment, opts simOptions) error {
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "seeds %d to %d: %s\n", t.Seed, t.Seed+t.Runs-1, t.line())
+	fmt.Fprintf(&b, "hash of all that happened: %s\n", t.Hash)
 	for _, what := range slices.Sorted(maps.Keys(t.Covered)) {
 		fmt.Fprintf(&b, "%8d with: %s\n", t.Covered[what], what)
+	}
+	if t.Shortened != "" {
+		fmt.Fprintf(&b, "\n%s", t.Shortened)
 	}
 	_, err := fmt.Fprint(env.stdout, b.String())
 	return err

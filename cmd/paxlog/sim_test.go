@@ -26,6 +26,11 @@ func TestSimCommand(t *testing.T) {
 	if err := json.Unmarshal([]byte(one), &total); err != nil || code != 0 || total.Runs != 3 || total.Chosen == 0 || len(total.Covered) == 0 {
 		t.Errorf("exit %d, %v: %s", code, err, one)
 	}
+	twice, _, _ := runSimCommand(t, "--seed", "7", "--runs", "3", "-o", "json")
+	var second simTotal
+	if err := json.Unmarshal([]byte(twice), &second); err != nil || second.Hash != total.Hash || len(total.Hash) != 16 {
+		t.Errorf("the same seeds have hashes %q and %q (%v)", total.Hash, second.Hash, err)
+	}
 	ladder, _, code := runSimCommand(t, "--scenario", "ladder", "--ladder", "--seed", "1")
 	if code != 0 || strings.Count(ladder, "Prepare(") != 1 || strings.Count(ladder, "Accept!(") != 3 {
 		t.Errorf("one Phase 1 and three Phase 2: exit %d\n%s", code, ladder)

@@ -1,0 +1,306 @@
+package sim
+
+import "github.com/paxlog/paxlog/paxos"
+
+// votes is what acceptors have done, at each instance.
+type votes struct {
+	instances  []instance     // by instance-1
+	chosenUpTo paxos.Instance // every instance at or below is chosen
+	chosen     int
+	latest     paxos.Ballot // highest at which something was chosen
+	told       []told       // by the acceptor's number
+}
+
+type instance struct {
+	proposals []proposed
+	chosen    bool
+	value     paxos.Value
+	at        paxos.Ballot // lowest at which it was chosen
+}
+
+// proposed is what stands under one ballot at one instance.
+type proposed struct {
+	ballot paxos.Ballot
+	value  paxos.Value
+	voters paxos.Set // that have it on disk
+}
+
+// told is what an acceptor told others that it has on disk.
+type told struct {
+	promised paxos.Ballot
+	highest  paxos.Instance
+	votes    []paxos.Ballot // by instance-1
+	// copied are chosen values that it copied in: those are no votes.
+	copied map[paxos.Instance]bool
+}
+
+// Chosen is how many instances were chosen.
+func (v *votes) Chosen() int { return v.chosen }
+
+func (v *votes) at(i paxos.Instance) *instance {
+	for paxos.Instance(len(v.instances)) < i {
+		v.instances = append(v.instances, instance{})
+	}
+	return &v.instances[i-1]
+}
+
+// known is the value chosen at i, if one is.
+func (v *votes) known(i paxos.Instance) (paxos.Value, bool) {
+	if i == 0 || i > paxos.Instance(len(v.instances)) {
+		return paxos.Value{}, false
+	}
+	return v.instances[i-1].value, v.instances[i-1].chosen
+}
+
+func (s *instance) under(b paxos.Ballot) *proposed {
+	for k := len(s.proposals) - 1; k >= 0; k-- {
+		if s.proposals[k].ballot == b {
+			return &s.proposals[k]
+		}
+	}
+	return nil
+}
+
+func (v *votes) toldBy(n *Node) *told {
+	for len(v.told) <= n.num {
+		v.told = append(v.told, told{})
+	}
+	return &v.told[n.num]
+}
+
+// acceptorWrites checks P1, P5 and P6 on what an acceptor changes.
+func (c *Checker) acceptorWrites(n *Node, out *paxos.Output) {
+	writes, before := out.Writes, n.store.visible
+	promised, held := before.promised, before.held
+	heldAfter := held
+	for _, r := range writes {
+		if h, ok := r.(paxos.SetHeld); ok {
+			if h.Held < heldAfter {
+				c.fail("P6", "%s lowers its held mark from %d to %d", n.ID, heldAfter, h.Held)
+			}
+			heldAfter = h.Held
+		}
+	}
+	for _, r := range writes {
+		switch r := r.(type) {
+		case paxos.SetMark:
+			if before.mark.Life.Less(r.Life) {
+				c.onRejoin(n, heldAfter)
+			}
+		case paxos.SetPromised:
+			if !promised.Less(r.Ballot) {
+				c.fail("P1", "%s lowers promised from %v to %v", n.ID, promised, r.Ballot)
+			}
+			promised = r.Ballot
+		case paxos.PutVote:
+			if r.Vote.Instance <= held {
+				c.fail("P6", "%s overwrites instance %d, which it holds up to %d", n.ID, r.Vote.Instance, held)
+			}
+			if r.Vote.Ballot != promised && r.Vote.Instance > heldAfter {
+				c.fail("P1", "%s votes at %v, promised %v", n.ID, r.Vote.Ballot, promised)
+			}
+			c.noteCopy(n, r.Vote.Instance, r.Vote.Instance <= heldAfter && !acknowledged(out, r.Vote.Instance))
+		}
+	}
+	for i := held + 1; i <= heldAfter; i++ {
+		v := *before.votes.at(i)
+		stored := v.Instance != 0
+		for _, r := range writes {
+			if p, ok := r.(paxos.PutVote); ok && p.Vote.Instance == i {
+				v, stored = p.Vote, true
+			}
+		}
+		if chosen, ok := c.known(i); !stored || !ok || !chosen.Equal(v.Value) {
+			c.fail("P5/P6", "%s holds at instance %d what was not chosen there (stored %v, chosen %v)", n.ID, i, stored, ok)
+		}
+	}
+}
+
+// acknowledged reports whether an output tells a vote at i.
+func acknowledged(out *paxos.Output, i paxos.Instance) bool {
+	for _, e := range out.SendAfter {
+		if m, ok := e.Msg.(*paxos.Accepted); ok {
+			for _, r := range m.Runs {
+				if r.First <= i && i <= r.Last {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
+// noteCopy notes whether what n has at i is a copy of the chosen value, or a vote.
+func (c *Checker) noteCopy(n *Node, i paxos.Instance, copied bool) {
+	t := c.toldBy(n)
+	switch {
+	case !copied:
+		delete(t.copied, i)
+	case t.copied == nil:
+		t.copied = map[paxos.Instance]bool{i: true}
+	default:
+		t.copied[i] = true
+	}
+}
+
+// acceptorSays checks that what an acceptor tells is on its disk, and that what it
+// tells of others' votes is so.
+func (c *Checker) acceptorSays(n *Node, m paxos.Message) {
+	disk, said := n.store.durable, c.toldBy(n)
+	promises := func(b paxos.Ballot, what string) {
+		if disk.promised.Less(b) {
+			c.fail("P1", "%s tells %s of %v that is not durable", n.ID, what, b)
+		}
+		if said.promised.Less(b) {
+			said.promised = b
+		}
+	}
+	switch m := m.(type) {
+	case *paxos.Accepted:
+		c.claims(n, m.Held)
+		for _, r := range m.Runs {
+			c.tells(n, r)
+		}
+	case *paxos.Promise:
+		c.claims(n, m.Held)
+		promises(m.Ballot, "a promise")
+		for _, v := range m.Votes {
+			c.isProposed(n, m.Held, v)
+		}
+		c.omits(n, m)
+	case *paxos.Reject:
+		promises(m.Promised, "a promise")
+	case *paxos.QueryReply:
+		promises(m.Promised, "a promise")
+	case *paxos.PollReply:
+		c.claims(n, m.Held)
+		if m.Highest <= m.Held {
+			return // it need not be durable: it is a fact, not a vote
+		}
+		if m.Highest > disk.highest() {
+			c.fail("P1", "%s tells of a vote at instance %d that is not durable", n.ID, m.Highest)
+		}
+		said.highest = max(said.highest, m.Highest)
+	case *paxos.Page:
+		c.claims(n, m.Held)
+		for _, r := range m.Runs {
+			c.tells(n, r)
+		}
+		for _, v := range m.Values {
+			c.isProposed(n, m.Held, v)
+		}
+	case *paxos.HeartbeatAck:
+		c.claims(n, m.Held)
+	}
+}
+
+// tells checks a run of votes that an acceptor tells, and remembers it.
+func (c *Checker) tells(n *Node, r paxos.VoteRun) {
+	disk, said := n.store.durable, c.toldBy(n)
+	for i := r.First; i <= r.Last; i++ {
+		if i > disk.held && disk.votes.at(i).Ballot.Less(r.Ballot) {
+			c.fail("P1", "%s tells a vote at instance %d that is not durable", n.ID, i)
+		}
+		for paxos.Instance(len(said.votes)) < i {
+			said.votes = append(said.votes, paxos.Ballot{})
+		}
+		if said.votes[i-1].Less(r.Ballot) {
+			said.votes[i-1] = r.Ballot
+		}
+	}
+}
+
+// isProposed checks that a vote told is for what was proposed under its ballot, or
+// chosen if it is at or below held.
+func (c *Checker) isProposed(n *Node, held paxos.Instance, v paxos.Vote) {
+	if v.Instance <= held {
+		if chosen, ok := c.known(v.Instance); !ok || !chosen.Equal(v.Value) {
+			c.fail("P6", "%s tells as held at instance %d what was not chosen there", n.ID, v.Instance)
+		}
+		return
+	}
+	if p := c.at(v.Instance).under(v.Ballot); p == nil || !p.value.Equal(v.Value) {
+		c.fail("P2", "%s tells a vote at instance %d under %v that nobody proposed", n.ID, v.Instance, v.Ballot)
+	}
+}
+
+// claims checks that everything up to upTo is chosen.
+func (c *Checker) claims(n *Node, upTo paxos.Instance) {
+	if upTo > c.chosenUpTo {
+		c.fail("P4/P5", "%s says that all up to instance %d is chosen, which is so only up to %d", n.ID, upTo, c.chosenUpTo)
+	}
+}
+
+// onDurable counts votes that became durable.
+func (c *Checker) onDurable(n *Node, records []paxos.Record) {
+	if n.Role != paxos.RoleAcceptor {
+		return
+	}
+	place := c.members.Place(n.ID)
+	for _, r := range records {
+		p, ok := r.(paxos.PutVote)
+		if !ok || c.toldBy(n).copied[p.Vote.Instance] {
+			continue
+		}
+		s := c.at(p.Vote.Instance)
+		at := s.under(p.Vote.Ballot)
+		if at == nil || !at.value.Equal(p.Vote.Value) {
+			c.fail("P2", "%s has at instance %d a value that was not proposed under %v", n.ID, p.Vote.Instance, p.Vote.Ballot)
+		}
+		if at.voters = at.voters.With(place); at.voters.Len() >= c.members.Phase2 {
+			c.choose(p.Vote.Instance, s, at)
+		}
+	}
+}
+
+// choose notes that a Phase 2 quorum has p on disk.
+func (c *Checker) choose(i paxos.Instance, s *instance, p *proposed) {
+	if s.chosen && !s.value.Equal(p.value) {
+		c.fail("agreement", "two values chosen at instance %d, the second at %v", i, p.ballot)
+	}
+	if !s.chosen {
+		s.chosen, s.value, s.at = true, p.value, p.ballot
+		c.chosen++
+		for c.chosenUpTo < paxos.Instance(len(c.instances)) && c.instances[c.chosenUpTo].chosen {
+			c.chosenUpTo++
+		}
+	}
+	if p.ballot.Less(s.at) {
+		s.at = p.ballot
+	}
+	if c.latest.Less(p.ballot) {
+		c.latest = p.ballot
+	}
+	for k := range s.proposals {
+		if o := &s.proposals[k]; p.ballot.Less(o.ballot) && !o.value.Equal(p.value) {
+			c.fail("P3", "at instance %d a value is chosen at %v, and another is proposed at %v", i, p.ballot, o.ballot)
+		}
+	}
+}
+
+// acceptorRecovered checks that what an acceptor told, it still knows.
+func (c *Checker) acceptorRecovered(n *Node) {
+	st, said := n.store.visible, c.toldBy(n)
+	if st.promised.Less(said.promised) {
+		c.fail("P1", "%s recovers promised %v, having told %v", n.ID, st.promised, said.promised)
+	}
+	if st.highest() < said.highest {
+		c.fail("P1", "%s recovers votes up to %d, having told of %d", n.ID, st.highest(), said.highest)
+	}
+	for k, b := range said.votes {
+		if i := paxos.Instance(k + 1); i > st.held && st.votes.at(i).Ballot.Less(b) {
+			c.fail("P1", "%s recovers a vote at %v at instance %d, having told %v", n.ID, st.votes.at(i).Ballot, i, b)
+		}
+	}
+	for i := st.held + 1; i <= st.top; i++ {
+		if st.promised.Less(st.votes.at(i).Ballot) {
+			c.fail("P1", "%s recovers a vote above its promise at instance %d", n.ID, i)
+		}
+	}
+	if st.held > c.chosenUpTo {
+		c.fail("P6", "%s recovers a held mark of %d, all is chosen up to %d", n.ID, st.held, c.chosenUpTo)
+	}
+}
+
+// highest is the highest instance of an acceptor's votes, at least held.
+func (c *contents) highest() paxos.Instance { return max(c.top, c.held) }

@@ -1,0 +1,238 @@
+package sim
+
+import "github.com/paxlog/paxlog/paxos"
+
+// Node is one simulated process.
+type Node struct {
+	w     *World
+	ID    paxos.NodeID
+	Role  paxos.Role
+	num   int
+	build func(*Store) paxos.Machine
+	m     paxos.Machine
+	store *Store
+	links []link // by the number of the node at the other end
+
+	Up     bool
+	Paused bool
+	Halted string // why it stopped for good
+	away   bool   // it never starts again
+	Slow   Micros // each drain takes so long
+	Disk   DiskState
+	// forgot says that its directory was rolled back, and that it has not rejoined;
+	// life is the one that it had then.
+	forgot bool
+	life   paxos.Ballot
+
+	epoch  uint32 // of this run; what an earlier run started is void
+	inbox  []inItem
+	spare  []inItem
+	awake  bool   // a drain is scheduled
+	busy   Micros // a slow process is at work until then
+	jobs   []job
+	syncs  uint64
+	start  Micros // of this run
+	ticked Micros // when the machine was last told the time
+	mono   paxos.Ticks
+	ticks  Micros // if not 0: the time is told when nothing else told it for so long
+	drift  int64  // its clock gains so many thousandths
+	jump   paxos.UnixNanos
+	said   paxos.Message // the message that was checked last
+}
+
+type inItem struct {
+	from paxos.NodeID
+	msg  paxos.Message
+}
+
+// job is an output whose SendAfter waits.
+type job struct {
+	after   []paxos.Envelope
+	durable bool
+	commits int // of the store, up to this output
+}
+
+const tickEvery = 10 * Millisecond
+
+// Start starts a node from what its disk holds. It does not start while its disk
+// is full; a supervisor tries again.
+func (n *Node) Start() {
+	w := n.w
+	if n.Disk.Full && n.stores() {
+		if n.store.disk != nil {
+			n.store.disk.openFull()
+		}
+		w.Events["start refused by a full disk"]++
+		w.trace("%s cannot start: its disk is full", n.ID)
+		n.supervise()
+		return
+	}
+	n.Up, n.Paused, n.start, n.busy, n.mono = true, false, w.now, 0, 0
+	n.epoch++
+	n.inbox, n.awake, n.jobs, n.syncs = n.inbox[:0], false, n.jobs[:0], 0
+	n.m = n.build(n.store)
+	w.Check.onStart(n)
+	n.tick()
+	w.trace("%s starts", n.ID)
+	for _, id := range w.order {
+		if o := w.nodes[id]; o.Up && o != n {
+			w.Net.connect(n, o)
+		}
+	}
+	n.later(0, work{kind: workTick})
+}
+
+// stores reports whether the node keeps anything on disk.
+func (n *Node) stores() bool { return n.Role == paxos.RoleAcceptor || n.Role == paxos.RoleLearner }
+
+// Crash stops a node at once; its disk keeps what was synced, and part of the rest.
+func (n *Node) Crash() {
+	w := n.w
+	n.Up = false
+	n.epoch++
+	lost := n.store.crash(&w.rng, n.durable)
+	if lost > 0 {
+		w.Events["crash that lost data"]++
+	}
+	w.Events["crash"]++
+	w.trace("%s crashes, losing %d commits", n.ID, lost)
+	for _, id := range w.order {
+		if o := w.nodes[id]; o.Up {
+			w.Net.disconnect(o, n)
+		}
+	}
+}
+
+// durable is told what is on disk from now on.
+func (n *Node) durable(records []paxos.Record) { n.w.Check.onDurable(n, records) }
+
+// later schedules e for this run of n.
+func (n *Node) later(d Micros, e work) {
+	e.node, e.epoch = n, n.epoch
+	n.w.queue.push(n.w.now+d, e)
+}
+
+// receive queues a message for the machine.
+func (n *Node) receive(from paxos.NodeID, m paxos.Message) {
+	if !n.Up || n.Halted != "" {
+		return
+	}
+	n.inbox = append(n.inbox, inItem{from, m})
+	if n.awake || n.Paused {
+		return
+	}
+	n.awake = true
+	n.later(n.w.between(1, n.w.wakeMost), work{kind: workDrain})
+}
+
+// wake drains now, or when a slow process is done with the drain before.
+func (n *Node) wake() {
+	switch w := n.w; {
+	case n.Paused:
+	case n.Slow > 0 && w.now < n.busy:
+		if !n.awake {
+			n.awake = true
+			n.later(n.busy-w.now, work{kind: workDrain})
+		}
+	default:
+		n.busy = w.now + n.Slow
+		n.drain()
+	}
+}
+
+// drain steps what waits, ticks the machine, flushes, and acts.
+func (n *Node) drain() {
+	if n.Halted != "" {
+		return
+	}
+	items := n.inbox
+	n.inbox = n.spare[:0]
+	if n.w.now-n.ticked > ElectionMin*Millisecond {
+		n.tick() // after a pause
+	}
+	for i := range items {
+		n.m.Step(items[i].from, items[i].msg)
+	}
+	clear(items)
+	n.spare = items
+	n.tick()
+	n.act(n.m.Flush())
+}
+
+// tick tells the machine the time by the node's own clocks.
+func (n *Node) tick() {
+	n.ticked = n.w.now
+	run := n.w.now - n.start
+	run += run * Micros(n.drift) / 1000
+	if mono := paxos.Ticks(run/Millisecond) + 1; mono > n.mono { // else no time has passed, as package node counts it
+		n.mono = mono
+		n.m.Tick(mono, n.w.wall+paxos.UnixNanos(n.w.now)*1000+n.jump)
+	}
+}
+
+// act does what package node does.
+func (n *Node) act(out paxos.Output) {
+	if out.Empty() {
+		return
+	}
+	w := n.w
+	for _, note := range out.Notes {
+		w.trace("%s: %s%s", n.ID, note.Text, fieldsText(note.Fields))
+		w.Events[note.Text]++
+	}
+	if out.Halt != "" {
+		n.Halted = out.Halt
+		w.trace("%s halts: %s", n.ID, out.Halt)
+		return
+	}
+	w.Check.onOutput(n, &out)
+	for _, e := range out.SendNow {
+		w.Net.send(n, e)
+	}
+	if len(out.Writes) > 0 || out.Sync {
+		if n.writeFails() {
+			return // it says nothing after
+		}
+		n.store.apply(out.Writes)
+	}
+	if len(out.SendAfter) > 0 || out.Sync {
+		n.jobs = append(n.jobs, job{after: out.SendAfter, durable: !out.Sync, commits: n.store.commits()})
+	}
+	for i := range out.Loads {
+		n.later(w.between(20, 500), work{kind: workLoad, msg: &paxos.Loaded{Load: out.Loads[i]}})
+	}
+	if out.Sync {
+		n.sync(n.store.commits())
+	}
+	n.release()
+}
+
+// release sends, in order, what waits for nothing any more.
+func (n *Node) release() {
+	done := 0
+	for done < len(n.jobs) && n.jobs[done].durable {
+		for _, e := range n.jobs[done].after {
+			n.w.Net.send(n, e)
+		}
+		done++
+	}
+	if done > 0 {
+		rest := copy(n.jobs, n.jobs[done:])
+		clear(n.jobs[rest:])
+		n.jobs = n.jobs[:rest]
+	}
+}
+
+// Pause stops a node as SIGSTOP does; Resume continues it.
+func (n *Node) Pause() { n.Paused = true; n.w.Events["pause"]++; n.w.trace("%s is paused", n.ID) }
+
+// Resume continues a paused node.
+func (n *Node) Resume() {
+	if n.Paused {
+		n.Paused = false
+		n.w.trace("%s resumes", n.ID)
+		if n.Up {
+			n.wake()
+		}
+	}
+}

@@ -1,0 +1,209 @@
+package sim
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/paxlog/paxlog/paxos"
+)
+
+// Plan is all that a seed decides about a run but the chances within it: what the
+// cluster is, and what breaks when. It is drawn first and then played, so that a
+// run that fails can be made shorter.
+type Plan struct {
+	Seed     uint64
+	Topology Topology
+	Store    StoreKind
+	Ticks    Micros // how long an idle server does not look at its clock
+	Wake     Micros // how long a process takes at most to look at what has arrived
+	Drift    bool   // clocks run fast or slow
+	End      Micros // of the faults; then everything is healed
+	Faults   []Fault
+	Gone     []paxos.NodeID // do not come back when everything is healed
+}
+
+// StoreKind says what keeps the nodes' data.
+type StoreKind int
+
+// The kinds: a model of the store, wal in Pebble, and wal in Pebble of which a
+// crash leaves unsynced blocks at random.
+const (
+	ModelStore StoreKind = iota
+	PebbleStore
+	TornStore
+)
+
+func (k StoreKind) String() string { return [...]string{"model", "Pebble", "Pebble, torn"}[k] }
+
+// Fault is one harm, or its end, at one time.
+type Fault struct {
+	At   Micros
+	Kind FaultKind
+	Node paxos.NodeID
+	Peer paxos.NodeID // the other end of a link, if any
+	For  Micros       // until it is undone
+	Arg  uint64       // random; what it decides depends on the kind
+}
+
+// FaultKind is what breaks.
+type FaultKind int
+
+// The kinds of faults.
+const (
+	CrashNode FaultKind = iota
+	CrashAll
+	PauseNode
+	SlowNode
+	HangDisk
+	SlowDisk
+	BreakWrite
+	BreakSync
+	FillDisk
+	RollBack
+	CutOneWay
+	CutBothWays
+	Isolate
+	Flap
+	BreakConnection
+	Orphan
+	ReplayOld
+	JumpWall
+	LossyNetwork
+	HealNetwork
+)
+
+var faultNames = [...]string{
+	CrashNode: "crash", CrashAll: "crash of all", PauseNode: "pause", SlowNode: "slow process", HangDisk: "hung disk",
+	SlowDisk: "slow disk", BreakWrite: "write error", BreakSync: "sync error", FillDisk: "disk filled", RollBack: "old directory", CutOneWay: "one-way cut",
+	CutBothWays: "two-way cut", Isolate: "isolated node", Flap: "flapping link", BreakConnection: "connection cut in flight",
+	Orphan: "votes of one acceptor alone", ReplayOld: "old packets", JumpWall: "clock jump", LossyNetwork: "lossy network", HealNetwork: "healed network",
+}
+
+func (k FaultKind) String() string { return faultNames[k] }
+
+func (f Fault) String() string {
+	s := f.Kind.String()
+	if f.Node != "" {
+		s += " " + string(f.Node)
+	}
+	if f.Peer != "" {
+		s += " " + string(f.Peer)
+	}
+	if f.For > 0 {
+		s += fmt.Sprintf(" for %d ms", f.For/Millisecond)
+	}
+	return s
+}
+
+// lot is how often each kind is drawn.
+var lot = []FaultKind{
+	CrashNode, CrashNode, CrashNode, CrashNode, CrashAll, CrashAll, PauseNode, PauseNode, SlowNode, HangDisk, HangDisk, SlowDisk,
+	BreakWrite, BreakSync, FillDisk, RollBack, RollBack, CutOneWay, CutOneWay, CutBothWays, Isolate, Isolate, Flap, BreakConnection, BreakConnection,
+	Orphan, Orphan, Orphan, ReplayOld, JumpWall, JumpWall,
+	HealNetwork, HealNetwork, HealNetwork, HealNetwork, HealNetwork, HealNetwork,
+}
+
+// longest is for how long each kind lasts at most; 0: it has no end of its own.
+var longest = map[FaultKind]Micros{
+	CrashNode: 1500 * Millisecond, CrashAll: 300 * Millisecond, PauseNode: 2 * Second, SlowNode: 2 * Second, HangDisk: 3 * Second,
+	SlowDisk: 2 * Second, FillDisk: 2 * Second, RollBack: 500 * Millisecond, Flap: Second, BreakConnection: 300 * Millisecond,
+}
+
+// RandomTopology draws the size of a cluster from a seed.
+func RandomTopology(seed uint64) Topology {
+	r := paxos.Rand{State: seed ^ 0x70706f6c6f67}
+	pick := func(n ...int) int { return n[r.Uint64()%uint64(len(n))] }
+	t := Topology{
+		Acceptors: pick(1, 1, 2, 3, 3, 3, 3, 3, 3, 3, 4, 5, 5, 6, 7), Proposers: pick(1, 1, 2, 2, 2, 3, 4, 5), Learners: pick(1, 1, 2, 2, 3), Clients: pick(1, 2, 3),
+		Sessions: pick(2, 3, 4, 100), Entries: pick(5, 50, 200), PageBytes: pick(100, 300, 2000),
+	}
+	if n := t.Acceptors; n > 1 && r.Uint64()%3 == 0 {
+		t.Phase1 = 1 + int(r.Uint64()%uint64(n))
+		t.Phase2 = n + 1 - t.Phase1 + int(r.Uint64()%uint64(t.Phase1)) // any that intersects
+	}
+	return t
+}
+
+// Every so many seeds have Pebble beneath, and every so many of the others a torn
+// one: it takes a hundred times as long as the model.
+const (
+	pebbleEvery = 100
+	tornEvery   = 300
+)
+
+// DrawPlan draws everything from the seed.
+func DrawPlan(seed uint64) Plan {
+	r := paxos.Rand{State: seed ^ 0x6661756c7473}
+	p := Plan{Seed: seed, Topology: RandomTopology(seed), Drift: r.Uint64()%2 == 0}
+	p.Ticks = []Micros{10 * Millisecond, 20 * Millisecond, 30 * Millisecond}[r.Uint64()%3]
+	p.Wake = []Micros{30, 200, 500, 1000}[r.Uint64()%4]
+	switch {
+	case seed%pebbleEvery == 7:
+		p.Store = PebbleStore
+	case seed%tornEvery == 11:
+		p.Store = TornStore
+	}
+	t := p.Topology
+	acceptors, proposers, learners := ids("a", t.Acceptors), ids("p", t.Proposers), ids("l", t.Learners)
+	servers := slices.Concat(acceptors, proposers, learners)
+	anyOf := func(ids []paxos.NodeID) paxos.NodeID { return ids[r.Uint64()%uint64(len(ids))] }
+	p.End = between(&r, 2, 10) * Second
+	if r.Uint64()%1000 < 300 {
+		p.Faults = append(p.Faults, Fault{Kind: LossyNetwork, Arg: r.Uint64()})
+	}
+	for at := Micros(0); ; {
+		if at += between(&r, 10*Millisecond, 600*Millisecond); at >= p.End {
+			break
+		}
+		f := Fault{At: at, Kind: lot[r.Uint64()%uint64(len(lot))], Arg: r.Uint64()}
+		f.Node, f.Peer = anyOf(servers), anyOf(servers)
+		if most := longest[f.Kind]; most > 0 {
+			f.For = between(&r, 10*Millisecond, most)
+		}
+		switch f.Kind {
+		case Orphan:
+			f.Node, f.Peer = anyOf(proposers), anyOf(acceptors)
+		case RollBack:
+			f.Node, f.Peer = anyOf(acceptors), ""
+		case HangDisk, SlowDisk, BreakWrite, BreakSync, FillDisk:
+			f.Node, f.Peer = anyOf(append(acceptors, learners...)), ""
+		case CutOneWay, CutBothWays, Flap, BreakConnection:
+			if f.Node == f.Peer {
+				continue
+			}
+		case CrashAll, ReplayOld, HealNetwork:
+			f.Node, f.Peer = "", ""
+		default:
+			f.Peer = ""
+		}
+		p.Faults = append(p.Faults, f)
+	}
+	p.Gone = drawGone(&r, t)
+	return p
+}
+
+// drawGone draws nodes that stay away for ever: as many as the cluster must do
+// without, but not more.
+func drawGone(r *paxos.Rand, t Topology) []paxos.NodeID {
+	var gone []paxos.NodeID
+	leave := func(all []paxos.NodeID, atMost int) {
+		for ; atMost > 0 && r.Uint64()%1000 < 300; atMost-- {
+			if id := all[r.Uint64()%uint64(len(all))]; !slices.Contains(gone, id) {
+				gone = append(gone, id)
+			}
+		}
+	}
+	phase1, phase2 := t.quorums()
+	leave(ids("a", t.Acceptors), t.Acceptors-max(phase1, phase2))
+	leave(ids("p", t.Proposers), t.Proposers-1)
+	leave(ids("l", t.Learners), t.Learners-1)
+	return gone
+}
+
+// quorums are the sizes that a topology means: majorities unless it says others.
+func (t Topology) quorums() (phase1, phase2 int) {
+	if t.Phase1 == 0 {
+		return t.Acceptors/2 + 1, t.Acceptors/2 + 1
+	}
+	return t.Phase1, t.Phase2
+}

@@ -1,0 +1,169 @@
+package sim
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/paxlog/paxlog/paxos"
+)
+
+// Report is what one run did.
+type Report struct {
+	Seed      uint64
+	Topology  Topology
+	Simulated Micros
+	Steps     uint64
+	Messages  uint64 // delivered
+	Chosen    int
+	Entries   int
+	Answers   int
+	Hash      uint64 // over every message delivered and every state recovered; 0 of torn stores
+	Events    map[string]int
+	Err       error // a *Violation, or a failure of liveness
+
+	plan     Plan
+	scenario *Scenario
+	history  *history
+	where    map[string]paxos.Index // entries in the log
+}
+
+func (r *Report) fill(c *Cluster) {
+	r.Topology, r.Events, r.Hash, r.history = c.Topology, c.Events, c.Hash(), c.Check.history
+	r.Simulated, r.Steps, r.Chosen, r.Entries, r.Answers = c.now, c.Steps, c.Check.Chosen(), c.Check.Entries(), c.Check.Answers
+	if r.plan.Store == TornStore {
+		r.Hash = 0 // it is not the same twice
+	}
+	if c.Events["leader elected"] > 1 {
+		c.Events["leader change"]++
+	}
+	r.Messages, r.where = c.Net.delivered, c.Check.where
+}
+
+// errNothingChosen: a run that shows nothing counts as a failure.
+var errNothingChosen = errors.New("nothing was chosen")
+
+// liveness is the simulated time after healing within which every client must be
+// done.
+const liveness = 60 * Second
+
+// RunSeed runs one seed: a phase in which anything may break, then everything is
+// healed and every client must get its answers. ladder and trace may be nil.
+func RunSeed(seed uint64, ladder *Ladder, trace func(string)) Report {
+	return runPlan(DrawPlan(seed), watch{ladder: ladder, trace: trace})
+}
+
+// watch is who looks on at a run.
+type watch struct {
+	ladder *Ladder
+	trace  func(string)
+	// setUp, if set, changes the cluster before it starts: for tests.
+	setUp func(*Cluster)
+}
+
+func (o watch) attach(c *Cluster) {
+	c.Trace = o.trace
+	if o.ladder != nil {
+		o.ladder.watch(c.World)
+	}
+	if o.setUp != nil {
+		o.setUp(c)
+	}
+}
+
+// runPlan plays a plan.
+func runPlan(p Plan, o watch) (rep Report) {
+	c := NewCluster(p.Seed, p.Topology)
+	o.attach(c)
+	rep = Report{Seed: p.Seed, plan: p}
+	defer func() {
+		rep.fill(c)
+		c.closeStores()
+		if v := recover(); v != nil {
+			violation, ok := v.(*Violation)
+			if !ok {
+				panic(v)
+			}
+			rep.Err = violation
+		}
+	}()
+	c.prepare(p)
+	for _, f := range p.Faults {
+		if c.Run(f.At - c.now); c.Done() {
+			break
+		}
+		c.play(f)
+	}
+	if !c.Done() {
+		c.Run(p.End - c.now)
+	}
+	c.heal(p.Gone)
+	for _, k := range c.Clients {
+		k.Think = 1
+	}
+	rep.Err = c.finish()
+	return rep
+}
+
+// prepare sets up what a plan says, and starts all nodes.
+func (c *Cluster) prepare(p Plan) {
+	for _, k := range c.Clients {
+		k.Think = uint64(c.between(1, 30))
+	}
+	if p.Store != ModelStore {
+		c.Events[p.Store.String()+" store"]++
+		for _, id := range c.servers() {
+			if n := c.nodes[id]; n.stores() {
+				c.usePebble(n, c.Members, p.Store == TornStore)
+			}
+		}
+	}
+	c.wakeMost = p.Wake
+	for _, id := range c.servers() {
+		c.nodes[id].ticks = p.Ticks
+	}
+	if p.Drift {
+		c.Events["clocks that drift"]++
+		r := paxos.Rand{State: p.Seed}
+		for _, n := range c.all {
+			n.drift = int64(r.Uint64()%101) - 50
+		}
+	}
+	c.StartAll()
+}
+
+// finish runs until every client is done, and judges the run as a whole.
+func (c *Cluster) finish() error {
+	for end := c.now + liveness; c.now < end && !c.Done(); {
+		c.Run(10 * Millisecond)
+	}
+	if !c.Done() {
+		return fmt.Errorf("liveness: %v simulated seconds after healing, clients still wait: %s", liveness/Second, c.waiting())
+	}
+	if c.Check.Chosen() == 0 {
+		return errNothingChosen
+	}
+	for _, id := range c.order {
+		if h := c.nodes[id].Halted; h != "" {
+			return fmt.Errorf("%s halted: %s", id, h)
+		}
+	}
+	c.Check.onEnd()
+	return nil
+}
+
+func (c *Cluster) waiting() string {
+	s := ""
+	for _, k := range c.Clients {
+		s += fmt.Sprintf(" %s %d/%d done, %d open, %d sessions to resolve, born %v;", k.id, k.done, k.Total, len(k.ops), len(k.resolving), k.born)
+	}
+	return s
+}
+
+// closeStores closes what Pebble holds.
+func (c *Cluster) closeStores() {
+	for _, n := range c.all {
+		if n.store.disk != nil {
+			n.store.disk.close()
+		}
+	}
+}
