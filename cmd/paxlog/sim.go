@@ -124,10 +124,16 @@ func runSim(ctx context.Context, env *environment, opts simOptions) error {
 	// Little is alive at any time and much is garbage soon: collect it less often.
 	defer debug.SetGCPercent(debug.SetGCPercent(simGCPercent))
 	start := time.Now()
-	for total.Runs < opts.Runs && ctx.Err() == nil {
-		r, err := opts.one(env, opts.Seed+total.Runs)
+	var failed error // only of a single run, which prints
+	for r := range sim.InOrder(opts.Seed, opts.Runs, func(seed uint64) sim.Report {
+		r, err := opts.one(env, seed)
 		if err != nil {
-			return err
+			failed = err
+		}
+		return r
+	}) {
+		if failed != nil {
+			return failed
 		}
 		total.add(r)
 		total.Seconds = time.Since(start).Seconds()
@@ -137,6 +143,9 @@ func runSim(ctx context.Context, env *environment, opts simOptions) error {
 			if !opts.Trace && !opts.Ladder {
 				total.Shortened = sim.Explain(r)
 			}
+			break
+		}
+		if ctx.Err() != nil {
 			break
 		}
 	}
