@@ -94,14 +94,16 @@ func newRig(t *testing.T) *rig {
 		defer k.mu.Unlock()
 		k.fatals = append(k.fatals, err)
 	}}}
-	k.n.out = func(_ paxos.NodeID, m paxos.Message) {
-		nonce := m.(*paxos.Poll).Nonce
-		if k.onSend != nil {
-			k.onSend(nonce)
+	k.n.out = func(envelopes []paxos.Envelope) {
+		for _, e := range envelopes {
+			nonce := e.Msg.(*paxos.Poll).Nonce
+			if k.onSend != nil {
+				k.onSend(nonce)
+			}
+			k.mu.Lock()
+			k.sent = append(k.sent, nonce)
+			k.mu.Unlock()
 		}
-		k.mu.Lock()
-		defer k.mu.Unlock()
-		k.sent = append(k.sent, nonce)
 	}
 	var err error
 	if k.n.store, err = wal.Open("data", id, wal.Options{FS: errorfs.Wrap(k.mem, k.gate), Fatal: k.n.fatal}); err != nil {

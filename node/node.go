@@ -58,7 +58,7 @@ type Node struct {
 	machine  paxos.Machine
 	store    *wal.Store // nil for a proposer
 	net      *transport.Network
-	out      func(paxos.NodeID, paxos.Message) // net.Send
+	out      func([]paxos.Envelope) // net.SendAll
 	inbox    *inbox
 	disk     *disk // nil for a proposer
 	start    time.Time
@@ -94,7 +94,7 @@ func Start(opts Options) (*Node, error) {
 		return nil, err
 	}
 	n.net = transport.New(n.transportConfig(), n)
-	n.out = n.net.Send
+	n.out = n.net.SendAll
 	addr := me.Addr
 	if opts.Listen != "" {
 		addr = opts.Listen
@@ -245,9 +245,7 @@ func (n *Node) send(envelopes []paxos.Envelope) {
 	if n.dead.Load() {
 		return
 	}
-	for _, e := range envelopes {
-		n.out(e.To, e.Msg)
-	}
+	n.out(envelopes)
 }
 
 // fatal stops everything at once: no message leaves after it.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/paxlog/paxlog/paxos"
@@ -31,10 +32,18 @@ type conn struct {
 
 	drop bool // a full queue drops; else it closes the connection
 
+	// writer is held by who encodes and writes: the write loop, or a sender that finds
+	// the connection idle. out and rest are its.
+	writer sync.Mutex
+	raw    syscall.RawConn // nil: only the write loop can write
+	out    []byte          // spare
+	rest   []byte          // encoded, and not written yet
+
 	mu      sync.Mutex
 	urgent  []paxos.Message // written before everything in queue
 	queue   []paxos.Message
-	bytes   int // of both
+	bytes   int       // of both
+	last    time.Time // when the latest was queued
 	dropped uint64
 	writing bool
 	err     error
@@ -46,19 +55,29 @@ func newConn(n *Network, nc net.Conn) *conn {
 	if t, ok := nc.(*net.TCPConn); ok {
 		_ = t.SetWriteBuffer(sendBuffer) // a hint; the kernel's own size works too
 	}
-	return &conn{
+	c := &conn{
 		n: n, nc: nc, r: bufio.NewReaderSize(nc, ioBuffer), drop: true,
 		wake: make(chan struct{}, 1), done: make(chan struct{}),
 	}
+	if s, ok := nc.(syscall.Conn); ok {
+		if raw, err := s.SyscallConn(); err == nil {
+			c.raw = raw
+		}
+	}
+	return c
 }
 
-// send queues m.
-func (c *conn) send(m paxos.Message) {
+// burst is how close two messages must follow each other to be taken for a burst.
+const burst = 100 * time.Microsecond
+
+// enqueue queues m, and reports whether it is the first one for a while. push or
+// signal must follow.
+func (c *conn) enqueue(m paxos.Message) (first bool) {
 	size := wire.Size(m)
 	c.mu.Lock()
 	if c.err != nil {
 		c.mu.Unlock()
-		return
+		return false
 	}
 	if c.bytes+size > c.n.cfg.QueueBytes && c.bytes > 0 {
 		c.dropped++
@@ -67,7 +86,7 @@ func (c *conn) send(m paxos.Message) {
 		if !drop {
 			c.close(ErrSlow)
 		}
-		return
+		return false
 	}
 	if wire.Urgent(m) {
 		c.urgent = append(c.urgent, m)
@@ -75,8 +94,69 @@ func (c *conn) send(m paxos.Message) {
 		c.queue = append(c.queue, m)
 	}
 	c.bytes += size
+	now := time.Now()
+	first = now.Sub(c.last) > burst
+	c.last = now
 	c.mu.Unlock()
-	c.signal()
+	return first
+}
+
+// maxPush bounds what a sender encodes and writes itself; a larger queue is left to
+// the write loop.
+const maxPush = 16 << 10
+
+// push writes what is queued at once, if that needs no waiting: it saves waking the
+// write loop, which is most of what a message costs on an idle connection.
+func (c *conn) push() {
+	if c.raw == nil || !c.writer.TryLock() {
+		c.signal()
+		return
+	}
+	defer c.writer.Unlock()
+	c.mu.Lock()
+	large := c.bytes > maxPush
+	c.mu.Unlock()
+	if large || len(c.rest) > 0 {
+		c.signal()
+		return
+	}
+	buf, err := c.encode(c.take())
+	if err != nil {
+		c.close(err)
+		return
+	}
+	n := 0
+	// Its error, of a deadline or of a broken connection, the write loop will meet.
+	_ = c.raw.Write(func(fd uintptr) bool {
+		n = writeSome(fd, buf)
+		return true // whatever happened: this sender does not wait
+	})
+	if c.rest = buf[n:]; len(c.rest) > 0 {
+		c.signal()
+	} else {
+		c.wrote()
+	}
+}
+
+// encode appends the frames of messages to the spare buffer.
+func (c *conn) encode(batch []paxos.Message) (buf []byte, err error) {
+	buf = c.out[:0]
+	for _, m := range batch {
+		if buf, err = wire.Append(buf, m); err != nil {
+			return nil, err
+		}
+	}
+	if c.out = buf; cap(buf) > 8*writeChunk {
+		c.out = nil // too large to keep
+	}
+	return buf, nil
+}
+
+// wrote notes that all that was taken is written.
+func (c *conn) wrote() {
+	c.mu.Lock()
+	c.writing = false
+	c.mu.Unlock()
 }
 
 func (c *conn) signal() {
@@ -165,50 +245,62 @@ func (c *conn) take() []paxos.Message {
 	return out
 }
 
-// writeLoop writes what is queued, as much at once as there is.
+// writeLoop writes what is queued, as much at once as there is, and keeps an idle
+// connection alive.
 func (c *conn) writeLoop() error {
 	ping := time.NewTicker(c.n.cfg.Idle / 3)
 	defer ping.Stop()
-	var buf []byte
-	var err error
 	for {
-		batch := c.take()
-		if len(batch) == 0 {
-			select {
-			case <-c.wake:
-				continue
-			case <-c.done:
-				return nil
-			case <-ping.C:
-				if buf, err = wire.Append(buf[:0], &wire.Ping{}); err != nil {
-					return err
-				}
-			}
+		wrote, err := c.writeQueued(nil)
+		if err != nil {
+			return err
 		}
-		for _, m := range batch {
-			if buf, err = wire.Append(buf, m); err != nil {
+		if wrote {
+			continue
+		}
+		select {
+		case <-c.wake:
+		case <-c.done:
+			return nil
+		case <-ping.C:
+			if _, err := c.writeQueued(&wire.Ping{}); err != nil {
 				return err
 			}
-		}
-		if buf, err = c.write(buf); err != nil {
-			return err
 		}
 	}
 }
 
-// write writes buf and returns it empty, unless it grew too large to keep.
-func (c *conn) write(buf []byte) ([]byte, error) {
+// writeQueued writes what a sender left, then m, if it is not nil, or about a chunk of
+// the queue. It reports whether there was anything.
+func (c *conn) writeQueued(m any) (bool, error) {
+	c.writer.Lock()
+	defer c.writer.Unlock()
+	if err := c.write(c.rest); err != nil {
+		return false, err
+	}
+	wrote := len(c.rest) > 0
+	c.rest = nil
+	if m != nil {
+		buf, err := wire.Append(nil, m)
+		if err != nil {
+			return false, err
+		}
+		return true, c.write(buf)
+	}
+	buf, err := c.encode(c.take())
+	if err != nil {
+		return false, err
+	}
+	return wrote || len(buf) > 0, c.write(buf)
+}
+
+func (c *conn) write(buf []byte) error {
 	if len(buf) == 0 {
-		return buf, nil
+		return nil
 	}
 	if err := c.nc.SetWriteDeadline(time.Now().Add(c.n.cfg.Idle)); err != nil {
-		return nil, err
+		return err
 	}
-	if _, err := c.nc.Write(buf); err != nil {
-		return nil, err
-	}
-	if cap(buf) > 8*writeChunk {
-		return nil, nil
-	}
-	return buf[:0], nil
+	_, err := c.nc.Write(buf)
+	return err
 }

@@ -582,9 +582,9 @@ func TestUrgentOvertakes(t *testing.T) {
 	c := newConn(New(cfg, nil), nil)
 	value := make([]byte, 100<<10)
 	for i := range 20 {
-		c.send(&paxos.Accept{Instance: paxos.Instance(i + 1), Value: paxos.Value{Batch: value}})
+		c.enqueue(&paxos.Accept{Instance: paxos.Instance(i + 1), Value: paxos.Value{Batch: value}})
 	}
-	c.send(&paxos.Heartbeat{Nonce: 7})
+	c.enqueue(&paxos.Heartbeat{Nonce: 7})
 	first := c.take()
 	if _, ok := first[0].(*paxos.Heartbeat); !ok {
 		t.Fatalf("%T is written first", first[0])

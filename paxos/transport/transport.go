@@ -123,15 +123,47 @@ func New(cfg Config, h Handler) *Network {
 // Send queues m for to, on the connection that was dialled from here if there is
 // one. It drops m if there is no connection or its queue is full.
 func (n *Network) Send(to paxos.NodeID, m paxos.Message) {
+	if c := n.connTo(to); c != nil {
+		if c.enqueue(m) {
+			c.push()
+		} else {
+			c.signal() // so that what is sent one by one in a burst is written together
+		}
+	}
+}
+
+// SendAll sends like Send, in order, and writes each connection once, at once where
+// that needs no waiting.
+func (n *Network) SendAll(envelopes []paxos.Envelope) {
+	var conns [32]*conn
+	touched := conns[:0]
+	for _, e := range envelopes {
+		c := n.connTo(e.To)
+		if c == nil {
+			continue
+		}
+		c.enqueue(e.Msg)
+		if !slices.Contains(touched, c) {
+			if len(touched) == cap(touched) { // many clients: what is known of few is enough
+				c.signal()
+				continue
+			}
+			touched = append(touched, c)
+		}
+	}
+	for _, c := range touched {
+		c.push()
+	}
+}
+
+// connTo is the connection to use for a node, or nil.
+func (n *Network) connTo(to paxos.NodeID) *conn {
 	n.mu.Lock()
-	var c *conn
+	defer n.mu.Unlock()
 	if l := n.links[to]; l != nil {
-		c = l.best()
+		return l.best()
 	}
-	n.mu.Unlock()
-	if c != nil {
-		c.send(m)
-	}
+	return nil
 }
 
 // Listen binds addr and accepts connections until Close.
