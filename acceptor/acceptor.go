@@ -45,6 +45,7 @@ type State struct {
 	Votes    map[paxos.Instance]paxos.Ballot // above Held
 	Commits  uint64                          // made so far
 	Life     paxos.Ballot                    // under which it last rejoined
+	Forgot   bool                            // it has to rejoin
 	Peers    paxos.Peers
 }
 
@@ -112,6 +113,9 @@ func New(cfg Config, st State) *Acceptor {
 		loads: map[uint64]pending{}, up: map[paxos.NodeID]bool{}, strangers: map[paxos.NodeID]bool{},
 	}
 	a.admission = newAdmission(a.mark)
+	if st.Forgot {
+		a.stopVoting(paxos.Ballot{})
+	}
 	if a.votes == nil {
 		a.votes = map[paxos.Instance]paxos.Ballot{}
 	}
@@ -187,8 +191,12 @@ func (a *Acceptor) Tick(mono paxos.Ticks, _ paxos.UnixNanos) {
 // proposer that asked for each and to every subscribed learner.
 func (a *Acceptor) Flush() paxos.Output {
 	if a.Out.Sync {
-		a.mark.Commits++
-		a.Write(paxos.SetMark{Commits: a.mark.Commits, Life: a.mark.Life})
+		if a.admission.admitted {
+			// Else the count would catch up with what peers remember, and a later run would
+			// be taken for one that has forgotten nothing.
+			a.mark.Commits++
+		}
+		a.Write(paxos.SetMark{Commits: a.mark.Commits, Life: a.mark.Life, Forgot: a.admission.rejoin != nil})
 		a.syncs++
 		a.syncTicks = append(a.syncTicks, a.now)
 	}

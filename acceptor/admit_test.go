@@ -293,3 +293,32 @@ func TestVouchRemembersMarks(t *testing.T) {
 		t.Fatalf("told %+v", v)
 	}
 }
+
+// TestForgettingIsRemembered: an acceptor that has found out that it has forgotten
+// votes knows it in its next run, whatever it has written since; and what it writes
+// before it may vote does not count, lest its count catch up with what peers remember.
+func TestForgettingIsRemembered(t *testing.T) {
+	a := starting(config(), 10)
+	for run := range uint64(5) {
+		a.Step("a2", &paxos.Vouch{Incarnation: 8, Mark: paxos.Mark{Run: 90 + run}}) // remembered with a sync
+		if m := wrote[paxos.SetMark](a.Flush()); len(m) != 1 || m[0].Commits != 10 || m[0].Forgot {
+			t.Fatalf("before it may vote: %+v", m)
+		}
+	}
+	a.Step("a3", vouched(11, 4))
+	out := a.Flush()
+	m := wrote[paxos.SetMark](out)
+	if len(m) != 1 || !m[0].Forgot || m[0].Commits != 10 || !out.Sync {
+		t.Fatalf("%+v", out)
+	}
+	again := New(config(), State{Commits: 12, Forgot: true})
+	again.Tick(1, 0)
+	for _, id := range []paxos.NodeID{"a2", "a3", "l1"} {
+		again.Step(id, &paxos.Vouched{Asked: paxos.Mark{Commits: 12}, Known: 7})
+	}
+	again.Tick(10_000, 0)
+	again.Step("p1", &paxos.Heartbeat{Ballot: ballot(3, "p1")})
+	if out := again.Flush(); again.admission.admitted || len(sent[*paxos.Rejoin](out)) != 1 {
+		t.Fatalf("%+v", out)
+	}
+}

@@ -40,7 +40,8 @@ func (a *Acceptor) stopVoting(void paxos.Ballot) {
 	v := &a.admission
 	if v.rejoin == nil {
 		v.admitted, v.rejoin = false, &rejoining{}
-		a.acks = nil // votes of this flush are not told any more
+		a.acks = nil      // votes of this flush are not told any more
+		a.Out.Sync = true // a later run must know it, too
 	}
 	if r := v.rejoin; r.void.Less(void) {
 		r.void = void

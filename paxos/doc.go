@@ -123,6 +123,9 @@
 // that rejoins is told the lives of the others, lest it forget those. Marks are
 // ordered by life first: a new life makes up for all that was forgotten before it.
 //
+// While it may not vote, A's commits do not count, and that it has forgotten something
+// is durable: else a crash before it has rejoined would hide it.
+//
 // This is as good as the peers that remember: if nobody who is asked has seen what
 // A has forgotten, A votes as if it had not forgotten. And it takes all others but
 // those that a quorum can do without: of three acceptors, none may be down meanwhile.

@@ -6,7 +6,7 @@ import "fmt"
 // shows its mark, so that its peers notice when its directory has lost commits that
 // it spoke of: the end of its log was damaged, or an old copy was put back.
 type Mark struct {
-	Commits uint64 // commits waited for that are durable, over all runs
+	Commits uint64 // commits waited for that it made, over all runs, while it could vote
 	Run     uint64 // random bits of the process that says so
 	Life    Ballot // the ballot under which it last rejoined, zero if it never did
 }

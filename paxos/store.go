@@ -18,6 +18,7 @@ type SetHeld struct{ Held Instance }
 type SetMark struct {
 	Commits uint64
 	Life    Ballot
+	Forgot  bool // it has to rejoin
 }
 
 // SetPeer remembers an acceptor.

@@ -196,6 +196,9 @@ func (d *hasher) acceptor(st acceptor.State) {
 	d.word(uint64(st.Held))
 	d.word(st.Commits)
 	d.ballot(st.Life)
+	if st.Forgot {
+		d.word(1)
+	}
 	for _, i := range slices.Sorted(maps.Keys(st.Votes)) {
 		d.word(uint64(i))
 		d.ballot(st.Votes[i])

@@ -79,6 +79,20 @@ func TestSeeds(t *testing.T) {
 	}
 }
 
+// regressions are seeds that have found a bug of the machines. What a seed draws changes
+// with the simulator, so each bug also has a test of its own.
+var regressions = []uint64{
+	10001246, // an acceptor that had forgotten votes made commits, crashed, and was taken for one that had not
+}
+
+func TestRegressions(t *testing.T) {
+	for _, seed := range regressions {
+		if r := RunSeed(seed, nil, nil); r.Err != nil {
+			t.Errorf("seed %d: %v\nreplay: go run ./cmd/paxlog sim --seed %d --runs 1", seed, r.Err, seed)
+		}
+	}
+}
+
 // TestScenarios plays every named scenario under several seeds.
 func TestScenarios(t *testing.T) {
 	for _, sc := range Scenarios {

@@ -159,7 +159,7 @@ func (s *Store) Acceptor() acceptor.State {
 }
 
 func (c *contents) acceptor() acceptor.State {
-	st := acceptor.State{Promised: c.promised, Held: c.held, Votes: map[paxos.Instance]paxos.Ballot{}, Commits: c.mark.Commits, Life: c.mark.Life, Peers: maps.Clone(c.peers)}
+	st := acceptor.State{Promised: c.promised, Held: c.held, Votes: map[paxos.Instance]paxos.Ballot{}, Commits: c.mark.Commits, Life: c.mark.Life, Forgot: c.mark.Forgot, Peers: maps.Clone(c.peers)}
 	for i := c.held + 1; i <= c.top; i++ {
 		if v := c.votes.at(i); v.Instance != 0 {
 			st.Votes[i] = v.Ballot

@@ -15,7 +15,7 @@
 //	i <id>                  what is remembered of a peer: incarnation, commits, run, life
 //	p                       acceptor: promised ballot
 //	h                       acceptor: held
-//	k                       acceptor: commits made so far, and its life
+//	k                       acceptor: commits made so far, its life, whether it has to rejoin
 //	v <instance>            acceptor: ballot and value of the vote, or the chosen value
 //	l                       learner: applied, next index, time, floor, uses
 //	c <instance>            learner: what it made of the instance, the value chosen,

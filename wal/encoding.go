@@ -150,7 +150,8 @@ func decodeApplied(key, value []byte) (paxos.PutApplied, error) {
 	return p, d.err(key)
 }
 
-// A mark: commits, life. Of a peer: incarnation; since format 2 also run and mark.
+// A mark: commits, life; of the acceptor itself also 1 if it has to rejoin, else 0. Of
+// a peer: incarnation; since format 2 also run and mark.
 func appendMark(b []byte, m paxos.Mark) []byte {
 	return appendBallot(binary.AppendUvarint(b, m.Commits), m.Life)
 }
@@ -177,19 +178,26 @@ func decodePeer(key, value []byte) (paxos.Peer, error) {
 func appendSession(b []byte, s paxos.SessionState) []byte {
 	b = binary.AppendUvarint(b, s.Last)
 	b = binary.AppendUvarint(b, s.Used)
-	if s.Closed {
+	return appendBool(b, s.Closed)
+}
+
+func appendBool(b []byte, x bool) []byte {
+	if x {
 		return append(b, 1)
 	}
 	return append(b, 0)
+}
+
+func (d *decoder) bool() bool {
+	t := d.take(1)
+	return t != nil && t[0] == 1
 }
 
 func decodeSession(key, value []byte) (paxos.SessionState, error) {
 	d := decoder{b: value}
 	s := paxos.SessionState{Last: d.uvarint(), Used: d.uvarint()}
 	copy(s.ID[:], key[1:])
-	if t := d.take(1); t != nil {
-		s.Closed = t[0] == 1
-	}
+	s.Closed = d.bool()
 	return s, d.err(key)
 }
 

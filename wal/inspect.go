@@ -16,6 +16,7 @@ type Summary struct {
 	Promised paxos.Ballot   // acceptor
 	Commits  uint64         // acceptor: commits made so far
 	Life     paxos.Ballot   // acceptor: the ballot under which it last rejoined
+	Forgot   bool           // acceptor: it has forgotten commits, and has to rejoin
 	Held     paxos.Instance // acceptor: every instance up to it is in the store, and chosen
 	Above    int            // acceptor: votes above Held
 	Highest  paxos.Instance // acceptor: the highest instance voted for, or held
@@ -36,7 +37,7 @@ func (s *Store) Summary() (Summary, error) {
 		return sum, err
 	}
 	st, err := s.Acceptor()
-	sum.Peers, sum.Promised, sum.Commits, sum.Life, sum.Held = st.Peers, st.Promised, st.Commits, st.Life, st.Held
+	sum.Peers, sum.Promised, sum.Commits, sum.Life, sum.Forgot, sum.Held = st.Peers, st.Promised, st.Commits, st.Life, st.Forgot, st.Held
 	sum.Above, sum.Highest = len(st.Votes), st.Held
 	for i := range st.Votes {
 		sum.Highest = max(sum.Highest, i)

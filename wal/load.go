@@ -129,6 +129,7 @@ func (s *Store) Acceptor() (acceptor.State, error) {
 	if mark != nil {
 		d := decoder{b: mark}
 		m := d.mark()
+		st.Forgot = d.bool()
 		if err := d.err([]byte{keyMark}); err != nil {
 			return st, err
 		}

@@ -65,7 +65,7 @@ func (m *model) apply(records []paxos.Record) {
 }
 
 func (m *model) acceptorState() acceptor.State {
-	st := acceptor.State{Promised: m.promised, Held: m.held, Commits: m.mark.Commits, Life: m.mark.Life, Peers: m.peers, Votes: map[paxos.Instance]paxos.Ballot{}}
+	st := acceptor.State{Promised: m.promised, Held: m.held, Commits: m.mark.Commits, Life: m.mark.Life, Forgot: m.mark.Forgot, Peers: m.peers, Votes: map[paxos.Instance]paxos.Ballot{}}
 	for i, v := range m.votes {
 		if i > m.held {
 			st.Votes[i] = v.Ballot
@@ -302,7 +302,7 @@ func (w *work) acceptorCommit() []paxos.Record {
 		out = append(out, paxos.SetHeld{Held: w.m.held + paxos.Instance(w.r.IntN(4))})
 	}
 	if w.r.IntN(10) == 0 {
-		out = append(out, paxos.SetMark{Commits: w.m.mark.Commits + w.r.Uint64N(300), Life: w.ballot(2)})
+		out = append(out, paxos.SetMark{Commits: w.m.mark.Commits + w.r.Uint64N(300), Life: w.ballot(2), Forgot: w.r.IntN(2) == 0})
 	}
 	return out
 }

@@ -192,7 +192,7 @@ func (c *Commit) add(r paxos.Record) error {
 	case paxos.SetHeld:
 		return c.b.Set([]byte{keyHeld}, binary.BigEndian.AppendUint64(nil, uint64(r.Held)), nil)
 	case paxos.SetMark:
-		return c.b.Set([]byte{keyMark}, appendMark(nil, paxos.Mark{Commits: r.Commits, Life: r.Life}), nil)
+		return c.b.Set([]byte{keyMark}, appendBool(appendMark(nil, paxos.Mark{Commits: r.Commits, Life: r.Life}), r.Forgot), nil)
 	case paxos.SetPeer:
 		return c.b.Set(append([]byte{keyPeer}, r.ID...), appendPeer(nil, r.Peer), nil)
 	case paxos.PutApplied:

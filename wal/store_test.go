@@ -60,7 +60,7 @@ func TestEveryRecord(t *testing.T) {
 		{paxos.RoleAcceptor, nil},
 		{paxos.RoleAcceptor, []paxos.Record{paxos.SetPromised{}, paxos.SetHeld{}, paxos.SetPeer{}, paxos.PutVote{}}},
 		{paxos.RoleAcceptor, []paxos.Record{
-			paxos.SetPromised{Ballot: top}, paxos.SetHeld{Held: 7}, paxos.SetMark{Commits: 1<<64 - 1, Life: top},
+			paxos.SetPromised{Ballot: top}, paxos.SetHeld{Held: 7}, paxos.SetMark{Commits: 1<<64 - 1, Life: top, Forgot: true},
 			paxos.SetPeer{ID: "a2", Peer: paxos.Peer{Incarnation: 1<<64 - 1}}, paxos.SetPeer{ID: "a", Peer: paxos.Peer{Incarnation: 1}},
 			paxos.SetPeer{ID: "a2", Peer: paxos.Peer{Incarnation: 2, Mark: paxos.Mark{Commits: 1<<64 - 1, Run: 1<<64 - 1, Life: top}}},
 			paxos.PutVote{Vote: paxos.Vote{Instance: 7, Ballot: top, Value: paxos.Value{Time: -1, Batch: []byte{0}}}},

@@ -34,6 +34,7 @@ type inspectJSON struct {
 	VotesAbove *int            `json:"votes_above_held"`
 	Commits    *uint64         `json:"commits"`
 	Rejoined   *string         `json:"rejoined_under"`
+	Forgot     *bool           `json:"has_forgotten"`
 
 	Applied    *paxos.Instance `json:"applied"`
 	FirstIndex *paxos.Index    `json:"first_index"`
@@ -70,7 +71,7 @@ func newInspect(dir string, s wal.Summary) inspectJSON {
 	}
 	out.Promised = known(s.Promised.String(), !s.Promised.IsZero())
 	out.Held, out.Accepted, out.VotesAbove, out.Commits = &s.Held, &s.Highest, &s.Above, &s.Commits
-	out.Rejoined = known(s.Life.String(), !s.Life.IsZero())
+	out.Rejoined, out.Forgot = known(s.Life.String(), !s.Life.IsZero()), &s.Forgot
 	return out
 }
 
@@ -126,7 +127,8 @@ func (i inspectJSON) lines() [][2]string {
 			[2]string{"held", orDash(i.Held)},
 			[2]string{"accepted", fmt.Sprintf("%d (%d votes above held)", *i.Accepted, *i.VotesAbove)},
 			[2]string{"commits", orDash(i.Commits)},
-			[2]string{"rejoined under", orDash(i.Rejoined)})
+			[2]string{"rejoined under", orDash(i.Rejoined)},
+			[2]string{"has forgotten commits", orDash(i.Forgot)})
 	}
 	if v := i.Verified; v != nil {
 		all = append(all, [2]string{"verified", fmt.Sprintf("%d instances, %d entries, %d bytes of values: all in order", v.Instances, v.Entries, v.Bytes)})
