@@ -69,8 +69,10 @@ func (c *contents) apply(records []paxos.Record) {
 			c.peers[r.ID] = r.Peer
 		case paxos.PutApplied:
 			c.applied[r.Record.Instance] = r
-		case paxos.PutSession:
-			c.sessions[r.State.ID] = r.State
+		case paxos.PutSessions:
+			for _, s := range r.States {
+				c.sessions[s.ID] = s
+			}
 		case paxos.DropSession:
 			delete(c.sessions, r.ID)
 		case paxos.SetLearner:

@@ -176,8 +176,13 @@ func (c *Commit) add(r paxos.Record) error {
 		return c.b.Set(append([]byte{keyPeer}, r.ID...), appendPeer(nil, r.Peer), nil)
 	case paxos.PutApplied:
 		return c.addApplied(r)
-	case paxos.PutSession:
-		return c.b.Set(sessionKey(keySession, r.State.ID), appendSession(nil, r.State), nil)
+	case paxos.PutSessions:
+		for i := range r.States {
+			if err := c.b.Set(sessionKey(keySession, r.States[i].ID), appendSession(nil, r.States[i]), nil); err != nil {
+				return err
+			}
+		}
+		return nil
 	case paxos.DropSession:
 		return c.b.Delete(sessionKey(keySession, r.ID), nil)
 	case paxos.SetLearner:

@@ -87,6 +87,7 @@ func init() {
 	register[paxos.Found](75)
 	register[paxos.StatusQuery](76)
 	register[paxos.StatusReply](77)
+	register[paxos.Results](78)
 }
 
 // appendValues appends where m's values are: the fields that travel in the payload.
@@ -169,7 +170,7 @@ func MayStep(from, to paxos.Role, m any) bool {
 		senders, receivers = p, c
 	case *paxos.Attach, *paxos.Locate, *paxos.Read, *paxos.Lookup:
 		senders, receivers = c, l
-	case *paxos.Attached, *paxos.Result, *paxos.Located, *paxos.LogPage, *paxos.Found:
+	case *paxos.Attached, *paxos.Result, *paxos.Results, *paxos.Located, *paxos.LogPage, *paxos.Found:
 		senders, receivers = l, c
 	case *paxos.StatusQuery:
 		senders, receivers = c, a|p|l
@@ -191,8 +192,11 @@ func Urgent(m any) bool {
 	return false
 }
 
-// markBytes is about what one mark needs.
-const markBytes = 64
+// markBytes is about what one mark needs, runBytes what one applied run does.
+const (
+	markBytes = 64
+	runBytes  = 64
+)
 
 // Size estimates the bytes of m's frame from above for small messages, and to
 // within its values' headers for large ones; queues count by it.
@@ -209,6 +213,8 @@ func Size(m any) int {
 		n += len(m.Marks) * markBytes
 	case *paxos.Rejoined:
 		n += len(m.Marks) * markBytes
+	case *paxos.Results:
+		n += len(m.Applied) * runBytes
 	case *paxos.Promise:
 		n += len(m.Marks)*markBytes + votesSize(m.Votes)
 	case *paxos.Page:
