@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"math/bits"
 	"strconv"
 	"strings"
 )
@@ -115,6 +116,9 @@ func AppendEntry(dst, entry []byte) []byte {
 	dst = binary.AppendUvarint(dst, uint64(len(entry)))
 	return append(dst, entry...)
 }
+
+// EntrySize is how many bytes AppendEntry takes for an entry of n bytes.
+func EntrySize(n int) int { return (bits.Len64(uint64(n)|1)+6)/7 + n }
 
 // Fence returns the batch that closes session.
 func Fence(session SessionID) []byte {
