@@ -96,6 +96,7 @@ type Client struct {
 	sessions map[paxos.SessionID]*Session
 	opening  []*Session // waiting for a learner to be born at
 	main     *Session
+	due      paxos.Ticks // no session has anything to do before, unless a message brings it
 }
 
 // call is a request that waits for its reply.
@@ -163,12 +164,15 @@ func (c *Client) ticks() {
 		c.mu.Lock()
 		now := c.now()
 		missing := c.unreachable()
-		for _, s := range c.sessions {
-			if missing != "" {
-				s.core.why = missing
+		if missing != "" || now >= c.due {
+			c.due = never
+			for _, s := range c.sessions {
+				if missing != "" {
+					s.core.why = missing
+				}
+				s.core.tick(now)
+				s.act()
 			}
-			s.core.tick(now)
-			s.act()
 		}
 		c.tickOpening(now, missing)
 		c.mu.Unlock()

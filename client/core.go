@@ -45,9 +45,11 @@ type core struct {
 	resendWait paxos.Ticks
 	holdUntil  paxos.Ticks // after a refusal
 	holdWait   paxos.Ticks
-	attachAt   paxos.Ticks // when to ask the learner for missing results, 0: never
-	why        string      // why it takes long: the last refusal, or who cannot be reached
-	err        error       // set: the session has ended
+	attachAt   paxos.Ticks  // when to ask the learner for missing results, 0: never
+	origin     paxos.Ballot // of the last result, and how people see it
+	originText string
+	why        string // why it takes long: the last refusal, or who cannot be reached
+	err        error  // set: the session has ended
 
 	attach bool // for Session: ask the learner again
 	stuck  bool // for Session: whoever is in use may hang, try others
@@ -85,20 +87,26 @@ func (c *core) take(now paxos.Ticks, to paxos.NodeID) *paxos.Append {
 		return nil
 	}
 	run := paxos.Run{Kind: paxos.RunAppend, Session: c.id, First: c.sent}
-	for c.sent < c.next() {
-		p := c.at(c.sent)
-		if run.Count > 0 && len(run.Entries)+len(p.value)+runOverhead > c.chunk {
+	entries := c.entries[c.sent-c.base:]
+	size := 0
+	for i, p := range entries {
+		if i > 0 && size+len(p.value)+runOverhead > c.chunk {
+			entries = entries[:i]
 			break
 		}
-		run.Entries = paxos.AppendEntry(run.Entries, p.value)
-		run.Count++
-		c.sent++
+		size += paxos.EntrySize(len(p.value))
+	}
+	run.Count = uint64(len(entries))
+	batch := run.AppendTo(make([]byte, 0, size+runOverhead)) // its entries follow, copied once
+	for _, p := range entries {
+		batch = paxos.AppendEntry(batch, p.value)
 		p.maybe++
 	}
+	c.sent += run.Count
 	c.reached = max(c.reached, c.sent)
 	c.attempt++
 	c.runs = append(c.runs, sentRun{to, run.First, run.Count, c.attempt})
-	return &paxos.Append{Session: c.id, First: run.First, Attempt: c.attempt, Batch: run.AppendTo(make([]byte, 0, len(run.Entries)+48))}
+	return &paxos.Append{Session: c.id, First: run.First, Attempt: c.attempt, Batch: batch}
 }
 
 // inFlight is how many Appends of the current attempt are not answered. It is
@@ -195,6 +203,9 @@ func (c *core) certain() {
 }
 
 func (c *core) onApplied(now paxos.Ticks, m *paxos.Result) {
+	if m.Origin != c.origin || c.originText == "" {
+		c.origin, c.originText = m.Origin, m.Origin.String()
+	}
 	for seq := max(m.First, c.base); seq < min(m.First+m.Count, c.next()); seq++ {
 		p := c.at(seq)
 		if p.answered {
@@ -202,7 +213,7 @@ func (c *core) onApplied(now paxos.Ticks, m *paxos.Result) {
 		}
 		p.answered = true
 		p.result = Result{
-			Index: uint64(m.Index) + seq - m.First, Instance: uint64(m.Instance), Ballot: m.Origin.String(),
+			Index: uint64(m.Index) + seq - m.First, Instance: uint64(m.Instance), Ballot: c.originText,
 			AppendID: paxos.AppendID{Session: c.id, Seq: seq}, Time: time.Unix(0, int64(m.Time)).UTC(),
 		}
 	}
@@ -218,13 +229,24 @@ func (c *core) onApplied(now paxos.Ticks, m *paxos.Result) {
 		return
 	}
 	clear(c.entries[:n])
-	c.entries = c.entries[n:]
+	c.entries = after(c.entries, n)
 	c.base += uint64(n)
 	c.sent, c.reached = max(c.sent, c.base), max(c.reached, c.base)
-	for len(c.runs) > 0 && c.runs[0].first+c.runs[0].count <= c.base {
-		c.runs = c.runs[1:]
+	answered := 0
+	for answered < len(c.runs) && c.runs[answered].first+c.runs[answered].count <= c.base {
+		answered++
 	}
+	c.runs = after(c.runs, answered)
 	c.progressAt, c.resendWait, c.holdWait, c.attachAt, c.why = now, resendMin, refusedMin, 0, ""
+}
+
+// after is list without its first n elements; if none is left it begins at its
+// start again, unless it has grown large, so that the next one needs no new list.
+func after[T any](list []T, n int) []T {
+	if n == len(list) && cap(list) <= 1024 {
+		return list[:0]
+	}
+	return list[n:]
 }
 
 // tick looks at the timers.
@@ -248,6 +270,31 @@ func (c *core) tick(now paxos.Ticks) {
 		c.attach, c.stuck = true, true
 		c.resend(now)
 	}
+}
+
+// never is when nothing is due.
+const never = paxos.Ticks(1<<63 - 1)
+
+// due is when tick and take, at the latest, have something to do that no message
+// brings.
+func (c *core) due(now paxos.Ticks) paxos.Ticks {
+	if c.err != nil || len(c.entries) == 0 {
+		return never
+	}
+	at := never
+	if d := c.entries[0].deadline; d != 0 {
+		at = d
+	}
+	if c.attachAt != 0 {
+		at = min(at, c.attachAt)
+	}
+	if c.sent > c.base {
+		at = min(at, c.progressAt+c.resendWait)
+	}
+	if c.holdUntil > now {
+		at = min(at, c.holdUntil)
+	}
+	return at
 }
 
 // fail ends the session: the entries that may have been appended are unknown,

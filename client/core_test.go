@@ -335,3 +335,39 @@ func TestChunk(t *testing.T) {
 		}
 	}
 }
+
+// TestDue: a session is looked at when a timer of it runs out, and not before.
+func TestDue(t *testing.T) {
+	h := newHarness(t, 0)
+	check := func(what string, want paxos.Ticks) {
+		t.Helper()
+		if got := h.due(h.now); got != want {
+			t.Errorf("%s: due at %d, not %d", what, got, want)
+		}
+	}
+	check("nothing to do", never)
+	h.addEntry(9000)
+	check("nothing is sent", 9000)
+	_, sent := h.send("p1")
+	check("no answer yet", h.now+resendMin)
+	h.onRefused(h.now, &paxos.Refused{First: 1, Attempt: sent[0].Attempt, Reason: paxos.RefuseBusy})
+	check("refused", h.now+refusedMin)
+	h.now += refusedMin
+	if out, _ := h.send("p1"); len(out) != 1 {
+		t.Errorf("%q is sent when it is due", out)
+	}
+	h.addEntry(9000)
+	h.send("p1")
+	h.applied(2, 1, 2)
+	check("an earlier result is missing", h.now+100)
+	h.now += 100
+	if h.tick(h.now); !h.attach {
+		t.Error("the learner is not asked for it when that is due")
+	}
+	check("it was asked", 1+resendMin)
+	h.applied(1, 1, 1)
+	check("all are answered", never)
+	h.addEntry(0)
+	h.fail(ErrClosed)
+	check("ended", never)
+}

@@ -35,6 +35,14 @@ func (c *Client) Receive(from paxos.NodeID, m paxos.Message, _ int) {
 			s.core.onResult(c.now(), m)
 			s.act()
 		}
+	case *paxos.Results:
+		for i := range m.Applied {
+			if s := c.sessions[m.Applied[i].Session]; s != nil {
+				r := m.Result(i)
+				s.core.onResult(c.now(), &r)
+				s.act()
+			}
+		}
 	case *paxos.Attached:
 		c.reply(m.Nonce, m)
 	case *paxos.Located:

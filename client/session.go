@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/paxlog/paxlog/paxos"
@@ -26,30 +28,50 @@ type Pending struct {
 	answered bool
 	result   Result
 	err      error
+	finished atomic.Bool // result and err are there
 	done     chan struct{}
+	reused   bool // by Append: done holds one, and is sent to, not closed
 	session  *Session
 }
 
-// finish gives the answer; the session's lock is held.
+// pendings are for Append, which nobody else waits with.
+var pendings = sync.Pool{New: func() any { return &Pending{done: make(chan struct{}, 1), reused: true} }}
+
+// finish gives the answer; the client's lock is held. Nobody looks at p afterwards
+// but who waits for it.
 func (p *Pending) finish(err error) {
 	p.err = err
 	p.session.waiting -= len(p.value) + pendingBytes
-	close(p.done)
+	p.finished.Store(true)
+	if p.reused {
+		p.done <- struct{}{}
+	} else if p.done != nil {
+		close(p.done)
+	}
 }
 
 // Done is closed when the answer is there.
-func (p *Pending) Done() <-chan struct{} { return p.done }
+func (p *Pending) Done() <-chan struct{} {
+	c := p.session.c
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if p.done == nil {
+		p.done = make(chan struct{})
+		if p.finished.Load() {
+			close(p.done)
+		}
+	}
+	return p.done
+}
 
 // Wait returns the answer. If ctx ends first, it returns its error, and the
 // append goes on: its fate is not known.
 func (p *Pending) Wait(ctx context.Context) (Result, error) {
-	select {
-	case <-p.done:
+	if p.finished.Load() {
 		return p.result, p.err
-	default:
 	}
 	select {
-	case <-p.done:
+	case <-p.Done():
 		return p.result, p.err
 	case <-ctx.Done():
 		return Result{}, context.Cause(ctx)
@@ -124,17 +146,31 @@ func (c *Client) mainSession() *Session {
 // ErrUnavailable, ErrFenced or ErrClosed, after which value is certainly not in
 // the log, or an *UnknownOutcomeError. When ctx ends the session ends with it.
 func (s *Session) Append(ctx context.Context, value []byte) (Result, error) {
-	p, err := s.AppendAsync(ctx, value)
-	if err != nil {
-		return Result{}, err
+	p := pendings.Get().(*Pending)
+	p.value, p.session = value, s
+	err := s.queue(ctx, p)
+	if err == nil {
+		select {
+		case <-p.done:
+		case <-ctx.Done():
+			if !p.finished.Load() {
+				s.End(fmt.Errorf("%w: %w", ErrUnavailable, context.Cause(ctx)))
+			}
+			<-p.done // at once: all that had no answer has one now
+		}
+		err = p.err
 	}
-	r, err := p.Wait(ctx)
-	if err == nil || err != context.Cause(ctx) {
-		return r, err
-	}
-	s.End(fmt.Errorf("%w: %w", ErrUnavailable, err))
-	<-p.done
-	return p.result, p.err
+	r := p.result
+	p.reset()
+	pendings.Put(p)
+	return r, err
+}
+
+// reset makes p what pendings makes.
+func (p *Pending) reset() {
+	p.value, p.deadline, p.maybe, p.answered = nil, 0, 0, false
+	p.result, p.err, p.session = Result{}, nil, nil
+	p.finished.Store(false)
 }
 
 // End ends the session: what is unanswered fails, for the given cause.
@@ -148,13 +184,22 @@ func (s *Session) End(cause error) {
 // AppendAsync queues value. It copies nothing: value must not be changed before
 // its answer. After the session ended it returns ErrSessionEnded.
 func (s *Session) AppendAsync(ctx context.Context, value []byte) (*Pending, error) {
-	if len(value) > s.c.opts.entryBytes {
-		return nil, fmt.Errorf("%w: %d bytes, the limit is %d", ErrTooLarge, len(value), s.c.opts.entryBytes)
+	p := &Pending{value: value, session: s}
+	if err := s.queue(ctx, p); err != nil {
+		return nil, err
 	}
-	p := &Pending{value: value, done: make(chan struct{}), session: s}
+	return p, nil
+}
+
+// queue queues p, and waits while too much is unanswered.
+func (s *Session) queue(ctx context.Context, p *Pending) error {
+	size := len(p.value)
+	if size > s.c.opts.entryBytes {
+		return fmt.Errorf("%w: %d bytes, the limit is %d", ErrTooLarge, size, s.c.opts.entryBytes)
+	}
 	s.c.mu.Lock()
 	defer s.c.mu.Unlock()
-	for s.core.err == nil && s.waiting > 0 && s.waiting+len(value) > s.c.opts.inflight {
+	for s.core.err == nil && s.waiting > 0 && s.waiting+size > s.c.opts.inflight {
 		s.c.mu.Unlock()
 		var err error
 		select {
@@ -165,23 +210,23 @@ func (s *Session) AppendAsync(ctx context.Context, value []byte) (*Pending, erro
 		}
 		s.c.mu.Lock()
 		if err != nil {
-			return nil, err
+			return err
 		}
 	}
 	if s.c.closed {
-		return nil, ErrClosed
+		return ErrClosed
 	}
 	if s.core.err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrSessionEnded, s.core.err)
+		return fmt.Errorf("%w: %w", ErrSessionEnded, s.core.err)
 	}
 	now := s.c.now()
 	if s.c.opts.timeout > 0 {
 		p.deadline = now + paxos.Ticks(s.c.opts.timeout.Milliseconds())
 	}
-	s.waiting += len(value) + pendingBytes
+	s.waiting += size + pendingBytes
 	s.core.add(now, p)
 	s.act()
-	return p, nil
+	return nil
 }
 
 // begin gives the session its id, born at an instance that a learner has applied.
@@ -240,10 +285,11 @@ func (s *Session) act() {
 			c.net.Send(id, &paxos.Attach{Session: s.core.id, From: s.core.base})
 		}
 	}
-	to := c.proposerID()
-	for m := s.core.take(c.now(), to); m != nil; m = s.core.take(c.now(), to) {
+	to, now := c.proposerID(), c.now()
+	for m := s.core.take(now, to); m != nil; m = s.core.take(now, to) {
 		c.net.Send(to, m)
 	}
+	c.due = min(c.due, s.core.due(now))
 	select {
 	case s.room <- struct{}{}:
 	default:

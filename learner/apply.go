@@ -61,7 +61,7 @@ func (l *Learner) applyRun(r paxos.Run, rec *paxos.LogRecord) paxos.Run {
 	s := l.sessions.get(r.Session)
 	admitted := s != nil || l.admits(r.Session)
 	if r.Kind == paxos.RunFence {
-		l.applyFence(r.Session, admitted)
+		l.applyFence(s, r.Session, admitted)
 		return none
 	}
 	if !admitted {
@@ -74,45 +74,42 @@ func (l *Learner) applyRun(r paxos.Run, rec *paxos.LogRecord) paxos.Run {
 	}
 	switch end := r.First + r.Count - 1; {
 	case s != nil && s.Closed:
-		l.use(r.Session)
+		l.use(s, r.Session)
 		l.answerStored(r.Session, r.First, end)
 		return none
 	case r.First > last+1:
 		// A command before it was lost on the way, say in a leader change: applying
 		// this one would make that one look like a duplicate later.
 		if s != nil {
-			l.use(r.Session)
+			l.use(s, r.Session)
 		}
 		l.tellGap(r.Session, last+1)
 		return none
 	case end <= last:
-		l.use(r.Session)
+		l.use(s, r.Session)
 		l.answerStored(r.Session, r.First, end)
 		return none
 	case r.First <= last:
 		l.answerStored(r.Session, r.First, last)
 		r = r.Skip(last + 1 - r.First)
 	}
-	s = l.use(r.Session)
+	s = l.use(s, r.Session)
 	index := l.state.Next
 	s.Last = r.First + r.Count - 1
 	l.state.Next += paxos.Index(r.Count)
 	rec.Count += r.Count
-	l.tell(r.Session, &paxos.Result{
-		Session: r.Session, Kind: paxos.ResultApplied, First: r.First, Count: r.Count,
-		Index: index, Instance: rec.Instance, Origin: rec.Origin, Time: rec.Time,
-	})
+	l.tellApplied(rec, paxos.AppliedRun{Session: r.Session, First: r.First, Count: r.Count, Index: index})
 	return r
 }
 
 // applyFence closes a session, creating it if it is unknown: no later command of
 // it is ever applied. An expired one needs no mark; the floor keeps it out.
-func (l *Learner) applyFence(id paxos.SessionID, admitted bool) {
+func (l *Learner) applyFence(s *session, id paxos.SessionID, admitted bool) {
 	if !admitted {
 		l.tell(id, &paxos.Result{Session: id, Kind: paxos.ResultExpired})
 		return
 	}
-	s := l.use(id)
+	s = l.use(s, id)
 	s.Closed = true
 	l.tell(id, &paxos.Result{Session: id, Kind: paxos.ResultFenced, First: s.Last + 1})
 }
@@ -123,11 +120,14 @@ func (l *Learner) admits(id paxos.SessionID) bool {
 	return id.Birth() >= l.state.Floor && id.Birth() < l.state.Applied
 }
 
-// use touches a session in log order, and expires the least recently used one
-// when there are too many, raising the floor above its birth.
-func (l *Learner) use(id paxos.SessionID) *session {
+// use touches a session in log order, s if it is known, and expires the least
+// recently used one when there are too many, raising the floor above its birth.
+func (l *Learner) use(s *session, id paxos.SessionID) *session {
 	l.state.Uses++
-	s := l.sessions.use(id, l.state.Uses)
+	if s == nil {
+		s = l.sessions.add(paxos.SessionState{ID: id})
+	}
+	l.sessions.use(s, l.state.Uses)
 	for l.sessions.len() > l.cfg.Membership.Sessions {
 		l.state.Floor = max(l.state.Floor, l.sessions.expire().Birth()+1)
 	}

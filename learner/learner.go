@@ -77,12 +77,12 @@ type Learner struct {
 
 	loads    map[uint64]func(*paxos.Loaded)
 	tag      uint64
-	attached map[paxos.SessionID][]*attachment
-	// attachments are, for each client, its sessions in attached, oldest first.
-	attachments map[paxos.NodeID][]paxos.SessionID
-	parked      []parked // reads waiting for an entry, in order of arrival
-	reads       reads
-	ready       bool
+	attached map[paxos.SessionID][]attachment
+	clients  map[paxos.NodeID]*client // those with attached sessions
+	flushes  uint64
+	parked   []parked // reads waiting for an entry, in order of arrival
+	reads    reads
+	ready    bool
 }
 
 // New returns a learner that continues from st.
@@ -92,8 +92,8 @@ func New(cfg Config, st State) *Learner {
 		sessions: newSessions(st.Sessions),
 		up:       map[paxos.NodeID]bool{}, strangers: map[paxos.NodeID]bool{}, slots: map[paxos.Instance]*slot{},
 		heldBy: make([]paxos.Instance, len(cfg.Membership.Acceptors)),
-		loads:  map[uint64]func(*paxos.Loaded){}, attached: map[paxos.SessionID][]*attachment{},
-		attachments: map[paxos.NodeID][]paxos.SessionID{},
+		loads:  map[uint64]func(*paxos.Loaded){}, attached: map[paxos.SessionID][]attachment{},
+		clients: map[paxos.NodeID]*client{},
 	}
 	l.reads.nonce, l.fetching.nonce = cfg.Seed, cfg.Seed
 	if l.state.Next == 0 {
@@ -162,17 +162,12 @@ func (l *Learner) Flush() paxos.Output {
 	l.flushReads()
 	if l.changed {
 		l.changed = false
-		for _, id := range l.sessions.takeDirty() {
-			if s := l.sessions.get(id); s != nil {
-				l.Write(paxos.PutSession{State: s.SessionState})
-			} else {
-				l.Write(paxos.DropSession{ID: id})
-			}
-		}
+		l.sessions.write(&l.Outbox)
 		l.Write(paxos.SetLearner{State: l.state})
 		l.writeMarks()
 		l.unpark()
 	}
+	l.flushes++
 	return l.Take()
 }
 

@@ -61,6 +61,11 @@ func results(out paxos.Output) (found []paxos.Result) {
 	for _, r := range sent[*paxos.Result](out, "@1") {
 		found = append(found, *r)
 	}
+	for _, r := range sent[*paxos.Results](out, "@1") {
+		for i := range r.Applied {
+			found = append(found, r.Result(i))
+		}
+	}
 	return found
 }
 
@@ -195,8 +200,8 @@ func TestExpiryIsRecovered(t *testing.T) {
 			switch r := r.(type) {
 			case paxos.SetLearner:
 				st.LearnerState = r.State
-			case paxos.PutSession:
-				st.Sessions = append(st.Sessions, r.State) // last one wins by Used
+			case paxos.PutSessions:
+				st.Sessions = append(st.Sessions, r.States...) // last one wins by Used
 			}
 		}
 	}
@@ -431,14 +436,14 @@ func TestAttachmentsAreBounded(t *testing.T) {
 		l.Step("@1", &paxos.Attach{Session: last, From: 1})
 	}
 	l.Flush()
-	if len(l.attached) != maxSessionsPerClient || len(l.attachments["@1"]) != maxSessionsPerClient {
+	if len(l.attached) != maxSessionsPerClient || len(l.clients["@1"].sessions) != maxSessionsPerClient {
 		t.Fatalf("%d sessions attached", len(l.attached))
 	}
 	if r := results(l.choose(1, run(last, 1, "a"))); len(r) != 1 {
 		t.Fatalf("the newest session is not answered: %+v", r)
 	}
 	l.Step("l1", &paxos.PeerDown{ID: "@1"})
-	if len(l.attached)+len(l.attachments) != 0 {
+	if len(l.attached)+len(l.clients) != 0 {
 		t.Fatal("a client that left is still attached")
 	}
 }

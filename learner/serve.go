@@ -8,9 +8,22 @@ import (
 
 // attachment is a client connection that waits for results of a session.
 type attachment struct {
-	client  paxos.NodeID
+	*client
 	gapTold bool // a gap was told since the last command was applied
 }
+
+// client is a connection with attached sessions.
+type client struct {
+	id       paxos.NodeID
+	sessions []paxos.SessionID // oldest first
+	// results is what the next applied run is added to, as long as it is not flushed
+	// and nothing else was told meanwhile.
+	results *paxos.Results
+	flush   uint64
+}
+
+// maxResults bounds the runs that one message tells of.
+const maxResults = 1024
 
 // maxSessionsPerClient bounds the sessions attached by one connection; beyond it
 // the oldest is detached. A client asks again for results that do not come.
@@ -23,14 +36,18 @@ func (l *Learner) onAttach(from paxos.NodeID, m *paxos.Attach) {
 	if m.Session == (paxos.SessionID{}) {
 		return
 	}
-	if !slices.ContainsFunc(l.attached[m.Session], func(a *attachment) bool { return a.client == from }) {
-		mine := append(l.attachments[from], m.Session)
-		if len(mine) > maxSessionsPerClient {
-			l.detachOne(from, mine[0])
-			mine = mine[1:]
+	c := l.clients[from]
+	if c == nil {
+		c = &client{id: from}
+		l.clients[from] = c
+	}
+	if !slices.ContainsFunc(l.attached[m.Session], func(a attachment) bool { return a.client == c }) {
+		c.sessions = append(c.sessions, m.Session)
+		if len(c.sessions) > maxSessionsPerClient {
+			l.detachOne(c, c.sessions[0])
+			c.sessions = c.sessions[1:]
 		}
-		l.attachments[from] = mine
-		l.attached[m.Session] = append(l.attached[m.Session], &attachment{client: from})
+		l.attached[m.Session] = append(l.attached[m.Session], attachment{client: c})
 	}
 	if s := l.sessions.get(m.Session); s != nil && (s.Last >= m.From || s.Closed) {
 		l.answerFrom(from, m.Session, m.From, s.Last)
@@ -39,38 +56,54 @@ func (l *Learner) onAttach(from paxos.NodeID, m *paxos.Attach) {
 	}
 }
 
-func (l *Learner) detach(client paxos.NodeID) {
-	for _, id := range l.attachments[client] {
-		l.detachOne(client, id)
+func (l *Learner) detach(id paxos.NodeID) {
+	if c := l.clients[id]; c != nil {
+		for _, s := range c.sessions {
+			l.detachOne(c, s)
+		}
+		delete(l.clients, id)
 	}
-	delete(l.attachments, client)
-	l.parked = slices.DeleteFunc(l.parked, func(p parked) bool { return p.client == client })
-	l.reads.drop(client)
+	l.parked = slices.DeleteFunc(l.parked, func(p parked) bool { return p.client == id })
+	l.reads.drop(id)
 }
 
-func (l *Learner) detachOne(client paxos.NodeID, id paxos.SessionID) {
-	list := slices.DeleteFunc(l.attached[id], func(a *attachment) bool { return a.client == client })
+func (l *Learner) detachOne(c *client, id paxos.SessionID) {
+	list := slices.DeleteFunc(l.attached[id], func(a attachment) bool { return a.client == c })
 	if l.attached[id] = list; len(list) == 0 {
 		delete(l.attached, id)
+	}
+}
+
+// tellApplied tells that a run was applied to whoever is attached to its session:
+// in one message, all that this client waits for out of one instance.
+func (l *Learner) tellApplied(rec *paxos.LogRecord, run paxos.AppliedRun) {
+	list := l.attached[run.Session]
+	for i := range list {
+		c := list[i].client
+		list[i].gapTold = false
+		if r := c.results; r == nil || c.flush != l.flushes || r.Instance != rec.Instance || len(r.Applied) >= maxResults {
+			c.results, c.flush = &paxos.Results{Instance: rec.Instance, Origin: rec.Origin, Time: rec.Time}, l.flushes
+			l.Now(c.id, c.results)
+		}
+		c.results.Add(run)
 	}
 }
 
 // tell sends a result to whoever is attached to the session.
 func (l *Learner) tell(id paxos.SessionID, r *paxos.Result) {
 	for _, a := range l.attached[id] {
-		if r.Kind == paxos.ResultApplied {
-			a.gapTold = false
-		}
-		l.Now(a.client, r)
+		a.results = nil // what is applied later is told later
+		l.Now(a.id, r)
 	}
 }
 
 // tellGap says, once, which command is expected next.
 func (l *Learner) tellGap(id paxos.SessionID, expected uint64) {
-	for _, a := range l.attached[id] {
-		if !a.gapTold {
-			a.gapTold = true
-			l.Now(a.client, &paxos.Result{Session: id, Kind: paxos.ResultGap, First: expected})
+	list := l.attached[id]
+	for i := range list {
+		if a := &list[i]; !a.gapTold {
+			a.gapTold, a.results = true, nil
+			l.Now(a.id, &paxos.Result{Session: id, Kind: paxos.ResultGap, First: expected})
 		}
 	}
 }
@@ -79,7 +112,7 @@ func (l *Learner) tellGap(id paxos.SessionID, expected uint64) {
 // from the log: they were applied before, or never will be.
 func (l *Learner) answerStored(id paxos.SessionID, first, last uint64) {
 	for _, a := range l.attached[id] {
-		l.answerFrom(a.client, id, first, last)
+		l.answerFrom(a.id, id, first, last)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"math/bits"
 	"strconv"
 	"strings"
 )
@@ -27,6 +28,19 @@ func (s SessionID) Birth() Instance { return Instance(binary.BigEndian.Uint64(s[
 
 // String is the session in lower-case hex.
 func (s SessionID) String() string { return hex.EncodeToString(s[:]) }
+
+// MarshalBinary returns the session's bytes, which must not be written to. The
+// codec calls it in place of what it would do by reflection, which allocates.
+func (s *SessionID) MarshalBinary() ([]byte, error) { return s[:], nil }
+
+// UnmarshalBinary sets s to a copy of b, which must be as long.
+func (s *SessionID) UnmarshalBinary(b []byte) error {
+	if len(b) != len(s) {
+		return fmt.Errorf("a session of %d bytes", len(b))
+	}
+	copy(s[:], b)
+	return nil
+}
 
 // AppendID names one command for ever: its session and its sequence number there.
 type AppendID struct {
@@ -102,6 +116,9 @@ func AppendEntry(dst, entry []byte) []byte {
 	dst = binary.AppendUvarint(dst, uint64(len(entry)))
 	return append(dst, entry...)
 }
+
+// EntrySize is how many bytes AppendEntry takes for an entry of n bytes.
+func EntrySize(n int) int { return (bits.Len64(uint64(n)|1)+6)/7 + n }
 
 // Fence returns the batch that closes session.
 func Fence(session SessionID) []byte {

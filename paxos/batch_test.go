@@ -250,3 +250,12 @@ func FuzzParseAppendID(f *testing.F) {
 		}
 	})
 }
+
+// TestEntrySize: EntrySize is what AppendEntry takes.
+func TestEntrySize(t *testing.T) {
+	for _, n := range []int{0, 1, 127, 128, 129, 16383, 16384, 1 << 20, 1<<21 - 1, 1 << 21} {
+		if got := len(AppendEntry(nil, make([]byte, n))); got != EntrySize(n) {
+			t.Errorf("an entry of %d bytes takes %d, not %d", n, got, EntrySize(n))
+		}
+	}
+}

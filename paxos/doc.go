@@ -58,6 +58,7 @@
 //	Attach       client -> learner       I wait for results of this session
 //	Attached     learner -> client
 //	Result       learner -> client       what became of commands
+//	Results      learner -> client       commands of several sessions that were applied just now
 //	Locate       client -> learner       where the log starts and ends (linearizable)
 //	Located      learner -> client
 //	Read         client -> learner       entries from an index

@@ -66,7 +66,8 @@ const (
 	ResultFenced  ResultKind = 4 // the session is closed; nothing after First-1 is ever applied
 )
 
-// Result tells a client about commands First .. First+Count-1 of its session.
+// Result tells a client about commands First .. First+Count-1 of its session: what
+// happened to it that is no news of Results.
 type Result struct {
 	Session  SessionID
 	Kind     ResultKind
@@ -76,6 +77,44 @@ type Result struct {
 	Instance Instance
 	Origin   Ballot
 	Time     UnixNanos
+}
+
+// Results tells a client which commands of its sessions were applied just now, out
+// of one instance.
+type Results struct {
+	Instance Instance
+	Origin   Ballot
+	Time     UnixNanos
+	Applied  []AppliedRun
+}
+
+// AppliedRun says that commands First .. First+Count-1 of a session are the entries
+// Index .. Index+Count-1.
+type AppliedRun struct {
+	Session SessionID
+	First   uint64
+	Count   uint64
+	Index   Index
+}
+
+// Add adds a run, to the last one if it continues that.
+func (r *Results) Add(a AppliedRun) {
+	if n := len(r.Applied); n > 0 {
+		if last := &r.Applied[n-1]; last.Session == a.Session && last.First+last.Count == a.First && last.Index+Index(last.Count) == a.Index {
+			last.Count += a.Count
+			return
+		}
+	}
+	r.Applied = append(r.Applied, a)
+}
+
+// Result is what r says of its run i.
+func (r *Results) Result(i int) Result {
+	a := &r.Applied[i]
+	return Result{
+		Session: a.Session, Kind: ResultApplied, First: a.First, Count: a.Count, Index: a.Index,
+		Instance: r.Instance, Origin: r.Origin, Time: r.Time,
+	}
 }
 
 // Locate asks where the log starts and ends, and optionally which index is the
@@ -169,6 +208,7 @@ func (*Leader) message()      {}
 func (*Attach) message()      {}
 func (*Attached) message()    {}
 func (*Result) message()      {}
+func (*Results) message()     {}
 func (*Locate) message()      {}
 func (*Located) message()     {}
 func (*Read) message()        {}

@@ -55,8 +55,8 @@ type SessionState struct {
 	Closed bool   // fenced: no further command is ever applied
 }
 
-// PutSession stores a session; DropSession forgets one.
-type PutSession struct{ State SessionState }
+// PutSessions stores sessions; DropSession forgets one.
+type PutSessions struct{ States []SessionState }
 
 // DropSession forgets an expired session.
 type DropSession struct{ ID SessionID }
@@ -79,7 +79,7 @@ func (SetHeld) record()     {}
 func (SetMark) record()     {}
 func (SetPeer) record()     {}
 func (PutApplied) record()  {}
-func (PutSession) record()  {}
+func (PutSessions) record() {}
 func (DropSession) record() {}
 func (SetLearner) record()  {}
 

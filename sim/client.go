@@ -112,6 +112,12 @@ func (c *Client) Step(from paxos.NodeID, m paxos.Message) {
 		if m.Session == c.session && c.born {
 			c.onResult(m)
 		}
+	case *paxos.Results:
+		for i := range m.Applied {
+			if r := m.Result(i); r.Session == c.session && c.born {
+				c.onResult(&r)
+			}
+		}
 	case *paxos.Located:
 		if r, ok := c.reads[m.Nonce]; ok {
 			delete(c.reads, m.Nonce)

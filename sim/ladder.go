@@ -78,6 +78,13 @@ func describe(m paxos.Message) (text string, upkeep bool) {
 		return fmt.Sprintf("Refused(%s)", m.Detail), false
 	case *paxos.Result:
 		return "Response(" + resultText(m) + ")", false
+	case *paxos.Results:
+		var parts []string
+		for i := range m.Applied {
+			r := m.Result(i)
+			parts = append(parts, resultText(&r))
+		}
+		return "Response(" + strings.Join(parts, "; ") + ")", false
 	case *paxos.Fetch:
 		return fmt.Sprintf("Fetch(from %d)", m.From), !m.Values
 	case *paxos.Page:

@@ -96,8 +96,10 @@ func (c *contents) apply(records []paxos.Record) {
 			c.applied.set(r.Record.Instance, r)
 			c.top = max(c.top, r.Record.Instance)
 			c.index(r.Record)
-		case paxos.PutSession:
-			c.sessions[r.State.ID] = r.State
+		case paxos.PutSessions:
+			for _, s := range r.States {
+				c.sessions[s.ID] = s
+			}
 		case paxos.DropSession:
 			delete(c.sessions, r.ID)
 		case paxos.SetLearner:

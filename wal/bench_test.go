@@ -85,14 +85,14 @@ func BenchmarkCommitApplied(b *testing.B) {
 			}
 			defer mustClose(b, s)
 			var log []byte
-			var states []paxos.Record
+			var states []paxos.SessionState
 			for i := range sessions {
 				r := paxos.Run{Kind: paxos.RunAppend, Session: paxos.NewSessionID(0, [12]byte{1, byte(i), byte(i >> 8)}), First: 1, Count: uint64(1000 / sessions)}
 				for range r.Count {
 					r.Entries = paxos.AppendEntry(r.Entries, make([]byte, 100))
 				}
 				log = r.AppendTo(log)
-				states = append(states, paxos.PutSession{State: paxos.SessionState{ID: r.Session, Last: r.Count, Used: 1}})
+				states = append(states, paxos.SessionState{ID: r.Session, Last: r.Count, Used: 1})
 			}
 			instance := paxos.Instance(0)
 			b.SetBytes(int64(len(log)))
@@ -101,7 +101,7 @@ func BenchmarkCommitApplied(b *testing.B) {
 				instance++
 				rec := paxos.LogRecord{Instance: instance, First: paxos.Index(1000*instance - 999), Count: 1000, Log: log}
 				c := s.NewCommit()
-				records := append([]paxos.Record{paxos.PutApplied{Record: rec, Value: paxos.Value{Batch: log}}}, states...)
+				records := []paxos.Record{paxos.PutApplied{Record: rec, Value: paxos.Value{Batch: log}}, paxos.PutSessions{States: states}}
 				if err := c.Add(records); err != nil {
 					b.Fatal(err)
 				}

@@ -23,13 +23,20 @@ const (
 	keyRun      = 'r'
 )
 
-func numberKey(prefix byte, n uint64) []byte {
-	return binary.BigEndian.AppendUint64([]byte{prefix}, n)
+// numberKeyLen is the length of a key that ends in one number.
+const numberKeyLen = 1 + 8
+
+func appendNumberKey(b []byte, prefix byte, n uint64) []byte {
+	return binary.BigEndian.AppendUint64(append(b, prefix), n)
 }
 
-func sessionKey(prefix byte, id paxos.SessionID) []byte {
-	return append([]byte{prefix}, id[:]...)
+func numberKey(prefix byte, n uint64) []byte { return appendNumberKey(nil, prefix, n) }
+
+func appendSessionKey(b []byte, prefix byte, id paxos.SessionID) []byte {
+	return append(append(b, prefix), id[:]...)
 }
+
+func sessionKey(prefix byte, id paxos.SessionID) []byte { return appendSessionKey(nil, prefix, id) }
 
 func runKey(id paxos.SessionID, seq uint64) []byte {
 	return binary.BigEndian.AppendUint64(sessionKey(keyRun, id), seq)
@@ -93,12 +100,11 @@ func (d *decoder) err(key []byte) error {
 	return nil
 }
 
-// A vote: ballot, origin, time, batch.
-func appendVote(b []byte, v paxos.Vote) []byte {
+// A vote: ballot, origin, time, batch. Its head is all but the batch.
+func appendVoteHead(b []byte, v paxos.Vote) []byte {
 	b = appendBallot(b, v.Ballot)
 	b = appendBallot(b, v.Value.Origin)
-	b = binary.BigEndian.AppendUint64(b, uint64(v.Value.Time))
-	return append(b, v.Value.Batch...)
+	return binary.BigEndian.AppendUint64(b, uint64(v.Value.Time))
 }
 
 // decodeVote decodes a vote whose batch aliases value.
@@ -112,7 +118,8 @@ func decodeVote(key, value []byte) (paxos.Vote, error) {
 
 // An applied instance: first, count, origin, value's time, log time, length of the
 // runs applied + 1 if they differ from the batch, else 0, those runs, the batch.
-func appendApplied(b []byte, p paxos.PutApplied) []byte {
+// Its head is all but the runs and the batch; the runs are returned apart.
+func appendAppliedHead(b []byte, p paxos.PutApplied) (head, runs []byte) {
 	b = binary.AppendUvarint(b, uint64(p.Record.First))
 	b = binary.AppendUvarint(b, p.Record.Count)
 	b = appendBallot(b, p.Value.Origin)
@@ -120,12 +127,9 @@ func appendApplied(b []byte, p paxos.PutApplied) []byte {
 	b = binary.BigEndian.AppendUint64(b, uint64(p.Record.Time))
 	// Lengths do not tell: a run that lost an empty entry may need a longer number.
 	if bytes.Equal(p.Record.Log, p.Value.Batch) {
-		b = binary.AppendUvarint(b, 0)
-	} else {
-		b = binary.AppendUvarint(b, uint64(len(p.Record.Log))+1)
-		b = append(b, p.Record.Log...)
+		return binary.AppendUvarint(b, 0), nil
 	}
-	return append(b, p.Value.Batch...)
+	return binary.AppendUvarint(b, uint64(len(p.Record.Log))+1), p.Record.Log
 }
 
 // decodeApplied decodes an applied instance, aliasing value.

@@ -86,3 +86,10 @@ func FuzzIdentity(f *testing.F) {
 		}
 	})
 }
+
+func appendVote(b []byte, v paxos.Vote) []byte { return append(appendVoteHead(b, v), v.Value.Batch...) }
+
+func appendApplied(b []byte, p paxos.PutApplied) []byte {
+	b, runs := appendAppliedHead(b, p)
+	return append(append(b, runs...), p.Value.Batch...)
+}

@@ -70,7 +70,7 @@ func learned() []paxos.Record {
 	}
 	return []paxos.Record{
 		applied(1, 1, 2, batchOf(1, "a", "b")), applied(2, 3, 0, nil), applied(3, 3, 1, batchOf(3, "c")),
-		paxos.PutSession{State: paxos.SessionState{ID: session, Last: 3, Used: 2}},
+		paxos.PutSessions{States: []paxos.SessionState{{ID: session, Last: 3, Used: 2}}},
 		paxos.SetLearner{State: paxos.LearnerState{Applied: 3, Next: 4, Time: 3, Uses: 2}},
 	}
 }

@@ -52,8 +52,10 @@ func (m *model) apply(records []paxos.Record) {
 			m.peers[r.ID] = r.Peer
 		case paxos.PutApplied:
 			m.applied[r.Record.Instance] = r
-		case paxos.PutSession:
-			m.sessions[r.State.ID] = r.State
+		case paxos.PutSessions:
+			for _, s := range r.States {
+				m.sessions[s.ID] = s
+			}
 		case paxos.DropSession:
 			delete(m.sessions, r.ID)
 		case paxos.SetLearner:
@@ -327,9 +329,9 @@ func (w *work) learnerCommit() []paxos.Record {
 			if w.r.IntN(8) == 0 {
 				out = append(out, paxos.DropSession{ID: asked.Session})
 			} else {
-				out = append(out, paxos.PutSession{State: paxos.SessionState{
+				out = append(out, paxos.PutSessions{States: []paxos.SessionState{{
 					ID: asked.Session, Last: w.last[asked.Session], Used: st.Uses, Closed: w.r.IntN(3) == 0,
-				}})
+				}}})
 			}
 		}
 		st.Next += paxos.Index(p.Record.Count)

@@ -10,8 +10,6 @@ import (
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
-
-	"github.com/paxlog/paxlog/paxos"
 )
 
 // Options of Open.
@@ -31,6 +29,9 @@ type Store struct {
 	db   *pebble.DB
 	lock *pebble.Lock
 	opts Options
+	// scratch holds the key and the start of the value that a commit adds; it belongs
+	// to the goroutine that makes commits.
+	scratch []byte
 }
 
 // Open opens dir, which must be want's. It returns errors that wrap
@@ -163,109 +164,6 @@ func (s *Store) Close() error {
 	}
 	return errors.Join(err, s.lock.Close())
 }
-
-// Commit is one atomic change under construction.
-type Commit struct {
-	s *Store
-	b *pebble.Batch
-}
-
-// NewCommit returns an empty commit.
-func (s *Store) NewCommit() *Commit { return &Commit{s: s, b: s.db.NewBatch()} }
-
-// Add adds records to c.
-func (c *Commit) Add(records []paxos.Record) error {
-	for _, r := range records {
-		if err := c.add(r); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (c *Commit) add(r paxos.Record) error {
-	switch r := r.(type) {
-	case paxos.SetPromised:
-		return c.b.Set([]byte{keyPromised}, appendBallot(nil, r.Ballot), nil)
-	case paxos.PutVote:
-		return c.b.Set(numberKey(keyVote, uint64(r.Vote.Instance)), appendVote(nil, r.Vote), nil)
-	case paxos.SetHeld:
-		return c.b.Set([]byte{keyHeld}, binary.BigEndian.AppendUint64(nil, uint64(r.Held)), nil)
-	case paxos.SetMark:
-		return c.b.Set([]byte{keyMark}, appendBool(appendMark(nil, paxos.Mark{Commits: r.Commits, Life: r.Life}), r.Forgot), nil)
-	case paxos.SetPeer:
-		return c.b.Set(append([]byte{keyPeer}, r.ID...), appendPeer(nil, r.Peer), nil)
-	case paxos.PutApplied:
-		return c.addApplied(r)
-	case paxos.PutSession:
-		return c.b.Set(sessionKey(keySession, r.State.ID), appendSession(nil, r.State), nil)
-	case paxos.DropSession:
-		return c.b.Delete(sessionKey(keySession, r.ID), nil)
-	case paxos.SetLearner:
-		return c.b.Set([]byte{keyLearner}, appendLearner(nil, r.State), nil)
-	}
-	return fmt.Errorf("wal: no place for a %T", r)
-}
-
-func (c *Commit) addApplied(r paxos.PutApplied) error {
-	instance := uint64(r.Record.Instance)
-	if err := c.b.Set(numberKey(keyChosen, instance), appendApplied(nil, r), nil); err != nil {
-		return err
-	}
-	if r.Record.Count == 0 {
-		return nil
-	}
-	if err := c.b.Set(numberKey(keyIndex, uint64(r.Record.First)), numberKey(keyIndex, instance)[1:], nil); err != nil {
-		return err
-	}
-	index := r.Record.First
-	for log := r.Record.Log; len(log) > 0; {
-		run, rest, err := paxos.NextRun(log)
-		if err != nil {
-			return err
-		}
-		at := paxos.RunAt{First: run.First, Count: run.Count, Index: index, Instance: r.Record.Instance}
-		if err := c.b.Set(runKey(run.Session, run.First), appendRunAt(nil, at), nil); err != nil {
-			return err
-		}
-		index += paxos.Index(run.Count)
-		log = rest
-	}
-	return nil
-}
-
-// Apply makes the commit visible to loads. With sync, Wait must follow. A synced
-// commit without records syncs nothing: machines ask for a sync only beside a
-// write.
-func (c *Commit) Apply(sync bool) (err error) {
-	// Pebble panics when its log cannot be written: a failed write like any other.
-	defer func() {
-		if v := recover(); v != nil {
-			err = explain(c.s.dir, panicked(v))
-		}
-	}()
-	if sync {
-		err = c.s.db.ApplyNoSyncWait(c.b, pebble.Sync)
-	} else {
-		err = c.s.db.Apply(c.b, pebble.NoSync)
-	}
-	if err != nil {
-		return explain(c.s.dir, err)
-	}
-	return nil
-}
-
-// Wait returns when the commit is durable. If it fails, it is not known whether
-// it is, although loads see it: the process must stop.
-func (c *Commit) Wait() error {
-	if err := c.b.SyncWait(); err != nil {
-		return explain(c.s.dir, err)
-	}
-	return nil
-}
-
-// Close releases the commit's memory, after Apply, and after Wait if it synced.
-func (c *Commit) Close() { _ = c.b.Close() } // an applied batch cannot fail to close
 
 // fatalLogger is Pebble's logger: silent but for what is fatal.
 type fatalLogger struct{ s *Store }

@@ -70,9 +70,9 @@ func TestEveryRecord(t *testing.T) {
 		}},
 		{paxos.RoleLearner, []paxos.Record{
 			paxos.SetLearner{State: paxos.LearnerState{Applied: 1<<64 - 1, Next: 1<<64 - 2, Time: -5, Floor: 1<<64 - 3, Uses: 1<<64 - 4}},
-			paxos.PutSession{State: paxos.SessionState{ID: paxos.SessionID{1}, Last: 1<<64 - 1, Used: 1<<64 - 1, Closed: true}},
-			paxos.PutSession{State: paxos.SessionState{ID: paxos.SessionID{0: 1, 19: 1}}},
-			paxos.PutSession{State: paxos.SessionState{ID: paxos.SessionID{2}, Last: 4}}, paxos.DropSession{ID: paxos.SessionID{2}},
+			paxos.PutSessions{States: []paxos.SessionState{{ID: paxos.SessionID{1}, Last: 1<<64 - 1, Used: 1<<64 - 1, Closed: true}}},
+			paxos.PutSessions{States: []paxos.SessionState{{ID: paxos.SessionID{0: 1, 19: 1}}}},
+			paxos.PutSessions{States: []paxos.SessionState{{ID: paxos.SessionID{2}, Last: 4}}}, paxos.DropSession{ID: paxos.SessionID{2}},
 			paxos.DropSession{ID: paxos.SessionID{3}},
 			paxos.PutApplied{Record: paxos.LogRecord{Instance: 1, First: 1, Origin: top, Time: -1}, Value: paxos.Value{Origin: top, Time: -1 << 63}},
 			paxos.PutApplied{Record: paxos.LogRecord{Instance: 2, First: 1}, Value: paxos.Value{Batch: batch}},

@@ -57,6 +57,7 @@ var allowed = map[string][]pair{
 	"Attach":       between(from(client), learner),
 	"Attached":     between(from(learner), client),
 	"Result":       between(from(learner), client),
+	"Results":      between(from(learner), client),
 	"Locate":       between(from(client), learner),
 	"Located":      between(from(learner), client),
 	"Read":         between(from(client), learner),

@@ -361,7 +361,8 @@ func TestLongPages(t *testing.T) {
 func TestValuesAreNotCopied(t *testing.T) {
 	m := &paxos.Page{Values: make([]paxos.Vote, 2)}
 	m.Values[0].Value.Batch, m.Values[1].Value.Batch = []byte("one"), []byte("two")
-	got, err := decode(encode(t, m)[prefix:], 1<<20)
+	b := encode(t, m)
+	got, err := decode(b[prefix:], binary.BigEndian.Uint32(b[4:]), 1<<20, false)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,6 +12,7 @@ type Kind byte
 type entry struct {
 	name  string
 	make  func() any
+	into  func() any // makes a message to decode into
 	shape *shape
 }
 
@@ -22,8 +23,27 @@ var (
 
 func register[T any](k Kind) {
 	t := reflect.TypeFor[T]()
-	registry[k] = entry{name: t.Name(), make: func() any { return new(T) }, shape: headerShape(t)}
+	zero := func() any { return new(T) }
+	registry[k] = entry{name: t.Name(), make: zero, into: zero, shape: headerShape(t)}
 	kindOf[reflect.PointerTo(t)] = k
+}
+
+// decodeInto has messages of kind k decoded into what f makes.
+func decodeInto(k Kind, f func() any) {
+	e := registry[k]
+	e.into = f
+	registry[k] = e
+}
+
+// newAccepted makes an Accepted with room for one run, which most have: the codec
+// then makes no list, for which reflection takes two allocations.
+func newAccepted() any {
+	m := &struct {
+		paxos.Accepted
+		runs [1]paxos.VoteRun
+	}{}
+	m.Runs = m.runs[:0]
+	return &m.Accepted
 }
 
 func init() {
@@ -36,6 +56,7 @@ func init() {
 	register[paxos.Promise](17)
 	register[paxos.Accept](18)
 	register[paxos.Accepted](19)
+	decodeInto(19, newAccepted)
 	register[paxos.Relay](20)
 	register[paxos.Reject](21)
 	register[paxos.Heartbeat](22)
@@ -66,37 +87,46 @@ func init() {
 	register[paxos.Found](75)
 	register[paxos.StatusQuery](76)
 	register[paxos.StatusReply](77)
+	register[paxos.Results](78)
 }
 
-// batches returns where m's values are: the fields that travel in the payload.
-func batches(m any) []*[]byte {
+// appendValues appends where m's values are: the fields that travel in the payload.
+func appendValues(dst []*[]byte, m any) []*[]byte {
 	switch m := m.(type) {
 	case *paxos.Accept:
-		return []*[]byte{&m.Value.Batch}
+		return append(dst, &m.Value.Batch)
 	case *paxos.Relay:
-		return []*[]byte{&m.Value.Batch}
+		return append(dst, &m.Value.Batch)
 	case *paxos.Append:
-		return []*[]byte{&m.Batch}
+		return append(dst, &m.Batch)
 	case *paxos.Promise:
-		return voteBatches(m.Votes)
+		return appendVotes(dst, m.Votes)
 	case *paxos.Page:
-		return voteBatches(m.Values)
+		return appendVotes(dst, m.Values)
 	case *paxos.LogPage:
-		out := make([]*[]byte, len(m.Records))
+		dst = withRoom(dst, len(m.Records))
 		for i := range m.Records {
-			out[i] = &m.Records[i].Log
+			dst = append(dst, &m.Records[i].Log)
 		}
-		return out
 	}
-	return nil
+	return dst
 }
 
-func voteBatches(votes []paxos.Vote) []*[]byte {
-	out := make([]*[]byte, len(votes))
-	for i := range votes {
-		out[i] = &votes[i].Value.Batch
+// withRoom makes room for n more, no more and at once: growing by doubling takes several
+// times as much.
+func withRoom(dst []*[]byte, n int) []*[]byte {
+	if n <= cap(dst)-len(dst) {
+		return dst
 	}
-	return out
+	return append(make([]*[]byte, 0, len(dst)+n), dst...)
+}
+
+func appendVotes(dst []*[]byte, votes []paxos.Vote) []*[]byte {
+	dst = withRoom(dst, len(votes))
+	for i := range votes {
+		dst = append(dst, &votes[i].Value.Batch)
+	}
+	return dst
 }
 
 // MayStep reports whether a node of role from may send m to a node of role to. A
@@ -140,7 +170,7 @@ func MayStep(from, to paxos.Role, m any) bool {
 		senders, receivers = p, c
 	case *paxos.Attach, *paxos.Locate, *paxos.Read, *paxos.Lookup:
 		senders, receivers = c, l
-	case *paxos.Attached, *paxos.Result, *paxos.Located, *paxos.LogPage, *paxos.Found:
+	case *paxos.Attached, *paxos.Result, *paxos.Results, *paxos.Located, *paxos.LogPage, *paxos.Found:
 		senders, receivers = l, c
 	case *paxos.StatusQuery:
 		senders, receivers = c, a|p|l
@@ -162,8 +192,11 @@ func Urgent(m any) bool {
 	return false
 }
 
-// markBytes is about what one mark needs.
-const markBytes = 64
+// markBytes is about what one mark needs, runBytes what one applied run does.
+const (
+	markBytes = 64
+	runBytes  = 64
+)
 
 // Size estimates the bytes of m's frame from above for small messages, and to
 // within its values' headers for large ones; queues count by it.
@@ -180,13 +213,23 @@ func Size(m any) int {
 		n += len(m.Marks) * markBytes
 	case *paxos.Rejoined:
 		n += len(m.Marks) * markBytes
-	case *paxos.Promise, *paxos.Page, *paxos.LogPage:
-		if p, ok := m.(*paxos.Promise); ok {
-			n += len(p.Marks) * markBytes
+	case *paxos.Results:
+		n += len(m.Applied) * runBytes
+	case *paxos.Promise:
+		n += len(m.Marks)*markBytes + votesSize(m.Votes)
+	case *paxos.Page:
+		n += votesSize(m.Values)
+	case *paxos.LogPage:
+		for i := range m.Records {
+			n += len(m.Records[i].Log) + ItemOverhead
 		}
-		for _, b := range batches(m) {
-			n += len(*b) + ItemOverhead
-		}
+	}
+	return n
+}
+
+func votesSize(votes []paxos.Vote) (n int) {
+	for i := range votes {
+		n += len(votes[i].Value.Batch) + ItemOverhead
 	}
 	return n
 }

@@ -8,8 +8,9 @@
 // with big-endian numbers. length counts what follows crc; crc is CRC-32C over
 // the same. The header is MessagePack: an array of two, the lengths of the values
 // in the payload and the message as an array of its fields in order. The payload
-// is those values' bytes as they are, so that they are neither decoded nor copied
-// on their way.
+// is those values' bytes as they are, so that they are not decoded on their way. A
+// frame that fits the reader's buffer is decoded there, and only its payload is
+// copied, once; the values of a larger one alias what was read.
 //
 // The MessagePack library is lenient: it takes nil, short arrays, maps for
 // arrays and trailing bytes without an error, and believes counts. So every header
@@ -26,6 +27,7 @@ import (
 	"hash/crc32"
 	"io"
 	"reflect"
+	"slices"
 	"sync"
 
 	"github.com/hashicorp/go-msgpack/v2/codec"
@@ -110,8 +112,39 @@ var handle = func() *codec.MsgpackHandle {
 	return h
 }()
 
-var encoders = sync.Pool{New: func() any { return codec.NewEncoderBytes(nil, handle) }}
-var decoders = sync.Pool{New: func() any { return codec.NewDecoderBytes(nil, handle) }}
+// encoding is an encoder with what one frame needs beside the frame itself, so
+// that encoding allocates nothing when there is room behind dst.
+type encoding struct {
+	enc    *codec.Encoder
+	header header
+	head   []byte // where the encoder writes: behind dst, while there is room
+	values []*[]byte
+}
+
+var encodings = sync.Pool{New: func() any {
+	return &encoding{enc: codec.NewEncoderBytes(nil, handle), header: header{Lens: make([]uint32, 0, 8)}}
+}}
+
+// decoding is a decoder with what one frame needs beside its message.
+type decoding struct {
+	dec    *codec.Decoder
+	header header
+	values []*[]byte
+}
+
+var decodings = sync.Pool{New: func() any { return &decoding{dec: codec.NewDecoderBytes(nil, handle)} }}
+
+// keptValues bounds the lists that are kept for the next frame.
+const keptValues = 1024
+
+// kept returns list empty, for the next frame, and refers to none of its elements.
+func kept[T any](list []T) []T {
+	if cap(list) > keptValues {
+		return make([]T, 0, 8)
+	}
+	clear(list)
+	return list[:0]
+}
 
 // Append appends the frame of m, a pointer to a message of the registry, to dst.
 func Append(dst []byte, m any) ([]byte, error) {
@@ -119,28 +152,41 @@ func Append(dst []byte, m any) ([]byte, error) {
 	if !ok {
 		return dst, fmt.Errorf("wire: %T is not a message that travels", m)
 	}
-	values := batches(m)
-	lens := make([]uint32, len(values))
-	for i, v := range values {
-		lens[i] = uint32(len(*v))
-	}
-	var head []byte
-	enc := encoders.Get().(*codec.Encoder)
-	enc.ResetBytes(&head)
-	err := enc.Encode(&header{lens, m})
-	encoders.Put(enc)
+	e := encodings.Get().(*encoding)
+	dst, err := e.append(dst, kind, m)
+	e.header = header{Lens: kept(e.header.Lens)}
+	e.values, e.head = kept(e.values), nil
+	encodings.Put(e)
 	if err != nil {
 		return dst, fmt.Errorf("wire: encode %T: %w", m, err)
 	}
+	return dst, nil
+}
+
+func (e *encoding) append(dst []byte, kind Kind, m any) ([]byte, error) {
+	e.values = appendValues(e.values, m)
+	size := prefix + fixed + ItemOverhead
+	for _, v := range e.values {
+		e.header.Lens = append(e.header.Lens, uint32(len(*v)))
+		size += len(*v)
+	}
 	start := len(dst)
-	dst = append(dst, make([]byte, prefix)...)
-	dst = append(dst, byte(kind))
-	dst = binary.BigEndian.AppendUint32(dst, uint32(len(head)))
-	dst = append(dst, head...)
-	for _, v := range values {
+	dst = slices.Grow(dst, size)[:start+prefix+fixed]
+	// The header is encoded where it belongs. If it does not fit the encoder moves it
+	// to another place, and append copies it back.
+	e.head = dst[len(dst):]
+	e.header.Msg = m
+	e.enc.ResetBytes(&e.head)
+	if err := e.enc.Encode(&e.header); err != nil {
+		return dst[:start], err
+	}
+	dst = append(dst, e.head...)
+	for _, v := range e.values {
 		dst = append(dst, *v...)
 	}
 	body := dst[start+prefix:]
+	body[0] = byte(kind)
+	binary.BigEndian.PutUint32(body[1:], uint32(len(e.head)))
 	binary.BigEndian.PutUint32(dst[start:], uint32(len(body)))
 	binary.BigEndian.PutUint32(dst[start+4:], crc32.Checksum(body, castagnoli))
 	return dst, nil
@@ -150,25 +196,50 @@ func Append(dst []byte, m any) ([]byte, error) {
 // between frames. The message's values alias memory that is used for nothing
 // else. An error that wraps ErrFrame means that the connection is useless.
 func Read(r *bufio.Reader, limit int) (any, error) {
-	var pre [prefix]byte
-	if _, err := io.ReadFull(r, pre[:]); err != nil {
-		if errors.Is(err, io.ErrUnexpectedEOF) {
-			return nil, fmt.Errorf("%w: the connection ended inside a frame", ErrFrame)
+	pre, err := r.Peek(prefix)
+	if err != nil {
+		if errors.Is(err, io.EOF) && len(pre) > 0 {
+			return nil, errInside
 		}
 		return nil, err
 	}
-	n := int64(binary.BigEndian.Uint32(pre[:]))
+	n, sum := int64(binary.BigEndian.Uint32(pre)), binary.BigEndian.Uint32(pre[4:])
 	if n < fixed || n > int64(limit) {
 		return nil, fmt.Errorf("%w: a body of %d bytes, the limit is %d", ErrFrame, n, limit)
+	}
+	if prefix+n <= int64(r.Size()) {
+		return readSmall(r, int(n), sum, limit)
+	}
+	if _, err := r.Discard(prefix); err != nil {
+		return nil, err
 	}
 	body, err := readBody(r, int(n))
 	if err != nil {
 		return nil, err
 	}
-	if sum := crc32.Checksum(body, castagnoli); sum != binary.BigEndian.Uint32(pre[4:]) {
-		return nil, fmt.Errorf("%w: the checksum does not match", ErrFrame)
+	return decode(body, sum, roomFor(limit), false)
+}
+
+var errInside = fmt.Errorf("%w: the connection ended inside a frame", ErrFrame)
+
+// readSmall reads a frame that fits r's buffer, where it is decoded: only what
+// the message keeps is copied.
+func readSmall(r *bufio.Reader, n int, sum uint32, limit int) (any, error) {
+	frame, err := r.Peek(prefix + n)
+	if err != nil {
+		if errors.Is(err, io.EOF) {
+			err = errInside
+		}
+		return nil, err
 	}
-	return decode(body, roomFor(limit))
+	m, err := decode(frame[prefix:], sum, roomFor(limit), true)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := r.Discard(prefix + n); err != nil {
+		return nil, err
+	}
+	return m, nil
 }
 
 // roomFor is how much the header of a frame may make: less than the 2/3 that
@@ -188,7 +259,7 @@ func readBody(r io.Reader, n int) ([]byte, error) {
 		k, err := io.ReadFull(r, body[done:])
 		if done += k; err != nil {
 			if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-				err = fmt.Errorf("%w: the connection ended inside a frame", ErrFrame)
+				err = errInside
 			}
 			return nil, err
 		}
@@ -203,10 +274,14 @@ func readBody(r io.Reader, n int) ([]byte, error) {
 
 // decode decodes a frame's body. What its header makes, beside the body itself,
 // takes at most room bytes: a list of the smallest elements takes many times the
-// bytes that it came in.
-func decode(body []byte, room int) (any, error) {
+// bytes that it came in. The message's values alias the body, or, if it is lent,
+// a copy of the payload; nothing else of it is kept.
+func decode(body []byte, sum uint32, room int, lent bool) (any, error) {
 	if len(body) < fixed {
 		return nil, fmt.Errorf("%w: a body of %d bytes", ErrFrame, len(body))
+	}
+	if crc32.Checksum(body, castagnoli) != sum {
+		return nil, fmt.Errorf("%w: the checksum does not match", ErrFrame)
 	}
 	kind := Kind(body[0])
 	entry, ok := registry[kind]
@@ -225,29 +300,34 @@ func decode(body []byte, room int) (any, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %s: %w", ErrFrame, entry.name, err)
 	}
-	m := entry.make()
-	h := header{Msg: m}
-	dec := decoders.Get().(*codec.Decoder)
-	dec.ResetBytes(head)
-	err = dec.Decode(&h)
-	decoders.Put(dec)
+	m := entry.into()
+	d := decodings.Get().(*decoding)
+	err = d.decode(m, head, payload, lent)
+	d.header = header{Lens: kept(d.header.Lens)}
+	d.values = kept(d.values)
+	decodings.Put(d)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %s: %w", ErrFrame, entry.name, err)
-	}
-	if err := split(m, h.Lens, payload); err != nil {
 		return nil, fmt.Errorf("%w: %s: %w", ErrFrame, entry.name, err)
 	}
 	return m, nil
 }
 
-// split hands the payload to the message's values.
-func split(m any, lens []uint32, payload []byte) error {
-	values := batches(m)
-	if len(values) != len(lens) {
-		return fmt.Errorf("%d value lengths for %d values", len(lens), len(values))
+// decode decodes a walked header into m, and hands the payload to m's values.
+func (d *decoding) decode(m any, head, payload []byte, lent bool) error {
+	d.header.Msg = m
+	d.dec.ResetBytes(head)
+	if err := d.dec.Decode(&d.header); err != nil {
+		return err
 	}
-	for i, v := range values {
-		n := int64(lens[i])
+	d.values = appendValues(d.values, m)
+	if lens := d.header.Lens; len(d.values) != len(lens) {
+		return fmt.Errorf("%d value lengths for %d values", len(lens), len(d.values))
+	}
+	if lent && len(payload) > 0 && len(d.values) > 0 {
+		payload = slices.Clone(payload)
+	}
+	for i, v := range d.values {
+		n := int64(d.header.Lens[i])
 		if n > int64(len(payload)) {
 			return fmt.Errorf("value %d of %d bytes runs past the end", i, n)
 		}

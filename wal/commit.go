@@ -1,0 +1,170 @@
+package wal
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"github.com/paxlog/paxlog/paxos"
+)
+
+// Commit is one atomic change under construction.
+type Commit struct {
+	s *Store
+	b *pebble.Batch
+}
+
+// NewCommit returns an empty commit.
+func (s *Store) NewCommit() *Commit { return &Commit{s: s, b: s.db.NewBatch()} }
+
+// Add adds records to c.
+func (c *Commit) Add(records []paxos.Record) error {
+	if size := sizeOf(records); c.b.Empty() && size > smallBatch {
+		// Else the batch grows by doubling, and copies its values each time.
+		_ = c.b.Close() // an empty batch cannot fail to close
+		c.b = c.s.db.NewBatchWithSize(size)
+	}
+	for _, r := range records {
+		if err := c.add(r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+const (
+	smallBatch  = 4 << 10 // a smaller batch may grow
+	recordBytes = 64      // about what a key needs, beside a batch
+)
+
+// sizeOf is about how many bytes a batch of records has.
+func sizeOf(records []paxos.Record) int {
+	n := 0
+	for _, r := range records {
+		n += 2 * recordBytes
+		switch r := r.(type) {
+		case paxos.PutVote:
+			n += len(r.Vote.Value.Batch)
+		case paxos.PutApplied:
+			n += len(r.Value.Batch)
+		case paxos.PutSessions: // and about one run of each
+			n += len(r.States) * 2 * recordBytes
+		}
+	}
+	return n
+}
+
+func (c *Commit) add(r paxos.Record) error {
+	b := c.s.scratch[:0]
+	switch r := r.(type) {
+	case paxos.SetPromised:
+		return c.set(appendBallot(append(b, keyPromised), r.Ballot), 1)
+	case paxos.PutVote:
+		b = appendNumberKey(b, keyVote, uint64(r.Vote.Instance))
+		return c.set(appendVoteHead(b, r.Vote), numberKeyLen, r.Vote.Value.Batch)
+	case paxos.SetHeld:
+		return c.set(binary.BigEndian.AppendUint64(append(b, keyHeld), uint64(r.Held)), 1)
+	case paxos.SetMark:
+		return c.set(appendBool(appendMark(append(b, keyMark), paxos.Mark{Commits: r.Commits, Life: r.Life}), r.Forgot), 1)
+	case paxos.SetPeer:
+		b = append(append(b, keyPeer), r.ID...)
+		return c.set(appendPeer(b, r.Peer), len(b))
+	case paxos.PutApplied:
+		return c.addApplied(r)
+	case paxos.PutSessions:
+		for i := range r.States {
+			b = appendSessionKey(c.s.scratch[:0], keySession, r.States[i].ID)
+			if err := c.set(appendSession(b, r.States[i]), len(b)); err != nil {
+				return err
+			}
+		}
+		return nil
+	case paxos.DropSession:
+		return c.b.Delete(sessionKey(keySession, r.ID), nil)
+	case paxos.SetLearner:
+		return c.set(appendLearner(append(b, keyLearner), r.State), 1)
+	}
+	return fmt.Errorf("wal: no place for a %T", r)
+}
+
+// set adds a key and its value. b holds the key, of the given length, and how the
+// value begins; more is the rest of it. b is the scratch of what is added next.
+func (c *Commit) set(b []byte, keyLen int, more ...[]byte) error {
+	c.s.scratch = b
+	size := len(b) - keyLen
+	for _, part := range more {
+		size += len(part)
+	}
+	op := c.b.SetDeferred(keyLen, size)
+	copy(op.Key, b)
+	n := copy(op.Value, b[keyLen:])
+	for _, part := range more {
+		n += copy(op.Value[n:], part)
+	}
+	return op.Finish()
+}
+
+func (c *Commit) addApplied(r paxos.PutApplied) error {
+	instance := uint64(r.Record.Instance)
+	b := appendNumberKey(c.s.scratch[:0], keyChosen, instance)
+	b, log := appendAppliedHead(b, r)
+	if err := c.set(b, numberKeyLen, log, r.Value.Batch); err != nil {
+		return err
+	}
+	if r.Record.Count == 0 {
+		return nil
+	}
+	b = appendNumberKey(c.s.scratch[:0], keyIndex, uint64(r.Record.First))
+	if err := c.set(binary.BigEndian.AppendUint64(b, instance), numberKeyLen); err != nil {
+		return err
+	}
+	index := r.Record.First
+	for log := r.Record.Log; len(log) > 0; {
+		run, rest, err := paxos.NextRun(log)
+		if err != nil {
+			return err
+		}
+		at := paxos.RunAt{First: run.First, Count: run.Count, Index: index, Instance: r.Record.Instance}
+		b = binary.BigEndian.AppendUint64(appendSessionKey(c.s.scratch[:0], keyRun, run.Session), run.First)
+		if err := c.set(appendRunAt(b, at), len(b)); err != nil {
+			return err
+		}
+		index += paxos.Index(run.Count)
+		log = rest
+	}
+	return nil
+}
+
+// Apply makes the commit visible to loads. With sync, Wait must follow. A synced
+// commit without records syncs nothing: machines ask for a sync only beside a
+// write.
+func (c *Commit) Apply(sync bool) (err error) {
+	// Pebble panics when its log cannot be written: a failed write like any other.
+	defer func() {
+		if v := recover(); v != nil {
+			err = explain(c.s.dir, panicked(v))
+		}
+	}()
+	if sync {
+		err = c.s.db.ApplyNoSyncWait(c.b, pebble.Sync)
+	} else {
+		err = c.s.db.Apply(c.b, pebble.NoSync)
+	}
+	if err != nil {
+		return explain(c.s.dir, err)
+	}
+	return nil
+}
+
+// Wait returns when the commit is durable. If it fails, it is not known whether
+// it is, although loads see it: the process must stop.
+func (c *Commit) Wait() error {
+	if err := c.b.SyncWait(); err != nil {
+		return explain(c.s.dir, err)
+	}
+	return nil
+}
+
+// Close releases the commit's memory, after Apply, and after Wait if it synced.
+func (c *Commit) Close() { _ = c.b.Close() } // an applied batch cannot fail to close
