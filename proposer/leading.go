@@ -23,8 +23,10 @@ type leading struct {
 	openBytes int            // of the values in open
 	seen      paxos.Instance // highest instance that an acceptor has accepted, as far as heard
 
-	queue  []queued
-	queued int // bytes in queue
+	queue    []queued
+	queued   int         // bytes in queue
+	packedAt paxos.Ticks // when a value was last packed
+	took     paxos.Ticks // from the proposal of the instance chosen last until then
 
 	fresh       paxos.ByPlace[paxos.Ticks] // when the latest heartbeat answered was sent
 	heartbeatAt paxos.Ticks
@@ -136,11 +138,28 @@ func (l *leading) fill(p *Proposer) {
 	}
 }
 
+// Each instance costs every process about the same, however much it carries. So
+// what arrives while eagerInstances are in flight waits for one of them to be chosen,
+// unless it fills a share of a batch (1/fullShare), or the latest instance is older
+// than a share (1/patience) of what instances take: then a long round trip does not
+// make every append wait for a whole one before its own.
+const (
+	eagerInstances = 2
+	fullShare      = 16
+	patience       = 4
+)
+
+// due reports whether what waits should be proposed now.
+func (l *leading) due(p *Proposer) bool {
+	return l.next-1-l.chosenUpTo < eagerInstances || l.queued >= p.cfg.BatchBytes/fullShare || p.now-l.packedAt > l.took/patience
+}
+
 // pack turns what is waiting into values, while the window has room: under light
 // load an append is a value of its own, under heavy load one carries thousands.
 func (l *leading) pack(p *Proposer) {
 	taken := 0
-	for taken < len(l.queue) && l.room(p) {
+	for taken < len(l.queue) && l.room(p) && l.due(p) {
+		l.packedAt = p.now
 		first, size := taken, 0
 		for taken < len(l.queue) && (taken == first || size+len(l.queue[taken].msg.Batch) <= p.cfg.BatchBytes) {
 			size += len(l.queue[taken].msg.Batch)
@@ -245,6 +264,7 @@ func (l *leading) vote(p *Proposer, i paxos.Instance, place int) {
 	}
 	o.votes = o.votes.With(place)
 	if p.cfg.Membership.IsPhase2(o.votes) {
+		l.took = p.now - o.born
 		l.choose(i)
 	}
 }

@@ -2,6 +2,7 @@ package proposer
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/paxlog/paxlog/paxos"
@@ -477,5 +478,42 @@ func TestWindowBytes(t *testing.T) {
 	}
 	if l := leads(p); len(l.open) != 1 || len(l.queue) != 4 {
 		t.Fatalf("%d in flight, %d waiting", len(l.open), len(l.queue))
+	}
+}
+
+// TestWaitingForCompany: while instances are in flight an append waits, so that the
+// next instance carries more; it does not wait if it fills a share of a batch, nor for
+// longer than a share of what instances take.
+func TestWaitingForCompany(t *testing.T) {
+	cfg := config()
+	cfg.Window, cfg.WindowBytes, cfg.BatchBytes, cfg.QueueBytes = 100, 1<<20, 1200, 1<<20
+	p, prep := campaigning(t, cfg)
+	promised(p, "a1", prep["a1"], 0, true, 0)
+	promised(p, "a2", prep["a2"], 0, true, 0)
+	p.Flush()
+	l := leads(p)
+	instances := func(bytes int) int {
+		seq := uint64(l.next) + uint64(len(l.queue))
+		p.Step("@1", appendOf(seq, strings.Repeat("x", bytes)))
+		return len(sentTo[*paxos.Accept](p.Flush(), "a1"))
+	}
+	l.took = 40
+	for want := range 2 {
+		if n := instances(1); n != 1 {
+			t.Fatalf("append %d was proposed %d times at once", want+1, n)
+		}
+	}
+	if n := instances(1); n != 0 {
+		t.Fatal("a third small append was proposed at once")
+	}
+	if n := instances(45); n != 1 || len(l.queue) != 0 {
+		t.Fatalf("a share of a batch: %d proposals, %d waiting", n, len(l.queue))
+	}
+	if n := instances(1); n != 0 {
+		t.Fatal("proposed at once after that")
+	}
+	p.Tick(p.now+l.took/patience+1, 5)
+	if n := len(sentTo[*paxos.Accept](p.Flush(), "a1")); n != 1 {
+		t.Fatalf("after a share of what instances take: %d proposals", n)
 	}
 }
