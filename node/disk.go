@@ -26,8 +26,13 @@ type disk struct {
 	syncs   chan *pendingSync
 	loads   chan paxos.Load
 	waiting atomic.Int64 // outputs submitted whose SendAfter has not been sent
-	wg      sync.WaitGroup
-	loadWG  sync.WaitGroup
+	// applying counts the outputs queued for applyLoop and not handed on. While it is
+	// 0, submit may apply; synced belongs to whoever does.
+	applying atomic.Int64
+	synced   uint64 // outputs with Sync so far
+	inline   bool   // submit applies when nothing is under way
+	wg       sync.WaitGroup
+	loadWG   sync.WaitGroup
 
 	mu     sync.Mutex
 	room   sync.Cond
@@ -49,6 +54,8 @@ func newDisk(n *Node, limit int) *disk {
 	d := &disk{
 		n: n, limit: limit, jobs: make(chan paxos.Output, diskQueue), syncs: make(chan *pendingSync, syncQueue),
 		loads: make(chan paxos.Load, loadQueue),
+		// What a learner writes nobody waits for; its reads must not wait for its disk.
+		inline: n.opts.Role == paxos.RoleAcceptor,
 	}
 	d.room.L = &d.mu
 	d.wg.Add(2)
@@ -74,7 +81,16 @@ func (d *disk) submit(out paxos.Output) {
 		}
 	}
 	d.reserve(valueBytes(out))
-	d.waiting.Add(1)
+	waiting := d.waiting.Add(1)
+	if d.inline && waiting == 1 && d.applying.Load() == 0 {
+		// Nothing is under way, so there is nothing to share a commit with, and waking
+		// another goroutine would take longer than the work.
+		if err := d.apply([]paxos.Output{out}); err != nil {
+			d.end(err)
+		}
+		return
+	}
+	d.applying.Add(1)
 	d.jobs <- out
 }
 
@@ -124,51 +140,67 @@ func (d *disk) applyLoop() {
 	defer d.wg.Done()
 	defer close(d.syncs)
 	defer close(d.loads)
-	var syncs uint64 // outputs with Sync so far
+	var outs []paxos.Output
 	for first := range d.jobs {
-		p := &pendingSync{}
-		commit := d.n.store.NewCommit()
-		writes, sync := 0, false
-		var loads []paxos.Load
-		for out, more := first, true; more; {
-			if err := commit.Add(out.Writes); err != nil {
-				d.fail(err)
-				return
-			}
-			writes += len(out.Writes)
-			p.bytes += valueBytes(out)
-			if out.Sync {
-				sync = true
-				syncs++
-				p.synced = syncs
-			}
-			loads = append(loads, out.Loads...)
-			if len(out.SendAfter) > 0 {
-				p.after = append(p.after, out.SendAfter)
-			}
-			p.jobs++
+		outs = append(outs[:0], first)
+		for more := true; more; {
 			select {
-			case out, more = <-d.jobs:
+			case out, ok := <-d.jobs:
+				if more = ok; ok {
+					outs = append(outs, out)
+				}
 			default:
 				more = false
 			}
 		}
-		if writes > 0 || sync {
-			if err := commit.Apply(sync); err != nil {
-				d.fail(err)
-				return
-			}
+		err := d.apply(outs)
+		d.applying.Add(-int64(len(outs)))
+		clear(outs)
+		if err != nil {
+			d.fail(err)
+			return
 		}
-		if sync {
-			p.commit = commit
-		} else {
-			commit.Close()
+	}
+}
+
+// apply makes one commit of outputs, and hands it on.
+func (d *disk) apply(outs []paxos.Output) error {
+	p := &pendingSync{jobs: int64(len(outs))}
+	commit := d.n.store.NewCommit()
+	writes, sync := 0, false
+	for i := range outs {
+		out := &outs[i]
+		if err := commit.Add(out.Writes); err != nil {
+			return err
 		}
-		d.syncs <- p
-		for _, l := range loads {
+		writes += len(out.Writes)
+		p.bytes += valueBytes(*out)
+		if out.Sync {
+			sync = true
+			d.synced++
+			p.synced = d.synced
+		}
+		if len(out.SendAfter) > 0 {
+			p.after = append(p.after, out.SendAfter)
+		}
+	}
+	if writes > 0 || sync {
+		if err := commit.Apply(sync); err != nil {
+			return err
+		}
+	}
+	if sync {
+		p.commit = commit
+	} else {
+		commit.Close()
+	}
+	d.syncs <- p
+	for i := range outs {
+		for _, l := range outs[i].Loads {
 			d.loads <- l
 		}
 	}
+	return nil
 }
 
 // fail ends the process over a failed write. Outputs are still taken, and
@@ -202,8 +234,8 @@ func (d *disk) syncLoop() {
 		}
 		d.release(p.bytes)
 		d.waiting.Add(-p.jobs)
-		if p.synced > 0 {
-			d.n.inbox.put(item{from: d.n.opts.ID, msg: &paxos.Synced{Count: p.synced}})
+		if p.synced > 0 { // which nobody hurries to hear
+			d.n.inbox.putQuiet(item{from: d.n.opts.ID, msg: &paxos.Synced{Count: p.synced}})
 		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
@@ -141,8 +142,11 @@ func (k *rig) wantSent(when string, want ...uint64) {
 // awaitInbox takes from the inbox until ok.
 func (k *rig) awaitInbox(ok func() bool) {
 	k.t.Helper()
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
 	for !ok() {
-		items, _ := k.n.inbox.take(nil)
+		k.n.inbox.wait(tick.C)
+		items := k.n.inbox.take()
 		for _, it := range items {
 			switch m := it.msg.(type) {
 			case *paxos.Synced:

@@ -36,14 +36,21 @@ func newInbox(limit int) *inbox {
 
 // put adds a local message.
 func (b *inbox) put(it item) {
+	b.putQuiet(it)
+	b.signal()
+}
+
+// putQuiet adds a local message that may wait until the machine is woken for
+// something else, or for the time.
+func (b *inbox) putQuiet(it item) {
 	b.mu.Lock()
 	b.items = append(b.items, it)
 	b.bytes += it.size
 	b.mu.Unlock()
-	b.signal()
 }
 
-// putRemote adds a message from a connection, when there is room.
+// putRemote adds a message from a connection, when there is room. The caller sees to
+// it that the machine is stepped.
 func (b *inbox) putRemote(it item) {
 	b.mu.Lock()
 	for b.bytes+it.size > b.limit && b.bytes > 0 && !b.stopped {
@@ -56,7 +63,13 @@ func (b *inbox) putRemote(it item) {
 	b.items = append(b.items, it)
 	b.bytes += it.size
 	b.mu.Unlock()
-	b.signal()
+}
+
+// waiting reports whether a message waits.
+func (b *inbox) waiting() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return len(b.items) > 0
 }
 
 func (b *inbox) signal() {
@@ -66,18 +79,25 @@ func (b *inbox) signal() {
 	}
 }
 
-// take returns all that waits, nothing at a tick, and false when stopped.
-func (b *inbox) take(tick <-chan time.Time) ([]item, bool) {
+// wait returns when there is a message or at a tick, and false when stopped.
+func (b *inbox) wait(tick <-chan time.Time) bool {
 	select {
 	case <-b.wake:
 	case <-tick:
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	return !b.stopped
+}
+
+// take returns all that waits.
+func (b *inbox) take() []item {
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	items := b.items
 	b.items, b.bytes, b.spare = b.spare[:0], 0, nil
 	b.room.Broadcast()
-	return items, !b.stopped
+	return items
 }
 
 // recycle gives the slice of an earlier take back.

@@ -4,7 +4,8 @@
 //
 // Five kinds of goroutines work on a node:
 //
-//	readers   of package transport, put messages into the inbox (inbox.go)
+//	readers   of package transport, put messages into the inbox (inbox.go), and step
+//	          the machine if nobody else does
 //	loop      takes all that waits, steps the machine, flushes it, sends SendNow
 //	disk      applies the writes of all outputs that wait as one commit (disk.go)
 //	sync      waits for each commit in order, then sends its SendAfter
@@ -53,14 +54,18 @@ type Options struct {
 
 // Node is a running process of one role.
 type Node struct {
-	opts     Options
-	log      zerolog.Logger
-	machine  paxos.Machine
-	store    *wal.Store // nil for a proposer
-	net      *transport.Network
-	out      func([]paxos.Envelope) // net.SendAll
-	inbox    *inbox
-	disk     *disk // nil for a proposer
+	opts    Options
+	log     zerolog.Logger
+	machine paxos.Machine
+	store   *wal.Store // nil for a proposer
+	net     *transport.Network
+	out     func([]paxos.Envelope) // net.SendAll
+	inbox   *inbox
+	disk    *disk // nil for a proposer
+	// turn is held by who steps the machine: the loop, or a reader that finds nobody at
+	// it. It guards machine, last, lastTick and ended.
+	turn     sync.Mutex
+	ended    bool
 	start    time.Time
 	last     paxos.Ticks   // told last
 	lastTick time.Duration // when, since the start
@@ -93,6 +98,7 @@ func Start(opts Options) (*Node, error) {
 	if err := n.open(); err != nil {
 		return nil, err
 	}
+	n.turn.Lock() // readers begin with Listen
 	n.net = transport.New(n.transportConfig(), n)
 	n.out = n.net.SendAll
 	addr := me.Addr
@@ -105,6 +111,8 @@ func Start(opts Options) (*Node, error) {
 	if n.store != nil {
 		n.disk = newDisk(n, opts.Cluster.Limits.InboxBytes)
 	}
+	n.tick()
+	n.turn.Unlock()
 	go n.loop()
 	for _, p := range n.peers() {
 		n.net.Dial(p)
@@ -170,36 +178,68 @@ func randomBits() (uint64, error) {
 // the machine, and answers leave, also under a flood.
 const maxDrain = 1024
 
-// loop steps the machine. Messages are stepped before the clock is told: what
-// arrived while this process was busy is evidence that came in time. After a
-// pause it is not, and the machine must know of the pause first.
+// loop steps the machine when it is woken, and at each tick.
 func (n *Node) loop() {
 	defer close(n.loopDone)
 	ticker := time.NewTicker(tickInterval)
 	defer ticker.Stop()
-	n.tick()
-	for {
-		items, ok := n.inbox.take(ticker.C)
-		if !ok {
-			return
-		}
-		for rest := items; ; {
-			drain := rest[:min(len(rest), maxDrain)]
-			rest = rest[len(drain):]
-			if time.Since(n.start)-n.lastTick > n.opts.Cluster.Timeouts.ElectionMin {
-				n.tick()
-			}
-			for i := range drain {
-				n.machine.Step(drain[i].from, drain[i].msg)
-			}
-			n.tick()
-			n.act(n.machine.Flush())
-			if len(rest) == 0 {
-				break
-			}
-		}
-		n.inbox.recycle(items)
+	for n.inbox.wait(ticker.C) {
+		n.turn.Lock()
+		n.work()
+		n.turn.Unlock()
 	}
+}
+
+// burst is how soon after its last turn a machine is taken to be busy.
+const burst = 200 * time.Microsecond
+
+// tryWork steps the machine for a message that has just been put into the inbox, in
+// the goroutine that read it, which saves waking another one. If somebody is at work,
+// or was until just now, the loop is woken for it: until it runs, more may arrive,
+// and what is stepped together is written, synced and sent together.
+func (n *Node) tryWork() {
+	if !n.turn.TryLock() {
+		n.inbox.signal()
+		return
+	}
+	idle := time.Since(n.start)-n.lastTick > burst
+	if idle {
+		n.work()
+	}
+	n.turn.Unlock()
+	if !idle {
+		n.inbox.signal()
+		return
+	}
+	if n.inbox.waiting() { // those who put it there found the turn taken
+		n.inbox.signal()
+	}
+}
+
+// work steps the machine with all that waits; turn is held. Messages are stepped
+// before the clock is told: what arrived while this process was busy is evidence that
+// came in time. After a pause it is not, and the machine must know of the pause first.
+func (n *Node) work() {
+	if n.ended {
+		return
+	}
+	items := n.inbox.take()
+	for rest := items; ; {
+		drain := rest[:min(len(rest), maxDrain)]
+		rest = rest[len(drain):]
+		if time.Since(n.start)-n.lastTick > n.opts.Cluster.Timeouts.ElectionMin {
+			n.tick()
+		}
+		for i := range drain {
+			n.machine.Step(drain[i].from, drain[i].msg)
+		}
+		n.tick()
+		n.act(n.machine.Flush())
+		if len(rest) == 0 {
+			break
+		}
+	}
+	n.inbox.recycle(items)
 }
 
 const tickInterval = 10 * time.Millisecond
@@ -280,6 +320,9 @@ func (n *Node) Stop(ctx context.Context) error {
 	}
 	n.inbox.stop()
 	<-n.loopDone
+	n.turn.Lock()
+	n.ended = true
+	n.turn.Unlock()
 	if n.disk != nil {
 		n.disk.stop()
 	}

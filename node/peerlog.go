@@ -101,6 +101,7 @@ func (k *known) of(id paxos.NodeID) uint64 {
 // Receive implements transport.Handler.
 func (n *Node) Receive(from paxos.NodeID, m paxos.Message, size int) {
 	n.inbox.putRemote(item{from: from, msg: m, size: size})
+	n.tryWork()
 }
 
 // PeerUp implements transport.Handler.
