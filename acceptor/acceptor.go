@@ -115,6 +115,7 @@ func New(cfg Config, st State) *Acceptor {
 	a.admission = newAdmission(a.mark)
 	if st.Forgot {
 		a.stopVoting(paxos.Ballot{})
+		a.Warn("this data directory has forgotten commits, as an earlier run found out; it does not vote until it has rejoined")
 	}
 	if a.votes == nil {
 		a.votes = map[paxos.Instance]paxos.Ballot{}

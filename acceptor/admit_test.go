@@ -312,6 +312,9 @@ func TestForgettingIsRemembered(t *testing.T) {
 		t.Fatalf("%+v", out)
 	}
 	again := New(config(), State{Commits: 12, Forgot: true})
+	if n := again.Flush().Notes; len(n) != 1 || !n[0].Warn {
+		t.Fatalf("it says nothing: %+v", n)
+	}
 	again.Tick(1, 0)
 	for _, id := range []paxos.NodeID{"a2", "a3", "l1"} {
 		again.Step(id, &paxos.Vouched{Asked: paxos.Mark{Commits: 12}, Known: 7})
