@@ -189,7 +189,7 @@ func (e *explorer) keep(s []uint32, parent uint32, slot int, in uint32) {
 	e.out.States++
 }
 
-func (e *explorer) violation(s []uint32, format string, args ...any) {
+func (e *explorer) violation(format string, args ...any) {
 	if e.out.Err == nil {
 		e.out.Err = fmt.Errorf(format, args...)
 		e.out.Ladder = e.ladder(uint32(e.out.States - 1))

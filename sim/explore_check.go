@@ -45,7 +45,7 @@ func (e *explorer) check(s []uint32) {
 		case *paxos.Accept:
 			k := at{m.Ballot, m.Instance}
 			if old, ok := proposed[k]; ok && !old.Equal(m.Value) {
-				e.violation(s, "P2 violated: two values proposed at instance %d under %v", m.Instance, m.Ballot)
+				e.violation("P2 violated: two values proposed at instance %d under %v", m.Instance, m.Ballot)
 			}
 			proposed[k] = m.Value
 		case *paxos.Accepted:
@@ -66,7 +66,7 @@ func (e *explorer) check(s []uint32) {
 		v := proposed[k]
 		old, ok := chosen[k.instance]
 		if ok && !old.Equal(v) {
-			e.violation(s, "agreement violated: two values chosen at instance %d", k.instance)
+			e.violation("agreement violated: two values chosen at instance %d", k.instance)
 		}
 		twice = twice || ok
 		chosen[k.instance] = v
@@ -76,7 +76,7 @@ func (e *explorer) check(s []uint32) {
 		for i := paxos.Instance(1); i <= disk.held; i++ {
 			v, ok := chosen[i]
 			if !ok || !v.Equal(disk.votes.at(i).Value) {
-				e.violation(s, "P6 violated: %s holds at instance %d what was not chosen there", e.slots[slot], i)
+				e.violation("P6 violated: %s holds at instance %d what was not chosen there", e.slots[slot], i)
 			}
 		}
 	}
