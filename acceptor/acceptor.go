@@ -245,6 +245,6 @@ func (a *Acceptor) onStatus(from paxos.NodeID, m *paxos.StatusQuery) {
 	}
 	a.Now(from, &paxos.StatusReply{
 		Nonce: m.Nonce, Role: paxos.RoleAcceptor, ID: a.cfg.ID, Promised: a.promised,
-		Highest: a.highest, Held: a.held, Chosen: a.known, Missing: missing, Voting: a.admission.admitted,
+		Highest: a.highest, Held: a.held, Chosen: a.known, Missing: missing, Voting: a.admission.admitted, Forgot: a.admission.rejoin != nil,
 	})
 }

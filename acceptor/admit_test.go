@@ -325,3 +325,26 @@ func TestForgettingIsRemembered(t *testing.T) {
 		t.Fatalf("%+v", out)
 	}
 }
+
+// TestUnmeetableGrant: what a grant waits for may be lost with its leader; a later
+// leader is asked what there is to hold.
+func TestUnmeetableGrant(t *testing.T) {
+	a := starting(config(), 10)
+	a.Step("a3", vouched(15, 4))
+	a.Step("p1", &paxos.Heartbeat{Ballot: ballot(3, "p1")})
+	a.Step("p1", &paxos.Rejoined{Run: 5, Ballot: ballot(4, "p1"), UpTo: 5, Marks: make([]paxos.Mark, 3)})
+	a.Flush()
+	a.Tick(20*config().RetryTicks, 0)
+	a.Step("p1", &paxos.Heartbeat{Ballot: ballot(4, "p1")})
+	if r := sent[*paxos.Rejoin](a.Flush()); len(r) != 0 {
+		t.Fatal("asked the leader that has granted it")
+	}
+	a.Step("p2", &paxos.Heartbeat{Ballot: ballot(5, "p2")})
+	if r := sent[*paxos.Rejoin](a.Flush()); len(r) != 1 {
+		t.Fatal("not asked a later leader")
+	}
+	a.Step("p2", &paxos.Rejoined{Run: 5, Ballot: ballot(6, "p2"), Marks: make([]paxos.Mark, 3)})
+	if a.Flush(); !a.admission.admitted || a.mark.Life != ballot(6, "p2") {
+		t.Fatal("the later grant does not count")
+	}
+}

@@ -181,7 +181,7 @@ func (a *Acceptor) onHeartbeat(from paxos.NodeID, m *paxos.Heartbeat) {
 	}
 	a.takeMarks(m.Marks)
 	if !a.admission.admitted {
-		a.askToRejoin(from)
+		a.askToRejoin(from, m.Ballot)
 		return // it cannot vote, so it must not keep a leader in office
 	}
 	a.hear(m.Ballot)

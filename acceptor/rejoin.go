@@ -14,6 +14,7 @@ type rejoining struct {
 	void    paxos.Ballot // the highest that is known to have voided its promises
 	asked   bool
 	askedAt paxos.Ticks
+	since   paxos.Ticks     // when it was granted
 	granted *paxos.Rejoined // by the leader of the highest ballot that did; not below void
 }
 
@@ -27,8 +28,13 @@ func (a *Acceptor) forget(who string, m paxos.Mark) {
 			who, m.Commits, a.cfg.ID, v.start.Commits, a.cfg.Membership.Phase1, a.cfg.Membership.Phase2, len(a.cfg.Membership.Acceptors))
 		return
 	}
-	if v.rejoin == nil {
-		a.Warn("this data directory has forgotten commits, or that it was to rejoin: its newest files were damaged or missing, or an old copy was put back; it does not vote until it has rejoined",
+	switch {
+	case v.rejoin != nil:
+	case v.start.Life.Less(m.Life):
+		a.Warn("this data directory has forgotten that it was to rejoin, or did: it is an older one, or the acceptor ended before it was done; it does not vote until it has rejoined",
+			"evidence", who, "ballot", m.Life.String())
+	default:
+		a.Warn("this data directory has forgotten commits: its newest files were damaged or missing, or an old copy was put back; it does not vote until it has rejoined",
 			"evidence", who, "remembered", m.Commits, "here", v.start.Commits)
 	}
 	a.stopVoting(m.Life)
@@ -52,9 +58,14 @@ func (a *Acceptor) stopVoting(void paxos.Ballot) {
 }
 
 // askToRejoin asks the leader that was just heard.
-func (a *Acceptor) askToRejoin(leader paxos.NodeID) {
+func (a *Acceptor) askToRejoin(leader paxos.NodeID, b paxos.Ballot) {
 	r := a.admission.rejoin
-	if r == nil || r.granted != nil || (r.asked && a.now-r.askedAt < a.cfg.RetryTicks) {
+	if r == nil || (r.asked && a.now-r.askedAt < a.cfg.RetryTicks) {
+		return
+	}
+	// What the grant waits for may never be chosen, if its leader is gone: a later one
+	// can say anew what there is to hold.
+	if r.granted != nil && (!r.granted.Ballot.Less(b) || a.now-r.since < 10*a.cfg.RetryTicks) {
 		return
 	}
 	r.asked, r.askedAt = true, a.now
@@ -92,7 +103,7 @@ func (a *Acceptor) onRejoined(m *paxos.Rejoined) {
 	case r.granted != nil && !r.granted.Ballot.Less(m.Ballot):
 		return
 	}
-	r.granted = m
+	r.granted, r.since = m, a.now
 	a.known = max(a.known, m.UpTo) // to be copied
 	a.admission.tryRejoin(a)
 }

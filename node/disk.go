@@ -26,13 +26,9 @@ type disk struct {
 	syncs   chan *pendingSync
 	loads   chan paxos.Load
 	waiting atomic.Int64 // outputs submitted whose SendAfter has not been sent
-	// applying counts the outputs queued for applyLoop and not handed on. While it is
-	// 0, submit may apply; synced belongs to whoever does.
-	applying atomic.Int64
-	synced   uint64 // outputs with Sync so far
-	inline   bool   // submit applies when nothing is under way
-	wg       sync.WaitGroup
-	loadWG   sync.WaitGroup
+	synced  uint64       // outputs with Sync so far; applyLoop's
+	wg      sync.WaitGroup
+	loadWG  sync.WaitGroup
 
 	mu     sync.Mutex
 	room   sync.Cond
@@ -54,8 +50,6 @@ func newDisk(n *Node, limit int) *disk {
 	d := &disk{
 		n: n, limit: limit, jobs: make(chan paxos.Output, diskQueue), syncs: make(chan *pendingSync, syncQueue),
 		loads: make(chan paxos.Load, loadQueue),
-		// What a learner writes nobody waits for; its reads must not wait for its disk.
-		inline: n.opts.Role == paxos.RoleAcceptor,
 	}
 	d.room.L = &d.mu
 	d.wg.Add(2)
@@ -81,16 +75,9 @@ func (d *disk) submit(out paxos.Output) {
 		}
 	}
 	d.reserve(valueBytes(out))
-	waiting := d.waiting.Add(1)
-	if d.inline && waiting == 1 && d.applying.Load() == 0 {
-		// Nothing is under way, so there is nothing to share a commit with, and waking
-		// another goroutine would take longer than the work.
-		if err := d.apply([]paxos.Output{out}); err != nil {
-			d.end(err)
-		}
-		return
-	}
-	d.applying.Add(1)
+	d.waiting.Add(1)
+	// Not applied here, though nothing may be under way: a commit that rotates Pebble's
+	// log waits for a sync, on all acceptors at once, and nothing would be heard meanwhile.
 	d.jobs <- out
 }
 
@@ -154,7 +141,6 @@ func (d *disk) applyLoop() {
 			}
 		}
 		err := d.apply(outs)
-		d.applying.Add(-int64(len(outs)))
 		clear(outs)
 		if err != nil {
 			d.fail(err)

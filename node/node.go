@@ -186,7 +186,6 @@ func (n *Node) loop() {
 	for n.inbox.wait(ticker.C) {
 		n.turn.Lock()
 		n.work()
-		n.turn.Unlock()
 	}
 }
 
@@ -202,24 +201,22 @@ func (n *Node) tryWork() {
 		n.inbox.signal()
 		return
 	}
-	idle := time.Since(n.start)-n.lastTick > burst
-	if idle {
-		n.work()
-	}
-	n.turn.Unlock()
-	if !idle {
+	if time.Since(n.start)-n.lastTick <= burst {
+		n.turn.Unlock()
 		n.inbox.signal()
 		return
 	}
+	n.work()
 	if n.inbox.waiting() { // those who put it there found the turn taken
 		n.inbox.signal()
 	}
 }
 
-// work steps the machine with all that waits; turn is held. Messages are stepped
+// work steps the machine with all that waits; turn is held, and given up. Messages are stepped
 // before the clock is told: what arrived while this process was busy is evidence that
 // came in time. After a pause it is not, and the machine must know of the pause first.
 func (n *Node) work() {
+	defer n.turn.Unlock() // also where a fatal error of the disk ends this goroutine
 	if n.ended {
 		return
 	}

@@ -190,6 +190,7 @@ type StatusReply struct {
 	Held     Instance // acceptor
 	Missing  uint64   // acceptor: chosen instances that it does not have
 	Voting   bool     // acceptor: its peers vouched for it
+	Forgot   bool     // acceptor: it has forgotten votes, and has to rejoin
 	State    string   // proposer: standby, preparing, leading
 	Ballot   Ballot   // proposer: its own, or the leader's it hears of
 	Chosen   Instance // proposer: chosenUpTo; others: highest known to be chosen

@@ -46,7 +46,7 @@ func (k Peers) Vouch(o *Outbox, members Membership, from NodeID, m *Vouch) {
 		// Asked again.
 	case m.Mark.Forgets(known.Mark):
 		o.Warn("an acceptor has forgotten commits that it spoke of", "peer", string(from),
-			"remembered", known.Mark.Commits, "shown", m.Mark.Commits)
+			"remembered", known.Mark.Commits, "shown", m.Mark.Commits, "life", known.Mark.Life.String())
 	default:
 		known = Peer{Incarnation: m.Incarnation, Mark: m.Mark}
 		k[from] = known

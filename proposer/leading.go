@@ -28,7 +28,10 @@ type leading struct {
 	packedAt paxos.Ticks // when a value was last packed
 	took     paxos.Ticks // from the proposal of the instance chosen last until then
 
-	fresh       paxos.ByPlace[paxos.Ticks] // when the latest heartbeat answered was sent
+	fresh paxos.ByPlace[paxos.Ticks] // when the latest heartbeat answered was sent
+	// voted is when each acceptor last answered a heartbeat since it connected, 0 if it
+	// has not: such a one may vote, and is not about to be found to have forgotten votes.
+	voted       paxos.ByPlace[paxos.Ticks]
 	heartbeatAt paxos.Ticks
 	repair      *quorumRead // a repair read under way, or nil
 	repairAt    paxos.Ticks // when the last repair began
@@ -61,6 +64,7 @@ func (p *Proposer) lead(c *preparing) {
 	l := &leading{
 		ballot: c.ballot, since: p.now, start: held + 1, next: held + 1, chosenUpTo: held,
 		open: map[paxos.Instance]*proposal{}, fresh: make([]paxos.Ticks, len(p.cfg.Membership.Acceptors)),
+		voted:       make([]paxos.Ticks, len(p.cfg.Membership.Acceptors)),
 		heartbeatAt: p.now - p.cfg.HeartbeatTicks,
 	}
 	for i := range l.fresh {
@@ -200,6 +204,7 @@ func (l *leading) step(p *Proposer, from paxos.NodeID, m paxos.Message) {
 		// when it was sent.
 		if sent := paxos.Ticks(m.Nonce); m.Ballot == l.ballot && sent <= p.now {
 			l.fresh[place] = max(l.fresh[place], sent)
+			l.voted[place] = max(l.voted[place], sent)
 			l.seen = max(l.seen, m.Highest)
 		}
 	case *paxos.Reject:
@@ -215,6 +220,7 @@ func (l *leading) step(p *Proposer, from paxos.NodeID, m paxos.Message) {
 	case *paxos.Rejoin:
 		l.onRejoin(p, place, m)
 	case *paxos.PeerUp:
+		l.voted[place] = 0
 		l.resendTo(p, place)
 	}
 }

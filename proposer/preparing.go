@@ -53,7 +53,9 @@ func (c *preparing) fail(p *Proposer, format string, a ...any) {
 }
 
 func (c *preparing) tick(p *Proposer) {
-	if p.now-c.progress > p.cfg.ElectionMax {
+	// Slow disks make slow promises, and a leader that lives on such disks is patient,
+	// too: each failure doubles the patience.
+	if p.now-c.progress > p.cfg.ElectionMax<<min(p.failed, 4) {
 		if p.cfg.Membership.IsPhase1(c.read.done) {
 			c.rejoin = rejoiner{} // enough to lead, too few for anybody to rejoin
 			p.lead(c)

@@ -110,3 +110,36 @@ func TestForgottenPromise(t *testing.T) {
 		t.Fatal("a promise of the new life does not count")
 	}
 }
+
+// TestNoCampaignThatMustFail: an acceptor that has just connected may be about to be
+// found to have forgotten votes. A campaign that needs it waits: it would void the
+// promises of one that asks, whose directory may yet be put right, for nothing.
+func TestNoCampaignThatMustFail(t *testing.T) {
+	p := led(t)
+	heard(p, p.now+config().ElectionMax)
+	heard(p, p.now+1)
+	p.Step("p1", &paxos.PeerUp{ID: "a2", Role: paxos.RoleAcceptor})
+	p.Flush()
+	if _, m := asks(p, &paxos.Rejoin{Run: 9}); m != nil {
+		t.Fatal("a campaign without knowing that a2 may vote")
+	}
+	heard(p, p.now+1)
+	if _, m := asks(p, &paxos.Rejoin{Run: 9}); m == nil {
+		t.Fatal("no campaign although both others vote")
+	}
+}
+
+// TestPatienceGrows: where promises take longer than an election timeout, a later
+// campaign waits for them.
+func TestPatienceGrows(t *testing.T) {
+	p, _ := campaigning(t, config())
+	p.failed = 2
+	p.Tick(p.now+3*config().ElectionMax, 5)
+	if _, ok := p.phase.(*preparing); !ok {
+		t.Fatal("given up after the third failure as soon as after the first")
+	}
+	p.Tick(p.now+2*config().ElectionMax, 5)
+	if _, ok := p.phase.(*standby); !ok || p.failed != 3 {
+		t.Fatal("never given up")
+	}
+}

@@ -13,12 +13,12 @@ const repairSpan = 64
 
 // quorum reports whether a Phase 2 quorum answered heartbeats that were sent
 // within the election timeout.
-func (l *leading) quorum(p *Proposer) bool { return p.cfg.Membership.IsPhase2(l.live(p)) }
+func (l *leading) quorum(p *Proposer) bool { return p.cfg.Membership.IsPhase2(p.since(l.fresh)) }
 
-// live are the acceptors that answered heartbeats of the election timeout.
-func (l *leading) live(p *Proposer) (live paxos.Set) {
-	for i, at := range l.fresh {
-		if p.now-at <= p.cfg.ElectionMax {
+// since are the acceptors whose time in at lies within the election timeout.
+func (p *Proposer) since(at []paxos.Ticks) (live paxos.Set) {
+	for i, t := range at {
+		if t != 0 && p.now-t <= p.cfg.ElectionMax {
 			live = live.With(i)
 		}
 	}
@@ -69,7 +69,9 @@ func (l *leading) onRejoin(p *Proposer, place int, m *paxos.Rejoin) {
 		p.Now(who.id, l.grant(p))
 		return
 	}
-	members, others := p.cfg.Membership, l.live(p).Without(place)
+	// A campaign that fails would void the promises of a directory that may yet be put
+	// right, so those it needs must be known to vote.
+	members, others := p.cfg.Membership, p.since(l.voted).Without(place)
 	if p.stopping || p.now-l.since < p.cfg.ElectionMax || !members.IsPhase1(others) || !members.IsRejoin(others) {
 		return
 	}

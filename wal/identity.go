@@ -199,7 +199,10 @@ func ReadIdentity(fs vfs.FS, dir string) (Identity, error) {
 	if err := json.Unmarshal(data, &id); err != nil || id.Incarnation == 0 {
 		return id, fmt.Errorf("%s is %w: its %s file cannot be read: restore it from a copy", dir, ErrDamaged, identityFile)
 	}
-	if id.Format < 1 || id.Format > Format {
+	if id.Format < 1 {
+		return id, fmt.Errorf("%s is %w: its %s file names no format: restore it from a copy", dir, ErrDamaged, identityFile)
+	}
+	if id.Format > Format {
 		return id, fmt.Errorf("%s has format %d, this program knows format %d: use the version of paxlog that wrote it", dir, id.Format, Format)
 	}
 	return id, nil
@@ -217,8 +220,8 @@ func (id Identity) check(dir string, want Identity) error {
 		return fmt.Errorf("%s %w: it is of %s, not of %s; check --data and --id", dir, ErrForeign, id.name(), want.name())
 	}
 	if d := id.Members.Difference(want.Members); d != "" {
-		return fmt.Errorf("%s was initialised with another cluster file (there: the one given now): %s; "+
-			"acceptors, quorum sizes and limits.sessions cannot be changed: %w", dir, d, ErrForeign)
+		return fmt.Errorf("%s was initialised with another cluster file (here: what it was initialised with, there: the file given now): %s; "+
+			"acceptors, quorum sizes and limits.sessions cannot be changed: use the file that it was initialised with (%w)", dir, d, ErrForeign)
 	}
 	return nil
 }

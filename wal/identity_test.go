@@ -73,17 +73,17 @@ func TestOpenErrors(t *testing.T) {
 		{"another cluster", nil, other(func(m *paxos.Membership) { m.Cluster = "d" }), ErrForeign,
 			"data belongs to another node: it is of acceptor a1 of cluster c, not of acceptor a1 of cluster d; check --data and --id"},
 		{"other acceptors", nil, other(func(m *paxos.Membership) { m.Acceptors[2] = "a4" }), ErrForeign,
-			"data was initialised with another cluster file (there: the one given now): acceptors [a1 a2 a3] here, [a1 a2 a4] there; " +
-				"acceptors, quorum sizes and limits.sessions cannot be changed: belongs to another node"},
+			"data was initialised with another cluster file (here: what it was initialised with, there: the file given now): acceptors [a1 a2 a3] here, [a1 a2 a4] there; " +
+				"acceptors, quorum sizes and limits.sessions cannot be changed: use the file that it was initialised with (belongs to another node)"},
 		{"other quorums", nil, other(func(m *paxos.Membership) { m.Phase1 = 3 }), ErrForeign,
-			"data was initialised with another cluster file (there: the one given now): quorums phase1=2 phase2=2 here, phase1=3 phase2=2 there; " +
-				"acceptors, quorum sizes and limits.sessions cannot be changed: belongs to another node"},
+			"data was initialised with another cluster file (here: what it was initialised with, there: the file given now): quorums phase1=2 phase2=2 here, phase1=3 phase2=2 there; " +
+				"acceptors, quorum sizes and limits.sessions cannot be changed: use the file that it was initialised with (belongs to another node)"},
 		{"other sessions", nil, other(func(m *paxos.Membership) { m.Sessions = 7 }), ErrForeign,
-			"data was initialised with another cluster file (there: the one given now): limits.sessions 100 here, 7 there; " +
-				"acceptors, quorum sizes and limits.sessions cannot be changed: belongs to another node"},
+			"data was initialised with another cluster file (here: what it was initialised with, there: the file given now): limits.sessions 100 here, 7 there; " +
+				"acceptors, quorum sizes and limits.sessions cannot be changed: use the file that it was initialised with (belongs to another node)"},
 		{"several differences", nil, other(func(m *paxos.Membership) { m.Acceptors = m.Acceptors[:2]; m.Sessions = 7 }), ErrForeign,
-			"data was initialised with another cluster file (there: the one given now): acceptors [a1 a2 a3] here, [a1 a2] there; limits.sessions 100 here, 7 there; " +
-				"acceptors, quorum sizes and limits.sessions cannot be changed: belongs to another node"},
+			"data was initialised with another cluster file (here: what it was initialised with, there: the file given now): acceptors [a1 a2 a3] here, [a1 a2] there; limits.sessions 100 here, 7 there; " +
+				"acceptors, quorum sizes and limits.sessions cannot be changed: use the file that it was initialised with (belongs to another node)"},
 		{"damaged IDENTITY", func(t *testing.T, fs *vfs.MemFS) { mustWriteFile(t, fs, "data/IDENTITY", []byte(`{"format": 1, `)) }, same, ErrDamaged,
 			"data is damaged: its IDENTITY file cannot be read: restore it from a copy"},
 		{"empty IDENTITY", func(t *testing.T, fs *vfs.MemFS) { mustWriteFile(t, fs, "data/IDENTITY", nil) }, same, ErrDamaged,

@@ -80,6 +80,9 @@ func (p *process) finish(err error) int {
 		err = failed
 	}
 	if text := message(err); text != "" {
+		if errors.Is(err, client.ErrUnavailable) && codeOf(err) == ExitUnavailable && !strings.Contains(text, "`paxlog ") {
+			text += "; `paxlog status` shows what is missing"
+		}
 		fmt.Fprintf(p.stderr, "paxlog: %s\n", text)
 	}
 	return codeOf(err)

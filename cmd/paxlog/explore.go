@@ -64,6 +64,8 @@ type exploreJSON struct {
 	Seconds     float64 `json:"seconds"`
 	Violation   string  `json:"violation,omitempty"`
 	Ladder      string  `json:"ladder,omitempty"`
+
+	interrupted bool
 }
 
 // runExplore visits states. Its errors ask for ExitFailed.
@@ -86,6 +88,7 @@ func runExplore(ctx context.Context, env *environment, opts simOptions) error {
 	if r.Err != nil {
 		out.Violation = r.Err.Error()
 	}
+	out.interrupted = ctx.Err() != nil
 	if err := out.print(env, opts); err != nil {
 		return err
 	}
@@ -100,7 +103,12 @@ func (o exploreJSON) print(env *environment, opts simOptions) error {
 		return newJSON(env.stdout).Encode(o)
 	}
 	end := "all states visited"
-	if !o.Complete {
+	switch {
+	case o.interrupted:
+		end = "interrupted"
+	case o.Violation != "":
+		end = "not all states visited: an invariant is violated"
+	case !o.Complete:
 		end = "not all states visited: raise --states to go on"
 	}
 	var memory runtime.MemStats

@@ -131,7 +131,7 @@ func (i inspectJSON) lines() [][2]string {
 			[2]string{"has forgotten commits", orDash(i.Forgot)})
 	}
 	if v := i.Verified; v != nil {
-		all = append(all, [2]string{"verified", fmt.Sprintf("%d instances, %d entries, %d bytes of values: all in order", v.Instances, v.Entries, v.Bytes)})
+		all = append(all, [2]string{"verified", fmt.Sprintf("%d instances, %d entries, %d bytes of values: all in order; whether newer commits were lost only its peers can tell", v.Instances, v.Entries, v.Bytes)})
 	}
 	return all
 }

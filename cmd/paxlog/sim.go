@@ -120,7 +120,7 @@ func runSim(ctx context.Context, env *environment, opts simOptions) error {
 	if opts.Explore != nil {
 		return runExplore(ctx, env, opts)
 	}
-	total := simTotal{Seed: opts.Seed, Covered: map[string]uint64{}}
+	total := simTotal{Seed: opts.Seed, by: map[string]uint64{}}
 	// Little is alive at any time and much is garbage soon: collect it less often.
 	defer debug.SetGCPercent(debug.SetGCPercent(simGCPercent))
 	start := time.Now()
@@ -206,15 +206,21 @@ type simTotal struct {
 	Steps     uint64            `json:"steps"`
 	Chosen    int               `json:"chosen"`
 	Answers   int               `json:"answers"`
-	Covered   map[string]uint64 `json:"seeds_with"`
+	SeedsWith []covered         `json:"seeds_with"`
 	Messages  uint64            `json:"messages"`
 	Hash      string            `json:"hash"` // of the run, or over those of all runs
 	Violation string            `json:"violation,omitempty"`
 	Shortened string            `json:"shortened,omitempty"`
 
-	hash uint64
-
+	hash  uint64
+	by    map[string]uint64 // seeds, by what happened in them
 	drawn time.Time
+}
+
+// covered is how many seeds something happened in.
+type covered struct {
+	What  string `json:"what"`
+	Seeds uint64 `json:"seeds"`
 }
 
 func (t *simTotal) add(r sim.Report) {
@@ -228,7 +234,7 @@ func (t *simTotal) add(r sim.Report) {
 	t.Hash = fmt.Sprintf("%016x", t.hash)
 	for what, n := range r.Events {
 		if n > 0 {
-			t.Covered[what]++
+			t.by[what]++
 		}
 	}
 }
@@ -251,6 +257,9 @@ func (t *simTotal) print(env *environment, opts simOptions) error {
 	if !t.drawn.IsZero() {
 		fmt.Fprint(env.stderr, "\r\x1b[K")
 	}
+	for _, what := range slices.Sorted(maps.Keys(t.by)) {
+		t.SeedsWith = append(t.SeedsWith, covered{what, t.by[what]})
+	}
 	if opts.JSON {
 		return newJSON(env.stdout).Encode(t)
 	}
@@ -260,8 +269,8 @@ func (t *simTotal) print(env *environment, opts simOptions) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "seeds %d to %d: %s\n", t.Seed, t.Seed+t.Runs-1, t.line())
 	fmt.Fprintf(&b, "hash of all that happened: %s\n", t.Hash)
-	for _, what := range slices.Sorted(maps.Keys(t.Covered)) {
-		fmt.Fprintf(&b, "%8d with: %s\n", t.Covered[what], what)
+	for _, c := range t.SeedsWith {
+		fmt.Fprintf(&b, "%8d with: %s\n", c.Seeds, c.What)
 	}
 	if t.Shortened != "" {
 		fmt.Fprintf(&b, "\n%s", t.Shortened)

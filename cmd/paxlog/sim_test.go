@@ -23,7 +23,7 @@ func TestSimCommand(t *testing.T) {
 	}
 	one, _, code := runSimCommand(t, "--seed", "7", "--runs", "3", "-o", "json")
 	var total simTotal
-	if err := json.Unmarshal([]byte(one), &total); err != nil || code != 0 || total.Runs != 3 || total.Chosen == 0 || len(total.Covered) == 0 {
+	if err := json.Unmarshal([]byte(one), &total); err != nil || code != 0 || total.Runs != 3 || total.Chosen == 0 || len(total.SeedsWith) == 0 {
 		t.Errorf("exit %d, %v: %s", code, err, one)
 	}
 	twice, _, _ := runSimCommand(t, "--seed", "7", "--runs", "3", "-o", "json")

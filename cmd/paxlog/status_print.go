@@ -37,10 +37,11 @@ type processJSON struct {
 type acceptorJSON struct {
 	processJSON
 	Promised *string         `json:"promised"`
-	Accepted *paxos.Instance `json:"accepted"` // the highest instance that it voted for
-	Chosen   *paxos.Instance `json:"chosen"`   // the highest instance that it knows to be chosen
-	Missing  *uint64         `json:"missing"`  // chosen instances that it does not have
-	Voting   *bool           `json:"voting"`   // its peers vouched for it
+	Accepted *paxos.Instance `json:"accepted"`      // the highest instance that it voted for
+	Chosen   *paxos.Instance `json:"chosen"`        // the highest instance that it knows to be chosen
+	Missing  *uint64         `json:"missing"`       // chosen instances that it does not have
+	Voting   *bool           `json:"voting"`        // its peers vouched for it
+	Forgot   *bool           `json:"has_forgotten"` // votes: it has to rejoin
 }
 
 type proposerJSON struct {
@@ -77,7 +78,7 @@ func newStatus(cluster string, s client.Status) statusJSON {
 		case paxos.RoleAcceptor:
 			out.Acceptors = append(out.Acceptors, acceptorJSON{
 				processJSON: base, Promised: known(r.Promised.String(), up && !r.Promised.IsZero()), Accepted: known(r.Highest, up),
-				Chosen: known(r.Chosen, up), Missing: known(r.Missing, up), Voting: known(r.Voting, up),
+				Chosen: known(r.Chosen, up), Missing: known(r.Missing, up), Voting: known(r.Voting, up), Forgot: known(r.Forgot, up),
 			})
 		case paxos.RoleProposer:
 			out.Proposers = append(out.Proposers, proposerJSON{
@@ -117,9 +118,12 @@ func (s statusJSON) writeTable(w io.Writer) error {
 	fmt.Fprintf(w, "cluster %s: leader %s, ballot %s, quorum %s\n\n", s.Cluster, orDash(s.Leader), orDash(s.Ballot), quorum)
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "ID\tROLE\tADDRESS\tUP\tSTATE\tBALLOT\tACCEPTED\tCHOSEN\tLEARNED\tLAG\tINDEXES")
+	var troubles []string
 	row := func(p processJSON, role string, cells ...string) {
 		if !p.Up {
-			fmt.Fprintf(t, "%s\t%s\t%s\tno\t%s\n", p.ID, role, p.Addr, orDash(p.Error))
+			// Why, below the table: a row of fewer cells would end its columns.
+			fmt.Fprintf(t, "%s\t%s\t%s\tno%s\n", p.ID, role, p.Addr, strings.Repeat("\t-", len(cells)))
+			troubles = append(troubles, fmt.Sprintf("%s: %s", p.ID, orDash(p.Error)))
 			return
 		}
 		fmt.Fprintf(t, "%s\t%s\t%s\tyes\t%s\n", p.ID, role, p.Addr, strings.Join(cells, "\t"))
@@ -128,6 +132,9 @@ func (s statusJSON) writeTable(w io.Writer) error {
 		state := "voting"
 		if a.Voting != nil && !*a.Voting {
 			state = "waiting"
+		}
+		if a.Forgot != nil && *a.Forgot {
+			state = "forgotten"
 		}
 		row(a.processJSON, "acceptor", state, orDash(a.Promised), orDash(a.Accepted), orDash(a.Chosen), "-", orDash(a.Missing), "-")
 	}
@@ -141,7 +148,11 @@ func (s statusJSON) writeTable(w io.Writer) error {
 		}
 		row(l.processJSON, "learner", "serving", "-", "-", "-", orDash(l.Learned), orDash(l.Lag), indexes)
 	}
-	return t.Flush()
+	if err := t.Flush(); err != nil || len(troubles) == 0 {
+		return err
+	}
+	_, err := fmt.Fprintf(w, "\n%s\n", strings.Join(troubles, "\n"))
+	return err
 }
 
 // orDash writes a value, or - if it is unknown.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/paxlog/paxlog/paxos"
 )
@@ -59,11 +60,13 @@ func (s statusJSON) startLearner(c clientCluster) string {
 // whyNoLeader finds what keeps a proposer from leading.
 func (s statusJSON) whyNoLeader(c clientCluster) string {
 	m := c.Membership()
-	var down, waiting []processJSON
+	var down, waiting, forgotten []processJSON
 	for _, a := range s.Acceptors {
 		switch {
 		case !a.Up:
 			down = append(down, a.processJSON)
+		case a.Forgot != nil && *a.Forgot:
+			forgotten = append(forgotten, a.processJSON)
 		case a.Voting != nil && !*a.Voting:
 			waiting = append(waiting, a.processJSON)
 		}
@@ -72,9 +75,8 @@ func (s statusJSON) whyNoLeader(c clientCluster) string {
 	if up := len(s.Acceptors) - len(down); up < need {
 		return fmt.Sprintf("%d of %d acceptors are up, and %d are needed: %s", up, len(s.Acceptors), need, c.start("acceptor", " --data DIR", down))
 	}
-	if voting := len(s.Acceptors) - len(down) - len(waiting); voting < need {
-		return fmt.Sprintf("%d of %d acceptors vote, and %d are needed: %s waits until other acceptors and learners vouch for it, or let it rejoin: start those that are down",
-			voting, len(s.Acceptors), need, waiting[0].ID)
+	if voting := len(s.Acceptors) - len(down) - len(waiting) - len(forgotten); voting < need {
+		return fmt.Sprintf("%d of %d acceptors vote, and %d are needed: %s", voting, len(s.Acceptors), need, c.whyNotVoting(down, waiting, forgotten))
 	}
 	var proposers []processJSON
 	reason := ""
@@ -89,6 +91,29 @@ func (s statusJSON) whyNoLeader(c clientCluster) string {
 		return "every proposer is down: " + c.start("proposer", "", proposers)
 	}
 	return reason + "an election takes less than a second: ask again, and if that goes on look at the proposers' logs"
+}
+
+// whyNotVoting says what acceptors that are up and do not vote wait for.
+func (c clientCluster) whyNotVoting(down, waiting, forgotten []processJSON) string {
+	names := func(processes []processJSON) string {
+		ids := make([]string, len(processes))
+		for i, p := range processes {
+			ids[i] = string(p.ID)
+		}
+		return strings.Join(ids, ", ")
+	}
+	help := "look at their logs"
+	if len(down) > 0 {
+		help = "start " + names(down)
+	}
+	if len(forgotten) == 0 {
+		return fmt.Sprintf("%s: waiting until other acceptors vouch for them; if that goes on, %s", names(waiting), help)
+	}
+	if len(down)+len(waiting) > 0 {
+		return fmt.Sprintf("%s: have forgotten votes (an old or damaged directory), and rejoin once enough of the others vote; %s", names(forgotten), help)
+	}
+	return fmt.Sprintf("%s: have forgotten votes (old or damaged directories), too many to let each other rejoin: "+
+		"put the newest directory of some of them back; meanwhile the learners still serve `paxlog tail --stale`", names(forgotten))
 }
 
 // start says how to start the first of some processes that are down, or what to

@@ -125,6 +125,9 @@ func (c *conn) push() {
 		c.close(err)
 		return
 	}
+	if len(buf) == 0 {
+		return // somebody else has written it
+	}
 	n := 0
 	// Its error, of a deadline or of a broken connection, the write loop will meet.
 	_ = c.raw.Write(func(fd uintptr) bool {
