@@ -49,7 +49,7 @@ var Explorations = []Exploration{
 		Prologue: []string{
 			"p1 campaigns", "p1>a1 Prepare", "p1>a2 Prepare", "a1>p1 Promise", "a2>p1 Promise",
 			"@c>p1 Append", "p1>a1 Accept", "p1>a2 Accept", "a1>p1 Accepted", "a2>p1 Accepted",
-			"p1 ticks", "p1>a2 Heartbeat", "p1>a3 Heartbeat", "a1 forgets",
+			"p1 ticks", "p1>a2 Heartbeat", "p1>a3 Heartbeat", "a2>p1 HeartbeatAck", "a3>p1 HeartbeatAck", "a1 forgets",
 		},
 		Kept: []string{"p1>a1 Heartbeat", "a1>a3 Vouch"},
 	}, {
@@ -57,7 +57,7 @@ var Explorations = []Exploration{
 		Acceptors: 3, Proposers: 2, Instances: 1, Ballots: 2, Renewals: 1, RollBacks: 1, Patience: 1, Held: true,
 		Prologue: []string{
 			"p1 campaigns", "p1>a1 Prepare", "p1>a2 Prepare", "a1>p1 Promise", "a2>p1 Promise",
-			"p1>a2 Heartbeat", "p1>a3 Heartbeat", "p2 campaigns", "p2>a1 Prepare", "a1 forgets",
+			"p1>a2 Heartbeat", "p1>a3 Heartbeat", "a2>p1 HeartbeatAck", "a3>p1 HeartbeatAck", "p2 campaigns", "p2>a1 Prepare", "a1 forgets",
 		},
 		Kept: []string{"p1>a1 Heartbeat", "a1>a3 Vouch", "a1>p2 Promise", "p2>a3 Prepare"},
 	}, {
@@ -66,7 +66,7 @@ var Explorations = []Exploration{
 		Prologue: []string{
 			"p1 campaigns", "p1>a1 Prepare", "p1>a2 Prepare", "a1>p1 Promise", "a2>p1 Promise",
 			"@c>p1 Append", "p1>a1 Accept", "p1>a2 Accept", "a1>p1 Accepted", "a2>p1 Accepted",
-			"p1 ticks", "p1>a2 Heartbeat", "p1>a3 Heartbeat", "a1 forgets", "a1>a3 Vouch", "a3>a1 Vouched",
+			"p1 ticks", "p1>a2 Heartbeat", "p1>a3 Heartbeat", "a2>p1 HeartbeatAck", "a3>p1 HeartbeatAck", "a1 forgets", "a1>a3 Vouch", "a3>a1 Vouched",
 			"p1>a1 Heartbeat", "a1>p1 Rejoin", "p1>a2 Prepare", "p1>a3 Prepare", "a2>p1 Promise", "a3>p1 Promise",
 		},
 		Kept: []string{"p1>a1 Rejoined"},
@@ -75,7 +75,7 @@ var Explorations = []Exploration{
 		Acceptors: 3, Proposers: 2, Instances: 1, Ballots: 2, Renewals: 1, RollBacks: 1, Patience: 1, Crashes: 1, Held: true,
 		Prologue: []string{
 			"p1 campaigns", "p1>a1 Prepare", "p1>a2 Prepare", "a1>p1 Promise", "a2>p1 Promise",
-			"p1>a2 Heartbeat", "p1>a3 Heartbeat", "p2 campaigns", "p2>a1 Prepare", "a1 forgets", "a1>a3 Vouch", "a3>a1 Vouched",
+			"p1>a2 Heartbeat", "p1>a3 Heartbeat", "a2>p1 HeartbeatAck", "a3>p1 HeartbeatAck", "p2 campaigns", "p2>a1 Prepare", "a1 forgets", "a1>a3 Vouch", "a3>a1 Vouched",
 			"p1>a1 Heartbeat", "a1>p1 Rejoin", "p1>a2 Prepare", "p1>a3 Prepare", "a2>p1 Promise", "a3>p1 Promise",
 		},
 		Kept: []string{"p1>a1 Rejoined", "a1>p2 Promise", "p2>a3 Prepare"},
@@ -84,10 +84,10 @@ var Explorations = []Exploration{
 		Acceptors: 3, Proposers: 2, Instances: 1, Ballots: 2, Renewals: 2, RollBacks: 2, Patience: 1, Held: true,
 		Prologue: []string{
 			"p1 campaigns", "p1>a1 Prepare", "p1>a2 Prepare", "a1>p1 Promise", "a2>p1 Promise",
-			"p1>a2 Heartbeat", "p1>a3 Heartbeat", "a1 forgets", "a1>a3 Vouch", "a3>a1 Vouched",
+			"p1>a2 Heartbeat", "p1>a3 Heartbeat", "a2>p1 HeartbeatAck", "a3>p1 HeartbeatAck", "a1 forgets", "a1>a3 Vouch", "a3>a1 Vouched",
 			"p1>a1 Heartbeat", "a1>p1 Rejoin", "p1>a2 Prepare", "p1>a3 Prepare", "a2>p1 Promise", "a3>p1 Promise", "p1>a1 Rejoined",
 			"@c>p1 Append", "p1>a1 Accept", "p1>a2 Accept", "a1>p1 Accepted", "a2>p1 Accepted", "p1 ticks", "p1>a2 Heartbeat", "p1>a3 Heartbeat",
-			"a1 forgets", "a1>a3 Vouch", "a3>a1 Vouched",
+			"a2>p1 HeartbeatAck", "a3>p1 HeartbeatAck", "a1 forgets", "a1>a3 Vouch", "a3>a1 Vouched",
 		},
 		Kept: []string{"p1>a1 Heartbeat"},
 	}, {

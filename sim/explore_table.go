@@ -95,7 +95,7 @@ func (x *exMessages) carry(cfg Exploration, from paxos.NodeID, m paxos.Envelope)
 		if cfg.Crashes+cfg.RollBacks == 0 {
 			return 0, false
 		}
-	case *paxos.Rejoin, *paxos.Rejoined:
+	case *paxos.Rejoin, *paxos.Rejoined, *paxos.HeartbeatAck:
 		if cfg.RollBacks == 0 {
 			return 0, false
 		}
