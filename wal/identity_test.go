@@ -1,12 +1,14 @@
 package wal
 
 import (
+	"encoding/binary"
 	"errors"
 	"io"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/paxlog/paxlog/paxos"
@@ -240,5 +242,31 @@ func TestIncarnations(t *testing.T) {
 		want := identity(paxos.RoleAcceptor)
 		want.Incarnation = id.Incarnation
 		equal(t, "identity", id, want)
+	}
+}
+
+// TestOlderFormat: a directory of format 1, whose peers have no marks and whose
+// acceptor has none, is one of the present format once it is opened, and not before.
+func TestOlderFormat(t *testing.T) {
+	fs := vfs.NewMem()
+	initDir(t, fs, paxos.RoleAcceptor)
+	edit(t, fs, `"format": 2`, `"format": 1`)
+	s, err := Inspect(fs, dir)
+	if err != nil || s.Identity().Format != 1 {
+		t.Fatalf("inspecting: %+v, %v", s, err)
+	}
+	mustClose(t, s)
+	s = mustOpen(t, fs, paxos.RoleAcceptor)
+	old := s.db.NewBatch()
+	if err := errors.Join(old.Set([]byte("ia2"), binary.BigEndian.AppendUint64(nil, 7), nil), s.db.Apply(old, pebble.Sync)); err != nil {
+		t.Fatal(err)
+	}
+	st, err := s.Acceptor()
+	if err != nil || st.Commits != 0 || st.Forgot || st.Peers["a2"] != (paxos.Peer{Incarnation: 7}) {
+		t.Fatalf("%+v, %v", st, err)
+	}
+	mustClose(t, s)
+	if id, err := ReadIdentity(fs, dir); err != nil || id.Format != Format {
+		t.Fatalf("%+v, %v", id, err)
 	}
 }
