@@ -199,18 +199,18 @@ func (opts simOptions) one(env *environment, seed uint64) (sim.Report, error) {
 
 // simTotal is what all runs did together.
 type simTotal struct {
-	Seed      uint64            `json:"seed"`
-	Runs      uint64            `json:"runs"`
-	Seconds   float64           `json:"seconds"`
-	Simulated float64           `json:"simulated_seconds"`
-	Steps     uint64            `json:"steps"`
-	Chosen    int               `json:"chosen"`
-	Answers   int               `json:"answers"`
-	SeedsWith []covered         `json:"seeds_with"`
-	Messages  uint64            `json:"messages"`
-	Hash      string            `json:"hash"` // of the run, or over those of all runs
-	Violation string            `json:"violation,omitempty"`
-	Shortened string            `json:"shortened,omitempty"`
+	Seed      uint64    `json:"seed"`
+	Runs      uint64    `json:"runs"`
+	Seconds   float64   `json:"seconds"`
+	Simulated float64   `json:"simulated_seconds"`
+	Steps     uint64    `json:"steps"`
+	Chosen    int       `json:"chosen"`
+	Answers   int       `json:"answers"`
+	SeedsWith []covered `json:"seeds_with"`
+	Messages  uint64    `json:"messages"`
+	Hash      string    `json:"hash"` // of the run, or over those of all runs
+	Violation string    `json:"violation,omitempty"`
+	Shortened string    `json:"shortened,omitempty"`
 
 	hash  uint64
 	by    map[string]uint64 // seeds, by what happened in them
