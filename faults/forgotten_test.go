@@ -95,7 +95,7 @@ func TestForgottenAndAlone(t *testing.T) {
 	if out, errs, code := k.Run("append", "--timeout", "2s", "x"); code != 3 {
 		t.Errorf("with an acceptor that has forgotten and one that never knew: exit %d, %s%s", code, out, errs)
 	}
-	if _, errs, code := k.Run("status"); code != 3 || !strings.Contains(errs, "a1 waits") || !strings.Contains(errs, "rejoin") {
+	if _, errs, code := k.Run("status"); code != 3 || !strings.Contains(errs, "forgotten votes") || !strings.Contains(errs, "start a2") || !strings.Contains(errs, "rejoin") {
 		t.Errorf("status: exit %d, %s", code, errs)
 	}
 	k.Start("a2")

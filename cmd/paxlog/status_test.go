@@ -149,7 +149,7 @@ func TestVerdicts(t *testing.T) {
 		{nil, nil, dead, "p1", true, "no learner serves: start l1 (`paxlog learner --config f.yaml --id l1 --data DIR`)"},
 		{nil, dead, nil, "", false, "no proposer leads: every proposer is down: start p1 (`paxlog proposer --config f.yaml --id p1`)"},
 		{nil, nil, nil, "", false, "no proposer leads: p1 says: just started; an election takes less than a second: ask again, and if that goes on look at the proposers' logs"},
-		{mute, nil, nil, "", false, "no proposer leads: 0 of 2 acceptors vote, and 2 are needed: a1, a2: waiting until other acceptors vouch for them; if that goes on, look at their logs"},
+		{mute, nil, nil, "", false, "no proposer leads: 0 of 2 acceptors vote, and 2 are needed: not vouched for yet: a1, a2; if that goes on, look at their logs"},
 		{dead, nil, nil, "p1", false, "p1 leads, but has no answers of a quorum: 0 of 2 acceptors are up, and 2 are needed: start a1 or a2 (`paxlog acceptor --config f.yaml --id a1 --data DIR`)"},
 		{func(p *client.ProcessStatus) { p.Err = &transport.RefusedError{Addr: "h:1", Text: "no"} }, nil, nil, "", false,
 			"no proposer leads: 0 of 2 acceptors are up, and 2 are needed: a1: refused by h:1: no: check the cluster file"},

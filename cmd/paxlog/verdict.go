@@ -107,12 +107,12 @@ func (c clientCluster) whyNotVoting(down, waiting, forgotten []processJSON) stri
 		help = "start " + names(down)
 	}
 	if len(forgotten) == 0 {
-		return fmt.Sprintf("%s: waiting until other acceptors vouch for them; if that goes on, %s", names(waiting), help)
+		return fmt.Sprintf("not vouched for yet: %s; if that goes on, %s", names(waiting), help)
 	}
 	if len(down)+len(waiting) > 0 {
-		return fmt.Sprintf("%s: have forgotten votes (an old or damaged directory), and rejoin once enough of the others vote; %s", names(forgotten), help)
+		return fmt.Sprintf("forgotten votes (an old or damaged directory): %s, to rejoin once enough of the others vote; %s", names(forgotten), help)
 	}
-	return fmt.Sprintf("%s: have forgotten votes (old or damaged directories), too many to let each other rejoin: "+
+	return fmt.Sprintf("forgotten votes (old or damaged directories): %s, too many to let each other rejoin: "+
 		"put the newest directory of some of them back; meanwhile the learners still serve `paxlog tail --stale`", names(forgotten))
 }
 
