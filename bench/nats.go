@@ -105,6 +105,7 @@ func (s *natsSystem) count(ctx context.Context) (uint64, error) {
 func (s *natsSystem) close() {
 	if s.admin != nil {
 		s.admin.Close()
+		s.admin = nil // the next run connects anew
 	}
 }
 
