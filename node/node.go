@@ -212,9 +212,10 @@ func (n *Node) tryWork() {
 	}
 }
 
-// work steps the machine with all that waits; turn is held, and given up. Messages are stepped
-// before the clock is told: what arrived while this process was busy is evidence that
-// came in time. After a pause it is not, and the machine must know of the pause first.
+// work steps the machine with all that waits; turn is held, and given up. Messages
+// are stepped before the clock is told: what arrived while this process was busy is
+// evidence that came in time. After a pause it is not, and the machine must know of
+// the pause first.
 func (n *Node) work() {
 	defer n.turn.Unlock() // also where a fatal error of the disk ends this goroutine
 	if n.ended {

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/paxlog/paxlog/client"
 	"github.com/paxlog/paxlog/internal/cluster"
 )
 
@@ -205,6 +206,14 @@ func TestBenchInterrupted(t *testing.T) {
 	}
 }
 
+// awaitEntries returns when the log has n more entries, or cannot be asked any more.
+func awaitEntries(c *client.Client, n uint64) {
+	_, first, err := c.End(context.Background())
+	for last := first; err == nil && last < first+n; {
+		_, last, err = c.End(context.Background())
+	}
+}
+
 // TestBenchUnavailable: a cluster that cannot append is told by the exit code.
 func TestBenchUnavailable(t *testing.T) {
 	k := cluster.New(t, 3, 1, 1)
@@ -217,8 +226,9 @@ func TestBenchUnavailable(t *testing.T) {
 	}
 	k.Start("a1")
 	k.Leader(k.Client())
+	c := k.Client()
 	go func() {
-		time.Sleep(time.Second)
+		awaitEntries(c, 100)
 		k.Kill("a1")
 	}()
 	out, errs, code = k.Run(strings.Fields("bench --clients 2 --duration 3s --warmup 0s --timeout 1s -o json")...)
@@ -232,11 +242,12 @@ func TestBenchUnavailable(t *testing.T) {
 // append fails, and --check finds each once and in order.
 func TestBenchChecksThroughFailover(t *testing.T) {
 	k := cluster.New(t, 3, 2, 1)
-	leader := k.Leader(k.Client())
+	c := k.Client()
+	leader := k.Leader(c)
 	go func() {
-		time.Sleep(time.Second)
+		awaitEntries(c, 100)
 		k.Kill(leader)
-		time.Sleep(500 * time.Millisecond)
+		awaitEntries(c, 100) // under another one
 		k.Kill("a1")
 		k.Start("a1")
 		k.Start(leader)
