@@ -63,6 +63,9 @@ func (c *Client) reply(nonce uint64, m paxos.Message) {
 	}
 }
 
+// Rest implements transport.Handler.
+func (c *Client) Rest() {}
+
 // PeerUp implements transport.Handler.
 func (c *Client) PeerUp(id paxos.NodeID, role paxos.Role, _ uint64) {
 	c.mu.Lock()

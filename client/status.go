@@ -125,6 +125,9 @@ func (p *probe) Receive(from paxos.NodeID, m paxos.Message, _ int) {
 	}
 }
 
+// Rest implements transport.Handler.
+func (p *probe) Rest() {}
+
 // PeerUp implements transport.Handler.
 func (p *probe) PeerUp(id paxos.NodeID, _ paxos.Role, _ uint64) {
 	p.net.Send(id, &paxos.StatusQuery{Nonce: 1})

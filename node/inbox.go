@@ -54,6 +54,7 @@ func (b *inbox) putQuiet(it item) {
 func (b *inbox) putRemote(it item) {
 	b.mu.Lock()
 	for b.bytes+it.size > b.limit && b.bytes > 0 && !b.stopped {
+		b.signal()
 		b.room.Wait()
 	}
 	if b.stopped {

@@ -22,6 +22,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -184,6 +185,7 @@ func (n *Node) loop() {
 	ticker := time.NewTicker(tickInterval)
 	defer ticker.Stop()
 	for n.inbox.wait(ticker.C) {
+		runtime.Gosched() // readers that have something go first: one turn for all
 		n.turn.Lock()
 		n.work()
 	}

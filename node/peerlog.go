@@ -101,8 +101,10 @@ func (k *known) of(id paxos.NodeID) uint64 {
 // Receive implements transport.Handler.
 func (n *Node) Receive(from paxos.NodeID, m paxos.Message, size int) {
 	n.inbox.putRemote(item{from: from, msg: m, size: size})
-	n.tryWork()
 }
+
+// Rest implements transport.Handler.
+func (n *Node) Rest() { n.tryWork() }
 
 // PeerUp implements transport.Handler.
 func (n *Node) PeerUp(id paxos.NodeID, role paxos.Role, incarnation uint64) {

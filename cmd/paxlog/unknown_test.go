@@ -51,6 +51,9 @@ func (m *mute) Receive(from paxos.NodeID, msg paxos.Message, _ int) {
 	}
 }
 
+// Rest implements transport.Handler.
+func (m *mute) Rest() {}
+
 // PeerUp implements transport.Handler.
 func (m *mute) PeerUp(paxos.NodeID, paxos.Role, uint64) {}
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"runtime"
 	"sync"
 	"syscall"
 	"time"
@@ -44,6 +45,7 @@ type conn struct {
 	queue   []paxos.Message
 	bytes   int       // of both
 	last    time.Time // when the latest was queued
+	row     int       // messages queued within a burst of each other, until now
 	dropped uint64
 	writing bool
 	err     error
@@ -70,14 +72,19 @@ func newConn(n *Network, nc net.Conn) *conn {
 // burst is how close two messages must follow each other to be taken for a burst.
 const burst = 100 * time.Microsecond
 
-// enqueue queues m, and reports whether it is the first one for a while. push or
-// signal must follow.
-func (c *conn) enqueue(m paxos.Message) (first bool) {
+// queued is what a sender has to see to after it queued a message.
+type queued struct {
+	mine  bool // nothing waited: push or signal must follow
+	alone bool // none came just before, and none is likely to come just after
+}
+
+// enqueue queues m.
+func (c *conn) enqueue(m paxos.Message) (q queued) {
 	size := wire.Size(m)
 	c.mu.Lock()
 	if c.err != nil {
 		c.mu.Unlock()
-		return false
+		return queued{}
 	}
 	if c.bytes+size > c.n.cfg.QueueBytes && c.bytes > 0 {
 		c.dropped++
@@ -86,8 +93,9 @@ func (c *conn) enqueue(m paxos.Message) (first bool) {
 		if !drop {
 			c.close(ErrSlow)
 		}
-		return false
+		return queued{}
 	}
+	q.mine = len(c.urgent)+len(c.queue) == 0
 	if wire.Urgent(m) {
 		c.urgent = append(c.urgent, m)
 	} else {
@@ -95,10 +103,15 @@ func (c *conn) enqueue(m paxos.Message) (first bool) {
 	}
 	c.bytes += size
 	now := time.Now()
-	first = now.Sub(c.last) > burst
+	first := now.Sub(c.last) > burst
 	c.last = now
+	if first {
+		q.alone = c.row <= 1
+		c.row = 0
+	}
+	c.row++
 	c.mu.Unlock()
-	return first
+	return q
 }
 
 // maxPush bounds what a sender encodes and writes itself; a larger queue is left to
@@ -134,10 +147,8 @@ func (c *conn) push() {
 		n = writeSome(fd, buf)
 		return true // whatever happened: this sender does not wait
 	})
-	if c.rest = buf[n:]; len(c.rest) > 0 {
+	if c.rest = buf[n:]; len(c.rest) > 0 || c.wrote() {
 		c.signal()
-	} else {
-		c.wrote()
 	}
 }
 
@@ -155,11 +166,12 @@ func (c *conn) encode(batch []paxos.Message) (buf []byte, err error) {
 	return buf, nil
 }
 
-// wrote notes that all that was taken is written.
-func (c *conn) wrote() {
+// wrote notes that all that was taken is written, and reports whether more waits.
+func (c *conn) wrote() (more bool) {
 	c.mu.Lock()
+	defer c.mu.Unlock()
 	c.writing = false
-	c.mu.Unlock()
+	return len(c.urgent)+len(c.queue) > 0
 }
 
 func (c *conn) signal() {
@@ -200,11 +212,18 @@ func (c *conn) run(id paxos.NodeID, role paxos.Role) error {
 }
 
 func (c *conn) readLoop(id paxos.NodeID, role paxos.Role) error {
+	received := false
 	for {
-		// A whole frame must come within the idle time: a slow sender does not hold
-		// a connection for ever.
-		if err := c.nc.SetReadDeadline(time.Now().Add(c.n.cfg.Idle)); err != nil {
-			return err
+		if !wire.Buffered(c.r) {
+			if received {
+				received = false
+				c.n.h.Rest()
+			}
+			// A whole frame must come within the idle time: a slow sender does not hold a
+			// connection for ever.
+			if err := c.nc.SetReadDeadline(time.Now().Add(c.n.cfg.Idle)); err != nil {
+				return err
+			}
 		}
 		m, err := wire.Read(c.r, c.n.cfg.FrameBytes)
 		if err != nil {
@@ -218,6 +237,7 @@ func (c *conn) readLoop(id paxos.NodeID, role paxos.Role) error {
 			return fmt.Errorf("%w: a %s may not send %T here", wire.ErrFrame, role, m)
 		}
 		c.n.h.Receive(id, pm, wire.Size(m))
+		received = true
 	}
 }
 
@@ -263,6 +283,7 @@ func (c *conn) writeLoop() error {
 		}
 		select {
 		case <-c.wake:
+			runtime.Gosched() // who is about to send goes first: one write for all
 		case <-c.done:
 			return nil
 		case <-ping.C:

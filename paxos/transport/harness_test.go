@@ -70,6 +70,8 @@ func (r *recorder) Receive(from paxos.NodeID, m paxos.Message, _ int) {
 	r.add(event{what: got, id: from, msg: m})
 }
 
+func (r *recorder) Rest() {}
+
 func (r *recorder) PeerUp(id paxos.NodeID, role paxos.Role, _ uint64) {
 	r.add(event{what: up, id: id, role: role})
 }

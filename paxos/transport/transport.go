@@ -61,6 +61,8 @@ type Peer struct {
 type Handler interface {
 	// Receive takes a message. It may block, which stops reading from its sender.
 	Receive(from paxos.NodeID, m paxos.Message, size int)
+	// Rest says that all that is at hand of a connection has been received.
+	Rest()
 	// PeerUp says that a connection to id is open; PeerDown, that none is left.
 	// incarnation is that of an acceptor's data directory, else 0.
 	PeerUp(id paxos.NodeID, role paxos.Role, incarnation uint64)
@@ -123,38 +125,42 @@ func New(cfg Config, h Handler) *Network {
 // Send queues m for to, on the connection that was dialled from here if there is
 // one. It drops m if there is no connection or its queue is full.
 func (n *Network) Send(to paxos.NodeID, m paxos.Message) {
-	if c := n.connTo(to); c != nil {
-		if c.enqueue(m) {
-			c.push()
-		} else {
-			c.signal() // so that what is sent one by one in a burst is written together
-		}
+	c := n.connTo(to)
+	if c == nil {
+		return
+	}
+	switch q := c.enqueue(m); {
+	case !q.mine: // who queued what waits already sees to it
+	case q.alone:
+		c.push()
+	default:
+		c.signal() // so that what is sent one by one in a burst is written together
 	}
 }
 
 // SendAll sends like Send, in order, and writes each connection once, at once where
 // that needs no waiting.
 func (n *Network) SendAll(envelopes []paxos.Envelope) {
-	var conns [32]*conn
-	touched := conns[:0]
+	var conns [maxPushes]*conn
+	mine := conns[:0]
 	for _, e := range envelopes {
 		c := n.connTo(e.To)
-		if c == nil {
+		if c == nil || !c.enqueue(e.Msg).mine {
 			continue
 		}
-		c.enqueue(e.Msg)
-		if !slices.Contains(touched, c) {
-			if len(touched) == cap(touched) { // many clients: what is known of few is enough
-				c.signal()
-				continue
-			}
-			touched = append(touched, c)
+		if len(mine) < cap(mine) {
+			mine = append(mine, c)
+		} else {
+			c.signal()
 		}
 	}
-	for _, c := range touched {
+	for _, c := range mine {
 		c.push()
 	}
 }
+
+// maxPushes bounds the connections that one SendAll writes itself.
+const maxPushes = 32
 
 // connTo is the connection to use for a node, or nil.
 func (n *Network) connTo(to paxos.NodeID) *conn {

@@ -192,6 +192,16 @@ func (e *encoding) append(dst []byte, kind Kind, m any) ([]byte, error) {
 	return dst, nil
 }
 
+// Buffered reports whether a whole frame waits in r's buffer.
+func Buffered(r *bufio.Reader) bool {
+	have := r.Buffered()
+	if have < prefix {
+		return false
+	}
+	pre, _ := r.Peek(prefix) // it is there
+	return int64(have) >= prefix+int64(binary.BigEndian.Uint32(pre))
+}
+
 // Read reads one frame whose body is at most limit bytes. It returns io.EOF only
 // between frames. The message's values alias memory that is used for nothing
 // else. An error that wraps ErrFrame means that the connection is useless.
