@@ -176,7 +176,7 @@ var mutants = []mutant{
 		old: "	h.MaxInitLen = maxItems\n",
 		new: ""},
 	{row: 23, name: "a slow frame holds a connection", file: "paxos/transport/conn.go", by: "TestSlowFrames",
-		old: "		if err := c.nc.SetReadDeadline(time.Now().Add(c.n.cfg.Idle)); err != nil {\n			return err\n		}\n",
+		old: "			if err := c.nc.SetReadDeadline(time.Now().Add(c.n.cfg.Idle)); err != nil {\n				return err\n			}\n",
 		new: ""},
 	{row: 23, name: "a slow greeting holds a connection", file: "paxos/transport/handshake.go", by: "TestSlowHandshakes",
 		old: "	if err := c.nc.SetDeadline(time.Now().Add(c.n.cfg.Handshake)); err != nil {\n		return nil, err\n	}\n	var first",

@@ -90,7 +90,9 @@ func (d *disk) fail(format string, args ...any) {
 func (d *disk) open() error {
 	d.fault.fatal.Store(nil)
 	var err error
-	d.store, err = wal.Open(dataDir, d.identity, wal.Options{FS: errorfs.Wrap(d.mem, d.fault), Fatal: func(err error) { d.fault.fatal.Store(&err) }})
+	d.store, err = wal.Open(dataDir, d.identity, wal.Options{
+		FS: errorfs.Wrap(d.mem, d.fault), Fatal: func(err error) { d.fault.fatal.Store(&err) }, FoldEach: 20,
+	})
 	if err != nil {
 		d.store = nil
 	}

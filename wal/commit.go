@@ -11,8 +11,9 @@ import (
 
 // Commit is one atomic change under construction.
 type Commit struct {
-	s *Store
-	b *pebble.Batch
+	s       *Store
+	b       *pebble.Batch
+	changes changes // a learner's, of sessions
 }
 
 // NewCommit returns an empty commit.
@@ -48,8 +49,8 @@ func sizeOf(records []paxos.Record) int {
 			n += len(r.Vote.Value.Batch)
 		case paxos.PutApplied:
 			n += len(r.Value.Batch)
-		case paxos.PutSessions: // and about one run of each
-			n += len(r.States) * 2 * recordBytes
+		case paxos.PutSessions:
+			n += len(r.States) * recordBytes / 2
 		}
 	}
 	return n
@@ -73,15 +74,13 @@ func (c *Commit) add(r paxos.Record) error {
 	case paxos.PutApplied:
 		return c.addApplied(r)
 	case paxos.PutSessions:
-		for i := range r.States {
-			b = appendSessionKey(c.s.scratch[:0], keySession, r.States[i].ID)
-			if err := c.set(appendSession(b, r.States[i]), len(b)); err != nil {
-				return err
-			}
+		for _, st := range r.States {
+			c.changes.sessions = append(c.changes.sessions, sessionChange{state: st})
 		}
 		return nil
 	case paxos.DropSession:
-		return c.b.Delete(sessionKey(keySession, r.ID), nil)
+		c.changes.sessions = append(c.changes.sessions, sessionChange{state: paxos.SessionState{ID: r.ID}, dropped: true})
+		return nil
 	case paxos.SetLearner:
 		return c.set(appendLearner(append(b, keyLearner), r.State), 1)
 	}
@@ -112,28 +111,13 @@ func (c *Commit) addApplied(r paxos.PutApplied) error {
 	if err := c.set(b, numberKeyLen, log, r.Value.Batch); err != nil {
 		return err
 	}
-	if r.Record.Count == 0 {
-		return nil
-	}
-	b = appendNumberKey(c.s.scratch[:0], keyIndex, uint64(r.Record.First))
-	if err := c.set(binary.BigEndian.AppendUint64(b, instance), numberKeyLen); err != nil {
-		return err
-	}
-	index := r.Record.First
-	for log := r.Record.Log; len(log) > 0; {
-		run, rest, err := paxos.NextRun(log)
-		if err != nil {
+	if r.Record.Count > 0 {
+		b = appendNumberKey(c.s.scratch[:0], keyIndex, uint64(r.Record.First))
+		if err := c.set(binary.BigEndian.AppendUint64(b, instance), numberKeyLen); err != nil {
 			return err
 		}
-		at := paxos.RunAt{First: run.First, Count: run.Count, Index: index, Instance: r.Record.Instance}
-		b = binary.BigEndian.AppendUint64(appendSessionKey(c.s.scratch[:0], keyRun, run.Session), run.First)
-		if err := c.set(appendRunAt(b, at), len(b)); err != nil {
-			return err
-		}
-		index += paxos.Index(run.Count)
-		log = rest
 	}
-	return nil
+	return c.changes.addRecord(r)
 }
 
 // Apply makes the commit visible to loads. With sync, Wait must follow. A synced
@@ -146,6 +130,12 @@ func (c *Commit) Apply(sync bool) (err error) {
 			err = explain(c.s.dir, panicked(v))
 		}
 	}()
+	folded := false
+	if c.s.recent != nil {
+		if folded, err = c.s.recent.write(c); err != nil {
+			return err
+		}
+	}
 	if sync {
 		err = c.s.db.ApplyNoSyncWait(c.b, pebble.Sync)
 	} else {
@@ -153,6 +143,9 @@ func (c *Commit) Apply(sync bool) (err error) {
 	}
 	if err != nil {
 		return explain(c.s.dir, err)
+	}
+	if c.s.recent != nil {
+		c.s.recent.add(&c.changes, folded)
 	}
 	return nil
 }

@@ -134,7 +134,7 @@ func TestCrash(t *testing.T) {
 // checkCrash opens what a crash left and returns how many commits are there.
 func checkCrash(t *testing.T, c crash, role paxos.Role, states []string) int {
 	t.Helper()
-	s, err := Open(dir, identity(role), Options{FS: c.fs, Fatal: neverFatal})
+	s, err := Open(dir, identity(role), Options{FS: c.fs, Fatal: neverFatal, FoldEach: 5})
 	if err != nil && strings.Contains(c.at, "50% kept") && strings.Contains(err.Error(), "could not open manifest file") {
 		// Pebble makes the MANIFEST and then the marker that names it, and syncs the
 		// directory after both. A file system that keeps the second name without the

@@ -30,6 +30,7 @@ func TestDamagedRecord(t *testing.T) {
 		"a session":                   {paxos.RoleLearner, keySession, func(s *Store) error { _, err := s.Learner(); return err }},
 		"what a learner has applied":  {paxos.RoleLearner, keyLearner, func(s *Store) error { _, err := s.Learner(); return err }},
 		"the incarnation of a peer":   {paxos.RoleLearner, keyPeer, func(s *Store) error { _, err := s.Learner(); return err }},
+		"changes of sessions":         {paxos.RoleLearner, keyChanges, func(s *Store) error { return s.openRecent() }},
 		"where commands of a session": {paxos.RoleLearner, keyRun, func(s *Store) error { return everyRun(s) }},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -22,7 +22,9 @@
 //	                        and the runs applied where they differ from it
 //	x <first index>         learner: the instance that these entries came from
 //	s <session>             learner: a session
-//	r <session> <sequence>  learner: index, count, instance of commands from it on
+//	r <session> <sequence>  learner: where the runs of commands from it on are
+//	d <number>              learner: what a commit did to sessions, not folded yet
+//	f                       learner: runs up to this instance are folded
 //
 // # Why recovery is right
 //

@@ -21,6 +21,8 @@ const (
 	keyIndex    = 'x'
 	keySession  = 's'
 	keyRun      = 'r'
+	keyChanges  = 'd'
+	keyFolded   = 'f'
 )
 
 // numberKeyLen is the length of a key that ends in one number.
@@ -197,11 +199,15 @@ func (d *decoder) bool() bool {
 	return t != nil && t[0] == 1
 }
 
+func (d *decoder) session(id paxos.SessionID) paxos.SessionState {
+	return paxos.SessionState{ID: id, Last: d.uvarint(), Used: d.uvarint(), Closed: d.bool()}
+}
+
 func decodeSession(key, value []byte) (paxos.SessionState, error) {
 	d := decoder{b: value}
-	s := paxos.SessionState{Last: d.uvarint(), Used: d.uvarint()}
-	copy(s.ID[:], key[1:])
-	s.Closed = d.bool()
+	var id paxos.SessionID
+	copy(id[:], key[1:])
+	s := d.session(id)
 	return s, d.err(key)
 }
 
@@ -221,14 +227,49 @@ func decodeLearner(key, value []byte) (paxos.LearnerState, error) {
 	return s, d.err(key)
 }
 
-func appendRunAt(b []byte, r paxos.RunAt) []byte {
-	b = binary.AppendUvarint(b, r.Count)
-	b = binary.AppendUvarint(b, uint64(r.Index))
-	return binary.AppendUvarint(b, uint64(r.Instance))
+// Runs of a session, each from where the one before ends: counts, indexes, instances.
+// Before format 3 there was one.
+func appendRuns(b []byte, runs []paxos.RunAt) []byte {
+	for _, r := range runs {
+		b = binary.AppendUvarint(b, r.Count)
+		b = binary.AppendUvarint(b, uint64(r.Index))
+		b = binary.AppendUvarint(b, uint64(r.Instance))
+	}
+	return b
 }
 
-func decodeRunAt(key, value []byte) (paxos.RunAt, error) {
-	d := decoder{b: value}
-	r := paxos.RunAt{First: keyNumber(key), Count: d.uvarint(), Index: paxos.Index(d.uvarint()), Instance: paxos.Instance(d.uvarint())}
-	return r, d.err(key)
+func decodeRuns(key, value []byte) ([]paxos.RunAt, error) {
+	d := decoder{b: value, bad: len(value) == 0}
+	var runs []paxos.RunAt
+	for first := keyNumber(key); len(d.b) > 0; {
+		r := paxos.RunAt{First: first, Count: d.uvarint(), Index: paxos.Index(d.uvarint()), Instance: paxos.Instance(d.uvarint())}
+		runs = append(runs, r)
+		first += r.Count
+	}
+	return runs, d.err(key)
+}
+
+// Changes of sessions: for each its id, 1 if it was dropped, else 0 and the session.
+func appendChanges(b []byte, changes []sessionChange) []byte {
+	for _, c := range changes {
+		b = appendBool(append(b, c.state.ID[:]...), c.dropped)
+		if !c.dropped {
+			b = appendSession(b, c.state)
+		}
+	}
+	return b
+}
+
+func decodeChanges(key, value []byte) ([]sessionChange, error) {
+	d := decoder{b: value, bad: len(value) == 0}
+	var changes []sessionChange
+	for len(d.b) > 0 {
+		var c sessionChange
+		copy(c.state.ID[:], d.take(uint64(len(c.state.ID))))
+		if c.dropped = d.bool(); !c.dropped {
+			c.state = d.session(c.state.ID)
+		}
+		changes = append(changes, c)
+	}
+	return changes, d.err(key)
 }

@@ -122,7 +122,7 @@ func run(fs vfs.FS, w *work, flushes bool) outcome {
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		s, err := Open(dir, identity(w.role), Options{FS: fs, Fatal: tr.onFatal})
+		s, err := Open(dir, identity(w.role), Options{FS: fs, Fatal: tr.onFatal, FoldEach: 5})
 		tr.note("Open", err)
 		if err != nil {
 			return

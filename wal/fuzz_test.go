@@ -37,7 +37,8 @@ func FuzzValues(f *testing.F) {
 	f.Add(appendApplied(nil, paxos.PutApplied{Record: paxos.LogRecord{Log: []byte("batch")}, Value: value}))
 	f.Add(appendSession(nil, paxos.SessionState{Last: 300, Used: 1 << 40, Closed: true}))
 	f.Add(appendLearner(nil, paxos.LearnerState{Applied: 1, Next: 2, Time: 3, Floor: 4, Uses: 5}))
-	f.Add(appendRunAt(nil, paxos.RunAt{Count: 300, Index: 301, Instance: 302}))
+	f.Add(appendRuns(nil, []paxos.RunAt{{Count: 300, Index: 301, Instance: 302}, {Count: 1, Index: 601, Instance: 303}}))
+	f.Add(appendChanges(nil, []sessionChange{{state: paxos.SessionState{ID: paxos.SessionID{1}, Last: 300}}, {dropped: true}}))
 	f.Add([]byte("\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"))
 	numbered, named := numberKey(keyVote, 5), sessionKey(keySession, paxos.SessionID{1, 2})
 	f.Fuzz(func(t *testing.T, v []byte) {
@@ -45,7 +46,8 @@ func FuzzValues(f *testing.F) {
 		again(t, numbered, v, decodeApplied, appendApplied)
 		again(t, named, v, decodeSession, appendSession)
 		again(t, []byte{keyLearner}, v, decodeLearner, appendLearner)
-		again(t, runKey(paxos.SessionID{1}, 7), v, decodeRunAt, appendRunAt)
+		again(t, runKey(paxos.SessionID{1}, 7), v, decodeRuns, appendRuns)
+		again(t, numberKey(keyChanges, 1), v, decodeChanges, appendChanges)
 	})
 }
 
@@ -54,7 +56,7 @@ func FuzzValues(f *testing.F) {
 func FuzzIdentity(f *testing.F) {
 	f.Add([]byte(`{"format": 1, "cluster": "c", "role": "acceptor", "id": "a1", "incarnation": "7",
 		"members": {"Cluster": "c", "Acceptors": ["a1", "a2", "a3"], "Phase1": 2, "Phase2": 2, "Sessions": 100}}`))
-	f.Add([]byte(`{"format": 2, "incarnation": "1"}`))
+	f.Add([]byte(`{"format": 3, "incarnation": "1"}`))
 	f.Add([]byte(`{"format": 1, "incarnation": "18446744073709551616"}`))
 	f.Add([]byte(`{"format": 1, "incarnation": "9", "members": {"Acceptors": null}} {}`))
 	f.Add([]byte("null"))

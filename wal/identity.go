@@ -16,8 +16,9 @@ import (
 )
 
 // Format is the version of the layout of data directories. Since 2 acceptors count
-// their commits; a directory of format 1 becomes one of 2 when it is opened.
-const Format = 2
+// their commits, since 3 learners fold what sessions did; a directory of an earlier
+// format becomes one of this when it is opened.
+const Format = 3
 
 // Errors of Init and Open. Each comes wrapped in a sentence for people.
 var (

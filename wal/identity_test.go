@@ -96,8 +96,8 @@ func TestOpenErrors(t *testing.T) {
 			"data is damaged: it has data but no IDENTITY file; restore that file from a copy"},
 		{"missing db", func(t *testing.T, fs *vfs.MemFS) { _ = fs.RemoveAll("data/db") }, same, ErrDamaged,
 			"data is damaged: it has no db directory; restore it from a copy"},
-		{"newer format", func(t *testing.T, fs *vfs.MemFS) { edit(t, fs, `"format": 2`, `"format": 3`) }, same, nil,
-			"data has format 3, this program knows format 2: use the version of paxlog that wrote it"},
+		{"newer format", func(t *testing.T, fs *vfs.MemFS) { edit(t, fs, `"format": 3`, `"format": 4`) }, same, nil,
+			"data has format 4, this program knows format 3: use the version of paxlog that wrote it"},
 		{"another incarnation", func(t *testing.T, fs *vfs.MemFS) {
 			edit(t, fs, `"incarnation": "`, `"incarnation": "0`) // the same number
 			edit(t, fs, `"incarnation": "`, `"incarnation": "1`)
@@ -250,7 +250,7 @@ func TestIncarnations(t *testing.T) {
 func TestOlderFormat(t *testing.T) {
 	fs := vfs.NewMem()
 	initDir(t, fs, paxos.RoleAcceptor)
-	edit(t, fs, `"format": 2`, `"format": 1`)
+	edit(t, fs, `"format": 3`, `"format": 1`)
 	s, err := Inspect(fs, dir)
 	if err != nil || s.Identity().Format != 1 {
 		t.Fatalf("inspecting: %+v, %v", s, err)

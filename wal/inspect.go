@@ -143,10 +143,15 @@ func (s *Store) verifyLearner() (Verified, error) {
 	case c.time != st.Time:
 		return c.v, s.wrong("the time of its last record is %d, and that of the log is %d", c.time, st.Time)
 	}
-	if err := s.countKeys(keyIndex, c.with, "indexes"); err != nil {
+	if err := s.count(keyIndex, c.with, "indexes", func([]byte, []byte) (uint64, error) { return 1, nil }); err != nil {
 		return c.v, err
 	}
-	if err := s.countKeys(keyRun, c.runs, "runs"); err != nil {
+	folded := c.runs - s.recent.countRuns()
+	err = s.count(keyRun, folded, "runs", func(k, v []byte) (uint64, error) {
+		runs, err := decodeRuns(k, v)
+		return uint64(len(runs)), err
+	})
+	if err != nil {
 		return c.v, err
 	}
 	for _, session := range st.Sessions {
@@ -219,32 +224,46 @@ func (c *logCheck) indexed(r paxos.LogRecord) error {
 // run checks the key that finds a run by its session.
 func (c *logCheck) run(run paxos.Run, index paxos.Index, instance paxos.Instance) error {
 	c.runs++
-	key := runKey(run.Session, run.First)
-	v, err := c.s.get(key)
-	if err != nil {
-		return err
-	}
-	if v == nil {
-		return c.s.wrong("commands from %d of session %s on, in instance %d, are not found", run.First, run.Session, instance)
-	}
-	at, err := decodeRunAt(key, v)
-	if err != nil {
-		return err
-	}
 	want := paxos.RunAt{First: run.First, Count: run.Count, Index: index, Instance: instance}
-	if at != want {
+	at, err := c.s.runAt(run.Session, run.First)
+	switch {
+	case err != nil:
+		return err
+	case at.Count == 0:
+		return c.s.wrong("commands from %d of session %s on, in instance %d, are not found", run.First, run.Session, instance)
+	case at != want:
 		return c.s.wrong("commands from %d of session %s on are at index %d, and are looked for at %d", run.First, run.Session, index, at.Index)
 	}
 	return nil
 }
 
-// countKeys checks that there are no more keys of a kind than the records need.
-func (s *Store) countKeys(prefix byte, want uint64, what string) error {
+// runAt finds the run of a session that begins with command first; its Count is 0 if
+// there is none.
+func (s *Store) runAt(id paxos.SessionID, first uint64) (at paxos.RunAt, err error) {
+	find := func(r paxos.RunAt) bool {
+		if r.First == first {
+			at = r
+		}
+		return r.First < first
+	}
+	for _, r := range s.recent.find(id, first, first) {
+		find(r)
+	}
+	if at.Count > 0 {
+		return at, nil
+	}
+	err = s.scanRuns(id, first, first, find)
+	return at, err
+}
+
+// count checks that the keys of a kind hold no more than the records need.
+func (s *Store) count(prefix byte, want uint64, what string, in func(key, value []byte) (uint64, error)) error {
 	var n uint64
 	lo, hi := prefixRange(prefix)
-	err := s.scan(lo, hi, func([]byte, []byte) (bool, error) {
-		n++
-		return true, nil
+	err := s.scan(lo, hi, func(k, v []byte) (bool, error) {
+		more, err := in(k, v)
+		n += more
+		return true, err
 	})
 	if err == nil && n != want {
 		err = s.wrong("it has %d %s, and its records have %d", n, what, want)
@@ -259,12 +278,15 @@ func (s *Store) verifySession(session paxos.SessionState) error {
 	if err != nil {
 		return err
 	}
+	var runs []paxos.RunAt
 	if k != nil {
-		at, err := decodeRunAt(k, v)
-		if err != nil {
+		if runs, err = decodeRuns(k, v); err != nil {
 			return err
 		}
-		last = at.First + at.Count - 1
+	}
+	runs = append(runs, s.recent.find(session.ID, 0, math.MaxUint64)...)
+	if n := len(runs); n > 0 {
+		last = runs[n-1].First + runs[n-1].Count - 1
 	}
 	if last != session.Last {
 		return s.wrong("session %s has applied %d commands, and its log has %d", session.ID, session.Last, last)

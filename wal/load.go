@@ -1,7 +1,6 @@
 package wal
 
 import (
-	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -168,6 +167,7 @@ func (s *Store) Learner() (learner.State, error) {
 		st.Sessions = append(st.Sessions, session)
 		return true, err
 	})
+	st.Sessions = s.recent.sessions(st.Sessions)
 	return st, err
 }
 
@@ -294,35 +294,36 @@ func (s *Store) loadTime(out *paxos.Loaded) error {
 
 func (s *Store) loadRuns(out *paxos.Loaded) error {
 	l := out.Load
-	lo := sessionKey(keyRun, l.Session)
-	// The run that holds Seq may begin before it.
-	k, _, err := s.before(lo, runKey(l.Session, l.Seq+1))
-	if err != nil {
+	// Before the store is read: what is folded meanwhile is found there.
+	recent := s.recent.find(l.Session, l.Seq, l.UpToSeq)
+	next := l.Seq
+	add := func(r paxos.RunAt) (more bool) {
+		end := r.First + r.Count
+		switch {
+		case end <= next:
+			return true
+		case r.First > l.UpToSeq:
+			return false
+		case len(out.Runs) >= maxRuns:
+			out.More = true
+			return false
+		}
+		if r.First < next {
+			skip := next - r.First
+			r.First, r.Index, r.Count = next, r.Index+paxos.Index(skip), r.Count-skip
+		}
+		r.Count = min(r.Count, l.UpToSeq-r.First+1)
+		out.Runs = append(out.Runs, r)
+		next = end
+		return true
+	}
+	if err := s.scanRuns(l.Session, l.Seq, l.UpToSeq, add); err != nil {
 		return err
 	}
-	if k == nil {
-		k = runKey(l.Session, l.Seq)
-	}
-	err = s.scan(k, runKey(l.Session, l.UpToSeq+1), func(k, v []byte) (bool, error) {
-		if !bytes.HasPrefix(k, lo) {
-			return false, nil
+	for _, r := range recent {
+		if !add(r) {
+			break
 		}
-		r, err := decodeRunAt(k, v)
-		if err != nil || len(out.Runs) >= maxRuns {
-			out.More = len(out.Runs) >= maxRuns
-			return false, err
-		}
-		if end := r.First + r.Count; end > l.Seq {
-			if skip := l.Seq - min(l.Seq, r.First); skip > 0 {
-				r.First, r.Index, r.Count = r.First+skip, r.Index+paxos.Index(skip), r.Count-skip
-			}
-			r.Count = min(r.Count, l.UpToSeq-r.First+1)
-			out.Runs = append(out.Runs, r)
-		}
-		return true, nil
-	})
-	if err != nil {
-		return err
 	}
 	for i := range out.Runs {
 		key := numberKey(keyChosen, uint64(out.Runs[i].Instance))
@@ -337,4 +338,26 @@ func (s *Store) loadRuns(out *paxos.Loaded) error {
 		out.Runs[i].Origin, out.Runs[i].Time = p.Record.Origin, p.Record.Time
 	}
 	return nil
+}
+
+// scanRuns calls f for the folded runs of a session, from that on which holds
+// command first, if there is one, until it returns false.
+func (s *Store) scanRuns(id paxos.SessionID, first, last uint64, f func(paxos.RunAt) bool) error {
+	// The key that holds first may begin before it.
+	k, _, err := s.before(sessionKey(keyRun, id), runKey(id, first+1))
+	if err != nil {
+		return err
+	}
+	if k == nil {
+		k = runKey(id, first)
+	}
+	return s.scan(k, runKey(id, last+1), func(k, v []byte) (bool, error) {
+		runs, err := decodeRuns(k, v)
+		for _, r := range runs {
+			if err != nil || !f(r) {
+				return false, err
+			}
+		}
+		return true, err
+	})
 }

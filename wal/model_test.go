@@ -387,7 +387,7 @@ func initDir(t testing.TB, fs vfs.FS, role paxos.Role) {
 
 func mustOpen(t testing.TB, fs vfs.FS, role paxos.Role) *Store {
 	t.Helper()
-	s, err := Open(dir, identity(role), Options{FS: fs, Fatal: neverFatal})
+	s, err := Open(dir, identity(role), Options{FS: fs, Fatal: neverFatal, FoldEach: 5})
 	if err != nil {
 		t.Fatal(err)
 	}

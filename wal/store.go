@@ -10,6 +10,8 @@ import (
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/paxlog/paxlog/paxos"
 )
 
 // Options of Open.
@@ -20,6 +22,17 @@ type Options struct {
 	Fatal func(error)
 	// ReadOnly opens for inspection.
 	ReadOnly bool
+	// FoldEach is, if not 0, how many runs and changes of sessions a learner's store
+	// keeps before it folds them; for tests.
+	FoldEach int
+}
+
+func (o Options) fold() foldLimits {
+	limits := defaultFold
+	if o.FoldEach > 0 {
+		limits.count = o.FoldEach
+	}
+	return limits
 }
 
 // Store is an open data directory.
@@ -32,6 +45,7 @@ type Store struct {
 	// scratch holds the key and the start of the value that a commit adds; it belongs
 	// to the goroutine that makes commits.
 	scratch []byte
+	recent  *recent // of a learner
 }
 
 // Open opens dir, which must be want's. It returns errors that wrap
@@ -100,13 +114,29 @@ func open(dir string, id Identity, opts Options) (*Store, error) {
 	if err := s.checkMeta(); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
+	if id.Role == paxos.RoleLearner.String() {
+		if err := s.openRecent(); err != nil {
+			return nil, errors.Join(err, s.Close())
+		}
+	}
 	if id.Format < Format && !opts.ReadOnly {
-		s.id.Format = Format
+		if err := s.upgrade(); err != nil {
+			return nil, errors.Join(explain(dir, err), s.Close())
+		}
 		if err := writeIdentity(opts.FS, dir, s.id); err != nil {
 			return nil, errors.Join(explain(dir, err), s.Close())
 		}
 	}
 	return s, nil
+}
+
+// upgrade brings what the keys mean up to this format.
+func (s *Store) upgrade() error {
+	s.id.Format = Format
+	if s.recent == nil {
+		return nil
+	}
+	return s.recent.upgrade(s)
 }
 
 // checkMeta makes sure that db belongs to IDENTITY.

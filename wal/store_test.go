@@ -130,8 +130,10 @@ func TestDecodeDamaged(t *testing.T) {
 			func(k, v []byte) error { _, err := decodeSession(k, v); return err }},
 		"learner": {appendLearner(nil, paxos.LearnerState{}),
 			func(k, v []byte) error { _, err := decodeLearner(k, v); return err }},
-		"run": {appendRunAt(nil, paxos.RunAt{Count: 300, Index: 300, Instance: 300}),
-			func(k, v []byte) error { _, err := decodeRunAt(k, v); return err }},
+		"changes": {appendChanges(nil, []sessionChange{{dropped: true}}),
+			func(k, v []byte) error { _, err := decodeChanges(k, v); return err }},
+		"run": {appendRuns(nil, []paxos.RunAt{{Count: 300, Index: 300, Instance: 300}}),
+			func(k, v []byte) error { _, err := decodeRuns(k, v); return err }},
 	} {
 		if err := c.decode(key, c.whole); err != nil {
 			t.Errorf("%s: %v", name, err)
