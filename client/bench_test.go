@@ -12,7 +12,7 @@ import (
 func BenchmarkSession(b *testing.B) {
 	for _, entries := range []int{1, 1000} {
 		b.Run(fmt.Sprintf("entries-%d", entries), func(b *testing.B) {
-			c, s := newCore(), &Session{}
+			c, s := newCore(), &Session{c: &Client{}}
 			c.id, c.born = paxos.NewSessionID(0, [12]byte{1}), true
 			value := make([]byte, 256)
 			origin := paxos.Ballot{Round: 1, Proposer: "p1", Run: 1}

@@ -22,6 +22,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"sync"
 	"time"
@@ -97,6 +98,11 @@ type Client struct {
 	opening  []*Session // waiting for a learner to be born at
 	main     *Session
 	due      paxos.Ticks // no session has anything to do before, unless a message brings it
+
+	unanswered int        // entries of all sessions
+	finished   int        // entries answered by the message at hand, or the latest
+	ready      []*Session // for sendLoop: they have entries to send
+	wake       chan struct{}
 }
 
 // call is a request that waits for its reply.
@@ -125,7 +131,7 @@ func New(_ context.Context, opts ...Option) (*Client, error) {
 	c := &Client{
 		opts: o, start: time.Now(), done: make(chan struct{}),
 		up: map[paxos.NodeID]paxos.Role{}, changed: make(chan struct{}), troubles: map[paxos.NodeID]error{},
-		calls: map[uint64]call{}, sessions: map[paxos.SessionID]*Session{},
+		calls: map[uint64]call{}, sessions: map[paxos.SessionID]*Session{}, wake: make(chan struct{}, 1),
 	}
 	c.net = transport.New(transportConfig(o), c)
 	for _, p := range o.proposers {
@@ -135,8 +141,9 @@ func New(_ context.Context, opts ...Option) (*Client, error) {
 		c.net.Dial(transport.Peer{Role: paxos.RoleLearner, ID: paxos.NodeID(p.ID), Addr: p.Addr})
 	}
 	c.main = c.NewSession()
-	c.wg.Add(1)
+	c.wg.Add(2)
 	go c.ticks()
+	go c.sendLoop()
 	return c, nil
 }
 
@@ -176,6 +183,32 @@ func (c *Client) ticks() {
 		}
 		c.tickOpening(now, missing)
 		c.mu.Unlock()
+	}
+}
+
+// sendLoop sends for sessions of which more than one entry is under way: those who
+// append at about the same time go out in one message and one write.
+func (c *Client) sendLoop() {
+	defer c.wg.Done()
+	var out []paxos.Envelope
+	for {
+		select {
+		case <-c.done:
+			return
+		case <-c.wake:
+		}
+		runtime.Gosched() // who is about to append goes first
+		c.mu.Lock()
+		out = out[:0]
+		for _, s := range c.ready {
+			s.ready = false
+			out = s.decide(out)
+		}
+		clear(c.ready)
+		c.ready = c.ready[:0]
+		c.net.SendAll(out) // under the lock: what a session sends is sent in order
+		c.mu.Unlock()
+		clear(out)
 	}
 }
 

@@ -18,7 +18,7 @@ type harness struct {
 }
 
 func newHarness(t *testing.T, entries int) *harness {
-	h := &harness{core: newCore(), t: t, session: &Session{}, now: 1}
+	h := &harness{core: newCore(), t: t, session: &Session{c: &Client{}}, now: 1}
 	h.id, h.born = paxos.NewSessionID(0, [12]byte{1}), true
 	for range entries {
 		h.addEntry(0)

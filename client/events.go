@@ -31,16 +31,18 @@ func (c *Client) Receive(from paxos.NodeID, m paxos.Message, _ int) {
 			s.act()
 		}
 	case *paxos.Result:
+		c.finished = 0
 		if s := c.sessions[m.Session]; s != nil {
 			s.core.onResult(c.now(), m)
 			s.act()
 		}
 	case *paxos.Results:
+		c.finished = 0
 		for i := range m.Applied {
 			if s := c.sessions[m.Applied[i].Session]; s != nil {
 				r := m.Result(i)
 				s.core.onResult(c.now(), &r)
-				s.act()
+				s.actSoon()
 			}
 		}
 	case *paxos.Attached:

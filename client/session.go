@@ -42,6 +42,8 @@ var pendings = sync.Pool{New: func() any { return &Pending{done: make(chan struc
 func (p *Pending) finish(err error) {
 	p.err = err
 	p.session.waiting -= len(p.value) + pendingBytes
+	p.session.c.unanswered--
+	p.session.c.finished++
 	p.finished.Store(true)
 	if p.reused {
 		p.done <- struct{}{}
@@ -89,6 +91,7 @@ type Session struct {
 	waiting int // bytes of unanswered entries
 	room    chan struct{}
 	ended   chan struct{} // closed when the session has ended
+	ready   bool          // in Client.ready
 	asked   paxos.NodeID
 	askedAt paxos.Ticks
 }
@@ -224,8 +227,9 @@ func (s *Session) queue(ctx context.Context, p *Pending) error {
 		p.deadline = now + paxos.Ticks(s.c.opts.timeout.Milliseconds())
 	}
 	s.waiting += size + pendingBytes
+	s.c.unanswered++
 	s.core.add(now, p)
-	s.act()
+	s.actSoon()
 	return nil
 }
 
@@ -251,8 +255,33 @@ func (s *Session) begin(m *paxos.Attached) {
 	}
 }
 
+// actSoon does what the core decided: at once if nobody else appends, which is the
+// fastest for one, else together with what others append in this moment.
+func (s *Session) actSoon() {
+	c := s.c
+	if c.unanswered <= 1 && c.finished <= 1 {
+		s.act()
+		return
+	}
+	if !s.ready {
+		s.ready = true
+		c.ready = append(c.ready, s)
+	}
+	select {
+	case c.wake <- struct{}{}:
+	default:
+	}
+}
+
 // act does what the core decided; the client's lock is held.
 func (s *Session) act() {
+	for _, e := range s.decide(nil) {
+		s.c.net.Send(e.To, e.Msg)
+	}
+}
+
+// decide does what the core decided, but for the entries to send: it adds them to out.
+func (s *Session) decide(out []paxos.Envelope) []paxos.Envelope {
 	c := s.c
 	if s.core.expire {
 		delete(c.sessions, s.core.id)
@@ -260,7 +289,7 @@ func (s *Session) act() {
 		s.asked = ""
 		c.opening = append(c.opening, s)
 		c.open()
-		return
+		return out
 	}
 	if s.core.err != nil {
 		delete(c.sessions, s.core.id)
@@ -269,7 +298,7 @@ func (s *Session) act() {
 		default:
 			close(s.ended)
 		}
-		return
+		return out
 	}
 	if s.core.stuck {
 		s.core.stuck = false
@@ -287,11 +316,12 @@ func (s *Session) act() {
 	}
 	to, now := c.proposerID(), c.now()
 	for m := s.core.take(now, to); m != nil; m = s.core.take(now, to) {
-		c.net.Send(to, m)
+		out = append(out, paxos.Envelope{To: to, Msg: m})
 	}
 	c.due = min(c.due, s.core.due(now))
 	select {
 	case s.room <- struct{}{}:
 	default:
 	}
+	return out
 }

@@ -20,6 +20,7 @@ type benchOptions struct {
 	Mode     string
 	Clients  int           // sessions that append
 	Conns    int           // connections to the cluster that they share
+	Share    bool          // the clients of a connection share its session, too
 	Inflight int           // appends of one session that are not answered
 	Size     int           // bytes of one entry
 	Duration time.Duration // for how long to measure; 0: until Total
@@ -59,6 +60,7 @@ func benchCommand() *command {
 			{name: "mode", value: "MODE", usage: "append, tail or catchup", preset: benchAppend, values: []string{benchAppend, benchTail, benchCatchup}},
 			{name: "clients", value: "COUNT", usage: "how many sessions append", preset: "64"},
 			{name: "conns", value: "COUNT", usage: "how many connections they share; else one for ten"},
+			{name: "share", usage: "the clients of a connection share its session, too"},
 			{name: "inflight", value: "COUNT", usage: "unanswered appends of one session", preset: "1"},
 			{name: "size", value: "BYTES", usage: "bytes of one entry, such as 256 or 4KiB", preset: "256"},
 			{name: "duration", value: "DURATION", usage: "for how long to measure", preset: "10s"},

@@ -34,6 +34,20 @@ func (s realSession) AppendAsync(ctx context.Context, value []byte) (benchPendin
 	return p, nil
 }
 
+// sharedSession is the main session of a connection, which all its clients share.
+type sharedSession struct{ *client.Client }
+
+func (s sharedSession) AppendAsync(ctx context.Context, value []byte) (benchPending, error) {
+	p, err := s.Client.AppendAsync(ctx, value)
+	if err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// End makes all that is unanswered on the connection fail, which must not wait for it.
+func (s sharedSession) End(error) { _ = s.Close() }
+
 // benchLoad is the load of a run: all its clients.
 type benchLoad struct {
 	opts    benchOptions

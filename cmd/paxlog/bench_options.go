@@ -26,11 +26,12 @@ var benchOnly = map[string][]string{
 	"warmup":   {benchAppend, benchCatchup},
 	"total":    {benchAppend, benchTail},
 	"check":    {benchAppend},
+	"share":    {benchAppend, benchCatchup},
 }
 
 // benchOptions reads the flags of bench.
 func (in *input) benchOptions(env *environment) (benchOptions, error) {
-	opts := benchOptions{Mode: in.text("mode"), Check: in.on("check"), CSV: in.on("csv")}
+	opts := benchOptions{Mode: in.text("mode"), Check: in.on("check"), CSV: in.on("csv"), Share: in.on("share")}
 	err := in.noArguments()
 	if err == nil {
 		err = in.checkValue("mode")

@@ -90,6 +90,9 @@ func newBenchLoad(opts benchOptions, conns []*client.Client) (*benchLoad, error)
 	}
 	l := &benchLoad{opts: opts, values: values, meter: newMeter(), halt: make(chan struct{})}
 	l.open = func(client int) benchSession { return realSession{conns[client%len(conns)].NewSession()} }
+	if opts.Share {
+		l.open = func(client int) benchSession { return sharedSession{conns[client%len(conns)]} }
+	}
 	if opts.Check {
 		l.answers = make([]*benchAnswers, opts.Clients)
 		for i := range l.answers {
