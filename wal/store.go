@@ -20,6 +20,8 @@ type Options struct {
 	Fatal func(error)
 	// ReadOnly opens for inspection.
 	ReadOnly bool
+
+	adjust func(*pebble.Options) // of benchmarks, which compare options
 }
 
 // Store is an open data directory.
@@ -73,7 +75,6 @@ func open(dir string, id Identity, opts Options) (*Store, error) {
 		FS: opts.FS, Lock: s.lock, ReadOnly: opts.ReadOnly, ErrorIfNotExists: true,
 		FormatMajorVersion: pebble.FormatNewest,
 		Logger:             fatalLogger{s},
-		MemTableSize:       64 << 20,
 		EventListener: &pebble.EventListener{
 			// Pebble retries failed flushes for ever: after a failed write the only
 			// sound thing is to stop.
@@ -86,6 +87,10 @@ func open(dir string, id Identity, opts Options) (*Store, error) {
 			},
 			DataCorruption: func(i pebble.DataCorruptionInfo) { s.fatal(i.Details) },
 		},
+	}
+	tune(po)
+	if opts.adjust != nil {
+		opts.adjust(po)
 	}
 	last, err := progress(opts.FS, db)
 	if err != nil {
