@@ -170,7 +170,7 @@ func BenchmarkWritten(b *testing.B) {
 		{role: paxos.RoleLearner, each: 1, entries: 256, size: 256, total: 2048 * mib},
 		{role: paxos.RoleLearner, each: 1000, entries: 1000, size: 256, total: 1024 * mib},
 	} {
-		b.Run(a.String()+"/untuned", func(b *testing.B) {
+		b.Run(a.String()+"/default", func(b *testing.B) {
 			for b.Loop() {
 				written(b, a, untuned)
 			}
