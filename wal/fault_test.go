@@ -291,7 +291,7 @@ func TestReadFails(t *testing.T) {
 			initDir(t, mem, role)
 			s := mustOpen(t, mem, role)
 			w := newWork(rand.New(rand.NewPCG(1, 0)), role)
-			w.size = 5000 // so that Open, which reads one block, does not read all
+			w.size = 20000 // so that what reads one block of a table does not read all
 			mustCommit(t, s, w.first(), false)
 			for range 40 {
 				mustCommit(t, s, w.next(), false)
@@ -318,6 +318,14 @@ func TestReadFails(t *testing.T) {
 				s, err := Open(dir, identity(role), Options{FS: errorfs.Wrap(mem, toggle), Fatal: func(error) {}}) // Pebble reads too
 				if err != nil {
 					t.Fatal(err)
+				}
+				// Pebble opens a table once for all that want it, some in the background: so
+				// that none fails while the disk is well, all are open before.
+				for prefix := byte('a'); prefix <= 'z'; prefix++ {
+					lo, hi := prefixRange(prefix)
+					if err := s.scan(lo, hi, func(k, v []byte) (bool, error) { return false, nil }); err != nil {
+						t.Fatal(err)
+					}
 				}
 				toggle.On()
 				if got, err := s.Load(l); !errors.Is(err, errorfs.ErrInjected) || !strings.HasPrefix(err.Error(), "data: ") || errors.Is(err, ErrDamaged) {

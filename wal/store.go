@@ -25,6 +25,8 @@ type Options struct {
 	// FoldEach is, if not 0, how many runs and changes of sessions a learner's store
 	// keeps before it folds them; for tests.
 	FoldEach int
+
+	adjust func(*pebble.Options) // of benchmarks, which compare options
 }
 
 func (o Options) fold() foldLimits {
@@ -87,7 +89,6 @@ func open(dir string, id Identity, opts Options) (*Store, error) {
 		FS: opts.FS, Lock: s.lock, ReadOnly: opts.ReadOnly, ErrorIfNotExists: true,
 		FormatMajorVersion: pebble.FormatNewest,
 		Logger:             fatalLogger{s},
-		MemTableSize:       64 << 20,
 		EventListener: &pebble.EventListener{
 			// Pebble retries failed flushes for ever: after a failed write the only
 			// sound thing is to stop.
@@ -100,6 +101,10 @@ func open(dir string, id Identity, opts Options) (*Store, error) {
 			},
 			DataCorruption: func(i pebble.DataCorruptionInfo) { s.fatal(i.Details) },
 		},
+	}
+	tune(po)
+	if opts.adjust != nil {
+		opts.adjust(po)
 	}
 	last, err := progress(opts.FS, db)
 	if err != nil {

@@ -1,0 +1,37 @@
+package wal
+
+import "github.com/cockroachdb/pebble/v2"
+
+// tune sets what makes Pebble write a log once; the package doc has the figures.
+func tune(o *pebble.Options) {
+	o.Experimental.SpanPolicyFunc = apart
+
+	o.MemTableSize = 32 << 20
+	// The first is of tables that memtables become, and thus of most of the log. The
+	// others are of what is compacted. Pebble adds to a compaction what lies beside it,
+	// up to 25 times the second, so that must be small.
+	o.TargetFileSizes = [...]int64{8 << 20, 2 << 20, 4 << 20, 8 << 20, 16 << 20, 32 << 20, 64 << 20}
+
+	// What sessions did is merged from 8 memtables at a time.
+	o.L0CompactionThreshold = 16
+	o.L0StopWritesThreshold = 32
+	o.L0CompactionFileThreshold = 8 << 10
+
+	o.Levels[0].BlockSize = 32 << 10
+	o.ApplyCompressionSettings(func() pebble.DBCompressionSettings { return pebble.DBCompressionFastest })
+}
+
+// apart keeps v, c and x, whose keys only grow, out of the tables of other keys. A
+// table with both spans those between, so that each memtable's would overlap the one
+// before, and values be rewritten with every promise.
+func apart(start []byte) (policy pebble.SpanPolicy, end []byte, err error) {
+	for _, grows := range []byte{keyChosen, keyVote, keyIndex} { // in key order
+		switch first := start[0]; {
+		case first < grows:
+			return policy, []byte{grows}, nil
+		case first == grows:
+			return policy, []byte{grows + 1}, nil
+		}
+	}
+	return policy, nil, nil
+}
