@@ -36,11 +36,28 @@ func rounds(t *testing.T, s *Store) (promised, p1, p2 uint64) {
 	return st.Promised.Round, p1, p2
 }
 
+// named are the paths of Pebble's files with this in their names, in order.
+func named(t *testing.T, fs vfs.FS, part string) []string {
+	t.Helper()
+	db := path.Join(dir, dbDir)
+	names, err := fs.List(db)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out []string
+	for _, n := range names {
+		if strings.Contains(n, part) && !strings.HasPrefix(n, "marker") {
+			out = append(out, path.Join(db, n))
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
 // newestManifest is the path of the MANIFEST in use.
 func newestManifest(t *testing.T, fs vfs.FS) string {
 	t.Helper()
-	all := slices.DeleteFunc(files(t, fs, path.Join(dir, dbDir)), func(f string) bool { return !strings.Contains(f, "MANIFEST") })
-	return slices.Max(all)
+	return slices.Max(named(t, fs, "MANIFEST"))
 }
 
 // TestShortManifest cuts the MANIFEST at every length. Pebble takes a cut for its
@@ -48,8 +65,8 @@ func newestManifest(t *testing.T, fs vfs.FS) string {
 // goes on from: never one with a hole, nor one whose later writes come back and win
 // over new ones.
 func TestShortManifest(t *testing.T) {
-	for name, make := range map[string]func(s *Store) *Store{
-		"an empty log": func(s *Store) *Store {
+	for name, make := range map[string]func(t *testing.T, s *Store) *Store{
+		"an empty log": func(t *testing.T, s *Store) *Store {
 			for r := range uint64(30) {
 				raise(t, s, r+1, "p1")
 				if r%10 == 9 {
@@ -65,7 +82,7 @@ func TestShortManifest(t *testing.T) {
 			mustClose(t, s)
 			return mustOpen(t, s.opts.FS, paxos.RoleAcceptor) // only the last edit tells how far the numbers go
 		},
-		"many tables": func(s *Store) *Store {
+		"many tables": func(t *testing.T, s *Store) *Store {
 			for r := range uint64(60) {
 				raise(t, s, r+1, "p1")
 				if r%5 == 3 {
@@ -74,11 +91,13 @@ func TestShortManifest(t *testing.T) {
 			}
 			return s
 		},
+		"an edit that tells of writes in a log":          func(t *testing.T, s *Store) *Store { return tellOfLog(t, s, true) },
+		"an edit that tells of writes in Open's own log": func(t *testing.T, s *Store) *Store { return tellOfLog(t, s, false) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			mem := vfs.NewCrashableMem()
 			initDir(t, mem, paxos.RoleAcceptor)
-			s := make(mustOpen(t, mem, paxos.RoleAcceptor))
+			s := make(t, mustOpen(t, mem, paxos.RoleAcceptor))
 			base := mem.CrashClone(vfs.CrashCloneCfg{})
 			mustClose(t, s)
 			manifest := newestManifest(t, base)
@@ -95,6 +114,58 @@ func TestShortManifest(t *testing.T) {
 			}
 		})
 	}
+}
+
+// tellOfLog leaves a MANIFEST with an edit of a compaction made when five writes were
+// in the log that followed the tables, and then edits that leave out this log, which
+// has been used again under another number. Without them the numbers of writes show
+// no hole. The log is one that a flush made, or Open did.
+func tellOfLog(t *testing.T, s *Store, flushed bool) *Store {
+	t.Helper()
+	round := uint64(0)
+	five := func() {
+		for range 5 {
+			round++
+			raise(t, s, round, "p1")
+		}
+	}
+	five()
+	if flushed {
+		flush(t, s)
+	} else {
+		mustClose(t, s)
+		s = mustOpen(t, s.opts.FS, paxos.RoleAcceptor)
+	}
+	five()
+	manifest := newestManifest(t, s.opts.FS)
+	before, first, err := readManifest(s.opts.FS, manifest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	logs := named(t, s.opts.FS, ".log")
+	log := logs[len(logs)-1] // the one written to
+	// Keys that the log does not have, so that it is not flushed. Pebble compacts so
+	// few tables only when told.
+	if err := s.db.Compact(t.Context(), numberKey(keyVote, 1), numberKey(keyVote, 5), false); err != nil {
+		t.Fatal(err)
+	}
+	after, same, err := readManifest(s.opts.FS, manifest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if after <= before || same != first {
+		t.Fatalf("the edit tells of writes up to %d after %d, and names log %d after %d: this does not test what it should", after, before, same, first)
+	}
+	flush(t, s)
+	for slices.Contains(named(t, s.opts.FS, ".log"), log) {
+		five()
+		flush(t, s)
+		if round > 100 {
+			t.Fatalf("%s is still there: this does not test what it should", log)
+		}
+	}
+	five()
+	return s
 }
 
 // goesOn opens a directory that rounds 1, 2, 3, ... were written to, writes on, and

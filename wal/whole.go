@@ -5,6 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/batchrepr"
@@ -14,9 +17,9 @@ import (
 )
 
 // Pebble numbers every write, in order. Its MANIFEST says up to which number
-// writes are in tables at the latest, and from which log on they are not. It takes
-// a damaged MANIFEST record for the end of the MANIFEST, and so forgets what came
-// after it. Then it may open
+// writes may be in tables, and from which log on they are not. It takes a damaged
+// MANIFEST record for the end of the MANIFEST, and so forgets what came after it.
+// Then it may open
 //
 //   - with a hole: the tables are unknown that held the middle, the logs that held
 //     it before are gone, and the newest log is there;
@@ -26,6 +29,19 @@ import (
 //
 // Neither is a state that ever was, so both are damage. What a lost end of the
 // newest log leaves is an earlier state, which cannot be told here.
+//
+// Numbers alone do not tell a hole at the start of the logs: an edit of a compaction
+// says how far writes had come, and those in logs count too. So the log that follows
+// the tables must be there. Which one this is depends on who made the edit:
+//
+//   - A flush while the database is open: the log that the edit names, which was made
+//     before the edit.
+//   - Open, which flushes the logs it finds: it names a number that no log will have.
+//     Then it makes the log that follows, then an OPTIONS file, and takes writes when
+//     this is on disk. Files are numbered in the order in which they are made.
+//
+// So the first log with the named number or a later one either has that number or
+// is older than OPTIONS, or nothing was written after the tables.
 
 // errHole is damage that Pebble does not notice.
 var errHole = errors.New("its MANIFEST or a log lost a part, and what came later is there")
@@ -44,43 +60,76 @@ func progress(fs vfs.FS, db string) (last uint64, err error) {
 	if err != nil {
 		return 0, err
 	}
+	options, err := newestOptions(fs, db)
+	if err != nil {
+		return 0, err
+	}
 	logs, err := pebblewal.Scan(pebblewal.Dir{FS: fs, Dirname: db})
 	if err != nil {
 		return 0, err
 	}
-	last = max(last, firstSeq-1)
+	logs = slices.DeleteFunc(logs, func(l pebblewal.LogicalLog) bool { return uint64(l.Num) < firstLog }) // in tables
+	w := writes{last: max(last, firstSeq-1)}
+	if len(logs) > 0 {
+		first := uint64(logs[0].Num)
+		w.startLost = first != firstLog && first > options
+	}
 	for _, l := range logs {
-		if uint64(l.Num) < firstLog {
-			continue // in tables
-		}
 		r := l.OpenForRead()
-		last, err = follow(r, last)
-		if err = errors.Join(err, r.Close()); err != nil {
+		if err := errors.Join(w.follow(r), r.Close()); err != nil {
 			return 0, err
 		}
 	}
-	return last, nil
+	return max(w.last, w.logged), nil
 }
 
-// follow reads the numbers of the writes in a log, which must go on from last, up
-// to its end or to what cannot be read: Pebble judges that.
-func follow(r pebblewal.Reader, last uint64) (uint64, error) {
+// newestOptions is the number of the newest OPTIONS file, 0 if there is none.
+func newestOptions(fs vfs.FS, db string) (newest uint64, err error) {
+	names, err := fs.List(db)
+	for _, name := range names {
+		if number, ok := strings.CutPrefix(name, "OPTIONS-"); ok {
+			if n, err := strconv.ParseUint(number, 10, 64); err == nil {
+				newest = max(newest, n)
+			}
+		}
+	}
+	return newest, err
+}
+
+// writes are the numbers of the writes that were found.
+type writes struct {
+	last      uint64 // in tables, at the most
+	logged    uint64 // in logs, 0 if none
+	startLost bool   // the log that follows the tables is gone
+}
+
+// follow reads the numbers of the writes in a log, which must go on without a gap,
+// up to its end or to what cannot be read: Pebble judges that.
+func (w *writes) follow(r pebblewal.Reader) error {
 	for {
 		rec, _, err := r.NextRecord()
 		if err != nil {
-			return last, nil
+			return nil
 		}
 		var header [batchrepr.HeaderLen]byte
 		if _, err := io.ReadFull(rec, header[:]); err != nil {
-			return last, nil
+			return nil
 		}
 		h, _ := batchrepr.ReadHeader(header[:])
-		if uint64(h.SeqNum) > last+1 {
-			return last, fmt.Errorf("%w (writes %d to %d)", errHole, last+1, h.SeqNum-1)
+		before := w.logged
+		if before == 0 {
+			before = w.last
 		}
-		if h.Count > 0 {
-			last = max(last, uint64(h.SeqNum)+uint64(h.Count)-1)
+		if uint64(h.SeqNum) > before+1 {
+			return fmt.Errorf("%w (writes %d to %d)", errHole, before+1, h.SeqNum-1)
 		}
+		if h.Count == 0 {
+			continue // only a sync
+		}
+		if w.startLost {
+			return fmt.Errorf("%w (writes before %d)", errHole, h.SeqNum)
+		}
+		w.logged = max(w.logged, uint64(h.SeqNum)+uint64(h.Count)-1)
 	}
 }
 
