@@ -152,15 +152,17 @@ func (d *disk) applyLoop() {
 // apply makes one commit of outputs, and hands it on.
 func (d *disk) apply(outs []paxos.Output) error {
 	p := &pendingSync{jobs: int64(len(outs))}
-	commit := d.n.store.NewCommit()
 	writes, sync := 0, false
+	for i := range outs {
+		writes += len(outs[i].Writes)
+		p.bytes += valueBytes(outs[i])
+	}
+	commit := d.n.store.NewCommit(writes, p.bytes)
 	for i := range outs {
 		out := &outs[i]
 		if err := commit.Add(out.Writes); err != nil {
 			return err
 		}
-		writes += len(out.Writes)
-		p.bytes += valueBytes(*out)
 		if out.Sync {
 			sync = true
 			d.synced++

@@ -125,7 +125,7 @@ func (d *disk) learner(want learner.State) learner.State {
 
 // apply makes one commit of records; with sync it is durable after.
 func (d *disk) apply(records []paxos.Record, sync bool) error {
-	c := d.store.NewCommit()
+	c := d.store.NewCommit(len(records), 0)
 	err := c.Add(records)
 	if err == nil {
 		err = c.Apply(sync)

@@ -51,7 +51,7 @@ func BenchmarkCommit(b *testing.B) {
 					v := paxos.Value{Origin: origin, Time: 1, Batch: batch}
 					records[i+1] = paxos.PutVote{Vote: paxos.Vote{Instance: instance, Ballot: origin, Value: v}}
 				}
-				c := s.NewCommit()
+				c := s.NewCommit(len(records), shape.votes*shape.size)
 				if err := c.Add(records); err != nil {
 					b.Fatal(err)
 				}
@@ -100,7 +100,7 @@ func BenchmarkCommitApplied(b *testing.B) {
 			for b.Loop() {
 				instance++
 				rec := paxos.LogRecord{Instance: instance, First: paxos.Index(1000*instance - 999), Count: 1000, Log: log}
-				c := s.NewCommit()
+				c := s.NewCommit(2, len(log))
 				records := []paxos.Record{paxos.PutApplied{Record: rec, Value: paxos.Value{Batch: log}}, paxos.PutSessions{States: states}}
 				if err := c.Add(records); err != nil {
 					b.Fatal(err)

@@ -16,44 +16,25 @@ type Commit struct {
 	changes changes // a learner's, of sessions
 }
 
-// NewCommit returns an empty commit.
-func (s *Store) NewCommit() *Commit { return &Commit{s: s, b: s.db.NewBatch()} }
+const (
+	recordBytes = 128     // about what a record takes, beside a value
+	keptBatch   = 4 << 20 // a larger batch's memory is not used again
+)
+
+// NewCommit returns an empty commit, with room for about so many records and bytes of
+// values: else it grows by doubling, and copies its values each time.
+func (s *Store) NewCommit(records, bytes int) *Commit {
+	return &Commit{s: s, b: s.db.NewBatchWithSize(bytes+records*recordBytes, pebble.WithMaxRetainedSizeBytes(keptBatch))}
+}
 
 // Add adds records to c.
 func (c *Commit) Add(records []paxos.Record) error {
-	if size := sizeOf(records); c.b.Empty() && size > smallBatch {
-		// Else the batch grows by doubling, and copies its values each time.
-		_ = c.b.Close() // an empty batch cannot fail to close
-		c.b = c.s.db.NewBatchWithSize(size)
-	}
 	for _, r := range records {
 		if err := c.add(r); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-const (
-	smallBatch  = 4 << 10 // a smaller batch may grow
-	recordBytes = 64      // about what a key needs, beside a batch
-)
-
-// sizeOf is about how many bytes a batch of records has.
-func sizeOf(records []paxos.Record) int {
-	n := 0
-	for _, r := range records {
-		n += 2 * recordBytes
-		switch r := r.(type) {
-		case paxos.PutVote:
-			n += len(r.Vote.Value.Batch)
-		case paxos.PutApplied:
-			n += len(r.Value.Batch)
-		case paxos.PutSessions:
-			n += len(r.States) * recordBytes / 2
-		}
-	}
-	return n
 }
 
 func (c *Commit) add(r paxos.Record) error {

@@ -403,7 +403,7 @@ func mustClose(t testing.TB, s *Store) {
 
 // commit applies records, and waits for them if sync.
 func commit(s *Store, records []paxos.Record, sync bool) error {
-	c := s.NewCommit()
+	c := s.NewCommit(len(records), 0)
 	if err := c.Add(records); err != nil {
 		return err
 	}

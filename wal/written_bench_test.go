@@ -208,8 +208,9 @@ func written(b *testing.B, a appended, adjust func(*pebble.Options)) {
 	began, busy := time.Now(), cpuTime(b)
 	size, first := 0, paxos.Instance(1)
 	for size < a.total {
-		c := s.NewCommit()
-		if err := c.Add(a.next(first, f)); err != nil {
+		records := a.next(first, f)
+		c := s.NewCommit(len(records), max(a.votes, 1)*a.entries*a.size)
+		if err := c.Add(records); err != nil {
 			b.Fatal(err)
 		}
 		if err := c.Apply(false); err != nil {

@@ -44,7 +44,7 @@ var ErrFrame = errors.New("invalid frame")
 const (
 	prefix     = 8 // length and crc
 	fixed      = 5 // kind and header length
-	firstAlloc = 64 << 10
+	firstAlloc = 256 << 10
 	maxItems   = 1 << 15 // elements of any one array in a header; no page has more
 	// Overhead is more than any frame needs beside its values and their headers: a
 	// page has 4096 runs of votes as well.
