@@ -25,7 +25,8 @@ type scenario struct {
 // scenarios are those that can be run, in the order of the table.
 var scenarios = []scenario{
 	{"1 client", 1, 1, 1},
-	{"64 clients", 64, 64, 1},
+	{"64 clients", 64, 7, 1},
+	{"64 connections", 64, 64, 1},
 	{"1000 clients", 1000, 100, 1},
 	{"pipelined", 8, 8, 512},
 }

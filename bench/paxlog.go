@@ -13,12 +13,18 @@ import (
 
 // paxlogSystem is Paxlog: three acceptors, a leader and a standby, one learner.
 type paxlogSystem struct {
+	each  bool // each client has a session of its own; else those of a connection share its
 	opts  []client.Option
 	admin *client.Client
 	first uint64 // the log's length before the load
 }
 
-func (s *paxlogSystem) name() string { return "paxlog" }
+func (s *paxlogSystem) name() string {
+	if s.each {
+		return "paxlog-sessions"
+	}
+	return "paxlog"
+}
 
 func (s *paxlogSystem) start(ctx context.Context, p *processes) error {
 	binary := filepath.Join(p.dir, "paxlog")
@@ -92,7 +98,10 @@ func (s *paxlogSystem) close() {
 	}
 }
 
-type paxlogConn struct{ c *client.Client }
+type paxlogConn struct {
+	c    *client.Client
+	each bool
+}
 
 func (s *paxlogSystem) dial(ctx context.Context) (conn, error) {
 	c, err := client.New(ctx, s.opts...)
@@ -103,19 +112,28 @@ func (s *paxlogSystem) dial(ctx context.Context) (conn, error) {
 		_ = c.Close()
 		return nil, err
 	}
-	return paxlogConn{c}, nil
+	return paxlogConn{c, s.each}, nil
 }
 
-func (c paxlogConn) stream() stream { return paxlogStream{c.c.NewSession()} }
+func (c paxlogConn) stream() stream {
+	if c.each {
+		return paxlogStream{c.c.NewSession()}
+	}
+	return paxlogStream{c.c}
+}
 
 func (c paxlogConn) close() { _ = c.c.Close() }
 
-type paxlogStream struct{ *client.Session }
+type paxlogStream struct {
+	to interface {
+		AppendAsync(context.Context, []byte) (*client.Pending, error)
+	}
+}
 
 type paxlogAnswer struct{ *client.Pending }
 
 func (s paxlogStream) send(ctx context.Context, value []byte) (answer, error) {
-	p, err := s.AppendAsync(ctx, value)
+	p, err := s.to.AppendAsync(ctx, value)
 	return paxlogAnswer{p}, err
 }
 
