@@ -88,6 +88,7 @@ func (l *Learner) addVotes(place int, runs []paxos.VoteRun) {
 
 func (l *Learner) onRelay(from paxos.NodeID, m *paxos.Relay) {
 	if l.cfg.Membership.Place(from) >= 0 {
+		l.fetching.relayed += len(m.Value.Batch)
 		l.addValue(m.Instance, m.Ballot, m.Value, false)
 	}
 }
@@ -196,7 +197,19 @@ type fetching struct {
 	next    int // rotation over sources
 	failed  bool
 	wait    paxos.Ticks // after fetches that did not help: doubles up to fetchMax
+
+	relayed  int          // bytes of new values since the last page
+	resume   paxos.NodeID // the source of the next page, at resumeAt; "" if none waits
+	resumeAt paxos.Ticks
 }
+
+// Where a learner copies much while clients append, both share processors and
+// disks. So it rests for pause times as long as a page took, unless the log grows by more
+// than a share (1/growth) of what it copies: then it would not come closer soon.
+const (
+	pause  = 3
+	growth = 4
+)
 
 // fetchMax is the longest pause between fetches that do not help, in times
 // RetryTicks. What is not decided yet may take long, and its votes are told
@@ -210,7 +223,13 @@ func (l *Learner) tickFetch() {
 	f := &l.fetching
 	cutOff := l.cutOff()
 	if !l.behind() && l.highest <= l.state.Applied && !cutOff {
-		l.progressAt, f.wait = l.now, 0
+		l.progressAt, f.wait, f.resume = l.now, 0, ""
+		return
+	}
+	if f.resume != "" {
+		if l.now >= f.resumeAt {
+			l.fetchMore(f.resume)
+		}
 		return
 	}
 	if f.asked != "" {
@@ -305,7 +324,9 @@ func (l *Learner) onPage(from paxos.NodeID, m *paxos.Page) {
 		l.heldBy[place] = max(l.heldBy[place], m.Held)
 		l.addVotes(place, m.Runs)
 	}
+	size := 0
 	for _, v := range m.Values {
+		size += len(v.Value.Batch)
 		l.addValue(v.Instance, v.Ballot, v.Value, v.Instance <= m.Held)
 	}
 	f := &l.fetching
@@ -322,10 +343,22 @@ func (l *Learner) onPage(from paxos.NodeID, m *paxos.Page) {
 		f.wait = min(max(2*f.wait, l.cfg.RetryTicks/2), fetchMax*l.cfg.RetryTicks)
 	case m.Held > l.state.Applied:
 		// More where that came from: only the values, one page after the other.
-		f.nonce++
-		f.asked, f.askedAt = from, l.now
-		l.Now(from, &paxos.Fetch{Nonce: f.nonce, From: l.state.Applied + 1, Values: true})
+		grown := f.relayed
+		f.relayed = 0
+		if grown > 0 && growth*grown < size {
+			f.resume, f.resumeAt = from, l.now+pause*(l.now-f.askedAt)
+			return
+		}
+		l.fetchMore(from)
 	}
+}
+
+// fetchMore asks for the values that follow.
+func (l *Learner) fetchMore(from paxos.NodeID) {
+	f := &l.fetching
+	f.nonce++
+	f.asked, f.askedAt, f.resume = from, l.now, ""
+	l.Now(from, &paxos.Fetch{Nonce: f.nonce, From: l.state.Applied + 1, Values: true})
 }
 
 func (l *Learner) onPollReply(from paxos.NodeID, m *paxos.PollReply) {

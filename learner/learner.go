@@ -224,6 +224,9 @@ func (l *Learner) onPeerDown(m *paxos.PeerDown) {
 	if l.fetching.asked == m.ID {
 		l.fetching.asked = ""
 	}
+	if l.fetching.resume == m.ID {
+		l.fetching.resume = ""
+	}
 }
 
 func (l *Learner) onStatus(from paxos.NodeID, m *paxos.StatusQuery) {
