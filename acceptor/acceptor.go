@@ -203,10 +203,10 @@ func (a *Acceptor) Flush() paxos.Output {
 	}
 	for _, k := range a.acks {
 		told := &paxos.Accepted{Runs: k.runs, Held: a.held, Mark: a.mark}
-		a.After(k.to, told)
-		for _, s := range a.subs {
+		for _, s := range a.subs { // first, for learners answer the clients
 			a.After(s.id, told)
 		}
+		a.After(k.to, told)
 	}
 	a.acks = nil
 	return a.Take()
