@@ -38,6 +38,7 @@ func forgetVotes(c *Cluster) {
 // same way.
 func TestMinimise(t *testing.T) {
 	found := 0
+	var before, after uint64 // messages
 	for seed := uint64(1); seed <= 200 && found < 3; seed++ {
 		p := DrawPlan(seed)
 		p.Store = ModelStore
@@ -53,12 +54,17 @@ func TestMinimise(t *testing.T) {
 		if again := runPlan(short, watch{setUp: forgetVotes}); again.Hash != r.Hash {
 			t.Errorf("seed %d: the shortened plan is not the same run again", seed)
 		}
-		if len(short.Faults) > 3 || short.Topology.Acceptors > p.Topology.Acceptors || r.Messages > failed.Messages {
+		before, after = before+failed.Messages, after+r.Messages
+		if len(short.Faults) > 3 || short.Topology.Acceptors > p.Topology.Acceptors {
 			t.Errorf("seed %d: from %d faults and %+v to %d and %+v", seed, len(p.Faults), p.Topology, len(short.Faults), short.Topology)
 		}
 	}
 	if found < 3 {
 		t.Fatalf("the bug was noticed by %d seeds", found)
+	}
+	// One with far fewer faults may be longer.
+	if t.Logf("%d messages became %d", before, after); 2*after > before {
+		t.Error("the runs did not become short")
 	}
 }
 
