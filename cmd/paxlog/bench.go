@@ -41,9 +41,10 @@ func benchCommand() *command {
 		summary: "measure throughput and latency under a load",
 		details: "Appends random values and prints how many a second were answered, and after how\n" +
 			"long. Each client is a session with one append outstanding, unless --inflight\n" +
-			"says more. Without --rate it sends the next as soon as one is answered. With\n" +
-			"--rate appends are due on a schedule, and latency counts from when each was due,\n" +
-			"also if its client had to wait for earlier answers first. What is sent during the\n" +
+			"says more; with --share the clients of a connection share its session. Without\n" +
+			"--rate a client sends the next as soon as one is answered. With --rate appends\n" +
+			"are due on a schedule, and latency counts from when each was due, also if its\n" +
+			"client had to wait for earlier answers first. What is sent during the\n" +
 			"warm-up is appended, but not counted.\n\n" +
 			"--mode tail measures reading the log from its start, at one learner.\n" +
 			"--mode catchup waits for the learner --learner to be behind, so start one that\n" +

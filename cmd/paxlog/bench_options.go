@@ -52,6 +52,9 @@ func (in *input) benchOptions(env *environment) (benchOptions, error) {
 	if opts.CSV && opts.JSON {
 		return opts, usagef("bench: --csv prints lines, and --output json one object: leave one of them out")
 	}
+	if opts.Share && opts.Check {
+		return opts, usagef("bench: --check compares a session with what its one client sent, and with --share clients have none of their own: leave one of them out")
+	}
 	if err := in.benchLoad(&opts); err != nil {
 		return opts, err
 	}
