@@ -44,6 +44,9 @@ func (in *input) benchOptions(env *environment) (benchOptions, error) {
 			return opts, usagef("bench: --%s belongs to --mode %s", name, orList(modes))
 		}
 	}
+	if opts.Check && opts.Share {
+		return opts, usagef("bench: --check needs a session of its own for each client: leave out --share")
+	}
 	format, err := in.output()
 	if err != nil {
 		return opts, err
