@@ -100,6 +100,21 @@ func TestFoldBytes(t *testing.T) {
 	}
 }
 
+// TestFoldNoOps: instances without values are read by Open, too.
+func TestFoldNoOps(t *testing.T) {
+	fs := vfs.NewMem()
+	initDir(t, fs, paxos.RoleLearner)
+	s := mustOpen(t, fs, paxos.RoleLearner)
+	s.recent.limits.bytes = 10 * recordBytes
+	for i := paxos.Instance(1); i <= 25; i++ {
+		mustCommit(t, s, applied(i, nil, 0), false)
+	}
+	if n, err := s.folded(); err != nil || n != 20 {
+		t.Errorf("folded up to %d of 25, %v", n, err)
+	}
+	mustClose(t, s)
+}
+
 // olderLearner makes a learner's directory of format 2, in which each session and each
 // run had a key of its own, and nothing noted that.
 func olderLearner(t *testing.T, fs vfs.FS) *work {
