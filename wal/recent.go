@@ -25,7 +25,7 @@ type recent struct {
 	runs    map[paxos.SessionID][]paxos.RunAt // ascending, without Origin and Time
 	changes map[paxos.SessionID]sessionChange
 	count   int            // of runs and changes
-	bytes   int            // of values since
+	bytes   int            // of records since
 	upTo    paxos.Instance // the latest instance
 }
 
@@ -236,7 +236,7 @@ func (r *recent) upgrade(s *Store) error {
 // addRecord notes the runs of an instance.
 func (c *changes) addRecord(p paxos.PutApplied) error {
 	c.upTo = max(c.upTo, p.Record.Instance)
-	c.bytes += len(p.Value.Batch)
+	c.bytes += recordBytes + len(p.Value.Batch)
 	if p.Record.Count == 0 {
 		return nil // of a batch of which nothing was applied
 	}

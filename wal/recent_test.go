@@ -3,6 +3,9 @@ package wal
 import (
 	"fmt"
 	"math/rand/v2"
+	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -97,10 +100,25 @@ func TestFoldBytes(t *testing.T) {
 	}
 }
 
-// TestOlderLearner: before format 3 each session and each run had a key of its own,
-// and nothing noted that.
-func TestOlderLearner(t *testing.T) {
+// TestFoldNoOps: instances without values are read by Open, too.
+func TestFoldNoOps(t *testing.T) {
 	fs := vfs.NewMem()
+	initDir(t, fs, paxos.RoleLearner)
+	s := mustOpen(t, fs, paxos.RoleLearner)
+	s.recent.limits.bytes = 10 * recordBytes
+	for i := paxos.Instance(1); i <= 25; i++ {
+		mustCommit(t, s, applied(i, nil, 0), false)
+	}
+	if n, err := s.folded(); err != nil || n != 20 {
+		t.Errorf("folded up to %d of 25, %v", n, err)
+	}
+	mustClose(t, s)
+}
+
+// olderLearner makes a learner's directory of format 2, in which each session and each
+// run had a key of its own, and nothing noted that.
+func olderLearner(t *testing.T, fs vfs.FS) *work {
+	t.Helper()
 	w := newWork(rand.New(rand.NewPCG(1, 3)), paxos.RoleLearner)
 	initDir(t, fs, paxos.RoleLearner)
 	s, err := Open(dir, identity(paxos.RoleLearner), Options{FS: fs, Fatal: neverFatal, FoldEach: 1})
@@ -120,6 +138,54 @@ func TestOlderLearner(t *testing.T) {
 	}
 	mustClose(t, s)
 	edit(t, fs, `"format": 3`, `"format": 2`)
+	return w
+}
+
+// TestOlderLearnerCrashes: a crash at any moment of the first start of this format
+// leaves a directory of the one before or of this one, which goes on.
+func TestOlderLearnerCrashes(t *testing.T) {
+	d := newCrashDisk(rand.New(rand.NewPCG(1, 4)))
+	w := olderLearner(t, d.fs)
+	d.on = true
+	mustClose(t, mustOpen(t, d.fs, paxos.RoleLearner))
+	d.on = false
+	want := w.m.state(paxos.RoleLearner)
+	records := w.next()
+	after := w.m.state(paxos.RoleLearner)
+	formats := map[int]int{}
+	for _, c := range d.crashes {
+		if id, err := ReadIdentity(c.fs, dir); err == nil {
+			formats[id.Format]++
+		}
+		s, err := Open(dir, identity(paxos.RoleLearner), Options{FS: c.fs, Fatal: neverFatal, FoldEach: 5})
+		if err != nil && strings.Contains(c.at, "50% kept") && strings.Contains(err.Error(), "could not open manifest file") {
+			continue // as in checkCrash
+		}
+		if err != nil {
+			t.Fatalf("%s: %v", c.at, err)
+		}
+		for _, want := range []string{want, after} {
+			got, err := stateOf(s)
+			if err != nil {
+				t.Fatalf("%s: %v", c.at, err)
+			}
+			equal(t, c.at, got, want)
+			if want != after {
+				mustCommit(t, s, records, false)
+			}
+		}
+		mustClose(t, s)
+	}
+	if formats[2] == 0 || formats[3] == 0 {
+		t.Errorf("crashes of formats %v: the test misses its cases", formats)
+	}
+}
+
+// TestOlderLearner: a directory of format 2 can be inspected, and becomes one of this
+// format when it is opened.
+func TestOlderLearner(t *testing.T) {
+	fs := vfs.NewMem()
+	w := olderLearner(t, fs)
 	check := func(s *Store) {
 		t.Helper()
 		got, err := stateOf(s)
@@ -131,7 +197,7 @@ func TestOlderLearner(t *testing.T) {
 			t.Fatalf("%d runs count as not folded", n)
 		}
 	}
-	s, err = Inspect(fs, dir)
+	s, err := Inspect(fs, dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -142,4 +208,92 @@ func TestOlderLearner(t *testing.T) {
 		check(s)
 		mustClose(t, s)
 	}
+}
+
+// TestLoadsWhileFolding: whoever reads runs while commits fold them finds each once, in
+// order.
+func TestLoadsWhileFolding(t *testing.T) {
+	fs := vfs.NewMem()
+	initDir(t, fs, paxos.RoleLearner)
+	s, err := Open(dir, identity(paxos.RoleLearner), Options{FS: fs, Fatal: neverFatal, FoldEach: 12}) // of 3 commits
+	if err != nil {
+		t.Fatal(err)
+	}
+	const commits = 300
+	sessions := []paxos.SessionID{{19: 1}, {19: 2}}
+	var done atomic.Uint64
+	var wg sync.WaitGroup
+	for k, id := range sessions {
+		wg.Go(func() {
+			r := rand.New(rand.NewPCG(1, uint64(k)))
+			for n := uint64(0); n < commits; {
+				if n = done.Load(); n == 0 {
+					continue
+				}
+				next := 1 + r.Uint64N(n)
+				out, err := s.Load(paxos.Load{Kind: paxos.LoadRuns, Session: id, Seq: next, UpToSeq: n})
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				for _, run := range out.Runs { // of one command each
+					want := paxos.RunAt{First: next, Count: 1, Index: paxos.Index(2*(next-1) + uint64(k) + 1), Instance: paxos.Instance(next)}
+					if run != want {
+						t.Errorf("of %d commits: %+v, not %+v", n, run, want)
+						return
+					}
+					next++
+				}
+				if next != n+1 {
+					t.Errorf("runs up to %d of %d", next-1, n)
+					return
+				}
+			}
+		})
+	}
+	for i := paxos.Instance(1); i <= commits; i++ {
+		mustCommit(t, s, applied(i, sessions, 1), false)
+		done.Store(uint64(i))
+	}
+	wg.Wait()
+	mustClose(t, s)
+}
+
+// TestFoldGoesOn: a learner that crashes again and again, also between folds and where
+// only some of its commits are kept, goes on from what is left.
+func TestFoldGoesOn(t *testing.T) {
+	seeds(t, 5, func(t *testing.T, r *rand.Rand) {
+		fs := vfs.NewCrashableMem()
+		initDir(t, fs, paxos.RoleLearner)
+		sessions := []paxos.SessionID{{19: 1}, {19: 2}, {19: 3}}
+		synced := paxos.Instance(0)
+		for round := range 30 {
+			s, err := Open(dir, identity(paxos.RoleLearner), Options{FS: fs, Fatal: neverFatal, FoldEach: 1 + r.IntN(20)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			st, err := s.Learner()
+			if err != nil || st.Applied < synced {
+				t.Fatalf("round %d: %d applied, and %d synced: %v", round, st.Applied, synced, err)
+			}
+			if v, err := s.Verify(); err != nil || v.Instances != uint64(st.Applied) {
+				t.Fatalf("round %d: %+v, %v", round, v, err)
+			}
+			for i := st.Applied + 1; i <= st.Applied+paxos.Instance(r.IntN(8)); i++ {
+				records := applied(i, sessions, 1)
+				sync := r.IntN(4) == 0
+				if mustCommit(t, s, records, sync); sync {
+					synced = i
+				}
+				if r.IntN(4) == 0 { // a commit without changes of sessions may fold
+					mustCommit(t, s, []paxos.Record{records[2]}, false)
+				}
+				if r.IntN(10) == 0 {
+					flush(t, s)
+				}
+			}
+			fs = fs.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: []int{0, 100}[r.IntN(2)], RNG: r})
+			mustClose(t, s)
+		}
+	})
 }

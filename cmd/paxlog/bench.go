@@ -18,10 +18,10 @@ const (
 type benchOptions struct {
 	Cluster  clientCluster
 	Mode     string
-	Clients  int           // sessions that append
+	Clients  int           // that append, each in a session of its own
 	Conns    int           // connections to the cluster that they share
 	Share    bool          // the clients of a connection share its session, too
-	Inflight int           // appends of one session that are not answered
+	Inflight int           // appends of one client that are not answered
 	Size     int           // bytes of one entry
 	Duration time.Duration // for how long to measure; 0: until Total
 	Total    uint64        // how many appends or entries to measure; 0: until Duration
@@ -41,11 +41,11 @@ func benchCommand() *command {
 		summary: "measure throughput and latency under a load",
 		details: "Appends random values and prints how many a second were answered, and after how\n" +
 			"long. Each client is a session with one append outstanding, unless --inflight\n" +
-			"says more; with --share the clients of a connection share its session. Without\n" +
-			"--rate a client sends the next as soon as one is answered. With --rate appends\n" +
-			"are due on a schedule, and latency counts from when each was due, also if its\n" +
-			"client had to wait for earlier answers first. What is sent during the\n" +
-			"warm-up is appended, but not counted.\n\n" +
+			"says more. Without --rate it sends the next as soon as one is answered. With\n" +
+			"--rate appends are due on a schedule, and latency counts from when each was due,\n" +
+			"also if its client had to wait for earlier answers first. What is sent during the\n" +
+			"warm-up is appended, but not counted. With --share the clients of a connection\n" +
+			"append in one session, like the threads of a program that uses one client.\n\n" +
 			"--mode tail measures reading the log from its start, at one learner.\n" +
 			"--mode catchup waits for the learner --learner to be behind, so start one that\n" +
 			"is empty when it says so; it measures how fast that one learns, until it has\n" +
@@ -59,10 +59,10 @@ func benchCommand() *command {
 			"paxlog bench --mode catchup --learner l2 --timeout 5m",
 		flags: []option{
 			{name: "mode", value: "MODE", usage: "append, tail or catchup", preset: benchAppend, values: []string{benchAppend, benchTail, benchCatchup}},
-			{name: "clients", value: "COUNT", usage: "how many sessions append", preset: "64"},
+			{name: "clients", value: "COUNT", usage: "how many append, each in a session of its own", preset: "64"},
 			{name: "conns", value: "COUNT", usage: "how many connections they share; else one for ten"},
 			{name: "share", usage: "the clients of a connection share its session, too"},
-			{name: "inflight", value: "COUNT", usage: "unanswered appends of one session", preset: "1"},
+			{name: "inflight", value: "COUNT", usage: "unanswered appends of one client", preset: "1"},
 			{name: "size", value: "BYTES", usage: "bytes of one entry, such as 256 or 4KiB", preset: "256"},
 			{name: "duration", value: "DURATION", usage: "for how long to measure", preset: "10s"},
 			{name: "total", value: "COUNT", usage: "measure so many instead, without warm-up"},

@@ -103,9 +103,7 @@ func (l *benchLoad) run(ctx context.Context) {
 		select {
 		case <-ended:
 		case <-grace.C:
-			for _, w := range workers {
-				w.interrupt(context.Cause(ctx))
-			}
+			interrupt(workers, context.Cause(ctx))
 		}
 	})
 	for _, w := range workers {
@@ -149,13 +147,20 @@ func newBenchWorker(l *benchLoad, client int) *benchWorker {
 	return &benchWorker{benchLoad: l, client: client, slots: make([]benchSlot, l.opts.Inflight)}
 }
 
-// interrupt makes what is unanswered fail.
-func (w *benchWorker) interrupt(cause error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.interrupted = true
-	if w.session != nil {
-		w.session.End(cause)
+// interrupt makes what is unanswered fail. All clients know first that this is no error
+// of theirs: what one ends may be the session of another, too.
+func interrupt(workers []*benchWorker, cause error) {
+	sessions := make([]benchSession, 0, len(workers))
+	for _, w := range workers {
+		w.mu.Lock()
+		w.interrupted = true
+		if w.session != nil {
+			sessions = append(sessions, w.session)
+		}
+		w.mu.Unlock()
+	}
+	for _, s := range sessions {
+		s.End(cause)
 	}
 }
 

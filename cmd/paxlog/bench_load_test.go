@@ -177,6 +177,36 @@ func TestErrorsAreCounted(t *testing.T) {
 	}
 }
 
+// endsAll is a session of all workers; its end makes each note a failure.
+type endsAll struct{ workers []*benchWorker }
+
+func (s *endsAll) AppendAsync(context.Context, []byte) (benchPending, error) {
+	return nil, client.ErrClosed
+}
+
+func (s *endsAll) End(error) {
+	for _, w := range s.workers {
+		w.failed(&benchSlot{session: s}, client.ErrClosed)
+	}
+}
+
+// TestInterruptShared: what an interrupt makes fail is no error, also of clients that
+// share a session with the first to end it.
+func TestInterruptShared(t *testing.T) {
+	l := &benchLoad{opts: benchOptions{Inflight: 1}, meter: newMeter(), halt: make(chan struct{})}
+	s := &endsAll{}
+	l.open = func(int) benchSession { return s }
+	for i := range 3 {
+		w := newBenchWorker(l, i)
+		w.current()
+		s.workers = append(s.workers, w)
+	}
+	interrupt(s.workers, context.Canceled)
+	if n := l.meter.errors.Load(); n != 0 || l.over() {
+		t.Errorf("%d errors, %v", n, l.fatal)
+	}
+}
+
 // checked is a run of two clients, and the log that it leaves.
 func checked(t *testing.T) (*benchValues, []*benchAnswers, []client.Entry) {
 	t.Helper()

@@ -44,6 +44,9 @@ func (in *input) benchOptions(env *environment) (benchOptions, error) {
 			return opts, usagef("bench: --%s belongs to --mode %s", name, orList(modes))
 		}
 	}
+	if opts.Check && opts.Share {
+		return opts, usagef("bench: --check needs a session of its own for each client: leave out --share")
+	}
 	format, err := in.output()
 	if err != nil {
 		return opts, err
@@ -51,9 +54,6 @@ func (in *input) benchOptions(env *environment) (benchOptions, error) {
 	opts.JSON = format == "json"
 	if opts.CSV && opts.JSON {
 		return opts, usagef("bench: --csv prints lines, and --output json one object: leave one of them out")
-	}
-	if opts.Share && opts.Check {
-		return opts, usagef("bench: --check compares a session with what its one client sent, and with --share clients have none of their own: leave one of them out")
 	}
 	if err := in.benchLoad(&opts); err != nil {
 		return opts, err
