@@ -3,6 +3,7 @@ package sim
 import (
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -21,6 +22,7 @@ type shortener struct {
 	best  Plan
 	last  Report // of best
 	why   string
+	most  uint64 // messages that a run may have
 	tries int
 	spent Micros
 	setUp func(*Cluster)
@@ -41,9 +43,20 @@ func reason(err error) string {
 
 // minimise makes the plan of a run that failed shorter: fewer faults, a smaller
 // cluster, fewer entries, as long as the same invariant fails. A run ends where it
-// fails, so what comes after needs no removing.
+// fails, so what comes after needs no removing. With fewer faults it may take longer
+// to fail; if it has more messages than the first one in the end, all is done again
+// without allowing that.
 func minimise(p Plan, failed Report, setUp func(*Cluster)) (Plan, Report) {
-	s := &shortener{best: p, last: failed, why: reason(failed.Err), setUp: setUp}
+	short, r := shorten(p, failed, math.MaxUint64, setUp)
+	if r.Messages > failed.Messages {
+		return shorten(p, failed, failed.Messages, setUp)
+	}
+	return short, r
+}
+
+// shorten is minimise with a bound of the messages of each run.
+func shorten(p Plan, failed Report, most uint64, setUp func(*Cluster)) (Plan, Report) {
+	s := &shortener{best: p, last: failed, why: reason(failed.Err), most: most, setUp: setUp}
 	for before := -1; s.tries != before && s.tries < mostTries; {
 		before = s.tries
 		size := s.size()
@@ -72,7 +85,7 @@ func (s *shortener) fails(q Plan) bool {
 		try := q
 		try.Seed += chance << 40
 		r := runPlan(try, watch{setUp: s.setUp})
-		if s.spent += r.Simulated; reason(r.Err) == s.why {
+		if s.spent += r.Simulated; reason(r.Err) == s.why && r.Messages <= s.most {
 			s.best, s.last = try, r
 			return true
 		}
