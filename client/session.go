@@ -283,21 +283,21 @@ func (s *Session) act() {
 // decide does what the core decided, but for the entries to send: it adds them to out.
 func (s *Session) decide(out []paxos.Envelope) []paxos.Envelope {
 	c := s.c
-	if s.core.expire {
-		delete(c.sessions, s.core.id)
-		s.core = s.core.rebirth()
-		s.asked = ""
-		c.opening = append(c.opening, s)
-		c.open()
-		return out
-	}
-	if s.core.err != nil {
+	if s.core.err != nil { // also if it expired: who ended it must find it ended
 		delete(c.sessions, s.core.id)
 		select {
 		case <-s.ended:
 		default:
 			close(s.ended)
 		}
+		return out
+	}
+	if s.core.expire {
+		delete(c.sessions, s.core.id)
+		s.core = s.core.rebirth()
+		s.asked = ""
+		c.opening = append(c.opening, s)
+		c.open()
 		return out
 	}
 	if s.core.stuck {

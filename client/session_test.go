@@ -122,3 +122,16 @@ func TestPending(t *testing.T) {
 		}
 	}
 }
+
+// TestEndedWhileExpired: a session that was ended does not begin anew because it has
+// expired as well.
+func TestEndedWhileExpired(t *testing.T) {
+	c, s := offline()
+	c.mu.Lock()
+	s.core.expire = true
+	c.mu.Unlock()
+	s.End(ErrUnavailable)
+	if _, err := s.AppendAsync(context.Background(), []byte("x")); !errors.Is(err, ErrSessionEnded) || len(c.opening) > 0 {
+		t.Fatalf("it goes on: %v, %d sessions begin", err, len(c.opening))
+	}
+}
