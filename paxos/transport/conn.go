@@ -213,6 +213,11 @@ func (c *conn) run(id paxos.NodeID, role paxos.Role) error {
 
 func (c *conn) readLoop(id paxos.NodeID, role paxos.Role) error {
 	received := false
+	defer func() {
+		if received { // before a frame that ended the connection
+			c.n.h.Rest()
+		}
+	}()
 	for {
 		if !wire.Buffered(c.r) {
 			if received {
