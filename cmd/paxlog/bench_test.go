@@ -283,7 +283,7 @@ func TestBenchCatchup(t *testing.T) {
 	k.Must("init", "--config", k.File, "--id", "l2", "--data", k.Data("l2"))
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, cluster.Binary(t), strings.Fields("bench --mode catchup --learner l2 --clients 2 --warmup 200ms --duration 500ms --timeout 30s -o json")...)
+	cmd := exec.CommandContext(ctx, cluster.Binary(t), strings.Fields("bench --mode catchup --learner l2 --clients 2 --warmup 0s --duration 500ms --timeout 30s -o json")...)
 	cmd.Dir = k.Dir
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	errs := lineWriter{make(chan string, 100)}
@@ -295,7 +295,7 @@ func TestBenchCatchup(t *testing.T) {
 	if line := <-errs.lines; line != "l2 is down: start it now, with an empty data directory\n" {
 		t.Errorf("it says %q", line)
 	}
-	time.Sleep(500 * time.Millisecond)
+	awaitEntries(k.Client(client.WithLearner("l1")), 100) // before it is up
 	k.Start("l2")
 	if err := cmd.Wait(); err != nil {
 		t.Fatal(err)
