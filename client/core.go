@@ -2,6 +2,7 @@ package client
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/paxlog/paxlog/paxos"
@@ -130,6 +131,11 @@ func (c *core) resend(now paxos.Ticks) {
 	c.rewind(c.base)
 	c.holdUntil, c.holdWait = 0, refusedMin
 	c.progressAt = now
+}
+
+// sentOnlyTo reports whether all that is neither answered nor refused went to id.
+func (c *core) sentOnlyTo(id paxos.NodeID) bool {
+	return !slices.ContainsFunc(c.runs, func(r sentRun) bool { return r.to != id })
 }
 
 // onLost: what was sent to that proposer may be lost.

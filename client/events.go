@@ -16,9 +16,14 @@ func (c *Client) Receive(from paxos.NodeID, m paxos.Message, _ int) {
 	switch m := m.(type) {
 	case *paxos.Leader:
 		if c.leader.Less(m.Ballot) {
+			first := c.leader.IsZero()
 			c.leader = m.Ballot
 			for _, s := range c.sessions {
-				s.core.resend(c.now())
+				// What went to this very proposer before it was known to lead has reached the
+				// leader, or is refused.
+				if !first || !s.core.sentOnlyTo(m.Ballot.Proposer) {
+					s.core.resend(c.now())
+				}
 				s.act()
 			}
 		}

@@ -135,3 +135,32 @@ func TestEndedWhileExpired(t *testing.T) {
 		t.Fatalf("it goes on: %v, %d sessions begin", err, len(c.opening))
 	}
 }
+
+// TestFirstLeader: what was sent to a proposer before it was known to lead is not sent
+// to it again, but to another one it is, and after each change.
+func TestFirstLeader(t *testing.T) {
+	for name, test := range map[string]struct {
+		known paxos.Ballot
+		sent  paxos.NodeID
+		again bool
+	}{
+		"to the leader":                 {paxos.Ballot{}, "p1", false},
+		"to another one":                {paxos.Ballot{}, "p2", true},
+		"to the leader of a ballot ago": {paxos.Ballot{Round: 1, Proposer: "p1"}, "p1", true},
+	} {
+		c, s := offline()
+		c.leader = test.known
+		c.mu.Lock()
+		s.core.add(1, &Pending{value: []byte("x"), session: s})
+		if s.core.take(1, test.sent) == nil {
+			t.Fatal("nothing was sent")
+		}
+		c.mu.Unlock()
+		c.Receive("p1", &paxos.Leader{Ballot: paxos.Ballot{Round: 2, Proposer: "p1"}}, 0)
+		c.mu.Lock()
+		if again := s.core.take(2, "p1") != nil; again != test.again {
+			t.Errorf("%s: it is sent again: %v", name, again)
+		}
+		c.mu.Unlock()
+	}
+}
