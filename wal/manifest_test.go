@@ -1,6 +1,7 @@
 package wal
 
 import (
+	"errors"
 	"fmt"
 	"path"
 	"slices"
@@ -113,6 +114,25 @@ func TestShortManifest(t *testing.T) {
 				t.Error("nothing was refused: this does not test what it should")
 			}
 		})
+	}
+}
+
+// TestNoManifest: where the MANIFEST in use is missing, it is that which people are
+// told, and not what would be missing if it were empty.
+func TestNoManifest(t *testing.T) {
+	fs := vfs.NewMem()
+	initDir(t, fs, paxos.RoleAcceptor)
+	for round := range uint64(3) {
+		s := mustOpen(t, fs, paxos.RoleAcceptor)
+		raise(t, s, round+1, "p1")
+		mustClose(t, s)
+	}
+	if err := fs.Remove(newestManifest(t, fs)); err != nil {
+		t.Fatal(err)
+	}
+	_, err := Open(dir, identity(paxos.RoleAcceptor), Options{FS: fs, Fatal: neverFatal})
+	if !errors.Is(err, ErrDamaged) || !strings.Contains(err.Error(), "could not open manifest file") {
+		t.Error(err)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -57,6 +58,9 @@ func progress(fs vfs.FS, db string) (last uint64, err error) {
 		return 0, nil // Open says what is wrong
 	}
 	last, firstLog, err := readManifest(fs, desc.ManifestFilename)
+	if errors.Is(err, os.ErrNotExist) {
+		return 0, nil // Open says so
+	}
 	if err != nil {
 		return 0, err
 	}
@@ -138,7 +142,7 @@ func (w *writes) follow(r pebblewal.Reader) error {
 func readManifest(fs vfs.FS, path string) (last, firstLog uint64, err error) {
 	f, err := fs.Open(path)
 	if err != nil {
-		return 0, 0, nil // Open says so
+		return 0, 0, err
 	}
 	records := record.NewReader(f, 0)
 	for {
