@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -184,6 +185,9 @@ func syncDirs(fs vfs.FS, dir string) error {
 func ReadIdentity(fs vfs.FS, dir string) (Identity, error) {
 	var id Identity
 	f, err := fs.Open(fs.PathJoin(dir, identityFile))
+	if errors.Is(err, os.ErrPermission) {
+		return id, explain(dir, err)
+	}
 	if err != nil {
 		if entries, lerr := fs.List(fs.PathJoin(dir, dbDir)); lerr == nil && len(entries) > 0 && !hasTemp(fs, dir) {
 			return id, fmt.Errorf("%s is %w: it has data but no %s file; restore that file from a copy", dir, ErrDamaged, identityFile)

@@ -4,12 +4,15 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
+	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 
 	"github.com/paxlog/paxlog/paxos"
 )
@@ -181,6 +184,28 @@ func TestBusy(t *testing.T) {
 				mustClose(t, s)
 			}
 		})
+	}
+}
+
+// TestPermission: a directory of another user is neither in use nor uninitialised,
+// which would invite to initialise it.
+func TestPermission(t *testing.T) {
+	for _, denied := range []string{identityFile, "LOCK", "MANIFEST-000001"} {
+		mem := vfs.NewMem()
+		initDir(t, mem, paxos.RoleAcceptor)
+		fs := errorfs.Wrap(mem, errorfs.InjectorFunc(func(op errorfs.Op) error {
+			if strings.HasSuffix(op.Path, "/"+denied) && (op.Kind == errorfs.OpOpen || op.Kind == errorfs.OpLock) {
+				return &os.PathError{Op: "open", Path: op.Path, Err: syscall.EACCES}
+			}
+			return nil
+		}))
+		_, opened := Open(dir, identity(paxos.RoleAcceptor), Options{FS: fs, Fatal: neverFatal})
+		_, inspected := Inspect(fs, dir)
+		for _, err := range []error{opened, inspected} {
+			if err == nil || !strings.HasPrefix(err.Error(), "data belongs to another user: ") || errors.Is(err, ErrBusy) || errors.Is(err, ErrUninitialised) || errors.Is(err, ErrDamaged) {
+				t.Errorf("%s: %v", denied, err)
+			}
+		}
 	}
 }
 

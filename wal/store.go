@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"os"
 	"runtime"
 	"strings"
 	"syscall"
@@ -80,7 +81,7 @@ func open(dir string, id Identity, opts Options) (*Store, error) {
 	}
 	var err error
 	if s.lock, err = pebble.LockDirectory(db, opts.FS); err != nil {
-		if errors.Is(err, syscall.EAGAIN) || errors.Is(err, syscall.EACCES) || strings.Contains(err.Error(), "lock held") {
+		if errors.Is(err, syscall.EAGAIN) || strings.Contains(err.Error(), "lock held") {
 			return nil, fmt.Errorf("%s is %w (%w); stop that one first", dir, ErrBusy, err)
 		}
 		return nil, explain(dir, err)
@@ -163,6 +164,9 @@ func explain(dir string, err error) error {
 	}
 	if errors.Is(err, syscall.EIO) {
 		return fmt.Errorf("the disk of %s fails: look at the kernel's log, and start again when it is sound, nothing acknowledged is lost (%w)", dir, err)
+	}
+	if errors.Is(err, os.ErrPermission) {
+		return fmt.Errorf("%s belongs to another user: %w; run as its owner, or give it to this user", dir, err)
 	}
 	if pebble.IsCorruptionError(err) {
 		return fmt.Errorf("%s is %w: %w; restore it from a copy", dir, ErrDamaged, err)
