@@ -138,6 +138,7 @@ func TestVerdicts(t *testing.T) {
 		return p
 	}
 	dead := func(p *client.ProcessStatus) { p.Err = down }
+	refusing := func(p *client.ProcessStatus) { p.Err = &transport.RefusedError{Addr: "h:1", Text: "no"} }
 	mute := func(p *client.ProcessStatus) { p.Reply.Voting = false }
 	for _, test := range []struct {
 		a, p, l func(*client.ProcessStatus)
@@ -151,8 +152,10 @@ func TestVerdicts(t *testing.T) {
 		{nil, nil, nil, "", false, "no proposer leads: p1 says: just started; an election takes less than a second: ask again, and if that goes on look at the proposers' logs"},
 		{mute, nil, nil, "", false, "no proposer leads: 0 of 2 acceptors vote, and 2 are needed: not vouched for yet: a1, a2; if that goes on, look at their logs"},
 		{dead, nil, nil, "p1", false, "p1 leads, but has no answers of a quorum: 0 of 2 acceptors are up, and 2 are needed: start a1 or a2 (`paxlog acceptor --config f.yaml --id a1 --data DIR`)"},
-		{func(p *client.ProcessStatus) { p.Err = &transport.RefusedError{Addr: "h:1", Text: "no"} }, nil, nil, "", false,
-			"no proposer leads: 0 of 2 acceptors are up, and 2 are needed: a1: refused by h:1: no: check the cluster file"},
+		{refusing, nil, nil, "", false, "no proposer leads: 0 of 2 acceptors are up, and 2 are needed: a1: refused by h:1: no: check the cluster file"},
+		{dead, refusing, nil, "", false,
+			"no proposer leads: 0 of 2 acceptors are up, and 2 are needed: start a1 or a2 (`paxlog acceptor --config f.yaml --id a1 --data DIR`)"},
+		{dead, refusing, refusing, "", false, "every process that answers refuses this client: refused by h:1: no: check the cluster file"},
 	} {
 		s := client.Status{Leader: test.leader, Quorum: test.quorum, Processes: []client.ProcessStatus{
 			process(paxos.RoleAcceptor, "a1", test.a), process(paxos.RoleAcceptor, "a2", test.a),

@@ -17,7 +17,7 @@ func (s statusJSON) verdict(c clientCluster, serving bool) error {
 		return exitf(ExitUnavailable, "no learner serves: %s", s.startLearner(c))
 	}
 	if refusal := s.refusedByAll(); refusal != "" {
-		return exitf(ExitUnavailable, "every process refuses this client: %s: check the cluster file", refusal)
+		return exitf(ExitUnavailable, "every process that answers refuses this client: %s: check the cluster file", refusal)
 	}
 	reason := "no proposer leads"
 	if s.Leader != nil {
@@ -26,7 +26,7 @@ func (s statusJSON) verdict(c clientCluster, serving bool) error {
 	return exitf(ExitUnavailable, "%s: %s", reason, s.whyNoLeader(c))
 }
 
-// refusedByAll returns a refusal if nothing but refusals was answered.
+// refusedByAll returns a refusal if some process refuses, and none is up.
 func (s statusJSON) refusedByAll() string {
 	var all []processJSON
 	for _, a := range s.Acceptors {
@@ -40,10 +40,12 @@ func (s statusJSON) refusedByAll() string {
 	}
 	refusal := ""
 	for _, p := range all {
-		if !p.refused {
+		if p.Up {
 			return ""
 		}
-		refusal = *p.Error
+		if p.refused {
+			refusal = *p.Error
+		}
 	}
 	return refusal
 }
