@@ -149,8 +149,8 @@ func runAppend(ctx context.Context, env *environment, opts appendOptions) error 
 		return receipts.Print(entryOf(r, nil))
 	}
 	err = a.run(ctx)
-	if flushed := receipts.Flush(); flushed != nil {
-		return flushed
+	if flushed := receipts.Flush(); flushed != nil { // also if that is why it ended
+		return exitf(ExitUnknown, "%w; what was not printed may have been appended: `paxlog tail` shows what is in the log", flushed)
 	}
 	shown.stop()
 	return explainAppend(env, err)

@@ -326,6 +326,20 @@ func TestStandardOutputThatFails(t *testing.T) {
 	}
 }
 
+// TestAppendOutputThatFails: what could not be printed may be in the log, so it is not
+// a failure after which one can append again.
+func TestAppendOutputThatFails(t *testing.T) {
+	dev(t)
+	for name, input := range map[string]string{"one": "x\n", "more than is buffered": strings.Repeat("x\n", 50000)} {
+		var errs bytes.Buffer
+		code := run([]string{"paxlog", "append"}, strings.NewReader(input), failing{syscall.ENOSPC}, &errs)
+		want := "paxlog: writing to standard output: no space left on device; what was not printed may have been appended: `paxlog tail` shows what is in the log\n"
+		if code != ExitUnknown || errs.String() != want {
+			t.Errorf("%s: %d %q", name, code, errs.String())
+		}
+	}
+}
+
 func TestLogger(t *testing.T) {
 	t.Setenv("NO_COLOR", "")
 	var out bytes.Buffer
