@@ -37,6 +37,9 @@ func runBench(ctx context.Context, env *environment, opts benchOptions) error {
 		fmt.Fprintf(env.stderr, "the rate was not kept up: %d appends that were due were not sent at all\n", n)
 	}
 	if ctx.Err() != nil {
+		if opts.Check {
+			fmt.Fprintln(env.stderr, "not checked: the run was interrupted")
+		}
 		return context.Cause(ctx)
 	}
 	if opts.Check && (load.fatal == nil || !errors.Is(load.fatal, errBenchCheck)) {

@@ -201,21 +201,23 @@ func TestBenchShare(t *testing.T) {
 	}
 }
 
-// TestBenchInterrupted: what was measured until SIGINT is printed.
+// TestBenchInterrupted: what was measured until SIGINT is printed, and that it was not
+// checked is said.
 func TestBenchInterrupted(t *testing.T) {
 	dev(t)
 	signals, ended := make(chan os.Signal), make(chan int)
 	out, printed := lineWriter{make(chan string, 100)}, 0
-	p := &process{stdin: strings.NewReader(""), stdout: &output{to: out}, stderr: t.Output(), signals: signals, kill: os.Exit, commands: commandTable()}
+	var errs bytes.Buffer
+	p := &process{stdin: strings.NewReader(""), stdout: &output{to: out}, stderr: &errs, signals: signals, kill: os.Exit, commands: commandTable()}
 	go func() {
-		ended <- p.run(append([]string{"paxlog"}, strings.Fields("bench --clients 2 --duration 1h --warmup 0s --csv")...))
+		ended <- p.run(append([]string{"paxlog"}, strings.Fields("bench --clients 2 --duration 1h --warmup 0s --csv --check")...))
 	}()
 	for ; printed < 2; printed++ { // the header and a second
 		<-out.lines
 	}
 	signals <- os.Interrupt
-	if code := <-ended; code != ExitInterrupted {
-		t.Errorf("exit code %d", code)
+	if code := <-ended; code != ExitInterrupted || !strings.Contains(errs.String(), "not checked: the run was interrupted\n") {
+		t.Errorf("exit code %d, %s", code, &errs)
 	}
 }
 
