@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/paxlog/paxlog/client"
+	"github.com/paxlog/paxlog/paxos"
 )
 
 // appendOptions say what to append, and how to report it.
@@ -143,17 +144,56 @@ func runAppend(ctx context.Context, env *environment, opts appendOptions) error 
 	shown := opts.progress(env)
 	defer shown.stop()
 	receipts := newReceiptPrinter(env.stdout, opts.JSON, opts.Quiet)
-	a := &appender{session: c.NewSession(), next: next, idle: receipts.Flush}
+	var unprinted idRange // answered, and not known to be written
+	a := &appender{session: c.NewSession(), next: next}
+	a.idle = func() error {
+		err := receipts.Flush()
+		if err == nil {
+			unprinted = idRange{}
+		}
+		return err
+	}
 	a.answered = func(r client.Result, entryBytes int) error {
+		unprinted.add(r.AppendID)
 		shown.add(r.Index, entryBytes)
 		return receipts.Print(entryOf(r, nil))
 	}
 	err = a.run(ctx)
-	if flushed := receipts.Flush(); flushed != nil { // also if that is why it ended
-		return exitf(ExitUnknown, "%w; what was not printed may have been appended: `paxlog tail` shows what is in the log", flushed)
+	if failed := receipts.Flush(); failed != nil { // also if that is why it ended
+		return explainOutput(env, failed, unprinted, err)
 	}
 	shown.stop()
 	return explainAppend(env, err)
+}
+
+// idRange is a range of entries of a session; the zero value is none.
+type idRange struct {
+	session     paxos.SessionID
+	first, last uint64
+}
+
+// add adds the next entry; one of another session begins a new range.
+func (r *idRange) add(id paxos.AppendID) {
+	if r.session != id.Session || r.first == 0 {
+		r.session, r.first = id.Session, id.Seq
+	}
+	r.last = id.Seq
+}
+
+// explainOutput says which entries nobody has been told of because standard output
+// failed: those of unprinted, and those with which the appender ended.
+func explainOutput(env *environment, failed error, unprinted idRange, ended error) error {
+	if errors.Is(failed, errOutputClosed) {
+		return failed // nobody wants to know
+	}
+	var unknown *client.UnknownOutcomeError
+	if errors.As(ended, &unknown) {
+		unprinted.add(paxos.AppendID{Session: unknown.Session, Seq: unknown.First})
+		unprinted.last = unknown.Last
+	}
+	fmt.Fprintf(env.stderr, "unknown: %s/%d..%d\n", unprinted.session, unprinted.first, unprinted.last)
+	return exitf(ExitUnknown, "%w; %d entries that were not reported may have been appended; `paxlog resolve %s` tells for good",
+		failed, unprinted.last-unprinted.first+1, paxos.AppendID{Session: unprinted.session, Seq: unprinted.first})
 }
 
 // explainAppend says what became of entries that were not answered, and what to

@@ -72,11 +72,11 @@ func (a *appender) run(ctx context.Context) error {
 			return a.input
 		}
 		r, err := a.wait(e.pending)
-		if err == nil {
-			err = a.answered(r, e.bytes)
-		}
 		if err != nil {
 			return err
+		}
+		if err := a.answered(r, e.bytes); err != nil {
+			return a.giveUp(err, nil)
 		}
 		a.budget.Release(cost(e.bytes))
 	}
@@ -127,7 +127,7 @@ func (a *appender) take(ctx context.Context) (e sentEntry, open bool, err error)
 	default:
 	}
 	if err := a.idle(); err != nil {
-		return e, false, err
+		return e, false, a.giveUp(err, nil)
 	}
 	select {
 	case e, open = <-a.sent:
@@ -151,10 +151,41 @@ func (a *appender) wait(p *client.Pending) (client.Result, error) {
 	case <-p.Done():
 	default:
 		if err := a.idle(); err != nil {
-			return client.Result{}, err
+			return client.Result{}, a.giveUp(err, p)
 		}
 	}
 	return p.Wait(context.Background())
+}
+
+// giveUp ends the session over a failure that is not its own. What it returns wraps err
+// and, if entries from p on, or from the next one if p is nil, are or may be appended, a
+// *client.UnknownOutcomeError of these: nobody has been told of any.
+func (a *appender) giveUp(err error, p *client.Pending) error {
+	a.stop()
+	var untold idRange
+	for more := true; more; {
+		if p != nil {
+			r, why := p.Wait(context.Background()) // at once: the session has ended
+			var unknown *client.UnknownOutcomeError
+			if errors.As(why, &unknown) {
+				untold.add(unknown.AppendID())
+			} else if why == nil {
+				untold.add(r.AppendID)
+			}
+		}
+		select {
+		case e, open := <-a.sent:
+			p, more = e.pending, open
+		default:
+			more = false
+		}
+	}
+	if untold.first == 0 {
+		return err
+	}
+	return errors.Join(err, &client.UnknownOutcomeError{
+		Session: untold.session, Seq: untold.first, First: untold.first, Last: untold.last, Cause: err,
+	})
 }
 
 // interrupt stops the sending, and a little later the waiting for answers, unless

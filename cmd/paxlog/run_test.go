@@ -3,10 +3,13 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -333,9 +336,22 @@ func TestAppendOutputThatFails(t *testing.T) {
 	for name, input := range map[string]string{"one": "x\n", "more than is buffered": strings.Repeat("x\n", 50000)} {
 		var errs bytes.Buffer
 		code := run([]string{"paxlog", "append"}, strings.NewReader(input), failing{syscall.ENOSPC}, &errs)
-		want := "paxlog: writing to standard output: no space left on device; what was not printed may have been appended: `paxlog tail` shows what is in the log\n"
-		if code != ExitUnknown || errs.String() != want {
-			t.Errorf("%s: %d %q", name, code, errs.String())
+		want := regexp.MustCompile(`^unknown: ([0-9a-f]+)/1\.\.(\d+)\npaxlog: writing to standard output: no space left on device; (\d+) entries ` +
+			"that were not reported may have been appended; `paxlog resolve ([0-9a-f]+)/1` tells for good\n$")
+		m := want.FindStringSubmatch(errs.String())
+		if code != ExitUnknown || m == nil || m[1] != m[4] || m[2] != m[3] {
+			t.Fatalf("%s: %d %q", name, code, errs.String())
+		}
+		if got := paxlog("resolve", m[1]+"/1"); got.code != ExitDone || !strings.HasPrefix(got.out, "chosen ") {
+			t.Errorf("%s: %+v", name, got)
+		}
+		// Nothing that the range leaves out is in the log.
+		last, err := strconv.ParseUint(m[2], 10, 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := paxlog("resolve", fmt.Sprint(m[1], "/", last+1)); got.code != ExitDone || got.out != "never\n" {
+			t.Errorf("%s: the entry after %d: %+v", name, last, got)
 		}
 	}
 }
