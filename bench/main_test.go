@@ -7,10 +7,11 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
-// fakeSystem answers at once, and loses every so many appends.
+// fakeSystem takes a millisecond for an append, and loses every so many.
 type fakeSystem struct {
 	lose  uint64
 	taken atomic.Uint64
@@ -36,18 +37,20 @@ func (s *fakeSystem) send(context.Context, []byte) (answer, error) {
 // it is found out.
 func TestLoad(t *testing.T) {
 	for _, lose := range []uint64{0, 10} {
-		s := &fakeSystem{lose: lose}
-		l := newLoad(scenario{"test", 4, 2, 3}, 100, 20*time.Millisecond, 100*time.Millisecond)
-		m, err := l.run(t.Context(), s)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if m.sent != s.taken.Load() || m.answered != m.sent || m.Appends == 0 || uint64(m.Appends) >= m.sent || m.P50 < 1 || m.Errors != 0 {
-			t.Errorf("got %+v", m)
-		}
-		if err := verify(t.Context(), s, m.sent, m.answered); (lose == 0) != (err == nil) || err != nil && !errors.Is(err, errLost) {
-			t.Errorf("losing one of %d: %v", lose, err)
-		}
+		synctest.Test(t, func(t *testing.T) { // whose clock is not that of the machine
+			s := &fakeSystem{lose: lose}
+			l := newLoad(scenario{"test", 4, 2, 3}, 100, 20*time.Millisecond, 100*time.Millisecond)
+			m, err := l.run(t.Context(), s)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if m.sent != s.taken.Load() || m.answered != m.sent || m.Appends == 0 || uint64(m.Appends) >= m.sent || m.P50 < 1 || m.Errors != 0 {
+				t.Errorf("got %+v", m)
+			}
+			if err := verify(t.Context(), s, m.sent, m.answered); (lose == 0) != (err == nil) || err != nil && !errors.Is(err, errLost) {
+				t.Errorf("losing one of %d: %v", lose, err)
+			}
+		})
 	}
 }
 
