@@ -54,13 +54,21 @@ type Verified struct {
 
 // Verify reads everything and checks that it decodes and fits together: the
 // instances without a gap up to held or applied, and a learner's indexes, times,
-// runs and sessions against its records. Its error says what does not fit, and
-// wraps ErrDamaged.
-func (s *Store) Verify() (Verified, error) {
+// runs and sessions against its records. Then it reads what newer writes hide, for
+// damage there ends a later compaction. Its error says what does not fit, and wraps
+// ErrDamaged.
+func (s *Store) Verify() (v Verified, err error) {
 	if s.id.Role == paxos.RoleLearner.String() {
-		return s.verifyLearner()
+		v, err = s.verifyLearner()
+	} else {
+		v, err = s.verifyAcceptor()
 	}
-	return s.verifyAcceptor()
+	if err == nil {
+		if err = s.db.CheckLevels(nil); err != nil {
+			err = explain(s.dir, err)
+		}
+	}
+	return v, err
 }
 
 // wrong is an error about something that does not fit.
