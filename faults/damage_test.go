@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -76,23 +77,31 @@ func restore(t *testing.T, dir, from string) {
 	}
 }
 
-// contents is what inspect says of a data directory, "" if it cannot be opened,
-// and what it finds wrong when it reads all of it.
-func contents(t *testing.T, k *cluster.Cluster, dir string) (state string, wrong error) {
+// state is what inspect says of a data directory.
+type state struct {
+	all     string  // "" if it cannot be opened
+	commits float64 // of an acceptor
+}
+
+// contents is the state of a data directory, and what is found wrong when all of it
+// is read.
+func contents(t *testing.T, k *cluster.Cluster, dir string) (s state, wrong error) {
 	t.Helper()
 	out, errs, code := k.Run("inspect", dir, "-o", "json")
 	if code != 0 {
-		return "", errors.New(errs)
+		return state{}, errors.New(errs)
 	}
 	var fields map[string]any
 	if err := json.Unmarshal([]byte(out), &fields); err != nil {
 		t.Fatalf("inspect: %v: %s", err, out)
 	}
 	delete(fields, "dir")
+	s.all = fmt.Sprint(fields)
+	s.commits, _ = fields["commits"].(float64)
 	if _, errs, code = k.Run("inspect", dir, "--verify"); code != 0 {
 		wrong = errors.New(errs)
 	}
-	return fmt.Sprint(fields), wrong
+	return s, wrong
 }
 
 // outcome is what became of a process on a damaged directory.
@@ -101,6 +110,7 @@ type outcome string
 const (
 	refused   outcome = "refused"
 	unchanged outcome = "harmless: all is there"
+	unsynced  outcome = "harmless: what it had copied, and told nobody, is copied again"
 	later     outcome = "starts; reading the damaged part ends it"
 	older     outcome = "an earlier state"
 )
@@ -110,13 +120,14 @@ type patient struct {
 	t    *testing.T
 	k    *cluster.Cluster
 	c    *client.Client
+	l    *cluster.Load // stopped
 	id   paxos.NodeID
 	copy string // of its directory, as sound as it was last
 	said map[string]bool
 }
 
-func newPatient(t *testing.T, k *cluster.Cluster, c *client.Client, id paxos.NodeID) *patient {
-	return &patient{t: t, k: k, c: c, id: id, copy: filepath.Join(k.Dir, "copy-"+string(id)), said: map[string]bool{}}
+func newPatient(t *testing.T, k *cluster.Cluster, c *client.Client, l *cluster.Load, id paxos.NodeID) *patient {
+	return &patient{t: t, k: k, c: c, l: l, id: id, copy: filepath.Join(k.Dir, "copy-"+string(id)), said: map[string]bool{}}
 }
 
 // sufferAll damages files of each kind in each way, as often as PAXLOG_ROUNDS says.
@@ -147,6 +158,7 @@ func (p *patient) sufferAll(rng *rand.Rand, kinds ...string) {
 func (p *patient) suffer(name string, damage func(dir string) error) outcome {
 	p.t.Helper()
 	dir := p.k.Data(p.id)
+	p.tellsAll()
 	p.k.Kill(p.id)
 	restore(p.t, p.copy, dir)
 	before, sound := contents(p.t, p.k, dir)
@@ -172,11 +184,10 @@ func (p *patient) suffer(name string, damage func(dir string) error) outcome {
 			p.said[said] = true
 			p.t.Logf("%s: %s", name, said)
 		}
-	} else if after == "" {
+	} else if after.all == "" {
 		p.t.Errorf("%s: it serves, and inspect says %v", name, wrong)
-	} else if after != before {
-		got = older
-		p.mustBeOlder(name, process, before, after, wrong)
+	} else if after.all != before.all {
+		got = p.mustBeOlder(name, process, before, after, wrong)
 	} else if wrong != nil {
 		got = later
 	}
@@ -189,16 +200,42 @@ func (p *patient) suffer(name string, damage func(dir string) error) outcome {
 	return got
 }
 
-// mustBeOlder checks a process that serves with another state than it had: it is an
-// earlier one, in itself sound; and an acceptor has been told what it forgot.
-func (p *patient) mustBeOlder(name string, process *cluster.Process, before, after string, wrong error) {
+// tellsAll returns when peers know of every commit of an acceptor: an entry has been
+// answered for which its vote was needed. Commits that nobody was told of may be
+// lost without anybody noticing, and are under way at any time under a load.
+func (p *patient) tellsAll() {
 	p.t.Helper()
+	if p.id[0] != 'a' {
+		return
+	}
+	for _, n := range p.k.Config.Acceptors {
+		if n.ID != p.id {
+			p.k.Signal(n.ID, syscall.SIGSTOP)
+			defer p.k.Signal(n.ID, syscall.SIGCONT)
+			break // the others are a quorum, with it
+		}
+	}
+	if err := p.l.Append(); err != nil {
+		p.t.Fatalf("with the vote of %s: %v", p.id, err)
+	}
+}
+
+// mustBeOlder checks a process that serves with another state than it had: it is an
+// earlier one, in itself sound; and an acceptor that has lost commits is told so.
+func (p *patient) mustBeOlder(name string, process *cluster.Process, before, after state, wrong error) outcome {
+	p.t.Helper()
+	evidence := fmt.Sprintf("%s\nbefore %s\nafter  %s", name, before.all, after.all)
 	if wrong != nil {
-		p.t.Errorf("%s: it serves in a state that it never had: %v\nbefore %s\nafter  %s", name, wrong, before, after)
+		p.t.Errorf("it serves in a state that it never had: %v\n%s", wrong, evidence)
 	}
-	if p.id[0] == 'a' {
-		p.k.Await(string(p.id)+" learns what it has forgotten", func() bool { return strings.Contains(process.Stderr(), "has forgotten") })
+	switch {
+	case p.id[0] != 'a':
+	case after.commits == before.commits:
+		return unsynced
+	default:
+		p.k.Await(string(p.id)+" learns what it has forgotten: "+evidence, func() bool { return strings.Contains(process.Stderr(), "has forgotten") })
 	}
+	return older
 }
 
 // ends waits until a process has ended, or serves.
@@ -232,8 +269,8 @@ func TestDamagedFiles(t *testing.T) {
 	}
 	l.Await(100, "for the log")
 	l.Stop()
-	newPatient(t, k, c, "a1").sufferAll(rng, "IDENTITY", "LOCK", "OPTIONS", "marker", "sst")
-	newPatient(t, k, c, "l1").sufferAll(rng, "IDENTITY", "LOCK", "OPTIONS", "MANIFEST", "marker", "sst", "log")
+	newPatient(t, k, c, l, "a1").sufferAll(rng, "IDENTITY", "LOCK", "OPTIONS", "marker", "sst")
+	newPatient(t, k, c, l, "l1").sufferAll(rng, "IDENTITY", "LOCK", "OPTIONS", "MANIFEST", "marker", "sst", "log")
 	k.Kill("a3") // a1 is needed
 	l.Start()
 	l.Await(100, "with those that were damaged")

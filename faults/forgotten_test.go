@@ -27,7 +27,7 @@ func TestForgottenTail(t *testing.T) {
 	caughtUp(k, c, "a1")
 	l.Await(100, "for the log")
 	l.Stop()
-	p := newPatient(t, k, c, "a1")
+	p := newPatient(t, k, c, l, "a1")
 	p.sufferAll(rng, "log", "MANIFEST")
 	got := p.suffer("a1, the newest log removed", func(dir string) error {
 		return os.Remove(slices.Max(logFiles(t, dir)))

@@ -94,7 +94,9 @@ func New(t testing.TB, acceptors, proposers, learners int, opts ...Option) *Clus
 	}
 	t.Cleanup(func() {
 		for _, id := range k.IDs() {
-			k.Kill(id)
+			if log := k.Kill(id); t.Failed() {
+				t.Logf("the end of what %s logged:\n%s", id, log[max(0, len(log)-800):])
+			}
 		}
 	})
 	for _, id := range k.IDs() {

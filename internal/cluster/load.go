@@ -19,6 +19,7 @@ type Load struct {
 	t       testing.TB
 	c       *client.Client
 	started int // times
+	alone   int // appends by Append
 	answers atomic.Int64
 	highest atomic.Uint64 // index answered
 	cancel  context.CancelFunc
@@ -71,6 +72,21 @@ func (l *Load) Start() {
 func (l *Load) Stop() {
 	l.cancel()
 	l.wg.Wait()
+}
+
+// Append appends one more entry, in a session of its own, and waits for its answer.
+func (l *Load) Append() error {
+	v := fmt.Sprintf("alone%s/%d/0/0", strings.Repeat(".", l.opts.Bytes), l.alone)
+	l.alone++
+	o := sent{value: v, above: l.highest.Load()}
+	var err error
+	if o.p, err = l.c.NewSession().AppendAsync(context.Background(), []byte(v)); err != nil {
+		return err
+	}
+	if !l.settle(context.Background(), o) {
+		_, err = o.p.Wait(context.Background())
+	}
+	return err
 }
 
 // Tally says how many appends were answered, and how many ended unknown.
