@@ -224,8 +224,10 @@ func TestFatalEndsAtOnce(t *testing.T) {
 	var errs bytes.Buffer
 	var codes []int
 	env := &environment{stderr: &errs, kill: func(code int) { codes = append(codes, code) }}
+	env.log, env.endLog = newLogger(&errs, "info", "json")
 	fatal := env.fatal()
 	fatal(errors.New("the disk\nis full"))
+	env.log.Info().Msg("a peer connects meanwhile")
 	fatal(errors.New("and again"))
 	if errs.String() != "paxlog: the disk is full\n" || len(codes) != 1 || codes[0] != ExitFailed {
 		t.Errorf("got %q, %v", errs.String(), codes)

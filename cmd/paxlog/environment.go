@@ -27,6 +27,7 @@ type environment struct {
 	stdout     io.Writer // remembers its first failure; a closed pipe ends quietly
 	stderr     io.Writer
 	log        zerolog.Logger // writes to stderr
+	endLog     func()         // no line of it comes after this
 	configFile string         // --config or PAXLOG_CONFIG; "" if neither is given
 	now        func() time.Time
 	kill       func(code int) // ends the process at once, without cleaning up
@@ -55,11 +56,13 @@ func (p *process) environment(in *input) (*environment, error) {
 			format = "console"
 		}
 	}
+	log, endLog := newLogger(p.stderr, level, format)
 	return &environment{
 		stdin:      p.stdin,
 		stdout:     p.stdout,
 		stderr:     p.stderr,
-		log:        newLogger(p.stderr, level, format),
+		log:        log,
+		endLog:     endLog,
 		configFile: in.text("config"),
 		now:        time.Now,
 		kill:       p.kill,

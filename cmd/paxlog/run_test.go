@@ -359,7 +359,7 @@ func TestAppendOutputThatFails(t *testing.T) {
 func TestLogger(t *testing.T) {
 	t.Setenv("NO_COLOR", "")
 	var out bytes.Buffer
-	log := newLogger(&out, "info", "json")
+	log, _ := newLogger(&out, "info", "json")
 	log.Debug().Msg("hidden")
 	log.Info().Str("role", "acceptor").Str("id", "a1").Msg("ready")
 	var line map[string]string
@@ -373,7 +373,7 @@ func TestLogger(t *testing.T) {
 		t.Error(err)
 	}
 	out.Reset()
-	log = newLogger(&out, "info", "console")
+	log, _ = newLogger(&out, "info", "console")
 	log.Info().Str("id", "a1").Msg("ready")
 	if got := out.String(); strings.ContainsRune(got, '\x1b') || !strings.Contains(got, "INF ready id=a1") {
 		t.Errorf("got %q", got)

@@ -55,7 +55,8 @@ func stopNode(name string, n *node.Node) error {
 }
 
 // fatal returns the function that ends the process when a node must not go on: it
-// prints one line and exits, before anything else is answered or written.
+// prints one line, the last on stderr, and exits, before anything else is answered
+// or written.
 func (e *environment) fatal() func(error) {
 	var once sync.Once
 	return func(err error) {
@@ -63,6 +64,7 @@ func (e *environment) fatal() func(error) {
 			printed := make(chan struct{})
 			go func() {
 				defer close(printed)
+				e.endLog()
 				fmt.Fprintf(e.stderr, "paxlog: %s\n", message(err))
 			}()
 			late := time.NewTimer(fatalPrint)
