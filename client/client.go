@@ -90,9 +90,11 @@ type Client struct {
 	up       map[paxos.NodeID]paxos.Role
 	changed  chan struct{} // closed and replaced when anything about peers changes
 	troubles map[paxos.NodeID]error
-	leader   paxos.Ballot
-	target   int // proposer tried when the leader is unknown or not connected
-	learner  int // learner in use
+	said     map[paxos.NodeID]paxos.Ballot // who leads, by what each connected proposer says
+	leader   paxos.Ballot                  // the highest of them, zero if none is known
+	followed paxos.Ballot                  // the last leader known
+	target   int                           // proposer tried when the leader is unknown or not connected
+	learner  int                           // learner in use
 	calls    map[uint64]call
 	sessions map[paxos.SessionID]*Session
 	opening  []*Session // waiting for a learner to be born at
@@ -131,6 +133,7 @@ func New(_ context.Context, opts ...Option) (*Client, error) {
 	c := &Client{
 		opts: o, start: time.Now(), done: make(chan struct{}),
 		up: map[paxos.NodeID]paxos.Role{}, changed: make(chan struct{}), troubles: map[paxos.NodeID]error{},
+		said:  map[paxos.NodeID]paxos.Ballot{},
 		calls: map[uint64]call{}, sessions: map[paxos.SessionID]*Session{}, wake: make(chan struct{}, 1),
 	}
 	c.net = transport.New(transportConfig(o), c)
@@ -259,21 +262,6 @@ func (c *Client) Close() error {
 func (c *Client) broadcast() {
 	close(c.changed)
 	c.changed = make(chan struct{})
-}
-
-// proposerID is where appends go now: the leader if it is connected, else any
-// connected proposer, which passes them on.
-func (c *Client) proposerID() paxos.NodeID {
-	if _, ok := c.up[c.leader.Proposer]; ok {
-		return c.leader.Proposer
-	}
-	for i := range c.opts.proposers {
-		id := paxos.NodeID(c.opts.proposers[(c.target+i)%len(c.opts.proposers)].ID)
-		if _, ok := c.up[id]; ok {
-			return id
-		}
-	}
-	return ""
 }
 
 // learnerID is the learner in use: the last one, as long as it is connected.

@@ -15,24 +15,16 @@ func (c *Client) Receive(from paxos.NodeID, m paxos.Message, _ int) {
 	defer c.mu.Unlock()
 	switch m := m.(type) {
 	case *paxos.Leader:
-		if c.leader.Less(m.Ballot) {
-			first := c.leader.IsZero()
-			c.leader = m.Ballot
-			for _, s := range c.sessions {
-				// What went to this very proposer before it was known to lead has reached the
-				// leader, or is refused.
-				if !first || !s.core.sentOnlyTo(m.Ballot.Proposer) {
-					s.core.resend(c.now())
-				}
-				s.act()
-			}
-		}
+		c.onLeader(from, m.Ballot)
 	case *paxos.Refused:
-		if s := c.sessions[m.Session]; s != nil {
-			if m.Reason == paxos.RefuseNoLeader && c.leader.Proposer != from {
-				c.target++ // ask another one next time
-			}
+		s := c.sessions[m.Session]
+		if s != nil {
 			s.core.onRefused(c.now(), m)
+		}
+		if m.Reason == paxos.RefuseNoLeader {
+			c.onNoLeader(from)
+		}
+		if s != nil {
 			s.act()
 		}
 	case *paxos.Result:
@@ -108,6 +100,9 @@ func (c *Client) PeerDown(id paxos.NodeID, role paxos.Role, why error) {
 	}
 	if role == paxos.RoleLearner {
 		c.attachAll() // at another learner, if one is connected
+	}
+	if role == paxos.RoleProposer {
+		c.onLeader(id, paxos.Ballot{})
 	}
 	for _, s := range c.sessions {
 		if role == paxos.RoleProposer {

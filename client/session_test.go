@@ -14,7 +14,8 @@ import (
 func offline() (*Client, *Session) {
 	c := &Client{
 		opts: options{entryBytes: 1 << 20, inflight: 4 << 20}, start: time.Now(),
-		up: map[paxos.NodeID]paxos.Role{}, sessions: map[paxos.SessionID]*Session{},
+		up: map[paxos.NodeID]paxos.Role{}, changed: make(chan struct{}), troubles: map[paxos.NodeID]error{},
+		said: map[paxos.NodeID]paxos.Ballot{}, sessions: map[paxos.SessionID]*Session{},
 	}
 	s := &Session{c: c, core: newCore(), room: make(chan struct{}, 1), ended: make(chan struct{})}
 	s.core.id, s.core.born = paxos.NewSessionID(0, [12]byte{1}), true
@@ -149,7 +150,7 @@ func TestFirstLeader(t *testing.T) {
 		"to the leader of a ballot ago": {paxos.Ballot{Round: 1, Proposer: "p1"}, "p1", true},
 	} {
 		c, s := offline()
-		c.leader = test.known
+		c.Receive("p1", &paxos.Leader{Ballot: test.known}, 0)
 		c.mu.Lock()
 		s.core.add(1, &Pending{value: []byte("x"), session: s})
 		if s.core.take(1, test.sent) == nil {
@@ -163,4 +164,49 @@ func TestFirstLeader(t *testing.T) {
 		}
 		c.mu.Unlock()
 	}
+}
+
+// TestFalseLeader: behind a cut a proposer has heard of a candidate with a higher
+// ballot than the leader's. The candidate never led, and says so when it is asked.
+func TestFalseLeader(t *testing.T) {
+	c, s := offline()
+	for _, id := range []string{"p1", "p2", "p3", "p4"} {
+		c.opts.proposers = append(c.opts.proposers, Peer{ID: id})
+		c.up[paxos.NodeID(id)] = paxos.RoleProposer
+	}
+	leads := func(from paxos.NodeID, round uint64, leader paxos.NodeID) {
+		c.Receive(from, &paxos.Leader{Ballot: paxos.Ballot{Round: round, Proposer: leader}}, 0)
+	}
+	refuses := func(from paxos.NodeID) {
+		c.Receive(from, &paxos.Refused{Session: s.core.id, Reason: paxos.RefuseNoLeader}, 0)
+	}
+	asked := func(when string, want paxos.NodeID) {
+		t.Helper()
+		if got := c.proposerID(); got != want {
+			t.Errorf("%s: %s is asked, not %s", when, got, want)
+		}
+	}
+	asked("nothing is known", "p1")
+	refuses("p1")
+	asked("refused", "p2")
+	refuses("p1")
+	asked("refused by the same one, for another session", "p2")
+	leads("p3", 6, "p3")
+	asked("one leads", "p3")
+	leads("p1", 6, "p4")
+	asked("there is a higher ballot", "p4")
+	refuses("p4")
+	asked("it is not the leader's", "p3")
+	leads("p1", 7, "p4")
+	leads("p1", 6, "p3")
+	asked("it is forgotten", "p3")
+	leads("p4", 8, "p4")
+	asked("it leads now", "p4")
+	c.PeerDown("p4", paxos.RoleProposer, nil)
+	asked("it is not connected", "p3")
+	c.PeerDown("p3", paxos.RoleProposer, nil)
+	leads("p1", 0, "")
+	asked("no leader is known", "p2")
+	refuses("p2")
+	asked("the next one is not connected", "p1")
 }
