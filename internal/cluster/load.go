@@ -178,8 +178,18 @@ func (l *Load) Await(n int64, why string) {
 		select {
 		case <-tick.C:
 		case <-deadline:
+			l.sayStatus()
 			l.t.Fatalf("%s: no progress within %v (%d answers)", why, patience, l.answers.Load())
 		}
+	}
+}
+
+// sayStatus logs what each process says of itself to the client of the load.
+func (l *Load) sayStatus() {
+	s, err := l.c.Status(context.Background())
+	l.t.Logf("leader %q with a quorum: %v, %v", s.Leader, s.Quorum, err)
+	for _, p := range s.Processes {
+		l.t.Logf("%s: %+v, %v", p.ID, p.Reply, p.Err)
 	}
 }
 
