@@ -93,7 +93,9 @@ type Client struct {
 	said     map[paxos.NodeID]paxos.Ballot // who leads, by what each connected proposer says
 	leader   paxos.Ballot                  // the highest of them, zero if none is known
 	followed paxos.Ballot                  // the last leader known
+	denied   map[paxos.NodeID]paxos.Ballot // the highest that others said and its own proposer denied
 	target   int                           // proposer tried when the leader is unknown or not connected
+	triedAt  paxos.Ticks                   // when others were tried last
 	learner  int                           // learner in use
 	calls    map[uint64]call
 	sessions map[paxos.SessionID]*Session
@@ -130,13 +132,7 @@ func New(_ context.Context, opts ...Option) (*Client, error) {
 	if len(o.learners) == 0 || len(o.proposers) == 0 {
 		return nil, errors.New("a client needs the address of at least one proposer and one learner")
 	}
-	c := &Client{
-		opts: o, start: time.Now(), done: make(chan struct{}),
-		up: map[paxos.NodeID]paxos.Role{}, changed: make(chan struct{}), troubles: map[paxos.NodeID]error{},
-		said:  map[paxos.NodeID]paxos.Ballot{},
-		calls: map[uint64]call{}, sessions: map[paxos.SessionID]*Session{}, wake: make(chan struct{}, 1),
-	}
-	c.net = transport.New(transportConfig(o), c)
+	c := offline(o)
 	for _, p := range o.proposers {
 		c.net.Dial(transport.Peer{Role: paxos.RoleProposer, ID: paxos.NodeID(p.ID), Addr: p.Addr})
 	}
@@ -148,6 +144,18 @@ func New(_ context.Context, opts ...Option) (*Client, error) {
 	go c.ticks()
 	go c.sendLoop()
 	return c, nil
+}
+
+// offline is a client that does not connect, and of which nothing runs.
+func offline(o options) *Client {
+	c := &Client{
+		opts: o, start: time.Now(), done: make(chan struct{}),
+		up: map[paxos.NodeID]paxos.Role{}, changed: make(chan struct{}), troubles: map[paxos.NodeID]error{},
+		said: map[paxos.NodeID]paxos.Ballot{}, denied: map[paxos.NodeID]paxos.Ballot{},
+		calls: map[uint64]call{}, sessions: map[paxos.SessionID]*Session{}, wake: make(chan struct{}, 1),
+	}
+	c.net = transport.New(transportConfig(o), c)
+	return c
 }
 
 func transportConfig(o options) transport.Config {
@@ -247,9 +255,8 @@ func (c *Client) Close() error {
 		s.core.fail(ErrClosed)
 		s.act()
 	}
-	for n, k := range c.calls {
-		delete(c.calls, n)
-		k.reply <- nil
+	for nonce := range c.calls {
+		c.cancel(nonce)
 	}
 	c.broadcast()
 	c.mu.Unlock()
@@ -297,16 +304,24 @@ func (c *Client) attachAll() {
 	}
 }
 
+// birthWait is how long a learner may take to say where a session begins, in ticks.
+const birthWait = 500
+
 // open begins the sessions that wait for a birth: the instance that a learner
 // has applied.
 func (c *Client) open() {
-	id := c.learnerID()
+	id, now := c.learnerID(), c.now()
+	if slices.ContainsFunc(c.opening, func(s *Session) bool { return s.asked == id && now-s.askedAt >= birthWait }) {
+		c.tryOthers()
+		id = c.learnerID()
+	}
 	for _, s := range c.opening {
-		if id == "" || s.asked == id && c.now()-s.askedAt < 500 {
+		if id == "" || s.asked == id && now-s.askedAt < birthWait {
 			continue
 		}
-		s.asked, s.askedAt = id, c.now()
+		c.cancel(s.askedBy)
 		nonce, reply := c.newCall(id)
+		s.asked, s.askedAt, s.askedBy = id, now, nonce
 		c.net.Send(id, &paxos.Attach{Nonce: nonce})
 		c.wg.Add(1)
 		go func() {
@@ -324,6 +339,14 @@ func (c *Client) newCall(to paxos.NodeID) (uint64, chan paxos.Message) {
 	reply := make(chan paxos.Message, 1)
 	c.calls[c.nonce] = call{to, reply}
 	return c.nonce, reply
+}
+
+// cancel ends a call: whoever waits for it gets nil.
+func (c *Client) cancel(nonce uint64) {
+	if k, ok := c.calls[nonce]; ok {
+		delete(c.calls, nonce)
+		k.reply <- nil
+	}
 }
 
 // random fills a session's random bits.

@@ -42,7 +42,8 @@ type core struct {
 	attempt uint64 // Appends sent so far
 	stale   uint64 // those up to it have been superseded by sending again
 
-	progressAt paxos.Ticks
+	progressAt paxos.Ticks // of the last answer, or when all was sent again
+	answerAt   paxos.Ticks // of the last answer, or when others were tried
 	resendWait paxos.Ticks
 	holdUntil  paxos.Ticks // after a refusal
 	holdWait   paxos.Ticks
@@ -74,7 +75,7 @@ func (c *core) at(seq uint64) *Pending { return c.entries[seq-c.base] }
 // add takes a new entry.
 func (c *core) add(now paxos.Ticks, p *Pending) {
 	if len(c.entries) == 0 {
-		c.progressAt = now
+		c.progressAt, c.answerAt = now, now
 	}
 	c.entries = append(c.entries, p)
 }
@@ -165,11 +166,19 @@ func (c *core) onRefused(now paxos.Ticks, m *paxos.Refused) {
 		c.fail(fmt.Errorf("%w for the proposer, which refuses entry %d of the session: %s", ErrTooLarge, m.First, m.Detail))
 		return
 	}
-	if m.First < c.sent {
+	if m.First < c.sent && !c.sentAgain(m) {
 		c.rewind(m.First)
 		c.holdUntil = now + c.holdWait
 		c.holdWait = min(2*c.holdWait, refusedMax)
 	}
+}
+
+// sentAgain reports whether what was refused is under way once more, to whoever leads
+// by now. So is all after it.
+func (c *core) sentAgain(m *paxos.Refused) bool {
+	return slices.ContainsFunc(c.runs, func(r sentRun) bool {
+		return r.attempt > m.Attempt && r.first <= m.First && m.First < r.first+r.count
+	})
 }
 
 func (c *core) onResult(now paxos.Ticks, m *paxos.Result) {
@@ -229,7 +238,7 @@ func (c *core) onApplied(now paxos.Ticks, m *paxos.Result) {
 		n++
 	}
 	if n == 0 {
-		if c.attachAt == 0 && len(c.entries) > 0 {
+		if c.attachAt == 0 && len(c.entries) > 0 && m.First+m.Count > c.base {
 			c.attachAt = now + 100 // an earlier result is missing
 		}
 		return
@@ -243,7 +252,7 @@ func (c *core) onApplied(now paxos.Ticks, m *paxos.Result) {
 		answered++
 	}
 	c.runs = after(c.runs, answered)
-	c.progressAt, c.resendWait, c.holdWait, c.attachAt, c.why = now, resendMin, refusedMin, 0, ""
+	c.progressAt, c.answerAt, c.resendWait, c.holdWait, c.attachAt, c.why = now, now, resendMin, refusedMin, 0, ""
 }
 
 // after is list without its first n elements; if none is left it begins at its
@@ -273,10 +282,15 @@ func (c *core) tick(now paxos.Ticks) {
 	}
 	if c.born && c.sent > c.base && now-c.progressAt >= c.resendWait {
 		c.resendWait = min(2*c.resendWait, resendMax)
-		c.attach, c.stuck = true, true
+		c.tryOthers(now)
 		c.resend(now)
 	}
+	if c.born && c.reached > c.base && now-c.answerAt >= resendMax {
+		c.tryOthers(now) // although one leader follows the other, each being sent everything
+	}
 }
+
+func (c *core) tryOthers(now paxos.Ticks) { c.attach, c.stuck, c.answerAt = true, true, now }
 
 // never is when nothing is due.
 const never = paxos.Ticks(1<<63 - 1)
@@ -296,6 +310,9 @@ func (c *core) due(now paxos.Ticks) paxos.Ticks {
 	}
 	if c.sent > c.base {
 		at = min(at, c.progressAt+c.resendWait)
+	}
+	if c.reached > c.base {
+		at = min(at, c.answerAt+resendMax)
 	}
 	if c.holdUntil > now {
 		at = min(at, c.holdUntil)
@@ -332,7 +349,7 @@ func (c *core) fail(cause error) {
 // will be applied under the old one.
 func (c *core) rebirth() *core {
 	n := newCore()
-	n.entries, n.progressAt, n.chunk = c.entries, c.progressAt, c.chunk
+	n.entries, n.progressAt, n.answerAt, n.chunk = c.entries, c.progressAt, c.answerAt, c.chunk
 	for _, p := range n.entries {
 		p.maybe, p.answered = 0, false
 	}

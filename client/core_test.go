@@ -371,3 +371,42 @@ func TestDue(t *testing.T) {
 	h.fail(ErrClosed)
 	check("ended", never)
 }
+
+// TestRefusedLate: what was refused by a proposer that was taken for the leader, and
+// has been sent to the leader since, is not sent once more.
+func TestRefusedLate(t *testing.T) {
+	h := newHarness(t, 0)
+	var sent []*paxos.Append
+	for range 3 {
+		h.addEntry(0)
+		_, one := h.send("p2")
+		sent = append(sent, one...)
+	}
+	h.resend(h.now)
+	got, _ := h.send("p1")
+	h.want("to the leader", got, []string{"1+3"})
+	h.refuseAll(sent)
+	h.now += refusedMax
+	got, _ = h.send("p1")
+	h.want("after the refusals", got, []string(nil))
+	for i, p := range h.pending {
+		h.want(fmt.Sprintf("sends of entry %d that may have reached a leader", i+1), p.maybe, 1)
+	}
+}
+
+// TestOthersAreTriedAnyway: that leaders change, and are sent everything each time,
+// does not keep a session with a learner that answers nothing.
+func TestOthersAreTriedAnyway(t *testing.T) {
+	h := newHarness(t, 1)
+	for ; h.now < 3*resendMax; h.now += 100 {
+		if h.now%700 == 1 {
+			h.resend(h.now)
+		}
+		h.tick(h.now)
+		h.send("p1")
+		if h.stuck && h.attach {
+			return
+		}
+	}
+	t.Error("nobody else is tried")
+}

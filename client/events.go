@@ -92,22 +92,21 @@ func (c *Client) PeerDown(id paxos.NodeID, role paxos.Role, why error) {
 	if why != nil {
 		c.troubles[id] = why
 	}
-	for n, k := range c.calls {
+	for nonce, k := range c.calls {
 		if k.to == id {
-			delete(c.calls, n)
-			k.reply <- nil
+			c.cancel(nonce)
 		}
 	}
 	if role == paxos.RoleLearner {
 		c.attachAll() // at another learner, if one is connected
 	}
 	if role == paxos.RoleProposer {
+		for _, s := range c.sessions {
+			s.core.onLost(c.now(), id)
+		}
 		c.onLeader(id, paxos.Ballot{})
 	}
 	for _, s := range c.sessions {
-		if role == paxos.RoleProposer {
-			s.core.onLost(c.now(), id)
-		}
 		s.act()
 	}
 	c.broadcast()

@@ -1,7 +1,6 @@
 package client
 
 import (
-	"maps"
 	"slices"
 
 	"github.com/paxlog/paxlog/paxos"
@@ -14,6 +13,11 @@ import (
 
 // onLeader notes what a proposer says.
 func (c *Client) onLeader(from paxos.NodeID, b paxos.Ballot) {
+	if from == b.Proposer {
+		delete(c.denied, from)
+	} else if !c.denied[b.Proposer].Less(b) {
+		b = paxos.Ballot{} // its own proposer has denied it
+	}
 	if b.IsZero() {
 		delete(c.said, from)
 	} else {
@@ -22,15 +26,22 @@ func (c *Client) onLeader(from paxos.NodeID, b paxos.Ballot) {
 	c.follow()
 }
 
-// onNoLeader: a proposer has refused, since it neither leads nor can pass on. Of
-// itself it knows best. Another one is asked next, if no leader is known. (If it only
-// passed on a refusal, and leads by now, this costs a hop at most: the others pass on.)
+// onNoLeader: a proposer has refused, since it neither leads nor can pass on, or has
+// passed on a refusal. What others said of it is no longer believed; what it said of
+// itself it takes back itself. Another one is asked next, if no leader is known.
 func (c *Client) onNoLeader(from paxos.NodeID) {
-	maps.DeleteFunc(c.said, func(_ paxos.NodeID, b paxos.Ballot) bool { return b.Proposer == from })
-	c.follow()
-	if c.proposerID() == from { // else others were refused with this one, and it is past
+	for by, b := range c.said {
+		if b.Proposer == from && by != from {
+			delete(c.said, by)
+			if c.denied[from].Less(b) {
+				c.denied[from] = b
+			}
+		}
+	}
+	if c.anyProposer() == from { // else others were refused with this one, and it is past
 		c.target = 1 + slices.IndexFunc(c.opts.proposers, func(p Peer) bool { return p.ID == string(from) })
 	}
+	c.follow()
 }
 
 // follow takes the highest ballot that somebody knows of for the leader's. What went
@@ -63,6 +74,10 @@ func (c *Client) proposerID() paxos.NodeID {
 	if _, ok := c.up[c.leader.Proposer]; ok {
 		return c.leader.Proposer
 	}
+	return c.anyProposer()
+}
+
+func (c *Client) anyProposer() paxos.NodeID {
 	for i := range c.opts.proposers {
 		id := paxos.NodeID(c.opts.proposers[(c.target+i)%len(c.opts.proposers)].ID)
 		if _, ok := c.up[id]; ok {
@@ -70,4 +85,20 @@ func (c *Client) proposerID() paxos.NodeID {
 		}
 	}
 	return ""
+}
+
+// tryOthers leaves the learner in use, and the proposer if it is not known to lead:
+// they are connected, and may hang or be cut off from the rest. All who wait find that
+// out at about the same time, and it is done once for all of them.
+func (c *Client) tryOthers() {
+	now := c.now()
+	if c.triedAt != 0 && now-c.triedAt < resendMin/2 {
+		return
+	}
+	c.triedAt = now
+	c.target++
+	if id := c.learnerID(); id != "" && len(c.opts.learners) > 1 {
+		c.learner = (c.learner + 1) % len(c.opts.learners)
+		c.attachAll()
+	}
 }

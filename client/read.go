@@ -186,7 +186,7 @@ func (c *Client) Read(ctx context.Context, index uint64) (Entry, error) {
 	}
 	polled := false
 	for {
-		page, _, err := atLearner[*paxos.LogPage](ctx, c, func(nonce uint64) paxos.Message {
+		page, learner, err := atLearner[*paxos.LogPage](ctx, c, func(nonce uint64) paxos.Message {
 			return &paxos.Read{Nonce: nonce, From: paxos.Index(index), UpTo: paxos.Index(index), Wait: polled}
 		})
 		if err != nil {
@@ -198,8 +198,9 @@ func (c *Client) Read(ctx context.Context, index uint64) (Entry, error) {
 		if page.First > paxos.Index(index) {
 			return Entry{}, trimmed(index, uint64(page.First))
 		}
-		if polled {
-			continue // the entry exists, and this learner gave up waiting for it
+		if polled { // the entry exists, and this learner gave up waiting for it
+			c.nextLearner(learner)
+			continue
 		}
 		// This learner may be behind: only a quorum can say that there is no such index.
 		end, _, err := c.locate(ctx, false, time.Time{})

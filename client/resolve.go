@@ -33,12 +33,13 @@ func (c *Client) Resolve(ctx context.Context, id paxos.AppendID) (Resolution, er
 	ctx, cancel := c.withTimeout(ctx, c.opts.timeout)
 	defer cancel()
 	fence := &paxos.Append{Session: id.Session, Batch: paxos.Fence(id.Session)}
+	lookup := func(nonce uint64) paxos.Message {
+		return &paxos.Lookup{Nonce: nonce, Session: id.Session, Seq: id.Seq}
+	}
 	var sentAt time.Time
 	var sentTo paxos.NodeID
 	for {
-		found, _, err := atLearner[*paxos.Found](ctx, c, func(nonce uint64) paxos.Message {
-			return &paxos.Lookup{Nonce: nonce, Session: id.Session, Seq: id.Seq}
-		})
+		found, _, err := atLearner[*paxos.Found](ctx, c, lookup)
 		if err != nil {
 			return Resolution{}, err
 		}
@@ -46,21 +47,27 @@ func (c *Client) Resolve(ctx context.Context, id paxos.AppendID) (Resolution, er
 			return Resolution{Chosen: found.Index != 0, Index: uint64(found.Index)}, nil
 		}
 		if found.Future {
-			// This learner may only be behind: ask a quorum before saying so.
-			if _, _, err := c.locate(ctx, false, time.Time{}); err != nil {
+			// This learner may only be behind: ask one that has what a quorum has chosen.
+			_, learner, err := c.locate(ctx, false, time.Time{})
+			if err != nil {
 				return Resolution{}, err
 			}
-			if again, _, err := atLearner[*paxos.Found](ctx, c, func(nonce uint64) paxos.Message {
-				return &paxos.Lookup{Nonce: nonce, Session: id.Session, Seq: id.Seq}
-			}); err != nil || again.Future {
-				return Resolution{}, errors.Join(err, ErrFutureAppend)
+			again, err := ask[*paxos.Found](ctx, c, learner, callWait, lookup)
+			switch {
+			case errors.Is(err, errLost):
+				c.nextLearner(learner)
+				continue
+			case err != nil:
+				return Resolution{}, err
+			case again.Future:
+				return Resolution{}, ErrFutureAppend
 			}
 		}
 		c.mu.Lock()
-		to := c.proposerID()
-		if to == sentTo && time.Since(sentAt) > resolveSend/2 {
-			c.target++
+		if sentTo != "" && time.Since(sentAt) > resolveSend {
+			c.tryOthers()
 		}
+		to := c.proposerID()
 		c.mu.Unlock()
 		if to != "" && (to != sentTo || time.Since(sentAt) > resolveSend) {
 			sentTo, sentAt = to, time.Now()

@@ -94,6 +94,7 @@ type Session struct {
 	ready   bool          // in Client.ready
 	asked   paxos.NodeID
 	askedAt paxos.Ticks
+	askedBy uint64 // the call
 }
 
 // NewSession begins a stream of its own over the client's connections.
@@ -302,11 +303,7 @@ func (s *Session) decide(out []paxos.Envelope) []paxos.Envelope {
 	}
 	if s.core.stuck {
 		s.core.stuck = false
-		c.target++
-		if id := c.learnerID(); id != "" && len(c.opts.learners) > 1 {
-			c.learner = (c.learner + 1) % len(c.opts.learners)
-			c.attachAll()
-		}
+		c.tryOthers()
 	}
 	if s.core.attach {
 		s.core.attach = false

@@ -10,17 +10,18 @@ import (
 	"github.com/paxlog/paxlog/paxos"
 )
 
-// offline is a client without connections, and a session of it that has begun.
-func offline() (*Client, *Session) {
-	c := &Client{
-		opts: options{entryBytes: 1 << 20, inflight: 4 << 20}, start: time.Now(),
-		up: map[paxos.NodeID]paxos.Role{}, changed: make(chan struct{}), troubles: map[paxos.NodeID]error{},
-		said: map[paxos.NodeID]paxos.Ballot{}, sessions: map[paxos.SessionID]*Session{},
-	}
+// begun is a client without connections, and a session of it that has begun.
+func begun() (*Client, *Session) {
+	c := offline(options{entryBytes: 1 << 20, inflight: 4 << 20})
+	return c, c.begun(1)
+}
+
+// begun is one more session.
+func (c *Client) begun(n byte) *Session {
 	s := &Session{c: c, core: newCore(), room: make(chan struct{}, 1), ended: make(chan struct{})}
-	s.core.id, s.core.born = paxos.NewSessionID(0, [12]byte{1}), true
+	s.core.id, s.core.born = paxos.NewSessionID(0, [12]byte{n}), true
 	c.sessions[s.core.id] = s
-	return c, s
+	return s
 }
 
 // answer answers everything that waits: command n is entry n.
@@ -38,7 +39,7 @@ func (s *Session) answer() {
 // TestAppendsAtOnce: what Append waits with is used again, and each caller gets the
 // answer to its own entry.
 func TestAppendsAtOnce(t *testing.T) {
-	_, s := offline()
+	_, s := begun()
 	done := make(chan struct{})
 	go func() {
 		for {
@@ -79,7 +80,7 @@ func TestAppendsAtOnce(t *testing.T) {
 // waited with is fit for the next.
 func TestAppendGivenUp(t *testing.T) {
 	for range 10 {
-		_, s := offline()
+		_, s := begun()
 		ctx, cancel := context.WithTimeout(context.Background(), time.Millisecond)
 		_, err := s.Append(ctx, []byte("x"))
 		cancel()
@@ -94,7 +95,7 @@ func TestAppendGivenUp(t *testing.T) {
 
 // TestPending: Done and Wait, before and after the answer.
 func TestPending(t *testing.T) {
-	_, s := offline()
+	_, s := begun()
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	var all []*Pending
@@ -127,7 +128,7 @@ func TestPending(t *testing.T) {
 // TestEndedWhileExpired: a session that was ended does not begin anew because it has
 // expired as well.
 func TestEndedWhileExpired(t *testing.T) {
-	c, s := offline()
+	c, s := begun()
 	c.mu.Lock()
 	s.core.expire = true
 	c.mu.Unlock()
@@ -149,7 +150,7 @@ func TestFirstLeader(t *testing.T) {
 		"to another one":                {paxos.Ballot{}, "p2", true},
 		"to the leader of a ballot ago": {paxos.Ballot{Round: 1, Proposer: "p1"}, "p1", true},
 	} {
-		c, s := offline()
+		c, s := begun()
 		c.Receive("p1", &paxos.Leader{Ballot: test.known}, 0)
 		c.mu.Lock()
 		s.core.add(1, &Pending{value: []byte("x"), session: s})
@@ -164,49 +165,4 @@ func TestFirstLeader(t *testing.T) {
 		}
 		c.mu.Unlock()
 	}
-}
-
-// TestFalseLeader: behind a cut a proposer has heard of a candidate with a higher
-// ballot than the leader's. The candidate never led, and says so when it is asked.
-func TestFalseLeader(t *testing.T) {
-	c, s := offline()
-	for _, id := range []string{"p1", "p2", "p3", "p4"} {
-		c.opts.proposers = append(c.opts.proposers, Peer{ID: id})
-		c.up[paxos.NodeID(id)] = paxos.RoleProposer
-	}
-	leads := func(from paxos.NodeID, round uint64, leader paxos.NodeID) {
-		c.Receive(from, &paxos.Leader{Ballot: paxos.Ballot{Round: round, Proposer: leader}}, 0)
-	}
-	refuses := func(from paxos.NodeID) {
-		c.Receive(from, &paxos.Refused{Session: s.core.id, Reason: paxos.RefuseNoLeader}, 0)
-	}
-	asked := func(when string, want paxos.NodeID) {
-		t.Helper()
-		if got := c.proposerID(); got != want {
-			t.Errorf("%s: %s is asked, not %s", when, got, want)
-		}
-	}
-	asked("nothing is known", "p1")
-	refuses("p1")
-	asked("refused", "p2")
-	refuses("p1")
-	asked("refused by the same one, for another session", "p2")
-	leads("p3", 6, "p3")
-	asked("one leads", "p3")
-	leads("p1", 6, "p4")
-	asked("there is a higher ballot", "p4")
-	refuses("p4")
-	asked("it is not the leader's", "p3")
-	leads("p1", 7, "p4")
-	leads("p1", 6, "p3")
-	asked("it is forgotten", "p3")
-	leads("p4", 8, "p4")
-	asked("it leads now", "p4")
-	c.PeerDown("p4", paxos.RoleProposer, nil)
-	asked("it is not connected", "p3")
-	c.PeerDown("p3", paxos.RoleProposer, nil)
-	leads("p1", 0, "")
-	asked("no leader is known", "p2")
-	refuses("p2")
-	asked("the next one is not connected", "p1")
 }
