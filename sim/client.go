@@ -183,13 +183,18 @@ func (c *Client) attach() {
 	}
 }
 
+// silence is the wait of a client that has got no answer to four attempts in a row.
+const silence = 1500
+
 // send sends what is in flight from the given place on, in one to three Appends.
 func (c *Client) send(from uint64) {
 	if !c.born || from >= uint64(len(c.ops)) {
 		return
 	}
 	to := c.proposers[c.target%len(c.proposers)]
-	if c.leader.Proposer != "" && c.rng.Uint64()%4 != 0 {
+	// A leader that answers nothing again and again may be gone for good, and its
+	// successor's word may be lost: a connection would have broken by now.
+	if c.leader.Proposer != "" && c.rng.Uint64()%4 != 0 && c.wait < silence {
 		to = c.leader.Proposer
 	}
 	for from < uint64(len(c.ops)) {

@@ -1,6 +1,10 @@
 package sim
 
-import "github.com/paxlog/paxlog/paxos"
+import (
+	"slices"
+
+	"github.com/paxlog/paxlog/paxos"
+)
 
 // rollBack crashes an acceptor and puts an older state of its directory in place, as
 // a damaged end of its log or a restored copy does. It does so only where the loss
@@ -24,15 +28,27 @@ func (c *Cluster) rollBack(n *Node, back Micros, r *paxos.Rand) {
 	c.restartAfter(back, n)
 }
 
-// forgetful is the acceptor that was rolled back and has not rejoined yet, or "".
+// forgetful is an acceptor that was rolled back and has not rejoined yet, or has to
+// rejoin once more, since a leader has voided its promises in the meantime; "" if
+// there is none.
 func (c *Cluster) forgetful() paxos.NodeID {
 	for _, id := range c.Acceptors {
 		n := c.nodes[id]
-		if n.forgot = n.forgot && n.store.durable.mark.Life == n.life; n.forgot {
+		n.forgot = n.forgot && n.store.durable.mark.Life == n.life
+		if n.forgot || c.voided(n) {
 			return id
 		}
 	}
 	return ""
+}
+
+// voided reports whether an acceptor knows that it has to rejoin, or will learn so from
+// another one.
+func (c *Cluster) voided(n *Node) bool {
+	own := n.store.durable.mark
+	return own.Forgot || slices.ContainsFunc(c.Acceptors, func(o paxos.NodeID) bool {
+		return own.Life.Less(c.nodes[o].store.durable.peers[n.ID].Mark.Life)
+	})
 }
 
 // remember reports whether every other acceptor remembers, durably, more of id than a

@@ -79,10 +79,12 @@ func TestSeeds(t *testing.T) {
 	}
 }
 
-// regressions are seeds that have found a bug of the machines. What a seed draws changes
-// with the simulator, so each bug also has a test of its own.
+// regressions are seeds that have found a bug. What a seed draws changes with the
+// simulator, so each bug of the machines also has a test of its own.
 var regressions = []uint64{
 	10001246, // an acceptor that had forgotten votes made commits, crashed, and was taken for one that had not
+	60032251, // of the run itself: an acceptor lost for good while another one had to rejoin once more
+	60056009, // of its client: what a leader said was lost, and the one before it was asked for a minute
 }
 
 func TestRegressions(t *testing.T) {
