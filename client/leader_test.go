@@ -138,6 +138,20 @@ func (f *fake) PeerUp(paxos.NodeID, paxos.Role, uint64)  {}
 func (f *fake) PeerDown(paxos.NodeID, paxos.Role, error) {}
 func (f *fake) Refused(paxos.NodeID, string, error)      {}
 
+// ofFakes is a client of two learners that answer so, and of a silent proposer.
+func ofFakes(t *testing.T, l1, l2 func(paxos.Message) paxos.Message) *Client {
+	t.Helper()
+	silent := func(paxos.Message) paxos.Message { return nil }
+	c, err := New(context.Background(), WithCluster("c"), WithTimeout(time.Minute),
+		WithProposers(startFake(t, paxos.RoleProposer, "p1", silent)),
+		WithLearners(startFake(t, paxos.RoleLearner, "l1", l1), startFake(t, paxos.RoleLearner, "l2", l2)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Close() })
+	return c
+}
+
 // TestResolveElsewhere: a learner that answers, but does not come to know that the
 // fence was chosen, is left for another one.
 func TestResolveElsewhere(t *testing.T) {
@@ -153,13 +167,7 @@ func TestResolveElsewhere(t *testing.T) {
 			return nil
 		}
 	}
-	c, err := New(context.Background(), WithCluster("c"), WithTimeout(time.Minute),
-		WithProposers(startFake(t, paxos.RoleProposer, "p1", func(paxos.Message) paxos.Message { return nil })),
-		WithLearners(startFake(t, paxos.RoleLearner, "l1", found(false, 0)), startFake(t, paxos.RoleLearner, "l2", found(true, 7))))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close()
+	c := ofFakes(t, found(false, 0), found(true, 7))
 	if r, err := c.Resolve(context.Background(), paxos.AppendID{Session: paxos.NewSessionID(0, [12]byte{1}), Seq: 3}); err != nil || !r.Chosen || r.Index != 7 {
 		t.Errorf("got %+v, %v", r, err)
 	}
@@ -188,15 +196,9 @@ func TestResolveFuture(t *testing.T) {
 		"only the first is behind": {learner(false, 0), false},
 		"nobody knows it":          {learner(true, 0), true},
 	} {
-		c, err := New(context.Background(), WithCluster("c"), WithTimeout(time.Minute),
-			WithProposers(startFake(t, paxos.RoleProposer, "p1", func(paxos.Message) paxos.Message { return nil })),
-			WithLearners(startFake(t, paxos.RoleLearner, "l1", learner(true, 3)), startFake(t, paxos.RoleLearner, "l2", test.second)))
-		if err != nil {
-			t.Fatal(err)
-		}
+		c := ofFakes(t, learner(true, 3), test.second)
 		if _, err := c.Resolve(context.Background(), id); errors.Is(err, ErrFutureAppend) != test.future || !test.future && err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
-		_ = c.Close()
 	}
 }

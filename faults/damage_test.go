@@ -81,6 +81,7 @@ func restore(t *testing.T, dir, from string) {
 type state struct {
 	all     string  // "" if it cannot be opened
 	commits float64 // of an acceptor
+	sworn   string  // by an acceptor: its promise, and the ballot under which it rejoined
 }
 
 // contents is the state of a data directory, and what is found wrong when all of it
@@ -98,6 +99,7 @@ func contents(t *testing.T, k *cluster.Cluster, dir string) (s state, wrong erro
 	delete(fields, "dir")
 	s.all = fmt.Sprint(fields)
 	s.commits, _ = fields["commits"].(float64)
+	s.sworn = fmt.Sprint(fields["promised"], fields["rejoined_under"])
 	if _, errs, code = k.Run("inspect", dir, "--verify"); code != 0 {
 		wrong = errors.New(errs)
 	}
@@ -231,6 +233,9 @@ func (p *patient) mustBeOlder(name string, process *cluster.Process, before, aft
 	switch {
 	case p.id[0] != 'a':
 	case after.commits == before.commits:
+		if after.sworn != before.sworn {
+			p.t.Errorf("it has lost what it promised, and has as many commits as before\n%s", evidence)
+		}
 		return unsynced
 	default:
 		p.k.Await(string(p.id)+" learns what it has forgotten: "+evidence, func() bool { return strings.Contains(process.Stderr(), "has forgotten") })
