@@ -28,7 +28,7 @@ import (
 	"time"
 
 	"github.com/paxlog/paxlog/paxos"
-	"github.com/paxlog/paxlog/paxos/transport"
+	"github.com/paxlog/paxlog/transport"
 )
 
 // Peer is a process of the cluster.

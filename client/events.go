@@ -5,8 +5,8 @@ import (
 	"fmt"
 
 	"github.com/paxlog/paxlog/paxos"
-	"github.com/paxlog/paxlog/paxos/transport"
-	"github.com/paxlog/paxlog/paxos/wire"
+	"github.com/paxlog/paxlog/transport"
+	"github.com/paxlog/paxlog/wire"
 )
 
 // Receive implements transport.Handler.

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/paxlog/paxlog/paxos"
-	"github.com/paxlog/paxlog/paxos/transport"
+	"github.com/paxlog/paxlog/transport"
 )
 
 // TestFalseLeader: behind a cut a proposer has heard of a candidate with a higher

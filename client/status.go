@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/paxlog/paxlog/paxos"
-	"github.com/paxlog/paxlog/paxos/transport"
+	"github.com/paxlog/paxlog/transport"
 )
 
 // ProcessStatus is the state of one process. If Err is not nil, the rest is not

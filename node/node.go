@@ -34,8 +34,8 @@ import (
 	"github.com/paxlog/paxlog/config"
 	"github.com/paxlog/paxlog/learner"
 	"github.com/paxlog/paxlog/paxos"
-	"github.com/paxlog/paxlog/paxos/transport"
 	"github.com/paxlog/paxlog/proposer"
+	"github.com/paxlog/paxlog/transport"
 	"github.com/paxlog/paxlog/wal"
 )
 

@@ -7,8 +7,8 @@ import (
 	"time"
 
 	"github.com/paxlog/paxlog/paxos"
-	"github.com/paxlog/paxlog/paxos/transport"
-	"github.com/paxlog/paxlog/paxos/wire"
+	"github.com/paxlog/paxlog/transport"
+	"github.com/paxlog/paxlog/wire"
 )
 
 // peerLog says, once each, what happens to connections: a peer may have two, and

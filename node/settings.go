@@ -9,9 +9,9 @@ import (
 	"github.com/paxlog/paxlog/config"
 	"github.com/paxlog/paxlog/learner"
 	"github.com/paxlog/paxlog/paxos"
-	"github.com/paxlog/paxlog/paxos/transport"
-	"github.com/paxlog/paxlog/paxos/wire"
 	"github.com/paxlog/paxlog/proposer"
+	"github.com/paxlog/paxlog/transport"
+	"github.com/paxlog/paxlog/wire"
 )
 
 func ticks(d time.Duration) paxos.Ticks { return max(1, paxos.Ticks(d.Milliseconds())) }

@@ -57,6 +57,9 @@
 //	Leader       proposer -> client      who leads, on each change
 //	Attach       client -> learner       I wait for results of this session
 //	Attached     learner -> client
+//	Detach       client -> learner       I wait no more
+//	Detached     learner -> client       you are told no more: attach again if you wait
+//	Withdraw     client -> learner       I wait no more for that Locate, Read or Lookup
 //	Result       learner -> client       what became of commands
 //	Results      learner -> client       commands of several sessions that were applied just now
 //	Locate       client -> learner       where the log starts and ends (linearizable)

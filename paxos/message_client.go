@@ -55,6 +55,18 @@ type Attached struct {
 	LastIndex Index
 }
 
+// Detach says that the sender waits for no more results of Session.
+type Detach struct{ Session SessionID }
+
+// Detached says that the receiver is told no more results of Session over this
+// connection: a later Attach of it came over another one, or more sessions are
+// attached here than the learner keeps. A client that still waits attaches again.
+type Detached struct{ Session SessionID }
+
+// Withdraw says that nobody waits any more for the answer to the Locate, Read or
+// Lookup of that Nonce.
+type Withdraw struct{ Nonce uint64 }
+
 // ResultKind says what became of commands.
 type ResultKind byte
 
@@ -208,6 +220,9 @@ func (*Refused) message()     {}
 func (*Leader) message()      {}
 func (*Attach) message()      {}
 func (*Attached) message()    {}
+func (*Detach) message()      {}
+func (*Detached) message()    {}
+func (*Withdraw) message()    {}
 func (*Result) message()      {}
 func (*Results) message()     {}
 func (*Locate) message()      {}

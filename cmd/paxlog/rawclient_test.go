@@ -7,7 +7,7 @@ import (
 
 	"github.com/paxlog/paxlog/internal/cluster"
 	"github.com/paxlog/paxlog/paxos"
-	"github.com/paxlog/paxlog/paxos/transport"
+	"github.com/paxlog/paxlog/transport"
 )
 
 // rawClient is a connection without a client library behind it.

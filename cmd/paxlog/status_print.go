@@ -10,7 +10,7 @@ import (
 
 	"github.com/paxlog/paxlog/client"
 	"github.com/paxlog/paxlog/paxos"
-	"github.com/paxlog/paxlog/paxos/transport"
+	"github.com/paxlog/paxlog/transport"
 )
 
 // statusJSON is what `status -o json` prints.

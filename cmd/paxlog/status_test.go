@@ -13,7 +13,7 @@ import (
 	"github.com/paxlog/paxlog/client"
 	"github.com/paxlog/paxlog/config"
 	"github.com/paxlog/paxlog/paxos"
-	"github.com/paxlog/paxlog/paxos/transport"
+	"github.com/paxlog/paxlog/transport"
 )
 
 func TestStatus(t *testing.T) {

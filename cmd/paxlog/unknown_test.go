@@ -12,7 +12,7 @@ import (
 
 	"github.com/paxlog/paxlog/config"
 	"github.com/paxlog/paxlog/paxos"
-	"github.com/paxlog/paxlog/paxos/transport"
+	"github.com/paxlog/paxlog/transport"
 )
 
 // mute is a proposer or a learner that takes appends and never has them chosen.

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/paxlog/paxlog/paxos"
-	"github.com/paxlog/paxlog/paxos/wire"
+	"github.com/paxlog/paxlog/wire"
 )
 
 // ErrSlow ends the connection of a client that does not read.

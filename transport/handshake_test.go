@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"github.com/paxlog/paxlog/paxos"
-	"github.com/paxlog/paxlog/paxos/wire"
+	"github.com/paxlog/paxlog/wire"
 )
 
 func TestWelcome(t *testing.T) {

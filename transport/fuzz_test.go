@@ -14,7 +14,7 @@ import (
 	"testing"
 
 	"github.com/paxlog/paxlog/paxos"
-	"github.com/paxlog/paxlog/paxos/wire"
+	"github.com/paxlog/paxlog/wire"
 )
 
 // goldenFrames are the frames that package wire keeps, of every message.

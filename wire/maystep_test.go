@@ -58,6 +58,9 @@ var allowed = map[string][]pair{
 	"Attached":     between(from(learner), client),
 	"Result":       between(from(learner), client),
 	"Results":      between(from(learner), client),
+	"Detach":       between(from(client), learner),
+	"Detached":     between(from(learner), client),
+	"Withdraw":     between(from(client), learner),
 	"Locate":       between(from(client), learner),
 	"Located":      between(from(learner), client),
 	"Read":         between(from(client), learner),
@@ -122,7 +125,7 @@ func TestLocalMessagesDoNotTravel(t *testing.T) {
 // docRows reads the table of messages in the documentation of package paxos.
 func docRows(t *testing.T) map[string]string {
 	t.Helper()
-	text, err := os.ReadFile("../doc.go")
+	text, err := os.ReadFile("../paxos/doc.go")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"github.com/paxlog/paxlog/paxos"
-	"github.com/paxlog/paxlog/paxos/wire"
+	"github.com/paxlog/paxlog/wire"
 )
 
 // TestSlowHandshakes is hazard 23: a handshake ends after its time, whatever the

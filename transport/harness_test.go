@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"github.com/paxlog/paxlog/paxos"
-	"github.com/paxlog/paxlog/paxos/wire"
+	"github.com/paxlog/paxlog/wire"
 )
 
 // patience is how long a test waits for what must happen.

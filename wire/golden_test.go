@@ -81,7 +81,7 @@ func goldenKey(k Kind, instance string) string {
 func writeGolden(t *testing.T) {
 	var b strings.Builder
 	fmt.Fprintf(&b, "# The frame of each message, zero and filled: kind, name, instance, bytes.\n"+
-		"# Written by go test ./paxos/wire -run TestGolden -update. A change is a change of the protocol (Version).\n")
+		"# Written by go test ./wire -run TestGolden -update. A change is a change of the protocol (Version).\n")
 	for _, k := range kinds() {
 		for _, name := range []string{"zero", "filled"} {
 			fmt.Fprintf(&b, "%s %x\n", goldenKey(k, name), encode(t, instances(k)[name]))

@@ -88,6 +88,9 @@ func init() {
 	register[paxos.StatusQuery](76)
 	register[paxos.StatusReply](77)
 	register[paxos.Results](78)
+	register[paxos.Detach](79)
+	register[paxos.Detached](80)
+	register[paxos.Withdraw](81)
 }
 
 // appendValues appends where m's values are: the fields that travel in the payload.
@@ -168,9 +171,9 @@ func MayStep(from, to paxos.Role, m any) bool {
 		senders, receivers = p, c|p
 	case *paxos.Leader:
 		senders, receivers = p, c
-	case *paxos.Attach, *paxos.Locate, *paxos.Read, *paxos.Lookup:
+	case *paxos.Attach, *paxos.Detach, *paxos.Locate, *paxos.Read, *paxos.Lookup, *paxos.Withdraw:
 		senders, receivers = c, l
-	case *paxos.Attached, *paxos.Result, *paxos.Results, *paxos.Located, *paxos.LogPage, *paxos.Found:
+	case *paxos.Attached, *paxos.Detached, *paxos.Result, *paxos.Results, *paxos.Located, *paxos.LogPage, *paxos.Found:
 		senders, receivers = l, c
 	case *paxos.StatusQuery:
 		senders, receivers = c, a|p|l

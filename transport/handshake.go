@@ -8,7 +8,7 @@ import (
 	"unicode"
 
 	"github.com/paxlog/paxlog/paxos"
-	"github.com/paxlog/paxlog/paxos/wire"
+	"github.com/paxlog/paxlog/wire"
 )
 
 // preface is what a dialler writes first, so that a stranger is recognised
