@@ -83,6 +83,7 @@ type Acceptor struct {
 	up    map[paxos.NodeID]bool
 	// strangers are acceptors connected under another incarnation than remembered.
 	strangers map[paxos.NodeID]bool
+	warned    map[paxos.NodeID]paxos.Timer // when each acceptor that cannot be vouched for is told of again
 
 	syncTicks []paxos.Ticks // when each sync that is not done yet was asked for
 	syncs     uint64        // syncs asked for
@@ -110,7 +111,7 @@ func New(cfg Config, st State) *Acceptor {
 		cfg: cfg, promised: st.Promised, held: st.Held, highest: st.Held, known: st.Held,
 		votes: st.Votes, peers: st.Peers,
 		mark:  paxos.Mark{Commits: st.Commits, Run: cfg.Seed, Life: st.Life},
-		loads: map[uint64]pending{}, up: map[paxos.NodeID]bool{}, strangers: map[paxos.NodeID]bool{},
+		loads: map[uint64]pending{}, up: map[paxos.NodeID]bool{}, strangers: map[paxos.NodeID]bool{}, warned: map[paxos.NodeID]paxos.Timer{},
 	}
 	a.admission = newAdmission(a.mark)
 	if st.Forgot {
@@ -151,7 +152,7 @@ func (a *Acceptor) Step(from paxos.NodeID, m paxos.Message) {
 	case *paxos.Page:
 		a.onPage(from, m)
 	case *paxos.Vouch:
-		a.peers.Vouch(&a.Outbox, a.cfg.Membership, from, m)
+		a.onVouch(from, m)
 	case *paxos.Vouched:
 		a.onVouched(from, m)
 	case *paxos.Rejoined:

@@ -61,6 +61,7 @@ type Learner struct {
 	up  map[paxos.NodeID]bool
 	// strangers are acceptors connected under another incarnation than remembered.
 	strangers map[paxos.NodeID]bool
+	warned    map[paxos.NodeID]paxos.Timer // when each acceptor that cannot be vouched for is told of again
 
 	// What is known above applied.
 	slots      map[paxos.Instance]*slot
@@ -90,7 +91,7 @@ func New(cfg Config, st State) *Learner {
 	l := &Learner{
 		cfg: cfg, state: st.LearnerState, peers: st.Peers,
 		sessions: newSessions(st.Sessions),
-		up:       map[paxos.NodeID]bool{}, strangers: map[paxos.NodeID]bool{}, slots: map[paxos.Instance]*slot{},
+		up:       map[paxos.NodeID]bool{}, strangers: map[paxos.NodeID]bool{}, warned: map[paxos.NodeID]paxos.Timer{}, slots: map[paxos.Instance]*slot{},
 		heldBy: make([]paxos.Instance, len(cfg.Membership.Acceptors)),
 		loads:  map[uint64]func(*paxos.Loaded){}, attached: map[paxos.SessionID][]attachment{},
 		clients: map[paxos.NodeID]*client{},
@@ -131,7 +132,7 @@ func (l *Learner) Step(from paxos.NodeID, m paxos.Message) {
 	case *paxos.Fetch:
 		l.onFetch(from, m)
 	case *paxos.Vouch:
-		l.peers.Vouch(&l.Outbox, l.cfg.Membership, from, m)
+		l.onVouch(from, m)
 	case *paxos.StatusQuery:
 		l.onStatus(from, m)
 	case *paxos.Loaded:

@@ -1,7 +1,5 @@
 package paxos
 
-import "fmt"
-
 // Mark says how far an acceptor's durable state has come. What an acceptor sends
 // shows its mark, so that its peers notice when its directory has lost commits that
 // it spoke of: the end of its log was damaged, or an old copy was put back.
@@ -25,35 +23,40 @@ type Peer struct {
 	Mark        Mark
 }
 
-// Peers remembers, durably, under which incarnation each acceptor is known and how
-// far it has come, so that a directory that was initialised anew under an old id, or
-// that has forgotten commits, is found out.
+// Peers is what a process remembers, durably, of each acceptor: under which
+// incarnation it is known, and how far it has come. So a directory that was
+// initialised anew under an old id, or that has forgotten commits, is found out.
 type Peers map[NodeID]Peer
 
-// Vouch answers m: it remembers an acceptor that was unknown, and tells what it
-// remembers otherwise. A mark is taken only from a run that was vouched for here:
-// else the commits of a run that began with a loss would hide that loss.
-func (k Peers) Vouch(o *Outbox, members Membership, from NodeID, m *Vouch) {
-	if members.Place(from) < 0 {
-		return
-	}
-	known := k[from]
+// Vouching is how an acceptor that introduced itself is known.
+type Vouching byte
+
+// The ways to be known.
+const (
+	VouchedBefore Vouching = iota // as it shows itself, and in this very run
+	VouchedNow                    // not at all, or as it shows itself: its mark is remembered from now on
+	KnownAnew                     // by another incarnation: its directory was initialised anew
+	KnownFurther                  // by a higher mark: its directory has forgotten commits
+)
+
+// Vouch says how the acceptor id, which shows itself by m, is known. After VouchedNow
+// k has changed, and the caller writes k[id] before it answers.
+//
+// A mark is remembered only of a run that is vouched for. Example: a2 has lost its last
+// three commits of ten and starts with mark 7. Were that mark taken, a2's next three
+// commits would bring it to 10 again, and the loss would not be seen any more.
+func (k Peers) Vouch(id NodeID, m *Vouch) Vouching {
+	known := k[id]
 	switch {
 	case known.Incarnation != 0 && known.Incarnation != m.Incarnation:
-		o.Warn("refused an acceptor whose data directory was initialised anew", "peer", string(from),
-			"remembered", fmt.Sprintf("%016x", known.Incarnation), "shown", fmt.Sprintf("%016x", m.Incarnation))
+		return KnownAnew
 	case known.Incarnation != 0 && known.Mark.Run == m.Mark.Run && known.Mark.Life == m.Mark.Life:
-		// Asked again.
+		return VouchedBefore
 	case m.Mark.Forgets(known.Mark):
-		o.Warn("an acceptor has forgotten commits that it spoke of", "peer", string(from),
-			"remembered", known.Mark.Commits, "shown", m.Mark.Commits, "life", known.Mark.Life.String())
-	default:
-		known = Peer{Incarnation: m.Incarnation, Mark: m.Mark}
-		k[from] = known
-		o.Write(SetPeer{ID: from, Peer: known})
-		o.Out.Sync = true
+		return KnownFurther
 	}
-	o.After(from, &Vouched{Asked: m.Mark, Known: known.Incarnation, Mark: known.Mark})
+	k[id] = Peer{Incarnation: m.Incarnation, Mark: m.Mark}
+	return VouchedNow
 }
 
 // Take notes the mark that an acceptor shows, and reports whether it is news, which

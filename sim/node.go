@@ -15,7 +15,6 @@ type Node struct {
 
 	Up     bool
 	Paused bool
-	Halted string // why it stopped for good
 	away   bool   // it never starts again
 	Slow   Micros // each drain takes so long
 	Disk   DiskState
@@ -114,7 +113,7 @@ func (n *Node) later(d Micros, e work) {
 
 // receive queues a message for the machine.
 func (n *Node) receive(from paxos.NodeID, m paxos.Message) {
-	if !n.Up || n.Halted != "" {
+	if !n.Up {
 		return
 	}
 	n.inbox = append(n.inbox, inItem{from, m})
@@ -142,9 +141,6 @@ func (n *Node) wake() {
 
 // drain steps what waits, ticks the machine, flushes, and acts.
 func (n *Node) drain() {
-	if n.Halted != "" {
-		return
-	}
 	items := n.inbox
 	n.inbox = n.spare[:0]
 	if n.w.now-n.ticked > ElectionMin*Millisecond {
@@ -181,9 +177,7 @@ func (n *Node) act(out paxos.Output) {
 		w.Events[note.Text]++
 	}
 	if out.Halt != "" {
-		n.Halted = out.Halt
-		w.trace("%s halts: %s", n.ID, out.Halt)
-		return
+		w.Check.fail("halt", "%s: %s", n.ID, out.Halt)
 	}
 	w.Check.onOutput(n, &out)
 	for _, e := range out.SendNow {
