@@ -15,6 +15,7 @@
 //	hash.go      one number for all that happened
 //	minimise.go  a run that fails, made shorter; picture.go draws it
 //	scenario.go  situations with a name
+//	guest.go     what another protocol needs to run here beside Paxlog: sim/raft
 //
 // A machine is never inspected: the checkers see what it writes, sends, recovers
 // and answers, which is all that counts.

@@ -12,8 +12,8 @@ func (c *Cluster) servers() []paxos.NodeID {
 }
 
 // restartAfter starts n again after a while, unless somebody else has.
-func (c *Cluster) restartAfter(d Micros, n *Node) {
-	c.after(d, func() {
+func (w *World) restartAfter(d Micros, n *Node) {
+	w.after(d, func() {
 		if !n.Up && !n.away {
 			n.Start()
 		}
@@ -23,108 +23,131 @@ func (c *Cluster) restartAfter(d Micros, n *Node) {
 // play does what a fault says. What is random about it is drawn from its Arg, so
 // that it does the same when other faults are taken out of the plan.
 func (c *Cluster) play(f Fault) {
-	n, r := c.nodes[f.Node], &paxos.Rand{State: f.Arg}
-	if f.Node != "" && n == nil || f.Peer != "" && c.nodes[f.Peer] == nil {
-		return // the cluster was made smaller
+	if !c.noteFault(f) {
+		return
+	}
+	r := &paxos.Rand{State: f.Arg}
+	switch {
+	case f.Kind == RollBack:
+		c.rollBack(c.nodes[f.Node], f.For, r)
+	case f.Kind == Orphan:
+		c.orphan(c.nodes[f.Node], f.Peer, r)
+	case f.Kind != JumpWall || !c.noJumps:
+		c.harm(f, c.servers(), r)
+	}
+}
+
+// noteFault counts a fault, unless the cluster was made smaller and has not whom it
+// befalls.
+func (w *World) noteFault(f Fault) bool {
+	if f.Node != "" && w.nodes[f.Node] == nil || f.Peer != "" && w.nodes[f.Peer] == nil {
+		return false
 	}
 	if f.Kind != HealNetwork {
-		c.Events[f.Kind.String()]++
+		w.Events[f.Kind.String()]++
 	}
+	return true
+}
+
+// Harm does what a fault says to the processes of another protocol, which servers
+// are. An acceptor's own faults (RollBack, Orphan) do nothing to them.
+func (w *World) Harm(f Fault, servers []paxos.NodeID) {
+	if f.Kind != RollBack && f.Kind != Orphan && w.noteFault(f) {
+		w.harm(f, servers, &paxos.Rand{State: f.Arg})
+	}
+}
+
+// harm does a fault that needs to know nothing of what the processes are.
+func (w *World) harm(f Fault, servers []paxos.NodeID, r *paxos.Rand) {
+	n := w.nodes[f.Node]
 	switch f.Kind {
 	case CrashNode:
 		if n.Up {
 			n.Crash()
-			c.restartAfter(f.For, n)
+			w.restartAfter(f.For, n)
 		}
 	case CrashAll:
-		for _, id := range c.servers() {
-			if m := c.nodes[id]; m.Up {
+		for _, id := range servers {
+			if m := w.nodes[id]; m.Up {
 				m.Crash()
-				c.restartAfter(between(r, 0, f.For), m)
+				w.restartAfter(between(r, 0, f.For), m)
 			}
 		}
 	case PauseNode:
 		if n.Up && !n.Paused {
 			n.Pause()
-			c.after(f.For, n.Resume)
+			w.after(f.For, n.Resume)
 		}
-	case RollBack:
-		c.rollBack(n, f.For, r)
 	case SlowNode:
 		n.Slow = between(r, Millisecond, 60*Millisecond)
-		c.trace("%s is slow: %d us for each drain", n.ID, n.Slow)
-		c.after(f.For, func() { n.Slow = 0 })
+		w.trace("%s is slow: %d us for each drain", n.ID, n.Slow)
+		w.after(f.For, func() { n.Slow = 0 })
 	case JumpWall:
-		if c.noJumps {
-			return
-		}
 		n.jump += paxos.UnixNanos(between(r, 0, 2*jumpMost)-jumpMost) * 1000
-		c.trace("the wall clock of %s jumps, to %+d s", n.ID, n.jump/1e9)
+		w.trace("the wall clock of %s jumps, to %+d s", n.ID, n.jump/1e9)
 	case HangDisk, SlowDisk, BreakWrite, BreakSync, FillDisk:
-		c.harmDisk(f, n, r)
+		w.harmDisk(f, n, r)
 	default:
-		c.harmNetwork(f, n, r)
+		w.harmNetwork(f, n, servers, r)
 	}
 }
 
 // jumpMost is how far a wall clock jumps, either way: 30 days.
 const jumpMost = 30 * 24 * 3600 * Second
 
-func (c *Cluster) harmDisk(f Fault, n *Node, r *paxos.Rand) {
-	c.trace("%s: %s", n.ID, f)
+func (w *World) harmDisk(f Fault, n *Node, r *paxos.Rand) {
+	w.trace("%s: %s", n.ID, f)
 	switch f.Kind {
 	case HangDisk:
 		n.Disk.Hung = true
-		c.after(f.For, func() { n.Disk.Hung = false })
+		w.after(f.For, func() { n.Disk.Hung = false })
 	case SlowDisk:
 		n.Disk.Slow = between(r, Millisecond, 100*Millisecond)
-		c.after(f.For, func() { n.Disk.Slow = 0 })
+		w.after(f.For, func() { n.Disk.Slow = 0 })
 	case BreakWrite:
 		n.Disk.FailWrite = true
 	case BreakSync:
 		n.Disk.FailSync = true
 	case FillDisk:
 		n.Disk.Full = true
-		c.after(f.For, func() { n.Disk.Full = false })
+		w.after(f.For, func() { n.Disk.Full = false })
 	}
 }
 
-func (c *Cluster) harmNetwork(f Fault, n *Node, r *paxos.Rand) {
+func (w *World) harmNetwork(f Fault, n *Node, servers []paxos.NodeID, r *paxos.Rand) {
 	switch f.Kind {
 	case CutOneWay:
-		c.Net.Cut(f.Node, f.Peer)
+		w.Net.Cut(f.Node, f.Peer)
 	case CutBothWays:
-		c.Net.CutBoth(f.Node, f.Peer)
+		w.Net.CutBoth(f.Node, f.Peer)
 	case Isolate:
-		for _, id := range c.servers() {
+		for _, id := range servers {
 			if id != n.ID {
-				c.Net.CutBoth(n.ID, id)
+				w.Net.CutBoth(n.ID, id)
 			}
 		}
 	case Flap:
-		c.flap(f, r)
+		w.flap(f, r)
 	case BreakConnection:
-		c.Net.Break(f.Node, f.Peer, f.For)
-	case Orphan:
-		c.orphan(n, f.Peer, r)
+		w.Net.Break(f.Node, f.Peer, f.For)
 	case ReplayOld:
-		c.Net.ReplayOld(int(1+r.Uint64()%40), r)
+		w.Net.ReplayOld(int(1+r.Uint64()%40), r)
 	case LossyNetwork:
-		t := c.Net
+		t := w.Net
 		t.Loss, t.Duplicate = uint64(between(r, 0, 100)), uint64(between(r, 0, 50))
 		t.Reorder, t.Replay = uint64(between(r, 0, 100)), uint64(between(r, 0, 10))
-		c.trace("the network loses %d, doubles %d, reorders %d and replays %d of 1000 messages", t.Loss, t.Duplicate, t.Reorder, t.Replay)
+		w.trace("the network loses %d, doubles %d, reorders %d and replays %d of 1000 messages", t.Loss, t.Duplicate, t.Reorder, t.Replay)
 	case HealNetwork:
-		c.Net.Heal()
+		w.Net.Heal()
 	}
 }
 
 // flap cuts and joins a link again and again.
-func (c *Cluster) flap(f Fault, r *paxos.Rand) {
+func (w *World) flap(f Fault, r *paxos.Rand) {
 	for at := Micros(0); at < f.For; {
-		c.after(at, func() { c.Net.CutBoth(f.Node, f.Peer) })
+		w.after(at, func() { w.Net.CutBoth(f.Node, f.Peer) })
 		at += between(r, Millisecond, 80*Millisecond)
-		c.after(at, func() { c.Net.Join(f.Node, f.Peer) })
+		w.after(at, func() { w.Net.Join(f.Node, f.Peer) })
 		at += between(r, Millisecond, 80*Millisecond)
 	}
 }

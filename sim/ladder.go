@@ -62,6 +62,8 @@ func (l *Ladder) Take() string {
 // keeps things alive. Learners' answers are shown as results.
 func describe(m paxos.Message) (text string, upkeep bool) {
 	switch m := m.(type) {
+	case *GuestMessage:
+		return m.Text, m.Upkeep
 	case *paxos.Append:
 		return "Request(" + batchText(m.Batch) + ")", false
 	case *paxos.Prepare:
@@ -180,5 +182,8 @@ func runsText(runs []paxos.VoteRun) string {
 
 // traceText is a message as a trace shows it.
 func traceText(from, to paxos.NodeID, m paxos.Message) string {
+	if g, ok := m.(*GuestMessage); ok {
+		return fmt.Sprintf("%s -> %s  %s", from, to, g.Text)
+	}
 	return fmt.Sprintf("%s -> %s  %T%+v", from, to, m, m)
 }

@@ -82,7 +82,9 @@ func (n *Node) Start() {
 }
 
 // stores reports whether the node keeps anything on disk.
-func (n *Node) stores() bool { return n.Role == paxos.RoleAcceptor || n.Role == paxos.RoleLearner }
+func (n *Node) stores() bool {
+	return n.Role == paxos.RoleAcceptor || n.Role == paxos.RoleLearner || n.Role == RoleGuest
+}
 
 // Crash stops a node at once; its disk keeps what was synced, and part of the rest.
 func (n *Node) Crash() {

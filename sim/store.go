@@ -33,6 +33,7 @@ type contents struct {
 	learner  paxos.LearnerState
 	top      paxos.Instance                    // highest instance in votes or applied
 	runs     map[paxos.SessionID][]paxos.RunAt // of applied, by session, ascending
+	guest    []any                             // all that a process of another protocol wrote
 }
 
 // row holds something for each instance, the zero value where there is nothing.
@@ -75,6 +76,7 @@ func (c *contents) clone() *contents {
 	for id, runs := range d.runs {
 		d.runs[id] = slices.Clip(runs) // both go on from here, each for itself
 	}
+	d.guest = slices.Clip(c.guest)
 	return &d
 }
 
@@ -104,6 +106,8 @@ func (c *contents) apply(records []paxos.Record) {
 			delete(c.sessions, r.ID)
 		case paxos.SetLearner:
 			c.learner = r.State
+		case GuestRecord:
+			c.guest = append(c.guest, r.Data)
 		}
 	}
 }

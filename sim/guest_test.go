@@ -1,0 +1,112 @@
+package sim
+
+import (
+	"testing"
+
+	"github.com/paxlog/paxlog/paxos"
+)
+
+// keeper is a guest that keeps what it is sent, and answers when that is on disk.
+type keeper struct {
+	paxos.Outbox
+	kept []any
+}
+
+func (k *keeper) Step(from paxos.NodeID, m paxos.Message) {
+	if g, ok := m.(*GuestMessage); ok {
+		k.Write(GuestRecord{Data: string(g.Body)})
+		k.Out.Sync = true
+		k.After(from, &GuestMessage{Body: g.Body, Text: "kept " + string(g.Body)})
+	}
+}
+
+func (k *keeper) Tick(paxos.Ticks, paxos.UnixNanos) {}
+func (k *keeper) Flush() paxos.Output               { return k.Take() }
+
+// TestGuest lets another protocol keep something: what it acknowledged is there
+// after a crash.
+func TestGuest(t *testing.T) {
+	w := NewWorld(1, paxos.Membership{})
+	var k *keeper
+	w.Add(RoleGuest, "g1", func(s *Store) paxos.Machine { k = &keeper{kept: s.Guest()}; return k })
+	client := &scriptClient{}
+	w.Add(paxos.RoleClient, "@c1", func(*Store) paxos.Machine { return client })
+	ladder := &Ladder{}
+	w.Net.Observe = ladder.Observe
+	w.Node("g1").Start()
+	w.Node("@c1").Start()
+	client.Now("g1", &GuestMessage{Body: []byte("x"), Text: "keep x"})
+	w.Run(20 * Millisecond)
+	if got, want := ladder.Take(), "@c1 -> g1           keep x\ng1  -> @c1          kept x\n"; got != want {
+		t.Errorf("ladder:\n%s, want\n%s", got, want)
+	}
+	if w.Node("g1").Syncs() != 1 {
+		t.Errorf("%d syncs", w.Node("g1").Syncs())
+	}
+	w.Harm(Fault{Kind: CrashNode, Node: "g1", For: 10 * Millisecond}, []paxos.NodeID{"g1"})
+	w.Run(20 * Millisecond)
+	if len(k.kept) != 1 || k.kept[0] != "x" {
+		t.Errorf("after a crash it has %v", k.kept)
+	}
+}
+
+// TestGuestHistory judges logs and answers of another protocol.
+func TestGuestHistory(t *testing.T) {
+	id := func(seq uint64) paxos.AppendID {
+		return paxos.AppendID{Session: paxos.NewSessionID(0, [12]byte{1}), Seq: seq}
+	}
+	for _, test := range []struct {
+		name, invariant string
+		play            func(c *Checker)
+	}{
+		{"all is well", "", func(c *Checker) {
+			x, y := c.Appends("@c1", "x"), c.Appends("@c1", "y")
+			c.Applied("g1", 1, id(1), "x")
+			c.Applied("g2", 1, id(1), "x")
+			c.Answered(x, id(1), 1)
+			r := c.Reads("@c1")
+			c.ReadAnswered(r, 1)
+			c.Never(y, id(2))
+		}},
+		{"replicas differ", "L1", func(c *Checker) {
+			c.Appends("@c1", "x")
+			c.Appends("@c1", "y")
+			c.Applied("g1", 1, id(1), "x")
+			c.Applied("g2", 1, id(1), "y")
+		}},
+		{"a gap", "L5", func(c *Checker) {
+			c.Appends("@c1", "x")
+			c.Applied("g1", 2, id(1), "x")
+		}},
+		{"an answer that is not in the log", "L2", func(c *Checker) { c.Answered(c.Appends("@c1", "x"), id(1), 1) }},
+		{"a stale read", "linearizable read", func(c *Checker) {
+			x := c.Appends("@c1", "x")
+			c.Applied("g1", 1, id(1), "x")
+			c.Answered(x, id(1), 1)
+			c.ReadAnswered(c.Reads("@c1"), 0)
+		}},
+		{"never, and yet there", "L6", func(c *Checker) {
+			c.Never(c.Appends("@c1", "x"), id(1))
+			c.Applied("g1", 1, id(1), "x")
+		}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			defer func() {
+				got := ""
+				switch v := recover().(type) {
+				case nil:
+				case *Violation:
+					got = v.Invariant
+				default:
+					panic(v)
+				}
+				if got != test.invariant {
+					t.Errorf("found %q, want %q", got, test.invariant)
+				}
+			}()
+			w := NewWorld(1, paxos.Membership{})
+			test.play(w.Check)
+			w.Check.End()
+		})
+	}
+}
