@@ -1,22 +1,6 @@
-// Package acceptor is the acceptor machine: it promises ballots, votes for
-// proposals, tells its votes, and keeps what was chosen.
-//
-// It implements the acceptor of "Paxos Made Simple" (Lamport 2001), sections
-// 2.2 and 3, with one promise for all instances. Beyond that it marks what it
-// holds (see package paxos, "Why it is safe"), refuses candidates while it hears
-// a live leader, copies instances that it missed, and does not vote before its
-// peers vouched for it; one that has forgotten votes has to rejoin first.
-//
-// It does no I/O and reads no clock: a driver calls it, from one goroutine, as
-// paxos.Machine says. What it owns: the promise, the votes above held, the held
-// mark. Values live in the store only; it reads them back by loads.
 package acceptor
 
-import (
-	"slices"
-
-	"github.com/paxlog/paxlog/paxos"
-)
+import "github.com/paxlog/paxlog/paxos"
 
 // Config is what an acceptor needs to know. Ticks are milliseconds.
 type Config struct {
@@ -55,23 +39,20 @@ type Acceptor struct {
 	cfg Config
 
 	// Durable: every change is written in the step that makes it.
-	promised paxos.Ballot                    // >= every ballot in votes
-	held     paxos.Instance                  // all at or below: chosen, in the store, immutable
-	votes    map[paxos.Instance]paxos.Ballot // keys > held
-	mark     paxos.Mark                      // of the latest commit
+	promised paxos.Ballot            // at least the ballot of every vote
+	held     paxos.Instance          // all at or below: chosen, in the store, immutable
+	votes    map[paxos.Instance]vote // above held
+	mark     paxos.Mark              // of the latest commit
 	peers    paxos.Peers
 
 	highest paxos.Instance // highest instance voted for, at least held
 
 	now     paxos.Ticks
 	started bool
+	hearing hearing
 
-	// Liveness: whom we heard last, a leader or a candidate that we promised.
-	heard   paxos.Ballot
-	heardAt paxos.Ticks
-
-	// The last announcement: instances <= announcedUpTo are chosen, and those we
-	// voted for at ballot announced may be held.
+	// The last announcement: instances <= announcedUpTo are chosen, and those that this
+	// acceptor voted for at ballot announced may be held.
 	announced     paxos.Ballot
 	announcedUpTo paxos.Instance
 	known         paxos.Instance // highest instance known to be chosen, from anybody
@@ -89,44 +70,32 @@ type Acceptor struct {
 	syncs     uint64        // syncs asked for
 	synced    uint64        // syncs done
 
-	admission admission
-	copy      copying
-}
-
-type subscriber struct {
-	id     paxos.NodeID
-	until  paxos.Ticks
-	values bool
-}
-
-// ack collects the votes to tell one proposer.
-type ack struct {
-	to   paxos.NodeID
-	runs []paxos.VoteRun
+	admission      admission
+	copy           copying
+	contradictions contradictions
+	check          check
 }
 
 // New returns an acceptor that continues from st.
 func New(cfg Config, st State) *Acceptor {
 	a := &Acceptor{
 		cfg: cfg, promised: st.Promised, held: st.Held, highest: st.Held, known: st.Held,
-		votes: st.Votes, peers: st.Peers,
+		votes: make(map[paxos.Instance]vote, len(st.Votes)), peers: st.Peers,
 		mark:  paxos.Mark{Commits: st.Commits, Run: cfg.Seed, Life: st.Life},
 		loads: map[uint64]pending{}, up: map[paxos.NodeID]bool{}, strangers: map[paxos.NodeID]bool{}, warned: map[paxos.NodeID]paxos.Timer{},
 	}
 	a.admission = newAdmission(a.mark)
-	if st.Forgot {
-		a.stopVoting(paxos.Ballot{})
-		a.Warn("this data directory has forgotten commits, as an earlier run found out; it does not vote until it has rejoined")
-	}
-	if a.votes == nil {
-		a.votes = map[paxos.Instance]paxos.Ballot{}
-	}
 	if a.peers == nil {
 		a.peers = paxos.Peers{}
 	}
 	a.copy.nonce = cfg.Seed
-	for i := range a.votes {
-		a.highest = max(a.highest, i)
+	for i, b := range st.Votes {
+		a.recover(i, b)
+	}
+	a.check = check{promised: a.promised, held: a.held, mark: a.mark}
+	if st.Forgot {
+		a.stopVoting(paxos.Ballot{})
+		a.Warn("this data directory has forgotten commits, as an earlier run found out; it does not vote until it has rejoined")
 	}
 	return a
 }
@@ -164,9 +133,7 @@ func (a *Acceptor) Step(from paxos.NodeID, m paxos.Message) {
 	case *paxos.Synced:
 		a.onSynced(m)
 	case *paxos.PeerUp:
-		a.strangers[m.ID] = a.peers.IsStranger(m)
-		a.up[m.ID] = true
-		a.admission.asked = false // ask whoever came back at the next tick
+		a.onPeerUp(m)
 	case *paxos.PeerDown:
 		a.onPeerDown(m)
 	}
@@ -178,19 +145,19 @@ func (a *Acceptor) Tick(mono paxos.Ticks, _ paxos.UnixNanos) {
 	// count as having heard just now, lest a paused acceptor help to depose a
 	// leader that it merely did not listen to.
 	if !a.started || mono-a.now > a.cfg.ElectionTicks {
-		a.heardAt = mono
+		a.hearing.at, a.hearing.resigned = mono, false
 	}
 	if !a.started {
 		a.started, a.admission.since = true, mono
 	}
 	a.now = mono
-	a.subs = slices.DeleteFunc(a.subs, func(s subscriber) bool { return s.until <= a.now })
+	a.expireSubscribers()
 	a.tickAdmission()
 	a.tickCopy()
 }
 
-// Flush implements paxos.Machine: it tells this flush's votes, as runs, to the
-// proposer that asked for each and to every subscribed learner.
+// Flush implements paxos.Machine: it counts the commit, if there is one to wait for,
+// and tells this flush's votes.
 func (a *Acceptor) Flush() paxos.Output {
 	if a.Out.Sync {
 		if a.admission.admitted {
@@ -198,22 +165,20 @@ func (a *Acceptor) Flush() paxos.Output {
 			// be taken for one that has forgotten nothing.
 			a.mark.Commits++
 		}
-		a.Write(paxos.SetMark{Commits: a.mark.Commits, Life: a.mark.Life, Forgot: a.admission.rejoin != nil})
+		a.Write(paxos.SetMark{Commits: a.mark.Commits, Life: a.mark.Life, Forgot: a.forgot()})
 		a.syncs++
 		a.syncTicks = append(a.syncTicks, a.now)
 	}
-	for _, k := range a.acks {
-		told := &paxos.Accepted{Runs: k.runs, Held: a.held, Mark: a.mark}
-		for _, s := range a.subs { // first, for learners answer the clients
-			a.After(s.id, told)
-		}
-		a.After(k.to, told)
-	}
-	a.acks = nil
+	a.assert()
+	a.tellVotes()
 	return a.Take()
 }
 
 func (a *Acceptor) onSynced(m *paxos.Synced) {
+	if m.Count > a.syncs {
+		a.Violated("no sync is done that was not asked for", "asked", a.syncs, "done", m.Count)
+		return
+	}
 	for ; a.synced < m.Count && len(a.syncTicks) > 0; a.synced++ {
 		a.syncTicks = a.syncTicks[1:]
 	}
@@ -225,27 +190,16 @@ func (a *Acceptor) hung() bool {
 	return len(a.syncTicks) > 0 && a.now-a.syncTicks[0] > a.cfg.StallTicks
 }
 
-func (a *Acceptor) onPeerDown(m *paxos.PeerDown) {
-	delete(a.up, m.ID)
-	a.subs = slices.DeleteFunc(a.subs, func(s subscriber) bool { return s.id == m.ID })
-	if a.copy.asked == m.ID {
-		a.copy.asked = ""
-	}
+func (a *Acceptor) onPeerUp(m *paxos.PeerUp) {
+	a.strangers[m.ID] = a.peers.IsStranger(m)
+	a.up[m.ID] = true
+	a.admission.askNow(m.ID)
 }
 
-func (a *Acceptor) onStatus(from paxos.NodeID, m *paxos.StatusQuery) {
-	missing := uint64(0)
-	if a.known > a.held {
-		missing = uint64(a.known - a.held)
-		for i, b := range a.votes {
-			// Announced and voted for at the announcing ballot, but above a hole.
-			if i <= a.announcedUpTo && b == a.announced {
-				missing--
-			}
-		}
+func (a *Acceptor) onPeerDown(m *paxos.PeerDown) {
+	delete(a.up, m.ID)
+	a.unsubscribe(m.ID)
+	if a.copy.source == m.ID {
+		a.copy.source = ""
 	}
-	a.Now(from, &paxos.StatusReply{
-		Nonce: m.Nonce, Role: paxos.RoleAcceptor, ID: a.cfg.ID, Promised: a.promised,
-		Highest: a.highest, Held: a.held, Chosen: a.known, Missing: missing, Voting: a.admission.admitted, Forgot: a.admission.rejoin != nil,
-	})
 }

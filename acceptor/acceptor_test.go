@@ -2,6 +2,7 @@ package acceptor
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/paxlog/paxlog/paxos"
@@ -157,7 +158,7 @@ func TestPageIsVoidAfterHigherPromise(t *testing.T) {
 	a := ready(State{})
 	a.Step("p1", &paxos.Prepare{Ballot: ballot(1, "p1"), Nonce: 1, From: 1})
 	load := a.Flush().Loads[0]
-	a.heardAt = -1000
+	a.hearing.at = -1000
 	a.Step("p2", &paxos.Prepare{Ballot: ballot(2, "p2"), Nonce: 2, From: 1})
 	a.Flush()
 	a.Step("a1", &paxos.Loaded{Load: load})
@@ -271,8 +272,10 @@ func TestPauseCountsAsHearing(t *testing.T) {
 	}
 }
 
-// TestWipedAcceptor: a directory initialised anew under its old id does not vote,
-// and the process stops, when a peer remembers another incarnation.
+// TestWipedAcceptor: a directory initialised anew under its old id does not vote while
+// one peer remembers the old one, whoever else vouches. The process stays up, says so
+// once a minute and in its status, and asks that peer again. It votes when that peer
+// vouches, be it that another process stood at its address.
 func TestWipedAcceptor(t *testing.T) {
 	a := New(config(), State{})
 	for _, id := range []paxos.NodeID{"a2", "l1"} {
@@ -293,9 +296,47 @@ func TestWipedAcceptor(t *testing.T) {
 	if a.admission.admitted {
 		t.Fatal("admitted by a learner")
 	}
-	a.Step("a2", &paxos.Vouched{Known: 6})
-	if out = a.Flush(); out.Halt == "" || a.admission.admitted {
-		t.Fatalf("a wiped acceptor goes on: %+v", out)
+	a.Step("l1", &paxos.Vouched{Known: 6})
+	a.Step("a2", &paxos.Vouched{Known: 7})
+	a.Step("a3", &paxos.Vouched{Known: 7})
+	told, asked := 0, 0
+	for now := paxos.Ticks(1); now <= 10*warnTicks; now += 100 {
+		a.Tick(now, 0)
+		out := a.Flush()
+		for _, n := range out.Notes {
+			if !n.Warn || !strings.Contains(n.Text, "l1 remembers a1 by incarnation 0000000000000006") {
+				t.Fatalf("it says %+v", n)
+			}
+			told++
+		}
+		asked += len(sent[*paxos.Vouch](out))
+		if out.Halt != "" || a.admission.admitted {
+			t.Fatalf("at %d: admitted %v, %s", now, a.admission.admitted, out.Halt)
+		}
+	}
+	if most := int(10*warnTicks/againTicks) + 1; told < 9 || told > 11 || asked < most-10 || asked > most {
+		t.Fatalf("told %d times in 10 minutes, asked %d", told, asked)
+	}
+	a.Step("@1", &paxos.StatusQuery{Nonce: 3})
+	if r := sent[*paxos.StatusReply](a.Flush()); len(r) != 1 || r[0].Voting || !strings.Contains(r[0].Reason, "stop it") {
+		t.Fatalf("status: %+v", r)
+	}
+	a.Step("l1", &paxos.Vouched{Known: 7})
+	if !a.admission.admitted || a.Report().WhyNotVoting != "" {
+		t.Fatal("it does not vote although everybody vouches for it")
+	}
+}
+
+// TestDeniedLate: a peer that was away contradicts an acceptor that votes already. It
+// votes no more, and what it voted in this flush is not told.
+func TestDeniedLate(t *testing.T) {
+	a := ready(State{})
+	a.Step("p1", &paxos.Accept{Ballot: ballot(1, "p1"), Instance: 1})
+	a.Step("l1", &paxos.Vouched{Known: 6})
+	a.Step("p1", &paxos.Accept{Ballot: ballot(1, "p1"), Instance: 2})
+	out := a.Flush()
+	if len(sent[*paxos.Accepted](out)) != 0 || len(sent[*paxos.Reject](out)) != 1 || out.Halt != "" {
+		t.Fatalf("%+v", out)
 	}
 }
 
@@ -320,7 +361,7 @@ func TestPageWhileHeldMoves(t *testing.T) {
 	stale := paxos.Vote{Instance: 2, Ballot: old, Value: paxos.Value{Batch: []byte("never chosen")}}
 	one := paxos.Vote{Instance: 1, Ballot: old, Value: paxos.Value{Batch: []byte("one")}}
 	copyTwo := func(a *Acceptor) {
-		a.copy.asked, a.copy.nonce = "a2", 1
+		a.copy.source, a.copy.nonce = "a2", 1
 		a.Step("a2", &paxos.Page{Nonce: 1, From: 2, Held: 2, Values: []paxos.Vote{{Instance: 2, Ballot: ballot(2, "p2"), Value: paxos.Value{Batch: []byte("chosen")}}}})
 		a.Flush()
 	}
@@ -372,7 +413,7 @@ func TestUnadmittedAnswersNoPoll(t *testing.T) {
 func TestStranger(t *testing.T) {
 	a := ready(State{Peers: paxos.Peers{"a2": {Incarnation: 5}}, Votes: map[paxos.Instance]paxos.Ballot{}})
 	a.known = 3
-	a.copy.asked, a.copy.nonce = "a2", 1
+	a.copy.source, a.copy.nonce = "a2", 1
 	a.Step("a1", &paxos.PeerUp{ID: "a2", Role: paxos.RoleAcceptor, Incarnation: 6})
 	a.Step("a2", &paxos.Page{Nonce: 1, From: 1, Held: 1, Values: []paxos.Vote{{Instance: 1, Ballot: ballot(1, "p1")}}})
 	a.Step("a2", &paxos.Vouch{Incarnation: 6})

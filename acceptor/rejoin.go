@@ -1,43 +1,41 @@
 package acceptor
 
-import (
-	"fmt"
-
-	"github.com/paxlog/paxlog/paxos"
-)
+import "github.com/paxlog/paxlog/paxos"
 
 // rejoining is the way back of an acceptor that has forgotten commits. Until it is
 // over it neither promises nor votes, answers no poll and keeps no leader in office;
 // what it holds it serves, for that is knowledge. The argument is in package paxos,
 // "Rejoining".
 type rejoining struct {
-	void    paxos.Ballot // the highest that is known to have voided its promises
-	asked   bool
-	askedAt paxos.Ticks
-	since   paxos.Ticks     // when it was granted
+	void    paxos.Ballot    // the highest that is known to have voided its promises
+	ask     paxos.Timer     // when a leader may be asked again
 	granted *paxos.Rejoined // by the leader of the highest ballot that did; not below void
+	stale   paxos.Timer     // when a later leader may be asked what there is to hold
 }
 
 // forget notes that this directory has lost what it showed in mark m, says who knows
 // it, and stops voting.
 func (a *Acceptor) forget(who string, m paxos.Mark) {
-	v := &a.admission
-	if !a.cfg.Membership.CanRejoin() {
-		a.Out.Halt = fmt.Sprintf("%s %d commits of %s, and this data directory has %d: it has forgotten promises or votes that it told (its newest files are damaged or missing, or an old copy was put back). "+
-			"With quorums of phase1=%d and phase2=%d among %d acceptors the others cannot make up for it: restore the newest state of the directory",
-			who, m.Commits, a.cfg.ID, v.start.Commits, a.cfg.Membership.Phase1, a.cfg.Membership.Phase2, len(a.cfg.Membership.Acceptors))
-		return
+	began := a.admission.rejoin == nil
+	a.stopVoting(m.Life)
+	if began {
+		a.tellForgotten(who, m)
 	}
+}
+
+// tellForgotten logs what this directory has lost.
+func (a *Acceptor) tellForgotten(who string, m paxos.Mark) {
+	start := a.admission.start
 	switch {
-	case v.rejoin != nil:
-	case v.start.Life.Less(m.Life):
+	case !a.cfg.Membership.CanRejoin():
+		a.tellWhy("evidence", who, "remembered", m.Commits, "here", start.Commits)
+	case start.Life.Less(m.Life):
 		a.Warn("this data directory has forgotten that it was to rejoin, or did: it is an older one, or the acceptor ended before it was done; it does not vote until it has rejoined",
 			"evidence", who, "ballot", m.Life.String())
 	default:
 		a.Warn("this data directory has forgotten commits: its newest files were damaged or missing, or an old copy was put back; it does not vote until it has rejoined",
-			"evidence", who, "remembered", m.Commits, "here", v.start.Commits)
+			"evidence", who, "remembered", m.Commits, "here", start.Commits)
 	}
-	a.stopVoting(m.Life)
 }
 
 // stopVoting begins a rejoin, if none has begun. void is a ballot that voided this
@@ -46,8 +44,9 @@ func (a *Acceptor) stopVoting(void paxos.Ballot) {
 	v := &a.admission
 	if v.rejoin == nil {
 		v.admitted, v.rejoin = false, &rejoining{}
-		a.acks = nil      // votes of this flush are not told any more
-		a.Out.Sync = true // a later run must know it, too
+		v.tell.Set(a.now + warnTicks) // it is told now
+		a.acks = nil                  // votes of this flush are not told any more
+		a.Out.Sync = true             // a later run must know it, too
 	}
 	if r := v.rejoin; r.void.Less(void) {
 		r.void = void
@@ -57,18 +56,25 @@ func (a *Acceptor) stopVoting(void paxos.Ballot) {
 	}
 }
 
+// forgot is what a later run of this directory has to know: that it must rejoin. Where
+// rejoining is not possible, one peer's word would keep the directory from voting for
+// good, so it is not written: whoever remembers the loss will say it again.
+func (a *Acceptor) forgot() bool {
+	return a.admission.rejoin != nil && a.cfg.Membership.CanRejoin()
+}
+
 // askToRejoin asks the leader that was just heard.
 func (a *Acceptor) askToRejoin(leader paxos.NodeID, b paxos.Ballot) {
 	r := a.admission.rejoin
-	if r == nil || (r.asked && a.now-r.askedAt < a.cfg.RetryTicks) {
+	if r == nil || !r.ask.Due(a.now) {
 		return
 	}
 	// What the grant waits for may never be chosen, if its leader is gone: a later one
 	// can say anew what there is to hold.
-	if r.granted != nil && (!r.granted.Ballot.Less(b) || a.now-r.since < 10*a.cfg.RetryTicks) {
+	if r.granted != nil && (!r.granted.Ballot.Less(b) || !r.stale.Due(a.now)) {
 		return
 	}
-	r.asked, r.askedAt = true, a.now
+	r.ask.Set(a.now + a.cfg.RetryTicks)
 	a.Now(leader, &paxos.Rejoin{Run: a.cfg.Seed, Void: r.void})
 }
 
@@ -103,7 +109,8 @@ func (a *Acceptor) onRejoined(m *paxos.Rejoined) {
 	case r.granted != nil && !r.granted.Ballot.Less(m.Ballot):
 		return
 	}
-	r.granted, r.since = m, a.now
+	r.granted = m
+	r.stale.Set(a.now + patience*a.cfg.RetryTicks)
 	a.known = max(a.known, m.UpTo) // to be copied
 	a.admission.tryRejoin(a)
 }
@@ -124,8 +131,9 @@ func (v *admission) tryRejoin(a *Acceptor) {
 		}
 	}
 	a.Out.Sync = true // promise need not have
-	since := v.since
+	since, denied := v.since, v.denied
 	*v = newAdmission(a.mark)
-	v.admitted, v.since = true, since
+	// Whoever remembers another incarnation has yet to vouch.
+	v.since, v.denied, v.admitted = since, denied, len(denied) == 0
 	a.Info("rejoined: it votes again", "ballot", g.Ballot.String(), "held", uint64(a.held))
 }

@@ -6,9 +6,6 @@ import (
 	"github.com/paxlog/paxlog/paxos"
 )
 
-// warnTicks is how often one trouble that lasts is told, at most.
-const warnTicks = paxos.Ticks(60_000)
-
 // onVouch tells an acceptor that introduces itself how it is known here. One that was
 // unknown is remembered, durably, before it is told so.
 func (a *Acceptor) onVouch(from paxos.NodeID, m *paxos.Vouch) {

@@ -159,7 +159,7 @@ func (h *harness) put(t *testing.T, m mutant) caught {
 	defer os.Remove(bin)
 	by := caught{}
 	if m.by == simulation {
-		by = h.simulate(t, bin)
+		by = h.simulate(t, bin, m.says)
 	} else {
 		by.by = h.test(t, pkg, bin, m)
 	}
@@ -185,6 +185,9 @@ func (h *harness) test(t *testing.T, pkg, bin string, m mutant) string {
 			return ""
 		}
 		return m.by + ", which hangs"
+	case !strings.Contains(out, m.says):
+		t.Errorf("it is noticed, and not by %q:\n%s", m.says, out)
+		return m.by
 	case strings.Contains(out, "--- FAIL: "+m.by):
 		return m.by
 	case strings.Contains(out, "=== RUN   "+m.by):
@@ -197,7 +200,7 @@ func (h *harness) test(t *testing.T, pkg, bin string, m mutant) string {
 var failedAfter = regexp.MustCompile(`(?m)^after (\d+) seeds: `)
 
 // simulate runs seeds until one notices, from each of firstSeeds on.
-func (h *harness) simulate(t *testing.T, bin string) caught {
+func (h *harness) simulate(t *testing.T, bin, says string) caught {
 	var took []int
 	for i, first := range firstSeeds {
 		bound := seedsBound
@@ -216,6 +219,9 @@ func (h *harness) simulate(t *testing.T, bin string) caught {
 			n, _ = strconv.Atoi(s[1]) // digits
 		} else if err != nil {
 			t.Fatalf("neither caught nor not: %v\n%s", err, out)
+		}
+		if n <= seedsBound && !strings.Contains(out, says) {
+			t.Errorf("it is noticed, and not by %q:\n%s", says, out)
 		}
 		took = append(took, n)
 	}

@@ -55,7 +55,7 @@ func TestAdmission(t *testing.T) {
 		if c.late {
 			a.Tick(1+10*config().ElectionTicks, 0)
 		}
-		if a.heardAt = -1000; votes(a) != c.want {
+		if a.hearing.at = -1000; votes(a) != c.want {
 			t.Errorf("%s: votes %v", c.name, !c.want)
 		}
 	}
@@ -131,14 +131,21 @@ func TestOwnRunIsNoEvidence(t *testing.T) {
 }
 
 // TestCannotRejoin: where a single acceptor is a quorum nobody else knows what it
-// forgot, so it must stop.
+// forgot. It stays up, does not vote, and says what to do; a later run finds out anew.
 func TestCannotRejoin(t *testing.T) {
 	cfg := config()
 	cfg.Membership.Phase1, cfg.Membership.Phase2 = 3, 1
 	a := starting(cfg, 10)
 	a.Step("a2", vouched(11, 4))
-	if out := a.Flush(); !strings.Contains(out.Halt, "has forgotten") || !strings.Contains(out.Halt, "restore") {
+	out := a.Flush()
+	if out.Halt != "" || len(out.Notes) != 1 || !strings.Contains(out.Notes[0].Text, "has forgotten") || !strings.Contains(out.Notes[0].Text, "restore") {
 		t.Fatalf("%+v", out)
+	}
+	if m := wrote[paxos.SetMark](out); len(m) != 1 || m[0].Forgot {
+		t.Fatalf("one peer's word would last for good: %+v", m)
+	}
+	if a.hearing.at = -1000; votes(a) {
+		t.Fatal("it votes")
 	}
 }
 
@@ -167,7 +174,7 @@ func TestRejoin(t *testing.T) {
 		t.Fatalf("it does not copy: %+v", f)
 	}
 	v := func(i paxos.Instance) paxos.Vote { return paxos.Vote{Instance: i, Ballot: ballot(1, "p1")} }
-	a.Step(a.copy.asked, &paxos.Page{Nonce: a.copy.nonce, From: 1, Held: 5, Values: []paxos.Vote{v(1), v(2)}})
+	a.Step(a.copy.source, &paxos.Page{Nonce: a.copy.nonce, From: 1, Held: 5, Values: []paxos.Vote{v(1), v(2)}})
 	a.Tick(2+2*config().RetryTicks, 0)
 	out := a.Flush()
 	if !a.admission.admitted || a.promised != n || !out.Sync {
@@ -198,7 +205,7 @@ func TestRejoin(t *testing.T) {
 // meanwhile that it has forgotten votes, and votes of that flush are not told.
 func TestForgottenWhileReading(t *testing.T) {
 	a := starting(config(), 10)
-	a.admission.admitted, a.heardAt = true, -1000
+	a.admission.admitted, a.hearing.at = true, -1000
 	a.Step("p9", &paxos.Prepare{Ballot: ballot(1, "p9"), Nonce: 1, From: 1})
 	out := a.Flush()
 	a.Step("p9", &paxos.Accept{Ballot: ballot(1, "p9"), Instance: 1})

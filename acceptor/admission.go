@@ -1,0 +1,200 @@
+package acceptor
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/paxlog/paxlog/paxos"
+)
+
+// admission is the check, at each start, that nobody knows this acceptor otherwise
+// than its directory shows it. One whose directory was initialised anew must never vote
+// in its place; one that has lost commits which it spoke of has forgotten promises or
+// votes, and must rejoin (rejoin.go).
+//
+// Everybody is asked. An acceptor votes once three things hold: at least one other
+// acceptor, and the smaller quorum less itself, has vouched for it; everybody else has
+// answered or had time to; and nobody contradicts it (package doc, "Who keeps an
+// acceptor from voting"). The check is as good as the peers that remember.
+type admission struct {
+	admitted bool
+	start    paxos.Mark // that of the directory when this run, or this life, began
+	since    paxos.Ticks
+	answered map[paxos.NodeID]bool
+	vouched  paxos.Set               // acceptors that did
+	denied   map[paxos.NodeID]uint64 // who remembers another incarnation of this acceptor, and which
+	ask      paxos.Timer             // when those that have not answered are asked again
+	askAgain paxos.Timer             // the same of those that contradict
+	tell     paxos.Timer             // when it is told again why this acceptor does not vote
+	rejoin   *rejoining              // not nil: it has forgotten something
+}
+
+func newAdmission(start paxos.Mark) admission {
+	return admission{start: start, answered: map[paxos.NodeID]bool{}, denied: map[paxos.NodeID]uint64{}}
+}
+
+// askNow has a peer that has just connected asked at the next tick.
+func (v *admission) askNow(id paxos.NodeID) {
+	v.ask.Set(0)
+	if v.denied[id] != 0 {
+		v.askAgain.Set(0)
+	}
+}
+
+// witnesses are all who may remember this acceptor.
+func (a *Acceptor) witnesses(f func(paxos.NodeID)) {
+	for _, id := range a.cfg.Sources {
+		f(id)
+	}
+	for _, id := range a.cfg.Proposers {
+		f(id)
+	}
+}
+
+func (a *Acceptor) tickAdmission() {
+	v := &a.admission
+	v.tryRejoin(a)
+	v.tryAdmit(a)
+	if len(v.answered) < len(a.cfg.Sources)+len(a.cfg.Proposers) {
+		a.askWitnesses()
+	}
+	if !v.admitted && v.tell.Due(a.now) {
+		a.tellWhy()
+	}
+}
+
+// askWitnesses asks everybody who has not vouched yet.
+func (a *Acceptor) askWitnesses() {
+	v := &a.admission
+	ask, again := v.ask.Due(a.now), v.askAgain.Due(a.now)
+	if ask {
+		v.ask.Set(a.now + a.cfg.RetryTicks)
+	}
+	if again {
+		v.askAgain.Set(a.now + againTicks)
+	}
+	a.witnesses(func(id paxos.NodeID) {
+		if due := ask && v.denied[id] == 0 || again && v.denied[id] != 0; due && a.up[id] && !v.answered[id] {
+			a.After(id, &paxos.Vouch{Incarnation: a.cfg.Incarnation, Mark: v.start})
+		}
+	})
+}
+
+func (a *Acceptor) onVouched(from paxos.NodeID, m *paxos.Vouched) {
+	v := &a.admission
+	if m.Asked != v.start {
+		return // the answer to an earlier run, or life
+	}
+	if m.Known != 0 && m.Known != a.cfg.Incarnation {
+		a.deny(from, m.Known)
+		return
+	}
+	delete(v.denied, from)
+	v.answered[from] = true
+	if a.contradicts(m.Mark) {
+		a.forget(string(from)+" remembers", m.Mark)
+		return
+	}
+	if place := a.cfg.Membership.Place(from); place >= 0 {
+		v.vouched = v.vouched.With(place)
+	}
+	v.tryAdmit(a)
+}
+
+// deny notes that a peer remembers another incarnation: until that peer vouches, this
+// acceptor does not vote.
+func (a *Acceptor) deny(by paxos.NodeID, incarnation uint64) {
+	v := &a.admission
+	if v.denied[by] == incarnation {
+		return
+	}
+	v.denied[by] = incarnation
+	v.askAgain.Set(a.now + againTicks)
+	delete(v.answered, by)
+	if place := a.cfg.Membership.Place(by); place >= 0 {
+		v.vouched = v.vouched.Without(place)
+	}
+	v.admitted = false
+	a.acks = nil // votes of this flush are not told any more
+	a.tellWhy()
+}
+
+// contradicts reports whether a mark of an earlier run, or life, shows that this
+// directory has lost what it held then.
+func (a *Acceptor) contradicts(m paxos.Mark) bool {
+	return m.Run != a.cfg.Seed && a.admission.start.Forgets(m) || a.mark.Life.Less(m.Life)
+}
+
+func (v *admission) tryAdmit(a *Acceptor) {
+	if v.admitted || v.rejoin != nil || len(v.denied) > 0 || v.vouched.Len() < v.need(a) || !v.heardAll(a) {
+		return
+	}
+	v.admitted = true
+	a.Info("admitted: peers vouched for this acceptor, it votes from now on")
+}
+
+// need is how many other acceptors have to vouch: one, and the smaller quorum less this
+// acceptor. An only acceptor has nobody to ask.
+func (v *admission) need(a *Acceptor) int {
+	m := a.cfg.Membership
+	if len(m.Acceptors) == 1 {
+		return 0
+	}
+	return max(1, min(m.Phase1, m.Phase2)-1)
+}
+
+// heardAll reports whether everybody has answered, or had time to: those that do not
+// connect an election timeout, those that are connected and silent ten.
+func (v *admission) heardAll(a *Acceptor) bool {
+	missing, quiet := false, false
+	a.witnesses(func(id paxos.NodeID) {
+		if !v.answered[id] {
+			missing, quiet = true, quiet || a.up[id]
+		}
+	})
+	waited := a.now - v.since
+	return !missing || !quiet && waited >= a.cfg.ElectionTicks || waited >= silence*a.cfg.ElectionTicks
+}
+
+// tellWhy logs why this acceptor does not vote, if that needs somebody's hand.
+func (a *Acceptor) tellWhy(evidence ...any) {
+	v := &a.admission
+	if len(v.denied) == 0 && v.rejoin == nil {
+		return
+	}
+	v.tell.Set(a.now + warnTicks)
+	a.Warn("this acceptor does not vote: "+a.whyNotVoting(), evidence...)
+}
+
+// whyNotVoting is what an operator has to know while this acceptor does not vote, and
+// "" while it does.
+func (a *Acceptor) whyNotVoting() string {
+	v := &a.admission
+	switch {
+	case v.admitted:
+		return ""
+	case len(v.denied) > 0:
+		return a.whyDenied()
+	case v.rejoin != nil && !a.cfg.Membership.CanRejoin():
+		m := a.cfg.Membership
+		return fmt.Sprintf("it has forgotten promises or votes that it told, and with quorums of phase1=%d and phase2=%d among %d acceptors the others cannot make up for it: "+
+			"restore the newest state of its data directory, and start it again", m.Phase1, m.Phase2, len(m.Acceptors))
+	case v.rejoin != nil:
+		return "it has forgotten promises or votes that it told; it rejoins by itself once a leader has enough of the others"
+	}
+	return fmt.Sprintf("%d of the other acceptors have vouched for it, and %d are needed, or others have not answered yet", v.vouched.Len(), v.need(a))
+}
+
+// whyDenied names one of those that contradict, and what may have happened.
+func (a *Acceptor) whyDenied() string {
+	denied := a.admission.denied
+	by := slices.Min(slices.Collect(maps.Keys(denied)))
+	others := ""
+	if n := len(denied) - 1; n > 0 {
+		others = fmt.Sprintf(" (and so do %d more)", n)
+	}
+	return fmt.Sprintf("%s remembers %s by incarnation %016x%s, and this data directory is %016x. Either the directory was initialised anew and may have voted before: "+
+		"restore the old one. Or %s is a process of another log at an address of this one: stop it. This acceptor votes once %s vouches for it",
+		by, a.cfg.ID, denied[by], others, a.cfg.Incarnation, by, by)
+}

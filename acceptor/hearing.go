@@ -1,0 +1,68 @@
+package acceptor
+
+import "github.com/paxlog/paxlog/paxos"
+
+// hearing is whom this acceptor heard last: a leader, or a candidate that it promised.
+type hearing struct {
+	ballot   paxos.Ballot
+	at       paxos.Ticks
+	resigned bool // that leader has said that it leads no more
+}
+
+// silent is for how long nobody has been heard.
+func (h hearing) silent(now paxos.Ticks) paxos.Ticks {
+	if h.resigned {
+		return resignedTicks
+	}
+	return now - h.at
+}
+
+// hear notes that whoever made ballot b is alive.
+func (a *Acceptor) hear(b paxos.Ballot) { a.hearing = hearing{ballot: b, at: a.now} }
+
+// hearsOther reports whether a live leader or candidate other than the one that
+// made ballot b was heard within ElectionTicks. An acceptor that was just started
+// or paused counts as having heard somebody.
+func (a *Acceptor) hearsOther(b paxos.Ballot) bool {
+	return a.hearing.silent(a.now) < a.cfg.ElectionTicks && !a.hearing.ballot.SameRun(b)
+}
+
+// onHeartbeat answers a leader that it could vote for. One below promised is
+// refused and refreshes nothing, so a deposed leader cannot keep others out.
+func (a *Acceptor) onHeartbeat(from paxos.NodeID, m *paxos.Heartbeat) {
+	a.learnChosen(m.Ballot, m.ChosenUpTo)
+	if m.Ballot.Less(a.promised) {
+		a.reject(from, m.Ballot, m.Nonce, paxos.RejectPromised)
+		return
+	}
+	if m.Resign {
+		a.hearing.resigned = a.hearing.resigned || a.hearing.ballot == m.Ballot
+		return
+	}
+	a.takeMarks(m.Marks)
+	if !a.admission.admitted {
+		a.askToRejoin(from, m.Ballot)
+		return // it cannot vote, so it must not keep a leader in office
+	}
+	a.hear(m.Ballot)
+	if !a.hung() {
+		a.Now(from, &paxos.HeartbeatAck{Ballot: m.Ballot, Nonce: m.Nonce, Held: a.held, Highest: a.highest})
+	}
+}
+
+func (a *Acceptor) onQuery(from paxos.NodeID, m *paxos.Query) {
+	if !a.admission.admitted {
+		return
+	}
+	// SendAfter: it shows promised, and an acceptor whose disk hangs should not
+	// invite candidates to a promise that it cannot make.
+	a.After(from, &paxos.QueryReply{Nonce: m.Nonce, Promised: a.promised, Heard: a.hearing.ballot, Silent: a.hearing.silent(a.now)})
+}
+
+// tellLeader passes on to the leader that this acceptor hears that instance i, which is
+// chosen, cannot be had from anybody.
+func (a *Acceptor) tellLeader(i paxos.Instance) {
+	if i > 0 && a.hearing.silent(a.now) < a.cfg.ElectionTicks && !a.hearing.ballot.IsZero() {
+		a.Now(a.hearing.ballot.Proposer, &paxos.Repair{Instance: i})
+	}
+}

@@ -1,0 +1,31 @@
+package acceptor
+
+import "github.com/paxlog/paxlog/paxos"
+
+// The limits of an acceptor that no cluster file sets, and why each is what it is.
+const (
+	// maxRuns bounds the runs of one page: at about 64 bytes each a page of votes stays
+	// below 256 KiB. Who asked comes back for the rest.
+	maxRuns = 4096
+	// maxLoads bounds the reads of the store under way. A learner or acceptor has one at
+	// a time and a leader one for each Accept at an instance that is held, at most a
+	// window of them. What is asked beyond is dropped, as a connection may, and asked again.
+	maxLoads = 4096
+	// patience is how many RetryTicks an answer may take: a page is up to PageBytes, read
+	// from a disk that others use, too.
+	patience = 10
+	// silence is how many ElectionTicks a peer that is connected and has not vouched may
+	// take: its answer waits for its disk, if it remembers this acceptor only now.
+	silence = 10
+	// againTicks is how often a peer that contradicts is asked again. Each answer may
+	// cost it a line in its log, so not as often as one that is merely slow.
+	againTicks = paxos.Ticks(1000)
+	// warnTicks is how often one trouble that lasts is told, at most.
+	warnTicks = paxos.Ticks(60_000)
+	// resignedTicks is the silence that is told since a leader resigned: longer than any
+	// election timeout, and far from overflowing what it is compared with.
+	resignedTicks = paxos.Ticks(1) << 40
+)
+
+// forever is above every instance.
+const forever = paxos.Instance(1<<63 - 1)

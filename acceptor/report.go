@@ -1,0 +1,44 @@
+package acceptor
+
+import "github.com/paxlog/paxlog/paxos"
+
+// Report is an acceptor's state, for status and metrics. It is a copy: reading it
+// changes nothing.
+type Report struct {
+	Promised       paxos.Ballot
+	Highest        paxos.Instance // highest instance voted for, at least Held
+	Held           paxos.Instance
+	Known          paxos.Instance // highest instance known to be chosen
+	Missing        uint64         // chosen instances that it has not got
+	Voting         bool
+	Forgot         bool   // it has forgotten votes, and has to rejoin
+	WhyNotVoting   string // "" while it votes
+	Heard          paxos.Ballot
+	Silent         paxos.Ticks // since Heard was heard
+	Commits        uint64
+	Life           paxos.Ballot
+	Subscribers    int
+	Loads          int    // reads of the store under way
+	Syncs          int    // syncs under way
+	Hung           bool   // one of them for too long
+	Contradictions uint64 // messages refused because they contradict a vote
+}
+
+// Report returns the acceptor's state.
+func (a *Acceptor) Report() Report {
+	return Report{
+		Promised: a.promised, Highest: a.highest, Held: a.held, Known: a.known, Missing: a.missing(),
+		Voting: a.admission.admitted, Forgot: a.admission.rejoin != nil, WhyNotVoting: a.whyNotVoting(),
+		Heard: a.hearing.ballot, Silent: a.hearing.silent(a.now), Commits: a.mark.Commits, Life: a.mark.Life,
+		Subscribers: len(a.subs), Loads: len(a.loads), Syncs: len(a.syncTicks), Hung: a.hung(),
+		Contradictions: a.contradictions.count,
+	}
+}
+
+func (a *Acceptor) onStatus(from paxos.NodeID, m *paxos.StatusQuery) {
+	r := a.Report()
+	a.Now(from, &paxos.StatusReply{
+		Nonce: m.Nonce, Role: paxos.RoleAcceptor, ID: a.cfg.ID, Promised: r.Promised, Highest: r.Highest,
+		Held: r.Held, Chosen: r.Known, Missing: r.Missing, Voting: r.Voting, Forgot: r.Forgot, Reason: r.WhyNotVoting,
+	})
+}

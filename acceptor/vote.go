@@ -1,0 +1,127 @@
+package acceptor
+
+import (
+	"hash/crc32"
+
+	"github.com/paxlog/paxlog/paxos"
+)
+
+// vote is what is remembered of a proposal that this acceptor accepted.
+type vote struct {
+	ballot paxos.Ballot
+	sum    uint32 // of the value, never 0; 0 for a vote of an earlier run
+}
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli) // processors have an instruction for it
+
+// voteOf is a vote for a value under b. Its sum tells values apart that a fault has
+// mixed up, not values that somebody made to collide.
+func voteOf(b paxos.Ballot, v paxos.Value) vote {
+	sum := crc32.Checksum(v.Batch, castagnoli)
+	sum ^= uint32(v.Time) ^ uint32(v.Time>>32) ^ uint32(v.Origin.Round) ^ uint32(v.Origin.Run)
+	return vote{ballot: b, sum: max(sum, 1)}
+}
+
+// contradicts reports whether v and o are for different values under one ballot.
+func (v vote) contradicts(o vote) bool {
+	return v.ballot == o.ballot && v.sum != 0 && o.sum != 0 && v.sum != o.sum
+}
+
+// ack collects the votes to tell one proposer.
+type ack struct {
+	to   paxos.NodeID
+	runs []paxos.VoteRun
+}
+
+// onAccept answers Phase 2a. "If an acceptor receives an accept request for a
+// proposal numbered n, it accepts the proposal unless it has already responded to
+// a prepare request having a number greater than n" (Paxos Made Simple, 2.2).
+// Accepting at n also raises promised to n: else a proposal of a lower ballot
+// could be accepted afterwards and replace a vote that was counted.
+func (a *Acceptor) onAccept(from paxos.NodeID, m *paxos.Accept) {
+	switch {
+	case m.Instance <= a.held:
+		// What is held was chosen and never changes: tell it, whatever the ballot.
+		a.learnChosen(m.Ballot, m.ChosenUpTo)
+		a.load(m.Instance, m.Instance, pending{kind: pendingHeld, to: from, from: m.Instance})
+		return
+	case !a.admission.admitted:
+		a.reject(from, m.Ballot, 0, paxos.RejectNotAdmitted)
+		return
+	case m.Ballot.Less(a.promised):
+		a.learnChosen(m.Ballot, m.ChosenUpTo)
+		a.reject(from, m.Ballot, 0, paxos.RejectPromised)
+		return
+	}
+	v, old := voteOf(m.Ballot, m.Value), a.votes[m.Instance]
+	if v.contradicts(old) {
+		a.contradicted(from, m.Instance, m.Ballot)
+		return
+	}
+	a.promise(m.Ballot)
+	a.hear(m.Ballot)
+	if old.ballot != m.Ballot {
+		a.vote(m, v)
+	}
+	// Else it is a repetition (the leader proposes one value at one instance):
+	// the vote is written, so only the answer is repeated.
+	a.acknowledge(from, m.Instance, m.Ballot)
+	a.learnChosen(m.Ballot, m.ChosenUpTo)
+}
+
+// vote records a vote, and shows the value to learners that want it ahead.
+func (a *Acceptor) vote(m *paxos.Accept, v vote) {
+	a.assertVote(m.Instance, v)
+	a.votes[m.Instance] = v
+	a.check.voted = true
+	a.highest = max(a.highest, m.Instance)
+	a.Write(paxos.PutVote{Vote: paxos.Vote{Instance: m.Instance, Ballot: m.Ballot, Value: m.Value}})
+	a.Out.Sync = true
+	for _, s := range a.subs {
+		if s.values {
+			a.Now(s.id, &paxos.Relay{Ballot: m.Ballot, Instance: m.Instance, Value: m.Value})
+		}
+	}
+}
+
+func (a *Acceptor) acknowledge(to paxos.NodeID, i paxos.Instance, b paxos.Ballot) {
+	for k := range a.acks {
+		if a.acks[k].to == to {
+			a.acks[k].runs = paxos.AppendRun(a.acks[k].runs, i, b)
+			return
+		}
+	}
+	a.acks = append(a.acks, ack{to: to, runs: paxos.AppendRun(nil, i, b)})
+}
+
+// tellVotes tells this flush's votes, as runs, to the proposer that asked for each and
+// to every subscribed learner.
+func (a *Acceptor) tellVotes() {
+	for _, k := range a.acks {
+		told := &paxos.Accepted{Runs: k.runs, Held: a.held, Mark: a.mark}
+		for _, s := range a.subs { // first, for learners answer the clients
+			a.After(s.id, told)
+		}
+		a.After(k.to, told)
+	}
+	a.acks = nil
+}
+
+// contradictions counts the messages of peers that show another value than this
+// acceptor voted for, at the same instance under the same ballot. Whoever sent one has
+// broken P2c or was changed on the way. It is the sender's fault: it stops nobody here.
+type contradictions struct {
+	count uint64
+	warn  paxos.Timer
+}
+
+// contradicted refuses what from shows at i under b.
+func (a *Acceptor) contradicted(from paxos.NodeID, i paxos.Instance, b paxos.Ballot) {
+	c := &a.contradictions
+	c.count++
+	if c.warn.Due(a.now) {
+		c.warn.Set(a.now + warnTicks)
+		a.Warn("refused another value than this acceptor voted for under the same ballot: a bug, or faulty memory, of the sender; look at its log",
+			"peer", string(from), "instance", uint64(i), "ballot", b.String(), "refused_so_far", c.count)
+	}
+}
