@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
+	"github.com/paxlog/paxlog/internal/load"
 )
 
 // disk is what the bare disk does, measured in the same run.
@@ -29,9 +30,9 @@ const (
 func measureDisk(dir string, duration time.Duration, sequential int64) (disk, error) {
 	var wg sync.WaitGroup
 	var errs [diskWriters]error
-	all, parts := newHistogram(), [diskWriters]*hdrhistogram.Histogram{}
+	all, parts := load.NewHistogram(), [diskWriters]*hdrhistogram.Histogram{}
 	for i := range diskWriters {
-		parts[i] = newHistogram()
+		parts[i] = load.NewHistogram()
 		wg.Go(func() {
 			errs[i] = syncedWrites(filepath.Join(dir, "synced"+string(rune('0'+i))), duration, parts[i])
 		})

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/paxlog/paxlog/internal/load"
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.etcd.io/etcd/server/v3/embed"
 	"go.uber.org/zap"
@@ -93,25 +94,24 @@ func (s *etcdSystem) dial(context.Context) (conn, error) {
 	return etcdConn{s, c}, err
 }
 
-func (c etcdConn) stream() stream { return c }
+func (c etcdConn) session() load.Session { return c }
 
 func (c etcdConn) close() { _ = c.c.Close() }
 
-type etcdAnswer chan error
+// End implements load.Session: nothing of this client's is answered any more.
+func (c etcdConn) End(error) { c.close() }
 
-// send puts in a goroutine of its own: the library has no other way to have more
-// than one under way. Appends of one stream then keep no order among themselves.
-func (c etcdConn) send(ctx context.Context, value []byte) (answer, error) {
+// Append puts in a goroutine of its own: the library has no other way to have more
+// than one under way. Appends of one session then keep no order among themselves.
+func (c etcdConn) Append(ctx context.Context, value []byte) (load.Answer, error) {
 	key := fmt.Sprintf("%s%016x", etcdPrefix, c.s.keys.Add(1))
-	a := make(etcdAnswer, 1)
+	a := newOutcome()
 	go func() {
 		_, err := c.c.Put(ctx, key, string(value))
-		a <- err
+		a.end(err)
 	}()
 	return a, nil
 }
-
-func (a etcdAnswer) wait(context.Context) error { return <-a }
 
 // etcdChild is one member: NAME DIR CLIENT_URL PEER_URL CLUSTER.
 func etcdChild(args []string) error {

@@ -226,7 +226,7 @@ func measureSystem(ctx context.Context, opts options, r *report, run int, s syst
 	var sent, answered uint64
 	for _, size := range opts.sizes {
 		for _, sc := range opts.scenarios {
-			m, err := measureLoad(ctx, p, s, newLoad(sc, size, opts.warmup, opts.duration))
+			m, err := measureLoad(ctx, p, s, sc, size, opts)
 			if err != nil {
 				return err
 			}
@@ -243,13 +243,13 @@ func measureSystem(ctx context.Context, opts options, r *report, run int, s syst
 }
 
 // measureLoad runs one load, and takes the processor time before and after.
-func measureLoad(ctx context.Context, p *processes, s system, l *load) (measured, error) {
+func measureLoad(ctx context.Context, p *processes, s system, sc scenario, size int, opts options) (measured, error) {
 	before, err := p.usage()
 	if err != nil {
 		return measured{}, err
 	}
 	own := ownCPU()
-	m, err := l.run(ctx, s)
+	m, err := sc.run(ctx, s, size, opts.warmup, opts.duration)
 	if failed := p.failed(); failed != nil {
 		return m, failed
 	}

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/paxlog/paxlog/internal/load"
 )
 
 // fakeSystem takes a millisecond for an append, and loses every so many.
@@ -23,14 +25,16 @@ func (s *fakeSystem) start(context.Context, *processes) error { return nil }
 func (s *fakeSystem) dial(context.Context) (conn, error)      { return s, nil }
 func (s *fakeSystem) count(context.Context) (uint64, error)   { return s.held.Load(), nil }
 func (s *fakeSystem) close()                                  {}
-func (s *fakeSystem) stream() stream                          { return s }
-func (s *fakeSystem) wait(context.Context) error              { return nil }
-func (s *fakeSystem) send(context.Context, []byte) (answer, error) {
+func (s *fakeSystem) session() load.Session                   { return s }
+func (s *fakeSystem) End(error)                               {}
+func (s *fakeSystem) Append(context.Context, []byte) (load.Answer, error) {
 	if n := s.taken.Add(1); s.lose == 0 || n%s.lose != 0 {
 		s.held.Add(1)
 	}
 	time.Sleep(time.Millisecond)
-	return s, nil
+	a := newOutcome()
+	a.end(nil)
+	return a, nil
 }
 
 // TestLoad: what was sent and answered is counted, and a system that lost some of
@@ -39,8 +43,7 @@ func TestLoad(t *testing.T) {
 	for _, lose := range []uint64{0, 10} {
 		synctest.Test(t, func(t *testing.T) { // whose clock is not that of the machine
 			s := &fakeSystem{lose: lose}
-			l := newLoad(scenario{"test", 4, 2, 3}, 100, 20*time.Millisecond, 100*time.Millisecond)
-			m, err := l.run(t.Context(), s)
+			m, err := scenario{"test", 4, 2, 3}.run(t.Context(), s, 100, 20*time.Millisecond, 100*time.Millisecond)
 			if err != nil {
 				t.Fatal(err)
 			}

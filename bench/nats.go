@@ -12,6 +12,7 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+	"github.com/paxlog/paxlog/internal/load"
 )
 
 // natsSystem is JetStream with a stream of three replicas on files. It is told to
@@ -127,26 +128,30 @@ func (s *natsSystem) dial(context.Context) (conn, error) {
 	return natsConn{c, js}, nil
 }
 
-func (c natsConn) stream() stream { return c }
+func (c natsConn) session() load.Session { return c }
 
 func (c natsConn) close() { c.c.Close() }
 
-type natsAnswer struct{ jetstream.PubAckFuture }
+// End implements load.Session: nothing of this client's is answered any more.
+func (c natsConn) End(error) { c.close() }
 
-func (c natsConn) send(_ context.Context, value []byte) (answer, error) {
+// Append waits in a goroutine of its own: the library tells success and failure on
+// channels of two types.
+func (c natsConn) Append(_ context.Context, value []byte) (load.Answer, error) {
 	f, err := c.js.PublishAsync(natsSubject, value)
-	return natsAnswer{f}, err
-}
-
-func (a natsAnswer) wait(ctx context.Context) error {
-	select {
-	case <-a.Ok():
-		return nil
-	case err := <-a.Err():
-		return err
-	case <-ctx.Done():
-		return context.Cause(ctx)
+	if err != nil {
+		return nil, err
 	}
+	a := newOutcome()
+	go func() {
+		select {
+		case <-f.Ok():
+			a.end(nil)
+		case err := <-f.Err():
+			a.end(err)
+		}
+	}()
+	return a, nil
 }
 
 // natsChild is one server: NAME DIR PORT CLUSTER_PORT ROUTES.

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/paxlog/paxlog/client"
+	"github.com/paxlog/paxlog/internal/load"
 )
 
 // paxlogSystem is Paxlog: three acceptors, a leader and a standby, one learner.
@@ -115,29 +116,11 @@ func (s *paxlogSystem) dial(ctx context.Context) (conn, error) {
 	return paxlogConn{c, s.each}, nil
 }
 
-func (c paxlogConn) stream() stream {
+func (c paxlogConn) session() load.Session {
 	if c.each {
-		return paxlogStream{c.c.NewSession()}
+		return load.OwnSession(c.c)
 	}
-	return paxlogStream{c.c}
+	return load.SharedSession(c.c)
 }
 
 func (c paxlogConn) close() { _ = c.c.Close() }
-
-type paxlogStream struct {
-	to interface {
-		AppendAsync(context.Context, []byte) (*client.Pending, error)
-	}
-}
-
-type paxlogAnswer struct{ *client.Pending }
-
-func (s paxlogStream) send(ctx context.Context, value []byte) (answer, error) {
-	p, err := s.to.AppendAsync(ctx, value)
-	return paxlogAnswer{p}, err
-}
-
-func (a paxlogAnswer) wait(ctx context.Context) error {
-	_, err := a.Wait(ctx)
-	return err
-}

@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+
+	"github.com/paxlog/paxlog/internal/load"
 )
 
 // raftSystem is hashicorp/raft over raft-wal: three members, each behind a small
@@ -60,7 +62,7 @@ func raftAsk(ctx context.Context, addr string, what uint64) (uint64, error) {
 	if err != nil {
 		return 0, err
 	}
-	if err := a.wait(ctx); err != nil {
+	if _, err := a.Wait(ctx); err != nil {
 		return 0, err
 	}
 	return a.n, nil
@@ -84,9 +86,8 @@ type raftConn struct {
 }
 
 type raftAnswer struct {
-	n    uint64
-	err  error
-	done chan struct{}
+	n uint64
+	*outcome
 }
 
 func (s *raftSystem) dial(ctx context.Context) (conn, error) { return dialRaft(ctx, s.leader) }
@@ -103,7 +104,10 @@ func dialRaft(ctx context.Context, addr string) (*raftConn, error) {
 	return r, nil
 }
 
-func (c *raftConn) stream() stream { return c }
+func (c *raftConn) session() load.Session { return c }
+
+// End implements load.Session.
+func (c *raftConn) End(cause error) { c.fail(cause) }
 
 func (c *raftConn) close() { c.fail(net.ErrClosed) }
 
@@ -142,14 +146,16 @@ func (c *raftConn) read() {
 				c.fail(failed)
 			}
 		}
-		if a.err = failed; a.err == nil && a.n == raftFailed {
-			a.err = errors.New("not applied")
+		err := failed
+		if err == nil && a.n == raftFailed {
+			err = errors.New("not applied")
 		}
-		close(a.done)
+		a.end(err)
 	}
 }
 
-func (c *raftConn) send(_ context.Context, value []byte) (answer, error) {
+// Append implements load.Session.
+func (c *raftConn) Append(_ context.Context, value []byte) (load.Answer, error) {
 	a, err := c.request(uint64(len(value)), value)
 	if err != nil {
 		return nil, err
@@ -158,7 +164,7 @@ func (c *raftConn) send(_ context.Context, value []byte) (answer, error) {
 }
 
 func (c *raftConn) request(head uint64, value []byte) (*raftAnswer, error) {
-	a := &raftAnswer{done: make(chan struct{})}
+	a := &raftAnswer{outcome: newOutcome()}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.err != nil {
@@ -180,13 +186,4 @@ func (c *raftConn) request(head uint64, value []byte) (*raftAnswer, error) {
 	default:
 	}
 	return a, nil
-}
-
-func (a *raftAnswer) wait(ctx context.Context) error {
-	select {
-	case <-a.done:
-		return a.err
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
 }

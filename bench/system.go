@@ -11,6 +11,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/paxlog/paxlog/internal/load"
 )
 
 // system is one replicated log that is measured, as three processes or more.
@@ -28,19 +30,9 @@ type system interface {
 
 // conn is a connection of the system's own client library.
 type conn interface {
-	// stream is what one client appends to, in order.
-	stream() stream
+	// session is what one client appends to, in order.
+	session() load.Session
 	close()
-}
-
-// stream is used by one goroutine. A value must not be changed before its answer.
-type stream interface {
-	send(ctx context.Context, value []byte) (answer, error)
-}
-
-// answer is an append under way.
-type answer interface {
-	wait(ctx context.Context) error
 }
 
 // systems are those that can be measured, in the order of the table.

@@ -13,8 +13,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/paxlog/paxlog/cmd/paxlog/internal/commandtest"
+
 	"github.com/paxlog/paxlog/client"
+	"github.com/paxlog/paxlog/cmd/paxlog/internal/bench"
+	"github.com/paxlog/paxlog/cmd/paxlog/internal/command"
 	"github.com/paxlog/paxlog/internal/cluster"
+	"github.com/paxlog/paxlog/internal/load"
 )
 
 // TestBenchHelp compares the help with testdata/bench-help.txt, which
@@ -24,7 +29,7 @@ func TestBenchHelp(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	alone(t)
+	commandtest.Alone(t)
 	got := paxlog("bench", "--help")
 	if os.Getenv("PAXLOG_UPDATE") != "" {
 		if err := os.WriteFile(golden, []byte(got.out), 0o644); err != nil {
@@ -40,40 +45,8 @@ func TestBenchHelp(t *testing.T) {
 	}
 }
 
-func TestBenchOptions(t *testing.T) {
-	alone(t)
-	defaults := benchOptions{
-		Mode: benchAppend, Clients: 64, Conns: 7, Inflight: 1, Size: 256,
-		Duration: 10 * time.Second, Warmup: time.Second, Timeout: 10 * time.Second,
-	}
-	for _, test := range []struct {
-		args   string
-		change func(*benchOptions)
-	}{
-		{"", func(*benchOptions) {}},
-		{"--clients 1000 --conns 100", func(o *benchOptions) { o.Clients, o.Conns = 1000, 100 }},
-		{"--clients 3 --conns 100", func(o *benchOptions) { o.Clients, o.Conns = 3, 3 }},
-		{"--total 5", func(o *benchOptions) { o.Total, o.Duration, o.Warmup = 5, 0, 0 }},
-		{"--total 5 --warmup 2s", func(o *benchOptions) { o.Total, o.Duration, o.Warmup = 5, 0, 2*time.Second }},
-		{"--size 4KiB --rate 0.5 --check --csv", func(o *benchOptions) { o.Size, o.Rate, o.Check, o.CSV = 4096, 0.5, true, true }},
-		{"--share", func(o *benchOptions) { o.Share = true }},
-		{"--mode tail --learner l1 -o json", func(o *benchOptions) { o.Mode, o.Learner, o.JSON = benchTail, "l1", true }},
-		{"--mode catchup --learner l1 --clients 0 --timeout 0", func(o *benchOptions) {
-			o.Mode, o.Learner, o.Clients, o.Conns, o.Timeout = benchCatchup, "l1", 0, 0, 0
-		}},
-	} {
-		got := parsed(t, (*input).benchOptions, append([]string{"bench"}, strings.Fields(test.args)...)...)
-		got.Cluster = clientCluster{}
-		want := defaults
-		test.change(&want)
-		if got != want {
-			t.Errorf("%s: got %+v, want %+v", test.args, got, want)
-		}
-	}
-}
-
 func TestBenchUsage(t *testing.T) {
-	alone(t)
+	commandtest.Alone(t)
 	for args, want := range map[string]string{
 		"x":                           `takes no argument, but was given "x"`,
 		"--mode read":                 `--mode "read": must be append, tail or catchup`,
@@ -93,7 +66,7 @@ func TestBenchUsage(t *testing.T) {
 		"--clients 1000 --inflight 1000 --size 64KiB": `take more than 1 GiB of memory`,
 	} {
 		got := paxlog(append([]string{"bench"}, strings.Fields(args)...)...)
-		if got.code != ExitUsage || got.out != "" || !strings.Contains(got.errors, want) {
+		if got.code != command.ExitUsage || got.out != "" || !strings.Contains(got.errors, want) {
 			t.Errorf("bench %s: %+v", args, got)
 		}
 	}
@@ -132,14 +105,14 @@ func TestBenchAppends(t *testing.T) {
 		"--clients 3 --learner l1", "--clients 20 --conns 4 --inflight 8 --size 16", "--size 0 --inflight 5", "--clients 5 --rate 2000 --inflight 2", "--size 64KiB --clients 2",
 	} {
 		got := with(strings.NewReader(""), append(strings.Fields("bench --total 200 --check -o json"), strings.Fields(flags)...)...)
-		if got.code != ExitDone || !strings.Contains(got.errors, "checked: all 200 answered appends are in the log") {
+		if got.code != command.ExitDone || !strings.Contains(got.errors, "checked: all 200 answered appends are in the log") {
 			t.Errorf("%s: %+v", flags, got)
 			continue
 		}
 		if keys := fieldsOf(t, got.out); !reflect.DeepEqual(keys, benchFields) {
 			t.Errorf("fields %v", keys)
 		}
-		var r benchResult
+		var r load.Result
 		if err := json.Unmarshal([]byte(got.out), &r); err != nil {
 			t.Fatal(err)
 		}
@@ -157,11 +130,11 @@ func TestBenchCSV(t *testing.T) {
 	dev(t)
 	got := paxlog(strings.Fields("bench --clients 2 --duration 1500ms --warmup 100ms --csv")...)
 	lines := strings.Split(strings.TrimSpace(got.out), "\n")
-	if got.code != ExitDone || len(lines) != 3 || lines[0] != benchHeader || !strings.Contains(got.errors, "p50 ms") {
+	if got.code != command.ExitDone || len(lines) != 3 || lines[0] != bench.Header || !strings.Contains(got.errors, "p50 ms") {
 		t.Fatalf("%+v", got)
 	}
 	for _, line := range lines {
-		if strings.Count(line, ",") != strings.Count(benchHeader, ",") {
+		if strings.Count(line, ",") != strings.Count(bench.Header, ",") {
 			t.Errorf("line %q", line)
 		}
 	}
@@ -173,7 +146,7 @@ func TestBenchClosedOutput(t *testing.T) {
 	var errs bytes.Buffer
 	began := time.Now()
 	code := run(append([]string{"paxlog"}, strings.Fields("bench --clients 2 --duration 1h --warmup 0s --csv")...), strings.NewReader(""), failing{syscall.EPIPE}, &errs)
-	if took := time.Since(began); code != ExitDone || errs.Len() > 0 || took > time.Minute {
+	if took := time.Since(began); code != command.ExitDone || errs.Len() > 0 || took > time.Minute {
 		t.Errorf("exit code %d after %v, %s", code, took, &errs)
 	}
 }
@@ -185,7 +158,7 @@ func TestBenchTail(t *testing.T) {
 	if keys := fieldsOf(t, got); !reflect.DeepEqual(keys, []string{"entries", "seconds", "entries_per_s", "mb_per_s"}) {
 		t.Errorf("fields %v", keys)
 	}
-	var r benchTailResult
+	var r bench.TailResult
 	if err := json.Unmarshal([]byte(got), &r); err != nil || r.Entries != 100 || r.PerSecond <= 0 {
 		t.Errorf("%s: %v", got, err)
 	}
@@ -195,7 +168,7 @@ func TestBenchTail(t *testing.T) {
 func TestBenchShare(t *testing.T) {
 	dev(t)
 	got := must(t, "", strings.Fields("bench --clients 8 --conns 2 --share --inflight 4 --total 200 -o json")...)
-	var r benchResult
+	var r load.Result
 	if err := json.Unmarshal([]byte(got), &r); err != nil || r.Appends != 200 || r.Errors != 0 {
 		t.Errorf("%s: %v", got, err)
 	}
@@ -208,15 +181,15 @@ func TestBenchInterrupted(t *testing.T) {
 	signals, ended := make(chan os.Signal), make(chan int)
 	out, printed := lineWriter{make(chan string, 100)}, 0
 	var errs bytes.Buffer
-	p := &process{stdin: strings.NewReader(""), stdout: &output{to: out}, stderr: &errs, signals: signals, kill: os.Exit, commands: commandTable()}
+	p := &command.Program{Stdin: strings.NewReader(""), Stdout: out, Stderr: &errs, Signals: signals, Kill: os.Exit, Commands: commandTable()}
 	go func() {
-		ended <- p.run(append([]string{"paxlog"}, strings.Fields("bench --clients 2 --duration 1h --warmup 0s --csv --check")...))
+		ended <- p.Run(append([]string{"paxlog"}, strings.Fields("bench --clients 2 --duration 1h --warmup 0s --csv --check")...))
 	}()
 	for ; printed < 2; printed++ { // the header and a second
 		<-out.lines
 	}
 	signals <- os.Interrupt
-	if code := <-ended; code != ExitInterrupted || !strings.Contains(errs.String(), "not checked: the run was interrupted\n") {
+	if code := <-ended; code != command.ExitInterrupted || !strings.Contains(errs.String(), "not checked: the run was interrupted\n") {
 		t.Errorf("exit code %d, %s", code, &errs)
 	}
 }
@@ -236,7 +209,7 @@ func TestBenchUnavailable(t *testing.T) {
 	k.Kill("a1")
 	k.Kill("a2")
 	out, errs, code := k.Run(strings.Fields("bench --clients 2 --duration 1s --timeout 500ms -o json")...)
-	if code != ExitUnavailable || out != "" || !strings.Contains(errs, "not available") {
+	if code != command.ExitUnavailable || out != "" || !strings.Contains(errs, "not available") {
 		t.Errorf("before it began: exit %d, %s%s", code, out, errs)
 	}
 	k.Start("a1")
@@ -247,8 +220,8 @@ func TestBenchUnavailable(t *testing.T) {
 		k.Kill("a1")
 	}()
 	out, errs, code = k.Run(strings.Fields("bench --clients 2 --duration 3s --warmup 0s --timeout 1s -o json")...)
-	var r benchResult
-	if err := json.Unmarshal([]byte(out), &r); err != nil || code != ExitUnknown || r.Appends == 0 || r.Errors == 0 || !strings.Contains(errs, "of the appends failed; the first: ") {
+	var r load.Result
+	if err := json.Unmarshal([]byte(out), &r); err != nil || code != command.ExitUnknown || r.Appends == 0 || r.Errors == 0 || !strings.Contains(errs, "of the appends failed; the first: ") {
 		t.Errorf("while it ran: exit %d, %s%s", code, out, errs)
 	}
 }
@@ -268,8 +241,8 @@ func TestBenchChecksThroughFailover(t *testing.T) {
 		k.Start(leader)
 	}()
 	out, errs, code := k.Run(strings.Fields("bench --clients 8 --inflight 16 --duration 3s --timeout 30s --check -o json")...)
-	var r benchResult
-	if err := json.Unmarshal([]byte(out), &r); err != nil || code != ExitDone || r.Errors != 0 || r.Appends == 0 || !strings.Contains(errs, "checked: all ") {
+	var r load.Result
+	if err := json.Unmarshal([]byte(out), &r); err != nil || code != command.ExitDone || r.Errors != 0 || r.Appends == 0 || !strings.Contains(errs, "checked: all ") {
 		t.Errorf("exit %d, %s%s", code, out, errs)
 	}
 }
@@ -302,7 +275,7 @@ func TestBenchCatchup(t *testing.T) {
 	if err := cmd.Wait(); err != nil {
 		t.Fatal(err)
 	}
-	var r benchCatchupResult
+	var r bench.CatchupResult
 	if err := json.Unmarshal([]byte(out.String()), &r); err != nil {
 		t.Fatal(err)
 	}

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/paxlog/paxlog/cmd/paxlog/internal/command"
 )
 
 func TestAppendArguments(t *testing.T) {
@@ -124,7 +126,7 @@ func TestAppendPrintsAtOnce(t *testing.T) {
 	if err := typed.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if code := <-ended; code != ExitDone {
+	if code := <-ended; code != command.ExitDone {
 		t.Errorf("exit code %d", code)
 	}
 }
@@ -132,13 +134,13 @@ func TestAppendPrintsAtOnce(t *testing.T) {
 func TestAppendOversizeEntry(t *testing.T) {
 	dev(t)
 	got := with(strings.NewReader("a\nb\n"+strings.Repeat("x", 1<<20+1)+"\nc\n"), "append")
-	if got.code != ExitFailed || strings.Count(got.out, "\n") != 2 || !strings.Contains(got.errors, "entry 3 of the input is longer than") {
+	if got.code != command.ExitFailed || strings.Count(got.out, "\n") != 2 || !strings.Contains(got.errors, "entry 3 of the input is longer than") {
 		t.Errorf("got %+v", got)
 	}
 	if got := must(t, "", "tail", "--from", "-2"); got != "a\nb\n" {
 		t.Errorf("the log ends with %.100q", got)
 	}
-	if got := paxlog("append", "-f", "no such file"); got.code != ExitFailed || got.errors == "" {
+	if got := paxlog("append", "-f", "no such file"); got.code != command.ExitFailed || got.errors == "" {
 		t.Errorf("got %+v", got)
 	}
 }
@@ -184,9 +186,9 @@ func TestTailFollows(t *testing.T) {
 	dev(t)
 	printed := lineWriter{make(chan string, 10)}
 	signals, ended := make(chan os.Signal), make(chan int)
-	p := &process{stdin: strings.NewReader(""), stdout: &output{to: printed}, stderr: io.Discard, signals: signals, kill: os.Exit, commands: commandTable()}
+	p := &command.Program{Stdin: strings.NewReader(""), Stdout: printed, Stderr: io.Discard, Signals: signals, Kill: os.Exit, Commands: commandTable()}
 	must(t, "", "append", "before")
-	go func() { ended <- p.run([]string{"paxlog", "tail", "-f", "--from", "-1"}) }()
+	go func() { ended <- p.Run([]string{"paxlog", "tail", "-f", "--from", "-1"}) }()
 	for _, want := range []string{"before\n", "one\n", "two\n"} {
 		if want != "before\n" {
 			must(t, "", "append", strings.TrimSpace(want))
@@ -196,7 +198,7 @@ func TestTailFollows(t *testing.T) {
 		}
 	}
 	signals <- os.Interrupt
-	if code := <-ended; code != ExitInterrupted {
+	if code := <-ended; code != command.ExitInterrupted {
 		t.Errorf("exit code %d", code)
 	}
 }
@@ -219,7 +221,7 @@ func TestReadAndJSON(t *testing.T) {
 	}
 	for _, stale := range []string{"--stale=false", "--stale"} {
 		got := paxlog("read", strconv.Itoa(first+2), stale)
-		if got.code != ExitNoIndex || got.out != "" || !strings.HasPrefix(got.errors, "paxlog: no such index") {
+		if got.code != command.ExitNoIndex || got.out != "" || !strings.HasPrefix(got.errors, "paxlog: no such index") {
 			t.Errorf("past the end, %s: %+v", stale, got)
 		}
 	}
@@ -249,7 +251,7 @@ func TestResolve(t *testing.T) {
 	if got := must(t, "", "resolve", "-o", "json", session+"/2"); got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
-	if got := paxlog("resolve", "ff"+session[2:]+"/1"); got.code != ExitFailed || !strings.Contains(got.errors, "mistyped") {
+	if got := paxlog("resolve", "ff"+session[2:]+"/1"); got.code != command.ExitFailed || !strings.Contains(got.errors, "mistyped") {
 		t.Errorf("an id of the future: %+v", got)
 	}
 }
@@ -273,7 +275,7 @@ func TestResolveStopsTheAppender(t *testing.T) {
 	if _, err := io.WriteString(typed, "two\n"); err != nil {
 		t.Fatal(err)
 	}
-	if code := <-ended; code != ExitFailed {
+	if code := <-ended; code != command.ExitFailed {
 		t.Errorf("exit code %d", code)
 	}
 	if line := <-errs.lines; !strings.Contains(line, "ended by resolve") {

@@ -12,6 +12,9 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/paxlog/paxlog/cmd/paxlog/internal/clusterfile"
+	"github.com/paxlog/paxlog/cmd/paxlog/internal/command"
+	"github.com/paxlog/paxlog/cmd/paxlog/internal/daemons"
 	"github.com/paxlog/paxlog/internal/cluster"
 )
 
@@ -33,7 +36,7 @@ func TestMain(m *testing.M) {
 	code := m.Run()
 	if shared.signals != nil {
 		shared.signals <- syscall.SIGTERM
-		if ended := <-shared.ended; ended != ExitDone {
+		if ended := <-shared.ended; ended != command.ExitDone {
 			fmt.Fprintln(os.Stderr, "paxlog dev ended with", ended)
 			code = 1
 		}
@@ -73,15 +76,15 @@ func dev(t *testing.T) running {
 
 // startTestDev runs `paxlog dev` in this process until it is ready.
 func startTestDev(dir string) (running, error) {
-	port, err := freeBasePort()
+	port, err := daemons.FreeBasePort()
 	if err != nil {
 		return running{}, err
 	}
-	r := running{config: filepath.Join(dir, defaultConfig), dir: dir, signals: make(chan os.Signal), ended: make(chan int, 1)}
+	r := running{config: filepath.Join(dir, clusterfile.DefaultName), dir: dir, signals: make(chan os.Signal), ended: make(chan int, 1)}
 	logs := lineWriter{make(chan string, 1000)}
-	p := &process{stdin: strings.NewReader(""), stdout: &output{to: io.Discard}, stderr: logs, signals: r.signals, kill: os.Exit, commands: commandTable()}
+	p := &command.Program{Stdin: strings.NewReader(""), Stdout: io.Discard, Stderr: logs, Signals: r.signals, Kill: os.Exit, Commands: commandTable()}
 	go func() {
-		r.ended <- p.run([]string{"paxlog", "dev", "--data", dir, "--base-port", strconv.Itoa(port)})
+		r.ended <- p.Run([]string{"paxlog", "dev", "--data", dir, "--base-port", strconv.Itoa(port)})
 		close(logs.lines)
 	}()
 	for line := range logs.lines {
@@ -107,7 +110,7 @@ func with(input io.Reader, args ...string) result {
 func must(t *testing.T, input string, args ...string) string {
 	t.Helper()
 	got := with(strings.NewReader(input), args...)
-	if got.code != ExitDone || got.errors != "" {
+	if got.code != command.ExitDone || got.errors != "" {
 		t.Fatalf("paxlog %v: exit code %d, %s", args, got.code, got.errors)
 	}
 	return got.out

@@ -1,55 +1,31 @@
 package main
 
-import "context"
-
-// command is one entry of the table of commands.
-type command struct {
-	name    string
-	group   string // heading in the overview
-	args    string // what its arguments are called; "" if it takes none
-	summary string // one line, no full stop
-	details string // the rest of its help
-	example string
-	flags   []option             // its own, besides the common ones
-	words   []string             // the only arguments that make sense, for completion
-	anyText bool                 // its arguments may be any text, also text that begins with a dash
-	files   bool                 // its arguments are completed with the names of files
-	daemon  bool                 // a signal closes it cleanly, with exit code 0
-	quiet   func(in *input) bool // whether this run of a daemon logs as clients do; nil: no
-	subs    []*command
-	action  func(ctx context.Context, env *environment, in *input) error
-}
-
-// options are all flags of a command.
-func (c *command) options() []option {
-	return append(append([]option{}, c.flags...), commonOptions...)
-}
-
-// The groups of commands.
-const (
-	groupDaemons = "Processes"
-	groupClients = "Clients"
-	groupOther   = "Other"
+import (
+	"github.com/paxlog/paxlog/cmd/paxlog/internal/bench"
+	"github.com/paxlog/paxlog/cmd/paxlog/internal/clients"
+	"github.com/paxlog/paxlog/cmd/paxlog/internal/command"
+	"github.com/paxlog/paxlog/cmd/paxlog/internal/daemons"
+	"github.com/paxlog/paxlog/cmd/paxlog/internal/tools"
 )
 
 // commandTable lists every command, in the order of help.
-func commandTable() []*command {
-	table := []*command{
-		initCommand(),
-		acceptorCommand(),
-		proposerCommand(),
-		learnerCommand(),
-		devCommand(),
-		appendCommand(),
-		tailCommand(),
-		readCommand(),
-		statusCommand(),
-		resolveCommand(),
-		benchCommand(),
-		inspectCommand(),
-		simCommand(),
-		configCommand(),
-		versionCommand(),
+func commandTable() []*command.Command {
+	table := []*command.Command{
+		daemons.Init(),
+		daemons.Acceptor(),
+		daemons.Proposer(),
+		daemons.Learner(),
+		daemons.Dev(),
+		clients.Append(),
+		clients.Tail(),
+		clients.Read(),
+		clients.Status(),
+		clients.Resolve(),
+		bench.Command(),
+		tools.Inspect(),
+		tools.Sim(),
+		tools.Config(),
+		tools.Version(),
 	}
-	return append(table, completionCommand(&table))
+	return append(table, command.Completion(&table))
 }

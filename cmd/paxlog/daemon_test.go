@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"net"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -12,12 +13,18 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/paxlog/paxlog/cmd/paxlog/internal/commandtest"
+
+	"github.com/paxlog/paxlog/cmd/paxlog/internal/clusterfile"
+	"github.com/paxlog/paxlog/cmd/paxlog/internal/command"
+	"github.com/paxlog/paxlog/cmd/paxlog/internal/daemons"
+	"github.com/paxlog/paxlog/cmd/paxlog/internal/tools"
 	"github.com/paxlog/paxlog/config"
 )
 
 func TestInitAndRefusals(t *testing.T) {
-	alone(t)
-	file := clusterFile(t)
+	commandtest.Alone(t)
+	file := commandtest.ClusterFile(t)
 	for _, test := range []struct{ command, want string }{
 		{"acceptor --id a1 --data d", "there is no directory d: check --data. a1 may have voted before: then its directory must be restored, for initialising it anew can lose entries. Only if it has never run, initialise it with `paxlog init --config " + file + " --id a1 --data d`"},
 		{"learner --id l1 --data d", "there is no directory d: check --data, or initialise it with `paxlog init --config " + file + " --id l1 --data d`; a learner learns everything again"},
@@ -38,7 +45,7 @@ func TestInitAndRefusals(t *testing.T) {
 		switch {
 		case test.want == "" && (got.code != 0 || got.out != "d: initialised for acceptor a1 of cluster dev\n"):
 			t.Errorf("%s: %+v", test.command, got)
-		case test.want != "" && (got.code != ExitFailed || !strings.HasPrefix(got.errors, "paxlog: "+test.want) || strings.Count(got.errors, "\n") != 1):
+		case test.want != "" && (got.code != command.ExitFailed || !strings.HasPrefix(got.errors, "paxlog: "+test.want) || strings.Count(got.errors, "\n") != 1):
 			t.Errorf("%s: %+v\nwant %s", test.command, got, test.want)
 		}
 	}
@@ -51,10 +58,18 @@ func TestTakenPortAndBusyDirectory(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	base := strconv.Itoa((&devCluster{clientCluster: clientCluster{Cluster: taken}}).basePort())
+	_, port, err := net.SplitHostPort(taken.Acceptors[0].Addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, err := strconv.Atoi(port)
+	if err != nil {
+		t.Fatal(err)
+	}
+	base := strconv.Itoa(first - 1)
 	t.Chdir(t.TempDir())
 	must(t, "", "init", "--id", "a1", "--data", "d")
-	for command, want := range map[string]string{
+	for line, want := range map[string]string{
 		"acceptor --id a1 --data d": "a1 cannot listen on " + taken.Acceptors[0].Addr + ": the port is taken",
 		"proposer --id p1":          "p1 cannot listen on " + taken.Proposers[0].Addr + ": the port is taken",
 		"acceptor --id a1 --listen localhost:0 --data " + r.dir + "/a1": r.dir + "/a1 is in use by another process",
@@ -62,17 +77,17 @@ func TestTakenPortAndBusyDirectory(t *testing.T) {
 		"dev --data " + r.dir:                                           r.dir + "/a1 is in use by another process",
 		"dev --data other --base-port " + base:                          "a1 cannot listen on " + taken.Acceptors[0].Addr + ": address already in use: if another `paxlog dev` runs, stop it",
 	} {
-		got := paxlog(append(strings.Fields(command), "--log-level", "error")...)
-		if got.code != ExitFailed || !strings.HasPrefix(got.errors, "paxlog: "+want) || strings.Count(got.errors, "\n") != 1 {
-			t.Errorf("%s: %+v\nwant %s", command, got, want)
+		got := paxlog(append(strings.Fields(line), "--log-level", "error")...)
+		if got.code != command.ExitFailed || !strings.HasPrefix(got.errors, "paxlog: "+want) || strings.Count(got.errors, "\n") != 1 {
+			t.Errorf("%s: %+v\nwant %s", line, got, want)
 		}
 	}
 }
 
 // TestDaemonsOneByOne runs a cluster of one process each, as separate daemons.
 func TestDaemonsOneByOne(t *testing.T) {
-	alone(t)
-	port, err := freeBasePort()
+	commandtest.Alone(t)
+	port, err := daemons.FreeBasePort()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -83,7 +98,7 @@ func TestDaemonsOneByOne(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(defaultConfig, text, 0o600); err != nil {
+	if err := os.WriteFile(clusterfile.DefaultName, text, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	must(t, "", "init", "--id", "a1", "--data", "a1")
@@ -102,7 +117,7 @@ func TestDaemonsOneByOne(t *testing.T) {
 		stop()
 	}
 	for _, dir := range []string{"a1", "l1"} {
-		var found inspectJSON
+		var found tools.Inspection
 		if err := json.Unmarshal([]byte(must(t, "", "inspect", "--verify", "-o", "json", dir)), &found); err != nil {
 			t.Fatal(err)
 		}
@@ -117,9 +132,9 @@ func daemon(t *testing.T, args ...string) (stop func()) {
 	t.Helper()
 	logs := lineWriter{make(chan string, 1000)}
 	signals, ended := make(chan os.Signal), make(chan int, 1)
-	p := &process{stdin: strings.NewReader(""), stdout: &output{to: io.Discard}, stderr: logs, signals: signals, kill: os.Exit, commands: commandTable()}
+	p := &command.Program{Stdin: strings.NewReader(""), Stdout: io.Discard, Stderr: logs, Signals: signals, Kill: os.Exit, Commands: commandTable()}
 	go func() {
-		ended <- p.run(append([]string{"paxlog"}, args...))
+		ended <- p.Run(append([]string{"paxlog"}, args...))
 		close(logs.lines)
 	}()
 	for line := range logs.lines {
@@ -130,7 +145,7 @@ func daemon(t *testing.T, args ...string) (stop func()) {
 			}()
 			return func() {
 				signals <- syscall.SIGTERM
-				if code := <-ended; code != ExitDone {
+				if code := <-ended; code != command.ExitDone {
 					t.Errorf("%v ended with %d", args, code)
 				}
 			}
@@ -141,7 +156,7 @@ func daemon(t *testing.T, args ...string) (stop func()) {
 }
 
 func TestPipe(t *testing.T) {
-	alone(t)
+	commandtest.Alone(t)
 	t.Setenv("TMPDIR", t.TempDir())
 	for _, in := range []string{"", "\n", "a\r\n\nb", numbers(5000)} {
 		want := in
@@ -156,16 +171,16 @@ func TestPipe(t *testing.T) {
 		t.Errorf("left behind: %v %v", left, err)
 	}
 	got := with(strings.NewReader("a\n"+strings.Repeat("x", 1<<20+1)+"\nc"), "dev", "--pipe")
-	if got.code != ExitFailed || got.out != "a\n" || !strings.HasPrefix(got.errors, "paxlog: entry 2 of the input is longer") {
+	if got.code != command.ExitFailed || got.out != "a\n" || !strings.HasPrefix(got.errors, "paxlog: entry 2 of the input is longer") {
 		t.Errorf("got %+v", got)
 	}
 	got = with(io.MultiReader(strings.NewReader("a\nb"), failingReader{}), "dev", "--pipe")
-	if got.code != ExitFailed || got.out != "a\n" || got.errors != "paxlog: reading the input: the cable is cut\n" {
+	if got.code != command.ExitFailed || got.out != "a\n" || got.errors != "paxlog: reading the input: the cable is cut\n" {
 		t.Errorf("got %+v", got)
 	}
 	var errs bytes.Buffer
 	code := run([]string{"paxlog", "dev", "--pipe"}, strings.NewReader(numbers(100)), failing{syscall.EPIPE}, &errs)
-	if code != ExitDone || errs.Len() > 0 {
+	if code != command.ExitDone || errs.Len() > 0 {
 		t.Errorf("closed stdout: %d %s", code, errs.String())
 	}
 }
@@ -178,8 +193,8 @@ func (failingReader) Read([]byte) (int, error) { return 0, errors.New("the cable
 // TestPipeSurvivesRestarts prints what each run appends, on the ports and in the
 // log of the run before.
 func TestPipeSurvivesRestarts(t *testing.T) {
-	alone(t)
-	port, err := freeBasePort()
+	commandtest.Alone(t)
+	port, err := daemons.FreeBasePort()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -193,7 +208,7 @@ func TestPipeSurvivesRestarts(t *testing.T) {
 			t.Errorf("run %d printed %q", i, got)
 		}
 	}
-	var found inspectJSON
+	var found tools.Inspection
 	if err := json.Unmarshal([]byte(must(t, "", "inspect", "-o", "json", "--verify", "d/l1")), &found); err != nil {
 		t.Fatal(err)
 	}
@@ -209,27 +224,13 @@ func TestPipeSurvivesRestarts(t *testing.T) {
 	if err := os.RemoveAll("d/a2"); err != nil {
 		t.Fatal(err)
 	}
-	if got := paxlog(args...); got.code != ExitFailed || !strings.HasPrefix(got.errors, "paxlog: d/a2 is gone, and a2 may have voted") {
+	if got := paxlog(args...); got.code != command.ExitFailed || !strings.HasPrefix(got.errors, "paxlog: d/a2 is gone, and a2 may have voted") {
 		t.Errorf("without a2: %+v", got)
 	}
 	if err := os.WriteFile("paxlog.yaml", []byte("cluster: orders\nacceptors: [{id: a, addr: 'h:1'}]\nproposers: [{id: p, addr: 'h:2'}]\nlearners: [{id: l, addr: 'h:3'}]\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if got := paxlog("dev", "--data", "."); got.code != ExitUsage || !strings.Contains(got.errors, `is not of `+"`paxlog dev`"+`, but of cluster "orders"`) {
+	if got := paxlog("dev", "--data", "."); got.code != command.ExitUsage || !strings.Contains(got.errors, `is not of `+"`paxlog dev`"+`, but of cluster "orders"`) {
 		t.Errorf("beside another cluster's file: %+v", got)
-	}
-}
-
-func TestFatalEndsAtOnce(t *testing.T) {
-	var errs bytes.Buffer
-	var codes []int
-	env := &environment{stderr: &errs, kill: func(code int) { codes = append(codes, code) }}
-	env.log, env.endLog = newLogger(&errs, "info", "json")
-	fatal := env.fatal()
-	fatal(errors.New("the disk\nis full"))
-	env.log.Info().Msg("a peer connects meanwhile")
-	fatal(errors.New("and again"))
-	if errs.String() != "paxlog: the disk is full\n" || len(codes) != 1 || codes[0] != ExitFailed {
-		t.Errorf("got %q, %v", errs.String(), codes)
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/paxlog/paxlog/client"
+	"github.com/paxlog/paxlog/cmd/paxlog/internal/command"
 	"github.com/paxlog/paxlog/internal/cluster"
 	"github.com/paxlog/paxlog/paxos"
 )
@@ -122,13 +123,13 @@ func TestWithoutProposers(t *testing.T) {
 	if out := k.Must("read", "2"); out != "two\n" {
 		t.Fatalf("read: %q", out)
 	}
-	if _, errs, code := k.Run("read", "4"); code != ExitNoIndex {
+	if _, errs, code := k.Run("read", "4"); code != command.ExitNoIndex {
 		t.Fatalf("reading past the end: exit %d, %s", code, errs)
 	}
-	if _, errs, code := k.Run("append", "--timeout", "300ms", "four"); code != ExitUnavailable {
+	if _, errs, code := k.Run("append", "--timeout", "300ms", "four"); code != command.ExitUnavailable {
 		t.Fatalf("append without proposers: exit %d, %s", code, errs)
 	}
-	if _, errs, code := k.Run("status"); code != ExitUnavailable {
+	if _, errs, code := k.Run("status"); code != command.ExitUnavailable {
 		t.Fatalf("status: exit %d, %s", code, errs)
 	}
 }
@@ -143,12 +144,12 @@ func TestWipedAcceptorIsRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, errs, code := k.Run("acceptor", "--config", k.File, "--id", "a1", "--data", k.Data("a1"))
-	if code != ExitFailed || !strings.Contains(errs, "may have voted") || strings.Count(errs, "\n") != 1 {
+	if code != command.ExitFailed || !strings.Contains(errs, "may have voted") || strings.Count(errs, "\n") != 1 {
 		t.Fatalf("on an empty directory: exit %d, %s", code, errs)
 	}
 	k.Must("init", "--config", k.File, "--id", "a1", "--data", k.Data("a1"))
 	_, errs, code = k.Run("acceptor", "--config", k.File, "--id", "a1", "--data", k.Data("a1"), "--log-level", "error")
-	if code != ExitFailed || !strings.Contains(errs, "initialised anew") {
+	if code != command.ExitFailed || !strings.Contains(errs, "initialised anew") {
 		t.Fatalf("initialised anew: exit %d, %s", code, errs)
 	}
 	k.Must("append", "two")
@@ -235,7 +236,7 @@ func TestImpostor(t *testing.T) {
 	other := filepath.Join(k.Dir, "impostor")
 	k.Must("init", "--config", k.File, "--id", "a1", "--data", other)
 	_, errs, code := k.Run("acceptor", "--config", k.File, "--id", "a1", "--data", other, "--listen", "127.0.0.1:0", "--log-level", "error")
-	if code != ExitFailed || !strings.Contains(errs, "initialised anew") {
+	if code != command.ExitFailed || !strings.Contains(errs, "initialised anew") {
 		t.Fatalf("exit %d, %s", code, errs)
 	}
 	k.Must("append", "two")

@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/paxlog/paxlog/cmd/paxlog/internal/command"
 	"github.com/paxlog/paxlog/internal/cluster"
 	"github.com/paxlog/paxlog/paxos"
 )
@@ -147,7 +148,7 @@ func TestOddEntries(t *testing.T) {
 	if err := os.WriteFile(file, append(big, 'x'), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if _, errs, code := k.Run("append", "--whole", "-f", file); code != ExitFailed || strings.Count(errs, "\n") != 1 {
+	if _, errs, code := k.Run("append", "--whole", "-f", file); code != command.ExitFailed || strings.Count(errs, "\n") != 1 {
 		t.Errorf("an entry over the limit: exit %d, %s", code, errs)
 	}
 }

@@ -7,15 +7,16 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
-	"github.com/paxlog/paxlog/config"
+	"github.com/paxlog/paxlog/cmd/paxlog/internal/commandtest"
+	"github.com/paxlog/paxlog/wire"
+
+	"github.com/paxlog/paxlog/cmd/paxlog/internal/command"
 )
 
 // result is what one run of the program did.
@@ -29,29 +30,6 @@ func paxlog(args ...string) result {
 	var out, errs bytes.Buffer
 	code := run(append([]string{"paxlog"}, args...), strings.NewReader(""), &out, &errs)
 	return result{code, out.String(), errs.String()}
-}
-
-// clusterFile writes a valid cluster file and returns its path.
-func clusterFile(t *testing.T) string {
-	t.Helper()
-	text, err := config.Dev(7100).YAML()
-	if err != nil {
-		t.Fatal(err)
-	}
-	path := filepath.Join(t.TempDir(), "cluster.yaml")
-	if err := os.WriteFile(path, text, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return path
-}
-
-// alone makes the test run in an empty directory.
-func alone(t *testing.T) {
-	t.Helper()
-	t.Chdir(t.TempDir())
-	for _, o := range commonOptions {
-		t.Setenv(o.env(), "")
-	}
 }
 
 // usageErrors are command lines that exit with ExitUsage, and what they say.
@@ -128,8 +106,8 @@ var usageErrors = []struct {
 }
 
 func TestUsageErrors(t *testing.T) {
-	alone(t)
-	file := clusterFile(t)
+	commandtest.Alone(t)
+	file := commandtest.ClusterFile(t)
 	for _, test := range usageErrors {
 		args := strings.Split(strings.ReplaceAll(test.args, "$FILE", file), " ")
 		for i := range args {
@@ -138,7 +116,7 @@ func TestUsageErrors(t *testing.T) {
 			}
 		}
 		got := paxlog(args...)
-		if want := (result{ExitUsage, "", "paxlog: " + strings.ReplaceAll(test.want, "$FILE", file) + "\n"}); got != want {
+		if want := (result{command.ExitUsage, "", "paxlog: " + strings.ReplaceAll(test.want, "$FILE", file) + "\n"}); got != want {
 			t.Errorf("paxlog %s\ngot  %d %q %s\nwant %d %q %s", test.args, got.code, got.out, got.errors, want.code, want.out, want.errors)
 		}
 	}
@@ -153,9 +131,9 @@ func TestEnvironmentErrors(t *testing.T) {
 		"PAXLOG_CONFIG":     {"x", "tail", "x: there is no such cluster file: check the path"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			alone(t)
+			commandtest.Alone(t)
 			t.Setenv(name, test.value)
-			if got := paxlog(test.command); got != (result{ExitUsage, "", "paxlog: " + test.want + "\n"}) {
+			if got := paxlog(test.command); got != (result{command.ExitUsage, "", "paxlog: " + test.want + "\n"}) {
 				t.Errorf("got %+v\nwant %s", got, test.want)
 			}
 		})
@@ -163,7 +141,7 @@ func TestEnvironmentErrors(t *testing.T) {
 }
 
 func TestHelp(t *testing.T) {
-	alone(t)
+	commandtest.Alone(t)
 	overview := paxlog("--help")
 	if overview.code != 0 || overview.errors != "" || !strings.Contains(overview.out, "Usage: paxlog") {
 		t.Errorf("--help: %+v", overview)
@@ -173,21 +151,30 @@ func TestHelp(t *testing.T) {
 			t.Errorf("%v: %+v", args, got)
 		}
 	}
-	if got := paxlog(); got != (result{ExitUsage, "", overview.out}) {
+	if got := paxlog(); got != (result{command.ExitUsage, "", overview.out}) {
 		t.Errorf("no command: %+v", got)
 	}
-	for _, c := range leaves(commandTable()) {
-		args := strings.Fields(c.name)
+	leaves := map[string]*command.Command{}
+	for _, c := range commandTable() {
+		if len(c.Subs) == 0 {
+			leaves[c.Name] = c
+		}
+		for _, sub := range c.Subs {
+			leaves[c.Name+" "+sub.Name] = sub
+		}
+	}
+	for name, c := range leaves {
+		args := strings.Fields(name)
 		page := paxlog(append(args, "--help")...)
-		if page.code != 0 || page.errors != "" || !strings.HasPrefix(page.out, "paxlog "+c.name+" - "+c.summary+"\n") {
-			t.Errorf("%s --help: %+v", c.name, page)
+		if page.code != 0 || page.errors != "" || !strings.HasPrefix(page.out, "paxlog "+name+" - "+c.Summary+"\n") {
+			t.Errorf("%s --help: %+v", c.Name, page)
 		}
 		if !strings.Contains(page.out, "\nExample:\n  ") {
-			t.Errorf("%s: help has no example", c.name)
+			t.Errorf("%s: help has no example", name)
 		}
-		for _, o := range c.options() {
-			if !strings.Contains(page.out, o.flag()) || !strings.Contains(page.out, o.env()) {
-				t.Errorf("%s: help does not name %s", c.name, o.flag())
+		for _, o := range c.Options() {
+			if !strings.Contains(page.out, o.Flag()) || !strings.Contains(page.out, o.Env()) {
+				t.Errorf("%s: help does not name %s", name, o.Flag())
 			}
 		}
 		for _, other := range [][]string{append(args, "-h"), append([]string{"help"}, args...), append(args, "argument", "--help"), append([]string{"--help"}, args...)} {
@@ -204,8 +191,8 @@ func TestHelp(t *testing.T) {
 }
 
 func TestConfigCommands(t *testing.T) {
-	alone(t)
-	file := clusterFile(t)
+	commandtest.Alone(t)
+	file := commandtest.ClusterFile(t)
 	want := "ok: cluster dev, 3 acceptors (quorums: phase1 2, phase2 2), 2 proposers, 1 learners\n"
 	for _, args := range [][]string{
 		{"config", "check", "--config", file}, {"--config", file, "config", "check"},
@@ -232,14 +219,14 @@ func TestConfigCommands(t *testing.T) {
 	}
 	for _, args := range [][]string{{"config", "check"}, {"tail"}, {"proposer", "--id", "p1"}} {
 		got := paxlog(args...)
-		if got.code != ExitUsage || !strings.HasPrefix(got.errors, `paxlog: paxlog.yaml:1: unknown key "colour"`) {
+		if got.code != command.ExitUsage || !strings.HasPrefix(got.errors, `paxlog: paxlog.yaml:1: unknown key "colour"`) {
 			t.Errorf("%v with a wrong file: %+v", args, got)
 		}
 	}
 }
 
 func TestVersion(t *testing.T) {
-	alone(t)
+	commandtest.Alone(t)
 	plain := paxlog("version")
 	if plain.code != 0 || !strings.HasPrefix(plain.out, "paxlog ") || paxlog("--version") != plain {
 		t.Errorf("version: %+v", plain)
@@ -247,6 +234,9 @@ func TestVersion(t *testing.T) {
 	var v map[string]any
 	if err := json.Unmarshal([]byte(paxlog("-o", "json", "version").out), &v); err != nil {
 		t.Fatal(err)
+	}
+	if v["protocol"] != float64(wire.Version) {
+		t.Errorf("protocol %v, and the wire says %d", v["protocol"], wire.Version)
 	}
 	for _, key := range []string{"version", "revision", "go", "protocol"} {
 		if _, ok := v[key]; !ok {
@@ -260,8 +250,8 @@ func TestVersion(t *testing.T) {
 }
 
 func TestCompletion(t *testing.T) {
-	alone(t)
-	for _, shell := range shells {
+	commandtest.Alone(t)
+	for _, shell := range command.Shells {
 		got := paxlog("completion", shell)
 		if got.code != 0 || got.errors != "" {
 			t.Errorf("%s: %+v", shell, got)
@@ -279,7 +269,7 @@ func TestBashCompletes(t *testing.T) {
 	if err != nil {
 		t.Skip("no bash here")
 	}
-	alone(t)
+	commandtest.Alone(t)
 	script := paxlog("completion", "bash").out
 	for line, want := range map[string]string{
 		"paxlog ap":                        "append",
@@ -309,15 +299,15 @@ type failing struct{ err error }
 func (f failing) Write([]byte) (int, error) { return 0, f.err }
 
 func TestStandardOutputThatFails(t *testing.T) {
-	alone(t)
+	commandtest.Alone(t)
 	for _, test := range []struct {
 		err  error
 		code int
 		want string
 	}{
-		{syscall.EPIPE, ExitDone, ""},
-		{io.ErrClosedPipe, ExitDone, ""},
-		{syscall.ENOSPC, ExitFailed, "paxlog: writing to standard output: no space left on device\n"},
+		{syscall.EPIPE, command.ExitDone, ""},
+		{io.ErrClosedPipe, command.ExitDone, ""},
+		{syscall.ENOSPC, command.ExitFailed, "paxlog: writing to standard output: no space left on device\n"},
 	} {
 		for _, args := range [][]string{{"--help"}, {"version"}, {"version", "-o", "json"}, {"completion", "bash"}} {
 			var errs bytes.Buffer
@@ -339,10 +329,10 @@ func TestAppendOutputThatFails(t *testing.T) {
 		want := regexp.MustCompile(`^unknown: ([0-9a-f]+)/1\.\.(\d+)\npaxlog: writing to standard output: no space left on device; (\d+) entries ` +
 			"that were not reported may have been appended; `paxlog resolve ([0-9a-f]+)/1` tells for good\n$")
 		m := want.FindStringSubmatch(errs.String())
-		if code != ExitUnknown || m == nil || m[1] != m[4] || m[2] != m[3] {
+		if code != command.ExitUnknown || m == nil || m[1] != m[4] || m[2] != m[3] {
 			t.Fatalf("%s: %d %q", name, code, errs.String())
 		}
-		if got := paxlog("resolve", m[1]+"/1"); got.code != ExitDone || !strings.HasPrefix(got.out, "chosen ") {
+		if got := paxlog("resolve", m[1]+"/1"); got.code != command.ExitDone || !strings.HasPrefix(got.out, "chosen ") {
 			t.Errorf("%s: %+v", name, got)
 		}
 		// Nothing that the range leaves out is in the log.
@@ -350,32 +340,8 @@ func TestAppendOutputThatFails(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := paxlog("resolve", fmt.Sprint(m[1], "/", last+1)); got.code != ExitDone || got.out != "never\n" {
+		if got := paxlog("resolve", fmt.Sprint(m[1], "/", last+1)); got.code != command.ExitDone || got.out != "never\n" {
 			t.Errorf("%s: the entry after %d: %+v", name, last, got)
 		}
-	}
-}
-
-func TestLogger(t *testing.T) {
-	t.Setenv("NO_COLOR", "")
-	var out bytes.Buffer
-	log, _ := newLogger(&out, "info", "json")
-	log.Debug().Msg("hidden")
-	log.Info().Str("role", "acceptor").Str("id", "a1").Msg("ready")
-	var line map[string]string
-	if err := json.Unmarshal(out.Bytes(), &line); err != nil {
-		t.Fatal(err)
-	}
-	if line["level"] != "info" || line["role"] != "acceptor" || line["id"] != "a1" || line["message"] != "ready" {
-		t.Errorf("got %v", line)
-	}
-	if _, err := time.Parse(time.RFC3339Nano, line["time"]); err != nil {
-		t.Error(err)
-	}
-	out.Reset()
-	log, _ = newLogger(&out, "info", "console")
-	log.Info().Str("id", "a1").Msg("ready")
-	if got := out.String(); strings.ContainsRune(got, '\x1b') || !strings.Contains(got, "INF ready id=a1") {
-		t.Errorf("got %q", got)
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/paxlog/paxlog/cmd/paxlog/internal/command"
+	"github.com/paxlog/paxlog/cmd/paxlog/internal/tools"
 	"github.com/paxlog/paxlog/sim"
 )
 
@@ -22,12 +24,12 @@ func TestSimCommand(t *testing.T) {
 		t.Errorf("--list: exit %d\n%s", code, list)
 	}
 	one, _, code := runSimCommand(t, "--seed", "7", "--runs", "3", "-o", "json")
-	var total simTotal
+	var total tools.SimTotal
 	if err := json.Unmarshal([]byte(one), &total); err != nil || code != 0 || total.Runs != 3 || total.Chosen == 0 || len(total.SeedsWith) == 0 {
 		t.Errorf("exit %d, %v: %s", code, err, one)
 	}
 	twice, _, _ := runSimCommand(t, "--seed", "7", "--runs", "3", "-o", "json")
-	var second simTotal
+	var second tools.SimTotal
 	if err := json.Unmarshal([]byte(twice), &second); err != nil || second.Hash != total.Hash || len(total.Hash) != 16 {
 		t.Errorf("the same seeds have hashes %q and %q (%v)", total.Hash, second.Hash, err)
 	}
@@ -40,13 +42,13 @@ func TestSimCommand(t *testing.T) {
 		t.Error("the same seed gave another run")
 	}
 	explored, _, code := runSimCommand(t, "--explore", "small", "--states", "5000", "-o", "json")
-	var x exploreJSON
+	var x tools.Explored
 	if err := json.Unmarshal([]byte(explored), &x); err != nil || code != 0 || x.States < 5000 || x.Complete || x.Renamings != 6 {
 		t.Errorf("exit %d, %v: %s", code, err, explored)
 	}
 	for _, args := range [][]string{{"--scenario", "nope"}, {"--runs", "0"}, {"--runs", "x"}, {"--seed", "-1"}, {"--ladder", "--runs", "2"}, {"extra"},
 		{"--explore", "nope"}, {"--states", "5"}, {"--explore", "small", "--states", "0"}, {"--explore", "small", "--seed", "1"}} {
-		if _, errs, code := runSimCommand(t, args...); code != ExitUsage || !strings.HasPrefix(errs, "paxlog: ") {
+		if _, errs, code := runSimCommand(t, args...); code != command.ExitUsage || !strings.HasPrefix(errs, "paxlog: ") {
 			t.Errorf("sim %v: exit %d, %s", args, code, errs)
 		}
 	}

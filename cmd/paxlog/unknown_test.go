@@ -10,6 +10,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/paxlog/paxlog/cmd/paxlog/internal/commandtest"
+
+	"github.com/paxlog/paxlog/cmd/paxlog/internal/command"
 	"github.com/paxlog/paxlog/config"
 	"github.com/paxlog/paxlog/paxos"
 	"github.com/paxlog/paxlog/transport"
@@ -68,7 +71,7 @@ var unknownLine = regexp.MustCompile(`^unknown: [0-9a-f]{40}/1\.\.3\npaxlog: 3 o
 
 func muteFile(t *testing.T) (*mute, string) {
 	t.Helper()
-	alone(t)
+	commandtest.Alone(t)
 	c := config.Dev(1)
 	c.Name, c.Proposers = "orders", c.Proposers[:1]
 	m := startMute(t, c)
@@ -78,7 +81,7 @@ func muteFile(t *testing.T) (*mute, string) {
 func TestUnknownOutcome(t *testing.T) {
 	_, file := muteFile(t)
 	got := with(strings.NewReader("a\nb\nc\n"), "append", "--timeout", "300ms", "--config", file)
-	if got.code != ExitUnknown || got.out != "" || !unknownLine.MatchString(got.errors) {
+	if got.code != command.ExitUnknown || got.out != "" || !unknownLine.MatchString(got.errors) {
 		t.Errorf("got %+v", got)
 	}
 }
@@ -88,9 +91,9 @@ func TestInterruptedAppendTellsWhatIsUnknown(t *testing.T) {
 	signals := make(chan os.Signal)
 	var errs bytes.Buffer
 	input, typed := io.Pipe()
-	p := &process{stdin: input, stdout: &output{to: io.Discard}, stderr: &errs, signals: signals, kill: os.Exit, commands: commandTable()}
+	p := &command.Program{Stdin: input, Stdout: io.Discard, Stderr: &errs, Signals: signals, Kill: os.Exit, Commands: commandTable()}
 	ended := make(chan int)
-	go func() { ended <- p.run([]string{"paxlog", "append", "--config", file}) }()
+	go func() { ended <- p.Run([]string{"paxlog", "append", "--config", file}) }()
 	if _, err := io.WriteString(typed, "a\nb\nc\n"); err != nil {
 		t.Fatal(err)
 	}
@@ -102,7 +105,7 @@ func TestInterruptedAppendTellsWhatIsUnknown(t *testing.T) {
 		next = max(next, run.First+run.Count)
 	}
 	signals <- os.Interrupt
-	if code := <-ended; code != ExitInterrupted || !unknownLine.MatchString(errs.String()) {
+	if code := <-ended; code != command.ExitInterrupted || !unknownLine.MatchString(errs.String()) {
 		t.Errorf("exit code %d, %s", code, errs.String())
 	}
 	if err := typed.CloseWithError(errors.New("nobody reads")); err != nil {
@@ -111,15 +114,15 @@ func TestInterruptedAppendTellsWhatIsUnknown(t *testing.T) {
 }
 
 func TestInterruptedAppendThatSentNothing(t *testing.T) {
-	alone(t)
+	commandtest.Alone(t)
 	file := downFile(t, "orders", config.Dev(1))
 	signals := make(chan os.Signal)
 	var errs bytes.Buffer
-	p := &process{stdin: strings.NewReader("a\n"), stdout: &output{to: io.Discard}, stderr: &errs, signals: signals, kill: os.Exit, commands: commandTable()}
+	p := &command.Program{Stdin: strings.NewReader("a\n"), Stdout: io.Discard, Stderr: &errs, Signals: signals, Kill: os.Exit, Commands: commandTable()}
 	ended := make(chan int)
-	go func() { ended <- p.run([]string{"paxlog", "append", "--timeout", "0", "--config", file}) }()
+	go func() { ended <- p.Run([]string{"paxlog", "append", "--timeout", "0", "--config", file}) }()
 	signals <- os.Interrupt
-	if code := <-ended; code != ExitInterrupted || errs.Len() > 0 {
+	if code := <-ended; code != command.ExitInterrupted || errs.Len() > 0 {
 		t.Errorf("exit code %d, %s", code, errs.String())
 	}
 }

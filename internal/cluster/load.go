@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/paxlog/paxlog/client"
+	"github.com/paxlog/paxlog/internal/load"
 )
 
 // Load appends distinct entries from several sessions until it is stopped, and
@@ -22,8 +23,8 @@ type Load struct {
 	alone   int // appends by Append
 	answers atomic.Int64
 	highest atomic.Uint64 // index answered
-	cancel  context.CancelFunc
-	wg      sync.WaitGroup
+	cancel  context.CancelCauseFunc
+	ended   chan struct{} // the last start's clients have ended
 	opts    LoadOptions
 
 	mu       sync.Mutex
@@ -53,40 +54,94 @@ func StartLoad(t testing.TB, c *client.Client, opts LoadOptions) *Load {
 	return l
 }
 
+// inflight is how many appends a session has under way.
+const inflight = 8
+
 // Start starts the clients, again if they were stopped.
 func (l *Load) Start() {
-	ctx, cancel := context.WithCancel(context.Background())
-	l.cancel = cancel
-	for i := range l.opts.Clients {
-		name := fmt.Sprintf("c%d%s/%d", i, strings.Repeat(".", l.opts.Bytes), l.started)
-		l.wg.Add(1)
-		go func() {
-			defer l.wg.Done()
-			l.run(ctx, name)
-		}()
-	}
+	ctx, cancel := context.WithCancelCause(context.Background())
+	start, padding := l.started, strings.Repeat(".", l.opts.Bytes)
+	running := load.New(load.Config{
+		Clients: l.opts.Clients, Inflight: inflight, Pace: l.opts.Pace, Watch: l,
+		Open: func(int) load.Session { return load.OwnSession(l.c) },
+		Fill: func(_ []byte, p load.Place) []byte {
+			v := fmt.Sprintf("c%d%s/%d/%d/%d", p.Client, padding, start, p.Session, p.Seq)
+			l.issue(v)
+			return []byte(v)
+		},
+	})
 	l.started++
+	ended := make(chan struct{})
+	l.cancel, l.ended = cancel, ended
+	go func() {
+		defer close(ended)
+		running.Run(ctx)
+	}()
 }
+
+// errLoadEnds is the error of what was not sent when the load ended.
+var errLoadEnds = errors.New("the load ends")
 
 // Stop stops the clients and waits until every append is settled.
 func (l *Load) Stop() {
-	l.cancel()
-	l.wg.Wait()
+	l.cancel(errLoadEnds)
+	<-l.ended
+}
+
+// issue notes what was answered before an entry is appended.
+func (l *Load) issue(value string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.above[value] = l.highest.Load()
+}
+
+// Answered implements load.Watcher.
+func (l *Load) Answered(_ load.Place, value []byte, r client.Result) error {
+	l.answered(string(value), r)
+	return nil
+}
+
+func (l *Load) answered(value string, r client.Result) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.index[value] = r.Index
+	l.highest.Store(max(l.highest.Load(), r.Index))
+	l.answers.Add(1)
+	now := time.Now()
+	l.silence, l.last = max(l.silence, now.Sub(l.last)), now
+}
+
+// Failed implements load.Watcher.
+func (l *Load) Failed(_ load.Place, value []byte, err error) { l.failed(string(value), err) }
+
+func (l *Load) failed(value string, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var unknown *client.UnknownOutcomeError
+	switch {
+	case errors.As(err, &unknown):
+		l.unknown[value] = *unknown
+	case !errors.Is(err, client.ErrUnavailable) && !errors.Is(err, errLoadEnds):
+		l.failures = append(l.failures, err)
+	}
 }
 
 // Append appends one more entry, in a session of its own, and waits for its answer.
 func (l *Load) Append() error {
 	v := fmt.Sprintf("alone%s/%d/0/0", strings.Repeat(".", l.opts.Bytes), l.alone)
 	l.alone++
-	o := sent{value: v, above: l.highest.Load()}
-	var err error
-	if o.p, err = l.c.NewSession().AppendAsync(context.Background(), []byte(v)); err != nil {
+	l.issue(v)
+	p, err := l.c.NewSession().AppendAsync(context.Background(), []byte(v))
+	if err != nil {
 		return err
 	}
-	if !l.settle(context.Background(), o) {
-		_, err = o.p.Wait(context.Background())
+	r, err := p.Wait(context.Background())
+	if err != nil {
+		l.failed(v, err)
+		return err
 	}
-	return err
+	l.answered(v, r)
+	return nil
 }
 
 // Tally says how many appends were answered, and how many ended unknown.
@@ -94,77 +149,6 @@ func (l *Load) Tally() (answered, unknown int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return len(l.index), len(l.unknown)
-}
-
-// errLoadEnds is the error of what was not sent when the load ended.
-var errLoadEnds = errors.New("the load ends")
-
-// inflight is how many appends a session has under way.
-const inflight = 8
-
-// sent is an append under way.
-type sent struct {
-	p     *client.Pending
-	value string
-	above uint64
-}
-
-// run appends in one session after the other.
-func (l *Load) run(ctx context.Context, name string) {
-	for life := 0; ctx.Err() == nil; life++ {
-		s := l.c.NewSession()
-		var open []sent
-		for n := 0; ; n++ {
-			v, above := fmt.Sprintf("%s/%d/%d", name, life, n), l.highest.Load()
-			p, err := s.AppendAsync(ctx, []byte(v))
-			if err != nil {
-				break
-			}
-			open = append(open, sent{p, v, above})
-			if len(open) == inflight {
-				if !l.settle(ctx, open[0]) {
-					break
-				}
-				open = open[1:]
-			}
-			if l.opts.Pace > 0 {
-				select {
-				case <-time.After(l.opts.Pace):
-				case <-ctx.Done():
-				}
-			}
-		}
-		s.End(errLoadEnds)
-		for _, o := range open {
-			l.settle(context.Background(), o)
-		}
-	}
-}
-
-// settle waits for one answer and reports whether the session goes on.
-func (l *Load) settle(ctx context.Context, o sent) bool {
-	r, err := o.p.Wait(ctx)
-	if errors.Is(err, context.Canceled) {
-		return false // settled after the session has ended
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	var unknown *client.UnknownOutcomeError
-	l.above[o.value] = o.above
-	switch {
-	case err == nil:
-		l.index[o.value] = r.Index
-		l.highest.Store(max(l.highest.Load(), r.Index))
-		l.answers.Add(1)
-		now := time.Now()
-		l.silence, l.last = max(l.silence, now.Sub(l.last)), now
-		return true
-	case errors.As(err, &unknown):
-		l.unknown[o.value] = *unknown
-	case !errors.Is(err, client.ErrUnavailable) && !errors.Is(err, errLoadEnds):
-		l.failures = append(l.failures, err)
-	}
-	return false
 }
 
 // Await waits for n more answers.

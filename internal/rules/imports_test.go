@@ -21,7 +21,12 @@ var layers = map[string]int{
 	"acceptor": 2, "proposer": 2, "learner": 2,
 	"transport": 3, "wal": 3, "config": 3,
 	"node": 4, "client": 4, "sim": 4,
-	"cmd/paxlog": 5, "internal/cluster": 5, "internal/rules": 5,
+	"internal/load": 5, "internal/shapes": 5,
+	"cmd/paxlog/internal/command": 6, "cmd/paxlog/internal/commandtest": 7, "cmd/paxlog/internal/clusterfile": 7,
+	"cmd/paxlog/internal/clients": 8,
+	"cmd/paxlog/internal/daemons": 9, "cmd/paxlog/internal/bench": 9, "cmd/paxlog/internal/tools": 9,
+	"cmd/paxlog":       10,
+	"internal/cluster": 6, "internal/rules": 6,
 }
 
 // forbidden is what a machine must not import, so that it stays deterministic.

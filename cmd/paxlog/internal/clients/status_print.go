@@ -1,0 +1,91 @@
+package clients
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/paxlog/paxlog/cmd/paxlog/internal/command"
+	"github.com/paxlog/paxlog/internal/shapes"
+)
+
+// writeTable prints s for people.
+func writeTable(s shapes.Status, w io.Writer) error {
+	quorum := "no"
+	if s.Quorum {
+		quorum = "yes"
+	}
+	fmt.Fprintf(w, "cluster %s: leader %s, ballot %s, quorum %s\n\n", s.Cluster, shapes.OrDash(s.Leader), shapes.OrDash(s.Ballot), quorum)
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "ID\tROLE\tADDRESS\tUP\tSTATE\tBALLOT\tACCEPTED\tCHOSEN\tLEARNED\tLAG\tINDEXES")
+	var troubles []string
+	row := func(p shapes.Process, role string, cells ...string) {
+		if !p.Up {
+			// Why, below the table: a row of fewer cells would end its columns.
+			fmt.Fprintf(t, "%s\t%s\t%s\tno%s\n", p.ID, role, p.Addr, strings.Repeat("\t-", len(cells)))
+			troubles = append(troubles, fmt.Sprintf("%s: %s", p.ID, shapes.OrDash(p.Error)))
+			return
+		}
+		fmt.Fprintf(t, "%s\t%s\t%s\tyes\t%s\n", p.ID, role, p.Addr, strings.Join(cells, "\t"))
+	}
+	for _, a := range s.Acceptors {
+		state := "voting"
+		if a.Voting != nil && !*a.Voting {
+			state = "waiting"
+		}
+		if a.Forgot != nil && *a.Forgot {
+			state = "forgotten"
+		}
+		row(a.Process, "acceptor", state, shapes.OrDash(a.Promised), shapes.OrDash(a.Accepted), shapes.OrDash(a.Chosen), "-", shapes.OrDash(a.Missing), "-")
+	}
+	for _, p := range s.Proposers {
+		row(p.Process, "proposer", shapes.OrDash(p.State), shapes.OrDash(p.Ballot), "-", shapes.OrDash(p.Chosen), "-", "-", "-")
+	}
+	for _, l := range s.Learners {
+		indexes := "-"
+		if l.LastIndex != nil && *l.LastIndex > 0 {
+			indexes = fmt.Sprintf("%d-%d", *l.FirstIndex, *l.LastIndex)
+		}
+		row(l.Process, "learner", "serving", "-", "-", "-", shapes.OrDash(l.Learned), shapes.OrDash(l.Lag), indexes)
+	}
+	if err := t.Flush(); err != nil || len(troubles) == 0 {
+		return err
+	}
+	_, err := fmt.Fprintf(w, "\n%s\n", strings.Join(troubles, "\n"))
+	return err
+}
+
+// runStatus prints the state of every process. Its error asks for
+// ExitUnavailable unless a leader with a quorum and a learner serve.
+func runStatus(ctx context.Context, env *command.Environment, opts statusOptions) error {
+	c, err := opts.Cluster.Connect(ctx, opts.Timeout)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	asking := ctx
+	if opts.Timeout > 0 {
+		var cancel context.CancelFunc
+		asking, cancel = context.WithTimeout(ctx, opts.Timeout)
+		defer cancel()
+	}
+	found, err := c.Status(asking)
+	if err == nil && ctx.Err() != nil {
+		err = context.Cause(ctx)
+	}
+	if err != nil {
+		return err
+	}
+	s := shapes.NewStatus(opts.Cluster.Name, found)
+	if opts.JSON {
+		err = shapes.NewEncoder(env.Stdout).Encode(s)
+	} else {
+		err = writeTable(s, env.Stdout)
+	}
+	if err != nil {
+		return err
+	}
+	return verdict(s, opts.Cluster, found.Serving)
+}

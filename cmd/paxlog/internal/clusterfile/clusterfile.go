@@ -1,0 +1,83 @@
+// Package clusterfile finds the cluster that a command is about: by the cluster file, or, for
+// clients that find none, by the addresses of `paxlog dev`. And it connects clients to it.
+package clusterfile
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+
+	"github.com/paxlog/paxlog/cmd/paxlog/internal/command"
+	"github.com/paxlog/paxlog/config"
+	"github.com/paxlog/paxlog/paxos"
+)
+
+// DefaultName is the cluster file that is used if none is named.
+const DefaultName = "paxlog.yaml"
+
+// DevBasePort is the base port of `paxlog dev`, and of the cluster that client
+// commands use if there is no cluster file.
+const DevBasePort = 7100
+
+// Load loads the cluster file that the flag or the environment names, else
+// ./paxlog.yaml. file is its path.
+func Load(e *command.Environment) (c *config.Cluster, file string, err error) {
+	file = e.ConfigFile
+	if file == "" {
+		file = DefaultName
+		if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) {
+			return nil, "", command.Usagef("no %s here: pass --config FILE, or set PAXLOG_CONFIG", DefaultName)
+		}
+	}
+	c, err = config.Load(file)
+	return c, file, err
+}
+
+// Found is a cluster as a client command found it.
+type Found struct {
+	*config.Cluster
+	File string // the cluster file; "" if there is none and the addresses of `paxlog dev` are assumed
+}
+
+// Assumed reports whether there was no cluster file. If nothing listens then, the
+// command ends with errNoCluster.
+func (c Found) Assumed() bool { return c.File == "" }
+
+// ErrNone is what a client command says if there is no cluster file and
+// nothing listens on the addresses of `paxlog dev`.
+var ErrNone error = &command.ExitError{
+	Code: command.ExitUnavailable,
+	Err:  errors.New("no paxlog.yaml here: start `paxlog dev`, or pass --config"),
+}
+
+// Find loads the cluster file for a client command, or assumes the
+// addresses of `paxlog dev`.
+func Find(e *command.Environment) (Found, error) {
+	if e.ConfigFile == "" {
+		if _, err := os.Stat(DefaultName); errors.Is(err, fs.ErrNotExist) {
+			return Found{Cluster: config.Dev(DevBasePort)}, nil
+		}
+	}
+	c, file, err := Load(e)
+	return Found{Cluster: c, File: file}, err
+}
+
+// Learner checks the value of --learner; "" stands for any learner.
+func (c Found) Learner(in *command.Input) (paxos.NodeID, error) {
+	id := paxos.NodeID(in.Text("learner"))
+	if id == "" {
+		return "", nil
+	}
+	_, err := c.Find(paxos.RoleLearner, id)
+	return id, err
+}
+
+// IsDev reports whether c is the cluster of `paxlog dev`, whose processes are not
+// started one by one.
+func IsDev(c Found) bool {
+	if c.Name != "dev" || len(c.Acceptors) != 3 || len(c.Proposers) != 2 || len(c.Learners) != 1 {
+		return false
+	}
+	role, _, ok := c.Lookup("l1")
+	return ok && role == paxos.RoleLearner
+}

@@ -1,0 +1,76 @@
+package clusterfile
+
+import (
+	"context"
+	"errors"
+	"net"
+	"time"
+
+	"github.com/paxlog/paxlog/client"
+	"github.com/paxlog/paxlog/config"
+	"github.com/paxlog/paxlog/paxos"
+)
+
+// Connect returns a client of the cluster, whose calls take at most timeout; 0
+// waits for ever. If there is no cluster file and nothing listens, it returns
+// errNoCluster.
+func (c Found) Connect(ctx context.Context, timeout time.Duration, extra ...client.Option) (*client.Client, error) {
+	opts := []client.Option{
+		client.WithCluster(c.Name),
+		client.WithAcceptors(peers(c.Acceptors)...),
+		client.WithProposers(peers(c.Proposers)...),
+		client.WithLearners(peers(c.Learners)...),
+		client.WithEntryBytes(c.Limits.EntryBytes),
+		client.WithTimeout(timeout),
+	}
+	made, err := client.New(ctx, append(opts, extra...)...)
+	if err != nil || !c.Assumed() {
+		return made, err
+	}
+	if err := somebodyListens(ctx, made); err != nil {
+		_ = made.Close() // it has sent nothing
+		return nil, err
+	}
+	return made, nil
+}
+
+// probeTimeout bounds the look whether anything listens on the addresses of
+// `paxlog dev`: on loopback, a port that nobody listens on refuses at once.
+const probeTimeout = 250 * time.Millisecond
+
+// somebodyListens returns errNoCluster if no process takes connections.
+func somebodyListens(ctx context.Context, c *client.Client) error {
+	asking, cancel := context.WithTimeout(ctx, probeTimeout)
+	defer cancel()
+	s, err := c.Status(asking)
+	if err != nil {
+		return err
+	}
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	for _, p := range s.Processes {
+		var failed *net.OpError
+		if !errors.As(p.Err, &failed) || failed.Op != "dial" {
+			return nil
+		}
+	}
+	return ErrNone
+}
+
+// peers translates nodes of the cluster file.
+func peers(nodes []config.Node) []client.Peer {
+	all := make([]client.Peer, len(nodes))
+	for i, n := range nodes {
+		all[i] = client.Peer{ID: string(n.ID), Addr: n.Addr}
+	}
+	return all
+}
+
+// AtLearner restricts a client to one learner, if id names one.
+func AtLearner(id paxos.NodeID) []client.Option {
+	if id == "" {
+		return nil
+	}
+	return []client.Option{client.WithLearner(string(id))}
+}

@@ -1,0 +1,83 @@
+package daemons
+
+import (
+	"context"
+	"errors"
+	"os"
+	"syscall"
+
+	"github.com/paxlog/paxlog/client"
+	"github.com/paxlog/paxlog/cmd/paxlog/internal/clients"
+	"github.com/paxlog/paxlog/cmd/paxlog/internal/clusterfile"
+	"github.com/paxlog/paxlog/cmd/paxlog/internal/command"
+)
+
+// startAttempts bounds the attempts to start on free ports, which somebody else
+// may take between their choice and their use.
+const startAttempts = 5
+
+// runDev runs the cluster until ctx ends, or with opts.Pipe until all of the
+// input has been printed, closes cleanly and returns nil.
+func runDev(ctx context.Context, env *command.Environment, opts devOptions) (err error) {
+	if opts.Data == "" {
+		if opts.Data, err = os.MkdirTemp("", "paxlog-dev-"); err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, os.RemoveAll(opts.Data)) }()
+	}
+	d, err := startDev(env, opts)
+	if err != nil {
+		return err
+	}
+	err = d.serve(ctx, env, opts)
+	env.Log.Info().Str("role", "dev").Msg("stopping")
+	return errors.Join(err, d.stop())
+}
+
+// startDev opens and starts the cluster.
+func startDev(env *command.Environment, opts devOptions) (*devCluster, error) {
+	free := opts.BasePort == 0
+	for attempt := 1; ; attempt++ {
+		if free {
+			port, err := FreeBasePort()
+			if err != nil {
+				return nil, err
+			}
+			opts.BasePort, opts.PortGiven = port, true
+		}
+		d, err := openDev(opts)
+		if err != nil {
+			return nil, err
+		}
+		err = d.start(env)
+		if err == nil {
+			return d, nil
+		}
+		if !free || attempt == startAttempts || !errors.Is(err, syscall.EADDRINUSE) {
+			return nil, err
+		}
+	}
+}
+
+// serve runs until ctx ends or the pipe is empty.
+func (d *devCluster) serve(ctx context.Context, env *command.Environment, opts devOptions) error {
+	c, err := d.Connect(ctx, 0, client.WithInflight(clients.InflightRoom))
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	if err := d.awaitReady(ctx, c); err != nil {
+		return err
+	}
+	try := "paxlog append hello --config " + d.File
+	if d.basePort() == clusterfile.DevBasePort {
+		try = "paxlog append hello"
+	}
+	env.Log.Info().Str("role", "dev").Str("id", d.Name).Str("addr", d.Proposers[0].Addr).
+		Str("data", d.dir).Str("config", d.File).Str("try", try).Msg("ready")
+	if opts.Pipe {
+		return clients.Pipe(ctx, env, c, d.Limits.EntryBytes)
+	}
+	<-ctx.Done()
+	return nil
+}

@@ -1,0 +1,29 @@
+package daemons
+
+import (
+	"context"
+
+	"github.com/paxlog/paxlog/cmd/paxlog/internal/command"
+	"github.com/paxlog/paxlog/paxos"
+)
+
+// Proposer is the command proposer.
+func Proposer() *command.Command {
+	return &command.Command{
+		Name:    "proposer",
+		Group:   command.GroupDaemons,
+		Summary: "run a proposer",
+		Details: "Serves until SIGTERM or SIGINT. It is ready when it logs `ready`. A proposer\n" +
+			"keeps nothing on disk.",
+		Example: "paxlog proposer --config paxlog.yaml --id p1",
+		Flags:   []command.Option{command.IDOption, command.ListenOption},
+		Daemon:  true,
+		Action: func(ctx context.Context, env *command.Environment, in *command.Input) error {
+			opts, err := readDaemonOptions(in, env, paxos.RoleProposer)
+			if err != nil {
+				return err
+			}
+			return serve(ctx, env, opts)
+		},
+	}
+}

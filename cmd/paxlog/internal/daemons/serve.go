@@ -1,0 +1,107 @@
+package daemons
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/paxlog/paxlog/cmd/paxlog/internal/command"
+	"github.com/paxlog/paxlog/internal/shapes"
+	"github.com/paxlog/paxlog/node"
+	"github.com/paxlog/paxlog/paxos"
+	"github.com/paxlog/paxlog/wal"
+)
+
+// stopTimeout bounds how long a daemon finishes what it accepted.
+const stopTimeout = 10 * time.Second
+
+// fatalPrint bounds how long the last line of a daemon may take: a process whose
+// standard error nobody reads must stop all the same.
+const fatalPrint = time.Second
+
+// serve runs a process until ctx ends, closes it cleanly and returns nil.
+func serve(ctx context.Context, env *command.Environment, opts daemonOptions) error {
+	n, err := node.Start(node.Options{
+		Cluster: opts.Cluster, Role: opts.Role, ID: opts.Node.ID, Dir: opts.Data, Listen: opts.Listen,
+		Log: env.Log, Fatal: fatal(env),
+	})
+	if err != nil {
+		return opts.explain(err)
+	}
+	<-ctx.Done()
+	env.Log.Info().Str("role", opts.Role.String()).Str("id", string(opts.Node.ID)).Msg("stopping")
+	return stopNode(string(opts.Node.ID), n)
+}
+
+// stopNode closes a node cleanly, in bounded time.
+func stopNode(name string, n *node.Node) error {
+	ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
+	defer cancel()
+	stopped := make(chan error, 1)
+	go func() { stopped <- n.Stop(ctx) }()
+	late := time.NewTimer(stopTimeout + time.Second)
+	defer late.Stop()
+	select {
+	case err := <-stopped:
+		if err != nil {
+			return fmt.Errorf("closing %s: %w", name, err)
+		}
+		return nil
+	case <-late.C:
+		return fmt.Errorf("%s did not close within %v: its disk hangs, most likely; nothing that was acknowledged is lost", name, stopTimeout)
+	}
+}
+
+// fatal returns the function that ends the process when a node must not go on: it
+// prints one line, the last on stderr, and exits, before anything else is answered
+// or written.
+func fatal(e *command.Environment) func(error) {
+	var once sync.Once
+	return func(err error) {
+		once.Do(func() {
+			printed := make(chan struct{})
+			go func() {
+				defer close(printed)
+				e.EndLog()
+				fmt.Fprintf(e.Stderr, "paxlog: %s\n", shapes.OneLine(err))
+			}()
+			late := time.NewTimer(fatalPrint)
+			defer late.Stop()
+			select {
+			case <-printed:
+			case <-late.C:
+			}
+			e.Kill(command.ExitFailed)
+		})
+	}
+}
+
+// explain says what to do when a process could not start.
+func (opts daemonOptions) explain(err error) error {
+	switch {
+	case errors.Is(err, wal.ErrUninitialised):
+		return opts.uninitialised()
+	case errors.Is(err, syscall.EADDRINUSE):
+		return fmt.Errorf("%s cannot listen on %s: the port is taken by another process: stop that one, or bind another address with --listen", opts.Node.ID, opts.Listen)
+	}
+	return err
+}
+
+// uninitialised says what an empty data directory may mean, which for an acceptor
+// is that votes were lost.
+func (opts daemonOptions) uninitialised() error {
+	what := opts.Data + " is not initialised"
+	if _, err := os.Stat(opts.Data); errors.Is(err, os.ErrNotExist) {
+		what = "there is no directory " + opts.Data
+	}
+	command := fmt.Sprintf("`paxlog init --config %s --id %s --data %s`", opts.File, opts.Node.ID, opts.Data)
+	if opts.Role != paxos.RoleAcceptor {
+		return fmt.Errorf("%s: check --data, or initialise it with %s; a learner learns everything again", what, command)
+	}
+	return fmt.Errorf("%s: check --data. %s may have voted before: then its directory must be restored, for initialising it anew can lose entries. "+
+		"Only if it has never run, initialise it with %s", what, opts.Node.ID, command)
+}

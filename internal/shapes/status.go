@@ -1,0 +1,108 @@
+package shapes
+
+import (
+	"errors"
+
+	"github.com/paxlog/paxlog/client"
+	"github.com/paxlog/paxlog/paxos"
+	"github.com/paxlog/paxlog/transport"
+)
+
+// Status is what `status -o json` prints.
+type Status struct {
+	Cluster   string     `json:"cluster"`
+	Leader    *string    `json:"leader"`
+	Ballot    *string    `json:"ballot"`
+	Quorum    bool       `json:"quorum"`
+	Acceptors []Acceptor `json:"acceptors"`
+	Proposers []Proposer `json:"proposers"`
+	Learners  []Learner  `json:"learners"`
+}
+
+// Process is what is known of every process; the rest is null if it is down.
+type Process struct {
+	ID    string  `json:"id"`
+	Addr  string  `json:"addr"`
+	Up    bool    `json:"up"`
+	Error *string `json:"error,omitempty"` // why it counts as down
+
+	Refused bool `json:"-"` // it answers, as somebody else than was meant
+}
+
+// Acceptor is what is known of an acceptor.
+type Acceptor struct {
+	Process
+	Promised *string         `json:"promised"`
+	Accepted *paxos.Instance `json:"accepted"`      // the highest instance that it voted for
+	Chosen   *paxos.Instance `json:"chosen"`        // the highest instance that it knows to be chosen
+	Missing  *uint64         `json:"missing"`       // chosen instances that it does not have
+	Voting   *bool           `json:"voting"`        // its peers vouched for it
+	Forgot   *bool           `json:"has_forgotten"` // votes: it has to rejoin
+}
+
+// Proposer is what is known of a proposer.
+type Proposer struct {
+	Process
+	State  *string         `json:"state"`
+	Ballot *string         `json:"ballot"` // its own, or that of the leader it hears of
+	Chosen *paxos.Instance `json:"chosen"` // of the leader
+	Reason *string         `json:"reason"` // why it does not lead
+}
+
+// Learner is what is known of a learner.
+type Learner struct {
+	Process
+	Learned    *paxos.Instance `json:"learned"`
+	FirstIndex *paxos.Index    `json:"first_index"` // 0 if the log is empty
+	LastIndex  *paxos.Index    `json:"last_index"`  // 0 if the log is empty
+	Lag        *uint64         `json:"lag"`         // chosen instances that it has not learned
+}
+
+// NewStatus translates what the client found out.
+func NewStatus(cluster string, s client.Status) Status {
+	out := Status{
+		Cluster: cluster, Leader: Known(s.Leader, s.Leader != ""), Ballot: Known(s.Ballot, s.Leader != ""), Quorum: s.Quorum,
+		Acceptors: []Acceptor{}, Proposers: []Proposer{}, Learners: []Learner{},
+	}
+	chosen := HighestChosen(s)
+	for _, p := range s.Processes {
+		up, r := p.Err == nil, p.Reply
+		base := Process{ID: p.ID, Addr: p.Addr, Up: up}
+		if !up {
+			var refusal *transport.RefusedError
+			base.Error, base.Refused = Known(OneLine(p.Err), true), errors.As(p.Err, &refusal)
+		}
+		switch p.Role {
+		case paxos.RoleAcceptor:
+			out.Acceptors = append(out.Acceptors, Acceptor{
+				Process: base, Promised: Known(r.Promised.String(), up && !r.Promised.IsZero()), Accepted: Known(r.Highest, up),
+				Chosen: Known(r.Chosen, up), Missing: Known(r.Missing, up), Voting: Known(r.Voting, up), Forgot: Known(r.Forgot, up),
+			})
+		case paxos.RoleProposer:
+			out.Proposers = append(out.Proposers, Proposer{
+				Process: base, State: Known(r.State, up), Ballot: Known(r.Ballot.String(), up && !r.Ballot.IsZero()),
+				Chosen: Known(r.Chosen, up && r.State == leadingState), Reason: Known(r.Reason, up && r.Reason != ""),
+			})
+		case paxos.RoleLearner:
+			out.Learners = append(out.Learners, Learner{
+				Process: base, Learned: Known(r.Applied, up), FirstIndex: Known(r.First, up), LastIndex: Known(r.Last, up),
+				Lag: Known(uint64(chosen-min(chosen, r.Applied)), up),
+			})
+		}
+	}
+	return out
+}
+
+// leadingState is what a proposer that leads calls its state.
+const leadingState = "leading"
+
+// HighestChosen is the highest instance that any process knows to be chosen.
+func HighestChosen(s client.Status) paxos.Instance {
+	var chosen paxos.Instance
+	for _, p := range s.Processes {
+		if p.Err == nil {
+			chosen = max(chosen, p.Reply.Chosen, p.Reply.Applied)
+		}
+	}
+	return chosen
+}
