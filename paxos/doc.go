@@ -30,46 +30,48 @@
 //
 // # Messages
 //
-// "durable" says what must be on disk before the message may leave; a message
-// marked so travels in Output.SendAfter, all others may travel in SendNow.
+// What travels, by number. "durable" says what must be on an acceptor's disk before the
+// message may leave: it travels in Output.SendAfter, all others may travel in SendNow.
+// An urgent message overtakes what waits on its connection. messages.go is where it comes
+// from, and table.go says what each column means.
 //
-//	Prepare      proposer -> acceptor    a campaign, or a repair read (To != 0)
-//	Promise      acceptor -> proposer    numbered page of votes; durable: the promise and the votes
-//	Accept       leader   -> acceptor    one proposal, and chosenUpTo
-//	Accepted     acceptor -> leader, subscribed learners      durable: the votes
-//	Relay        acceptor -> learner     a value ahead of its vote
-//	Reject       acceptor -> proposer    refusal with the promised ballot; durable: that promise
-//	Heartbeat    leader   -> acceptor    liveness and chosenUpTo
-//	HeartbeatAck acceptor -> leader      repeats ballot and nonce
-//	Query        standby  -> acceptor    how long have you heard no leader?
-//	QueryReply   acceptor -> standby     durable: the promise it shows
-//	Poll         learner  -> acceptor    subscribe, and ask for the read point
-//	PollReply    acceptor -> learner     durable: the votes it counts
-//	Fetch        learner, acceptor -> acceptor, learner       a range of instances
-//	Page         acceptor, learner -> learner, acceptor       durable: the votes in it; also acceptor -> leader, the value held where it proposed
-//	Vouch        acceptor -> acceptor, learner, proposer      do you know me otherwise?
-//	Vouched      acceptor, learner, proposer -> acceptor      durable: what it remembers
-//	Rejoin       acceptor -> leader      I have forgotten votes, let me vote again
-//	Rejoined     leader   -> acceptor    do, once you hold all up to an instance
-//	Repair       acceptor -> leader      nobody can tell me, or a learner (Poll.Stuck), this instance
-//	Append       client -> proposer, standby -> leader        commands of one session
-//	Refused      proposer -> client (through a standby)       dropped, not queued
-//	Leader       proposer -> client      who leads, on each change
-//	Attach       client -> learner       I wait for results of this session
-//	Attached     learner -> client
-//	Detach       client -> learner       I wait no more
-//	Detached     learner -> client       you are told no more: attach again if you wait
-//	Withdraw     client -> learner       I wait no more for that Locate, Read or Lookup
-//	Result       learner -> client       what became of commands
-//	Results      learner -> client       commands of several sessions that were applied just now
-//	Locate       client -> learner       where the log starts and ends (linearizable)
-//	Located      learner -> client
-//	Read         client -> learner       entries from an index
-//	LogPage      learner -> client
-//	Lookup       client -> learner       the index of one command, and its session's state
-//	Found        learner -> client
-//	StatusQuery  client -> any
-//	StatusReply  any -> client
+//	16 Prepare       proposer          -> acceptor                     urgent   a campaign, or a repair read (To != 0)
+//	17 Promise       acceptor          -> proposer                     values   numbered page of votes; durable: the promise and the votes
+//	18 Accept        proposer          -> acceptor                     values   from a leader: one proposal, and chosenUpTo
+//	19 Accepted      acceptor          -> proposer, learner                     to the leader and subscribed learners; durable: the votes
+//	20 Relay         acceptor          -> learner                      values   a value ahead of its vote
+//	21 Reject        acceptor          -> proposer                     urgent   refusal with the promised ballot; durable: that promise
+//	22 Heartbeat     proposer          -> acceptor                     urgent   from a leader: liveness and chosenUpTo
+//	23 HeartbeatAck  acceptor          -> proposer                     urgent   repeats ballot and nonce
+//	24 Query         proposer          -> acceptor                     urgent   from a standby: how long have you heard no leader?
+//	25 QueryReply    acceptor          -> proposer                     urgent   how long, and whom it heard last; durable: the promise it shows
+//	26 Poll          learner           -> acceptor                     urgent   subscribe, and ask for the read point
+//	27 PollReply     acceptor          -> learner                      urgent   the read point; durable: the votes it counts
+//	28 Fetch         acceptor, learner -> acceptor, learner                     a range of instances
+//	29 Page          acceptor, learner -> any                          values   the answer; to a leader the value held where it proposed; durable: the votes in it
+//	30 Vouch         acceptor          -> any                          urgent   do you know me otherwise?; durable: the run that it names
+//	31 Vouched       any               -> acceptor                     urgent   what it remembers; durable: what it remembers
+//	32 Repair        acceptor          -> proposer                     urgent   to the leader: nobody can tell me, or a learner (Poll.Stuck), this instance
+//	33 Rejoin        acceptor          -> proposer                     urgent   to the leader: I have forgotten votes, let me vote again
+//	34 Rejoined      proposer          -> acceptor                     urgent   from the leader: do, once you hold all up to an instance
+//	64 Append        proposer, client  -> proposer                     values   commands of one session; a standby passes them on to the leader
+//	65 Refused       proposer          -> proposer, client                      dropped, not queued; through the standby that passed it on
+//	66 Leader        proposer          -> client                                who leads, on each change
+//	67 Attach        client            -> learner                               I wait for results of this session
+//	68 Attached      learner           -> client                                where the log stands
+//	69 Result        learner           -> client                                what became of commands
+//	70 Locate        client            -> learner                               where the log starts and ends (linearizable)
+//	71 Located       learner           -> client                                the answer
+//	72 Read          client            -> learner                               entries from an index
+//	73 LogPage       learner           -> client                       values   the entries
+//	74 Lookup        client            -> learner                               the index of one command, and its session's state
+//	75 Found         learner           -> client                                the answer
+//	76 StatusQuery   client            -> any                          urgent   how are you?
+//	77 StatusReply   any               -> client                       urgent   the state of one process
+//	78 Results       learner           -> client                                commands of several sessions that were applied just now
+//	79 Detach        client            -> learner                      since 3  I wait no more
+//	80 Detached      learner           -> client                       since 3  you are told no more: attach again if you wait
+//	81 Withdraw      client            -> learner                      since 3  nobody waits any more for that Locate, Read or Lookup
 //
 // Local messages (Loaded, Synced, PeerUp, PeerDown) are stepped by the driver
 // and never travel.

@@ -1,9 +1,9 @@
 package paxos
 
-// Message is what machines exchange. The set is closed: see the table in doc.go.
-// Messages are not changed once they are sent, since a driver may hand the same
-// one to several receivers.
-type Message interface{ message() }
+// Message is what machines exchange. The set is closed: messages.go has a row for each
+// message that travels. Messages are not changed once they are sent, since a driver may
+// hand the same one to several receivers.
+type Message interface{ MessageKind() Kind }
 
 // Prepare asks for a promise of Ballot (Paxos Made Simple, Phase 1a) for all
 // instances at once, and for page number Page of what was accepted, from
@@ -180,25 +180,25 @@ type Rejoined struct {
 // Repair tells a leader that an instance which is chosen cannot be had anywhere.
 type Repair struct{ Instance Instance }
 
-func (*Prepare) message()      {}
-func (*Promise) message()      {}
-func (*Accept) message()       {}
-func (*Accepted) message()     {}
-func (*Relay) message()        {}
-func (*Reject) message()       {}
-func (*Heartbeat) message()    {}
-func (*HeartbeatAck) message() {}
-func (*Query) message()        {}
-func (*QueryReply) message()   {}
-func (*Poll) message()         {}
-func (*PollReply) message()    {}
-func (*Fetch) message()        {}
-func (*Page) message()         {}
-func (*Vouch) message()        {}
-func (*Vouched) message()      {}
-func (*Rejoin) message()       {}
-func (*Rejoined) message()     {}
-func (*Repair) message()       {}
+func (*Prepare) MessageKind() Kind      { return 16 }
+func (*Promise) MessageKind() Kind      { return 17 }
+func (*Accept) MessageKind() Kind       { return 18 }
+func (*Accepted) MessageKind() Kind     { return 19 }
+func (*Relay) MessageKind() Kind        { return 20 }
+func (*Reject) MessageKind() Kind       { return 21 }
+func (*Heartbeat) MessageKind() Kind    { return 22 }
+func (*HeartbeatAck) MessageKind() Kind { return 23 }
+func (*Query) MessageKind() Kind        { return 24 }
+func (*QueryReply) MessageKind() Kind   { return 25 }
+func (*Poll) MessageKind() Kind         { return 26 }
+func (*PollReply) MessageKind() Kind    { return 27 }
+func (*Fetch) MessageKind() Kind        { return 28 }
+func (*Page) MessageKind() Kind         { return 29 }
+func (*Vouch) MessageKind() Kind        { return 30 }
+func (*Vouched) MessageKind() Kind      { return 31 }
+func (*Rejoin) MessageKind() Kind       { return 33 }
+func (*Rejoined) MessageKind() Kind     { return 34 }
+func (*Repair) MessageKind() Kind       { return 32 }
 
 // Local messages.
 
@@ -219,11 +219,11 @@ type PeerDown struct{ ID NodeID }
 // Stopping says that the process is about to end in good order.
 type Stopping struct{}
 
-func (*Stopping) message() {}
-func (*Loaded) message()   {}
-func (*Synced) message()   {}
-func (*PeerUp) message()   {}
-func (*PeerDown) message() {}
+func (*Stopping) MessageKind() Kind { return Local }
+func (*Loaded) MessageKind() Kind   { return Local }
+func (*Synced) MessageKind() Kind   { return Local }
+func (*PeerUp) MessageKind() Kind   { return Local }
+func (*PeerDown) MessageKind() Kind { return Local }
 
 // Role is what a process is.
 type Role byte

@@ -215,21 +215,21 @@ type StatusReply struct {
 	Sessions int      // learner
 }
 
-func (*Append) message()      {}
-func (*Refused) message()     {}
-func (*Leader) message()      {}
-func (*Attach) message()      {}
-func (*Attached) message()    {}
-func (*Detach) message()      {}
-func (*Detached) message()    {}
-func (*Withdraw) message()    {}
-func (*Result) message()      {}
-func (*Results) message()     {}
-func (*Locate) message()      {}
-func (*Located) message()     {}
-func (*Read) message()        {}
-func (*LogPage) message()     {}
-func (*Lookup) message()      {}
-func (*Found) message()       {}
-func (*StatusQuery) message() {}
-func (*StatusReply) message() {}
+func (*Append) MessageKind() Kind      { return 64 }
+func (*Refused) MessageKind() Kind     { return 65 }
+func (*Leader) MessageKind() Kind      { return 66 }
+func (*Attach) MessageKind() Kind      { return 67 }
+func (*Attached) MessageKind() Kind    { return 68 }
+func (*Detach) MessageKind() Kind      { return 79 }
+func (*Detached) MessageKind() Kind    { return 80 }
+func (*Withdraw) MessageKind() Kind    { return 81 }
+func (*Result) MessageKind() Kind      { return 69 }
+func (*Results) MessageKind() Kind     { return 78 }
+func (*Locate) MessageKind() Kind      { return 70 }
+func (*Located) MessageKind() Kind     { return 71 }
+func (*Read) MessageKind() Kind        { return 72 }
+func (*LogPage) MessageKind() Kind     { return 73 }
+func (*Lookup) MessageKind() Kind      { return 74 }
+func (*Found) MessageKind() Kind       { return 75 }
+func (*StatusQuery) MessageKind() Kind { return 76 }
+func (*StatusReply) MessageKind() Kind { return 77 }

@@ -10,7 +10,7 @@ import (
 )
 
 // acceptors returns n ids in order.
-func acceptors(n int) []NodeID {
+func acceptorIDs(n int) []NodeID {
 	out := make([]NodeID, n)
 	for i := range out {
 		out[i] = NodeID(fmt.Sprintf("a%02d", i+1))
@@ -19,7 +19,7 @@ func acceptors(n int) []NodeID {
 }
 
 func membership(n, phase1, phase2 int) Membership {
-	return Membership{Cluster: "test", Acceptors: acceptors(n), Phase1: phase1, Phase2: phase2, Sessions: 1}
+	return Membership{Cluster: "test", Acceptors: acceptorIDs(n), Phase1: phase1, Phase2: phase2, Sessions: 1}
 }
 
 // TestSet compares Set with a map: a message delivered twice counts once.

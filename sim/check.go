@@ -49,6 +49,11 @@ func (c *Checker) onOutput(n *Node, out *paxos.Output) {
 	switch n.Role {
 	case paxos.RoleAcceptor:
 		c.acceptorWrites(n, out)
+		for _, e := range out.SendNow {
+			if what := paxos.Messages.Row(e.Msg).Durable; what != "" {
+				c.fail("durable", "%s sends a %s before it is durable: %s", n.ID, messageName(e.Msg), what)
+			}
+		}
 	case paxos.RoleLearner:
 		for _, r := range out.Writes {
 			if p, ok := r.(paxos.PutApplied); ok {

@@ -113,10 +113,8 @@ func reversed(steps []exParent) []exParent {
 
 // describe says every message, also those that ladders usually leave out.
 func (e *explorer) describe(m paxos.Message) string {
-	if text, _ := describe(m); text != "" {
-		return text
-	}
-	return messageName(m)
+	text, _ := describe(m)
+	return text
 }
 
-func messageName(m paxos.Message) string { return strings.TrimPrefix(fmt.Sprintf("%T", m), "*paxos.") }
+func messageName(m paxos.Message) string { return paxos.Messages.Row(m).Name }

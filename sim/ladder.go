@@ -58,59 +58,79 @@ func (l *Ladder) Take() string {
 	return b.String()
 }
 
-// describe says a message in the notation of the design; upkeep marks what only
-// keeps things alive. Learners' answers are shown as results.
+// describe says a message in the notation of the design, or by its name; upkeep marks
+// what only keeps things alive. Learners' answers are shown as results.
 func describe(m paxos.Message) (text string, upkeep bool) {
+	return describeBy(paxos.Messages, m)
+}
+
+func describeBy(table *paxos.Table, m paxos.Message) (text string, upkeep bool) {
+	row := table.Row(m)
+	switch m := m.(type) {
+	case *paxos.Heartbeat:
+		if m.Resign {
+			return fmt.Sprintf("Resign(%s)", m.Ballot), false
+		}
+	case *paxos.Fetch:
+		return notation(m), !m.Values
+	case *paxos.Page:
+		return notation(m), len(m.Values) == 0
+	}
+	if text = notation(m); text == "" {
+		text = row.Name
+	}
+	return text, row.Upkeep
+}
+
+// notation says a message in the notation of the design, if it has one.
+func notation(m paxos.Message) string {
 	switch m := m.(type) {
 	case *GuestMessage:
 		return m.Text, m.Upkeep
 	case *paxos.Append:
-		return "Request(" + batchText(m.Batch) + ")", false
+		return "Request(" + batchText(m.Batch) + ")"
 	case *paxos.Prepare:
-		return fmt.Sprintf("Prepare(%s)", m.Ballot), false
+		return fmt.Sprintf("Prepare(%s)", m.Ballot)
 	case *paxos.Promise:
-		return fmt.Sprintf("Promise(%s, held %d, {%s})", m.Ballot, m.Held, votesText(m.Votes)), false
+		return fmt.Sprintf("Promise(%s, held %d, {%s})", m.Ballot, m.Held, votesText(m.Votes))
 	case *paxos.Accept:
-		return fmt.Sprintf("Accept!(%s, %d, %s) chosenUpTo %d", m.Ballot, m.Instance, batchText(m.Value.Batch), m.ChosenUpTo), false
+		return fmt.Sprintf("Accept!(%s, %d, %s) chosenUpTo %d", m.Ballot, m.Instance, batchText(m.Value.Batch), m.ChosenUpTo)
 	case *paxos.Accepted:
-		return "Accepted(" + runsText(m.Runs) + ")", false
+		return "Accepted(" + runsText(m.Runs) + ")"
 	case *paxos.Reject:
-		return fmt.Sprintf("Reject(%s, promised %s, %s)", m.Ballot, m.Promised, reasonText(m.Reason)), false
+		return fmt.Sprintf("Reject(%s, promised %s, %s)", m.Ballot, m.Promised, reasonText(m.Reason))
 	case *paxos.Refused:
-		return fmt.Sprintf("Refused(%s)", m.Detail), false
+		return fmt.Sprintf("Refused(%s)", m.Detail)
 	case *paxos.Result:
-		return "Response(" + resultText(m) + ")", false
+		return "Response(" + resultText(m) + ")"
 	case *paxos.Results:
 		var parts []string
 		for i := range m.Applied {
 			r := m.Result(i)
 			parts = append(parts, resultText(&r))
 		}
-		return "Response(" + strings.Join(parts, "; ") + ")", false
+		return "Response(" + strings.Join(parts, "; ") + ")"
 	case *paxos.Fetch:
-		return fmt.Sprintf("Fetch(from %d)", m.From), !m.Values
+		return fmt.Sprintf("Fetch(from %d)", m.From)
 	case *paxos.Page:
-		return fmt.Sprintf("Page(held %d, {%s})", m.Held, votesText(m.Values)), len(m.Values) == 0
+		return fmt.Sprintf("Page(held %d, {%s})", m.Held, votesText(m.Values))
 	case *paxos.Repair:
-		return fmt.Sprintf("Repair(%d)", m.Instance), false
+		return fmt.Sprintf("Repair(%d)", m.Instance)
 	case *paxos.Relay:
-		return fmt.Sprintf("Relay(%s, %d, %s)", m.Ballot, m.Instance, batchText(m.Value.Batch)), true
+		return fmt.Sprintf("Relay(%s, %d, %s)", m.Ballot, m.Instance, batchText(m.Value.Batch))
 	case *paxos.Heartbeat:
-		if m.Resign {
-			return fmt.Sprintf("Resign(%s)", m.Ballot), false
-		}
-		return fmt.Sprintf("Heartbeat(%s) chosenUpTo %d", m.Ballot, m.ChosenUpTo), true
+		return fmt.Sprintf("Heartbeat(%s) chosenUpTo %d", m.Ballot, m.ChosenUpTo)
 	case *paxos.Located:
 		if m.Open != 0 {
-			return fmt.Sprintf("Located(instance %d is open)", m.Open), false
+			return fmt.Sprintf("Located(instance %d is open)", m.Open)
 		}
-		return fmt.Sprintf("Located(%d..%d)", m.First, m.Last), false
+		return fmt.Sprintf("Located(%d..%d)", m.First, m.Last)
 	case *paxos.Locate:
-		return "Locate", false
+		return "Locate"
 	case *paxos.Found:
-		return fmt.Sprintf("Found(index %d, closed %v, expired %v)", m.Index, m.Closed, m.Expired), false
+		return fmt.Sprintf("Found(index %d, closed %v, expired %v)", m.Index, m.Closed, m.Expired)
 	}
-	return "", true
+	return ""
 }
 
 func reasonText(r paxos.RejectReason) string {

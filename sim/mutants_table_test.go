@@ -180,7 +180,7 @@ var mutants = []mutant{
 		old: "	for first > firstAlloc {",
 		new: "	for false {"},
 	{row: 23, name: "a header is believed before it is walked", file: "wire/wire.go", by: "TestHeaders",
-		old: "rest, err := entry.shape.walk(head, &room)",
+		old: "rest, err := form.shape.walk(head, &room)",
 		new: "rest, err := head[:0], error(nil)"},
 	{row: 23, name: "small elements may take any memory", file: "wire/shape.go", by: "TestMemoryOfDecoding",
 		old: "	if *room -= n * s.mem; *room < 0 {",

@@ -237,11 +237,10 @@ func (c *conn) readLoop(id paxos.NodeID, role paxos.Role) error {
 		if _, ok := m.(*wire.Ping); ok {
 			continue
 		}
-		pm, ok := m.(paxos.Message)
-		if !ok || !wire.MayStep(role, c.n.cfg.Role, m) {
+		if !wire.MayStep(role, c.n.cfg.Role, m) {
 			return fmt.Errorf("%w: a %s may not send %T here", wire.ErrFrame, role, m)
 		}
-		c.n.h.Receive(id, pm, wire.Size(m))
+		c.n.h.Receive(id, m, wire.Size(m))
 		received = true
 	}
 }
@@ -301,7 +300,7 @@ func (c *conn) writeLoop() error {
 
 // writeQueued writes what a sender left, then m, if it is not nil, or about a chunk of
 // the queue. It reports whether there was anything.
-func (c *conn) writeQueued(m any) (bool, error) {
+func (c *conn) writeQueued(m paxos.Message) (bool, error) {
 	c.writer.Lock()
 	defer c.writer.Unlock()
 	if err := c.write(c.rest); err != nil {

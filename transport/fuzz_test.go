@@ -65,7 +65,7 @@ var name = regexp.MustCompile(`^[A-Za-z0-9_-]{1,32}$`) // as package config has 
 // fitsTest says, beside judge, who is welcome at acceptor a1 of members().
 func fitsTest(h *wire.Hello) bool {
 	m := members()
-	if h.Version != wire.Version || h.Members.Cluster != "test" || h.ToRole != acceptor || (h.ToID != "" && h.ToID != "a1") {
+	if h.Version != wire.Oldest || h.Members.Cluster != "test" || h.ToRole != acceptor || (h.ToID != "" && h.ToID != "a1") {
 		return false
 	}
 	isAcceptor := h.ID == "a1" || h.ID == "a2" || h.ID == "a3"
@@ -140,7 +140,7 @@ func FuzzSayHello(f *testing.F) {
 		f.Add(b)
 		f.Add(b[prefix:])
 	}
-	for _, m := range []any{
+	for _, m := range []paxos.Message{
 		&wire.Welcome{Role: acceptor, ID: "a1", Incarnation: 7}, &wire.Welcome{Role: acceptor, ID: "a2"}, &wire.Welcome{Role: learner, ID: "a1"},
 		&wire.Refusal{Code: wire.RefusedFull, Text: "100 connections are open already"},
 	} {

@@ -41,7 +41,7 @@ func sentence(text string) string {
 	return text
 }
 
-func (c *conn) writeFrame(m any) error {
+func (c *conn) writeFrame(m paxos.Message) error {
 	b, err := wire.Append(nil, m)
 	if err != nil {
 		return err
@@ -57,7 +57,7 @@ func (c *conn) sayHello(p Peer) (*wire.Welcome, error) {
 		return nil, err
 	}
 	hello, err := wire.Append([]byte(preface), &wire.Hello{
-		Version: wire.Version, Members: cfg.Members, Role: cfg.Role, ID: cfg.ID, Incarnation: cfg.Incarnation,
+		Version: wire.Oldest, Members: cfg.Members, Role: cfg.Role, ID: cfg.ID, Incarnation: cfg.Incarnation,
 		ToRole: p.Role, ToID: p.ID,
 	})
 	if err != nil {
@@ -134,8 +134,8 @@ func (n *Network) judge(h *wire.Hello) *wire.Refusal {
 	cfg := n.cfg
 	isClient := h.Role == paxos.RoleClient
 	switch {
-	case h.Version != wire.Version:
-		return &wire.Refusal{Code: wire.RefusedVersion, Text: fmt.Sprintf("protocol version %d here, %d there", wire.Version, h.Version)}
+	case h.Version != wire.Oldest:
+		return &wire.Refusal{Code: wire.RefusedVersion, Text: fmt.Sprintf("protocol version %d here, %d there", wire.Oldest, h.Version)}
 	case h.Members.Cluster != cfg.Members.Cluster:
 		return &wire.Refusal{Code: wire.RefusedCluster, Text: fmt.Sprintf("this is cluster %q, not %q", cfg.Members.Cluster, h.Members.Cluster)}
 	case !isClient && cfg.Members.Difference(h.Members) != "":

@@ -219,7 +219,7 @@ func (r *raw) bytes(b []byte) {
 	}
 }
 
-func frame(t testing.TB, m any) []byte {
+func frame(t testing.TB, m paxos.Message) []byte {
 	t.Helper()
 	b, err := wire.Append(nil, m)
 	if err != nil {
@@ -228,7 +228,7 @@ func frame(t testing.TB, m any) []byte {
 	return b
 }
 
-func (r *raw) write(m any) {
+func (r *raw) write(m paxos.Message) {
 	r.t.Helper()
 	r.bytes(frame(r.t, m))
 }
@@ -258,7 +258,7 @@ func (r *raw) ended() []byte {
 }
 
 func hello(from paxos.Role, id paxos.NodeID, to *process) *wire.Hello {
-	h := &wire.Hello{Version: wire.Version, Members: members(), Role: from, ID: id, Incarnation: 9, ToRole: to.cfg.Role, ToID: to.cfg.ID}
+	h := &wire.Hello{Version: wire.Oldest, Members: members(), Role: from, ID: id, Incarnation: 9, ToRole: to.cfg.Role, ToID: to.cfg.ID}
 	if from == client {
 		h.Members = paxos.Membership{Cluster: "test"}
 	}

@@ -156,7 +156,7 @@ func TestRefusalsOfStrangers(t *testing.T) {
 			t.Errorf("%s: told %.200q", name, err)
 		}
 	}
-	for _, answer := range []any{&wire.Welcome{Role: acceptor, ID: long}, &wire.Refusal{Text: string(long)}} {
+	for _, answer := range []paxos.Message{&wire.Welcome{Role: acceptor, ID: long}, &wire.Refusal{Text: string(long)}} {
 		nc := &memoryConn{sends: frame(t, answer)}
 		_, err := newConn(a.Network, nc).sayHello(Peer{Role: acceptor, ID: "a2"})
 		if err == nil || len(err.Error()) > refusalBytes+1000 || strings.ContainsAny(err.Error(), "\x1b\n") {

@@ -33,7 +33,7 @@ func TestValuesAreTheirOwn(t *testing.T) {
 	clear(b)
 	for i, k := range kinds() {
 		if !reflect.DeepEqual(got[i], instances(k)["filled"]) {
-			t.Errorf("%s became %+v", registry[k].name, got[i])
+			t.Errorf("%s became %+v", messages[k].row.Name, got[i])
 		}
 	}
 	last := got[len(got)-1].(*paxos.Append)
@@ -46,11 +46,11 @@ func TestValuesAreTheirOwn(t *testing.T) {
 // TestAllocations: a small message costs its own memory, its value's and its
 // texts', and nothing to encode.
 func TestAllocations(t *testing.T) {
-	names, messages := benchMessages()
+	names, sent := benchMessages()
 	most := map[string]float64{"Append-256B": 2, "Accept-256B": 4, "Accept-4096B": 4, "Accepted": 2, "Result": 2}
 	for i, name := range names {
-		frame := encode(t, messages[i])
-		if n := fewest(func() { frame, _ = Append(frame[:0], messages[i]) }); n > 0 {
+		frame := encode(t, sent[i])
+		if n := fewest(func() { frame, _ = Append(frame[:0], sent[i]) }); n > 0 {
 			t.Errorf("%s: encoding makes %v allocations", name, n)
 		}
 		want, ok := most[name]

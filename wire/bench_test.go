@@ -18,8 +18,8 @@ func benchBytes(n int) []byte {
 }
 
 // benchMessages are the messages of the hot path, by name.
-func benchMessages() (names []string, messages []any) {
-	add := func(name string, m any) { names, messages = append(names, name), append(messages, m) }
+func benchMessages() (names []string, sent []paxos.Message) {
+	add := func(name string, m paxos.Message) { names, sent = append(names, name), append(sent, m) }
 	b := paxos.Ballot{Round: 3, Proposer: "p1", Run: 0x1234567890abcdef}
 	value := func(n int) paxos.Value {
 		return paxos.Value{Origin: b, Time: 1_700_000_000_000_000_000, Batch: benchBytes(n)}
@@ -36,12 +36,12 @@ func benchMessages() (names []string, messages []any) {
 		page.Values = append(page.Values, paxos.Vote{Instance: i + 1, Ballot: b, Value: value(1 << 10)})
 	}
 	add("Page-64x1KiB", page)
-	return names, messages
+	return names, sent
 }
 
 func BenchmarkAppend(b *testing.B) {
-	names, messages := benchMessages()
-	for i, m := range messages {
+	names, sent := benchMessages()
+	for i, m := range sent {
 		b.Run(names[i], func(b *testing.B) {
 			frame, err := Append(nil, m)
 			if err != nil {
@@ -59,8 +59,8 @@ func BenchmarkAppend(b *testing.B) {
 }
 
 func BenchmarkRead(b *testing.B) {
-	names, messages := benchMessages()
-	for i, m := range messages {
+	names, sent := benchMessages()
+	for i, m := range sent {
 		b.Run(names[i], func(b *testing.B) {
 			frame, err := Append(nil, m)
 			if err != nil {

@@ -6,12 +6,12 @@ import (
 	"encoding/hex"
 	"flag"
 	"fmt"
-	"maps"
 	"os"
 	"reflect"
-	"slices"
 	"strings"
 	"testing"
+
+	"github.com/paxlog/paxlog/paxos"
 )
 
 var update = flag.Bool("update", false, "rewrite testdata/golden.txt; a change of it is a change of the protocol, see Version")
@@ -19,17 +19,24 @@ var update = flag.Bool("update", false, "rewrite testdata/golden.txt; a change o
 const goldenFile = "testdata/golden.txt"
 
 // instances are the messages of kind k whose bytes the golden file keeps.
-func instances(k Kind) map[string]any {
-	zero, filled := registry[k].make(), registry[k].make()
+func instances(k Kind) map[string]paxos.Message {
+	zero, filled := messages[k].row.Zero(), messages[k].row.Zero()
 	var n uint64
 	fill(reflect.ValueOf(filled).Elem(), &n)
-	return map[string]any{"zero": zero, "filled": filled}
+	return map[string]paxos.Message{"zero": zero, "filled": filled}
 }
 
-func kinds() []Kind { return slices.Sorted(maps.Keys(registry)) }
+func kinds() (out []Kind) {
+	for k, e := range messages {
+		if e != nil {
+			out = append(out, Kind(k))
+		}
+	}
+	return out
+}
 
 // encode returns the frame of m.
-func encode(t testing.TB, m any) []byte {
+func encode(t testing.TB, m paxos.Message) []byte {
 	t.Helper()
 	b, err := Append(nil, m)
 	if err != nil {
@@ -39,7 +46,7 @@ func encode(t testing.TB, m any) []byte {
 }
 
 // readAll reads the one frame that b must be.
-func readAll(b []byte) (any, error) {
+func readAll(b []byte) (paxos.Message, error) {
 	r := bufio.NewReader(bytes.NewReader(b))
 	m, err := Read(r, 1<<26)
 	if err == nil && r.Buffered() > 0 {
@@ -51,7 +58,12 @@ func readAll(b []byte) (any, error) {
 // golden reads the golden file: frames by kind, name and instance.
 func golden(t testing.TB) map[string][]byte {
 	t.Helper()
-	text, err := os.ReadFile(goldenFile)
+	return goldenFrom(t, goldenFile)
+}
+
+func goldenFrom(t testing.TB, file string) map[string][]byte {
+	t.Helper()
+	text, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -75,7 +87,7 @@ func golden(t testing.TB) map[string][]byte {
 }
 
 func goldenKey(k Kind, instance string) string {
-	return fmt.Sprintf("%d %s %s", k, registry[k].name, instance)
+	return fmt.Sprintf("%d %s %s", k, messages[k].row.Name, instance)
 }
 
 func writeGolden(t *testing.T) {
@@ -117,5 +129,36 @@ func TestGolden(t *testing.T) {
 	}
 	for key := range want {
 		t.Errorf("%s is not in the registry any more", key)
+	}
+}
+
+// TestGoldenVersion2: what the release of version 2 wrote is still read, and written for it.
+func TestGoldenVersion2(t *testing.T) {
+	want := goldenFrom(t, "testdata/golden2.txt")
+	for _, k := range kinds() {
+		for name, m := range instances(k) {
+			frame, ok := want[goldenKey(k, name)]
+			if since := messages[k].row.Since; ok != (since <= 2) {
+				t.Errorf("%s is since version %d; in version 2: %v", goldenKey(k, name), since, ok)
+			}
+			if !ok {
+				continue
+			}
+			delete(want, goldenKey(k, name))
+			if got, err := AppendFor(nil, m, 2); err != nil || !bytes.Equal(got, frame) {
+				t.Errorf("%s is encoded otherwise for version 2: %v\ngolden %x\nnow    %x", goldenKey(k, name), err, frame, got)
+			}
+			got, err := ReadFrom(bufio.NewReader(bytes.NewReader(frame)), 1<<26, 2)
+			if err != nil {
+				t.Errorf("%s: %v", goldenKey(k, name), err)
+				continue
+			}
+			if again, err := AppendFor(nil, got, 2); err != nil || !bytes.Equal(again, frame) {
+				t.Errorf("%s was read as %+v, %v", goldenKey(k, name), got, err)
+			}
+		}
+	}
+	for key := range want {
+		t.Errorf("%s is not known any more", key)
 	}
 }

@@ -224,7 +224,7 @@ func TestFlippedBits(t *testing.T) {
 		for i := range len(b) * 8 {
 			b[i/8] ^= 1 << (i % 8)
 			if m, err := readAll(b); !errors.Is(err, ErrFrame) {
-				t.Fatalf("%s with bit %d flipped: %+v, %v", registry[k].name, i, m, err)
+				t.Fatalf("%s with bit %d flipped: %+v, %v", messages[k].row.Name, i, m, err)
 			}
 			b[i/8] ^= 1 << (i % 8)
 		}
@@ -240,7 +240,7 @@ func TestCutHeaders(t *testing.T) {
 		header := body[fixed : fixed+n]
 		for cut := range header {
 			if m, err := readAll(frame(k, header[:cut], nil)); !errors.Is(err, ErrFrame) {
-				t.Fatalf("%s: %d of %d bytes of the header: %+v, %v", registry[k].name, cut, n, m, err)
+				t.Fatalf("%s: %d of %d bytes of the header: %+v, %v", messages[k].row.Name, cut, n, m, err)
 			}
 		}
 	}
@@ -253,7 +253,7 @@ func TestDeepNesting(t *testing.T) {
 		for _, k := range kinds() {
 			for _, start := range []string{"", "92", "9290", "929091", "92909291"} {
 				if m, err := readAll(frame(k, append(unhex(t, start), deep...), nil)); !errors.Is(err, ErrFrame) {
-					t.Fatalf("%s: %+v, %v", registry[k].name, m, err)
+					t.Fatalf("%s: %+v, %v", messages[k].row.Name, m, err)
 				}
 			}
 		}
@@ -301,7 +301,7 @@ func TestClaimsCostNothing(t *testing.T) {
 		}
 	}
 	query, room := unhex(t, "92 90 91 07"), 1<<20
-	if n := testing.AllocsPerRun(100, func() { _, _ = registry[kQuery].shape.walk(query, &room) }); n != 0 {
+	if n := testing.AllocsPerRun(100, func() { _, _ = messages[kQuery].form(Version).shape.walk(query, &room) }); n != 0 {
 		t.Errorf("walking a header makes %v allocations", n)
 	}
 }
@@ -339,10 +339,10 @@ func stretch(v reflect.Value, items, text int) {
 func TestExtremes(t *testing.T) {
 	for _, k := range kinds() {
 		for _, c := range []struct{ items, text int }{{1, 31}, {15, 32}, {16, 255}, {17, 256}, {300, 65535}, {1, 65536}} {
-			m := registry[k].make()
+			m := messages[k].row.Zero()
 			stretch(reflect.ValueOf(m).Elem(), c.items, c.text)
 			if got, err := readAll(encode(t, m)); err != nil || !reflect.DeepEqual(m, got) {
-				t.Errorf("%s with lists of %d and strings of %d: %v", registry[k].name, c.items, c.text, err)
+				t.Errorf("%s with lists of %d and strings of %d: %v", messages[k].row.Name, c.items, c.text, err)
 			}
 		}
 	}
@@ -362,7 +362,7 @@ func TestValuesAreNotCopied(t *testing.T) {
 	m := &paxos.Page{Values: make([]paxos.Vote, 2)}
 	m.Values[0].Value.Batch, m.Values[1].Value.Batch = []byte("one"), []byte("two")
 	b := encode(t, m)
-	got, err := decode(b[prefix:], binary.BigEndian.Uint32(b[4:]), 1<<20, false)
+	got, err := messages.decode(b[prefix:], binary.BigEndian.Uint32(b[4:]), 1<<20, Version, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -379,14 +379,14 @@ func TestAppendAppends(t *testing.T) {
 	for _, k := range kinds() {
 		b, err := Append(stream, instances(k)["filled"])
 		if err != nil || !bytes.Equal(b[:len(stream)], stream) {
-			t.Fatal(registry[k].name, err)
+			t.Fatal(messages[k].row.Name, err)
 		}
 		stream = b
 	}
 	r := bufio.NewReader(iotest.OneByteReader(bytes.NewReader(stream)))
 	for _, k := range kinds() {
 		if m, err := Read(r, 1<<20); err != nil || !reflect.DeepEqual(m, instances(k)["filled"]) {
-			t.Fatalf("%s: %+v, %v", registry[k].name, m, err)
+			t.Fatalf("%s: %+v, %v", messages[k].row.Name, m, err)
 		}
 	}
 	if _, err := Read(r, 1<<20); err != io.EOF {

@@ -26,7 +26,6 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
-	"reflect"
 	"slices"
 	"sync"
 
@@ -34,9 +33,6 @@ import (
 
 	"github.com/paxlog/paxlog/paxos"
 )
-
-// Version is the protocol version: it changes when frames or messages do.
-const Version = 2
 
 // ErrFrame is wrapped by every error about bytes that are no valid frame.
 var ErrFrame = errors.New("invalid frame")
@@ -50,49 +46,10 @@ const (
 	// page has 4096 runs of votes as well.
 	Overhead = 1 << 20
 	// ItemOverhead is at least what a header needs for one more value.
-	ItemOverhead = 256
+	ItemOverhead = paxos.ItemOverhead
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
-
-// Hello opens a connection: who dials, and whom it means to reach.
-type Hello struct {
-	Version     uint64
-	Members     paxos.Membership // only Cluster of a client
-	Role        paxos.Role
-	ID          paxos.NodeID
-	Incarnation uint64 // of an acceptor's data directory
-	ToRole      paxos.Role
-	ToID        paxos.NodeID // empty: whoever listens there
-}
-
-// Welcome accepts a connection.
-type Welcome struct {
-	Role        paxos.Role
-	ID          paxos.NodeID
-	Incarnation uint64
-}
-
-// Refusal ends a connection, with a sentence for people.
-type Refusal struct {
-	Code RefusalCode
-	Text string
-}
-
-// RefusalCode says what kind of a refusal it is.
-type RefusalCode byte
-
-// The codes.
-const (
-	RefusedVersion     RefusalCode = 1
-	RefusedCluster     RefusalCode = 2 // another cluster, or another membership
-	RefusedIdentity    RefusalCode = 3 // another role or id than meant, or an unknown one
-	RefusedFull        RefusalCode = 4 // too many connections
-	RefusedIncarnation RefusalCode = 5 // the acceptor is known by another incarnation
-)
-
-// Ping keeps an idle connection alive.
-type Ping struct{}
 
 // header is what is encoded: the lengths of the payload's values, and the message.
 type header struct {
@@ -146,14 +103,25 @@ func kept[T any](list []T) []T {
 	return list[:0]
 }
 
-// Append appends the frame of m, a pointer to a message of the registry, to dst.
-func Append(dst []byte, m any) ([]byte, error) {
-	kind, ok := kindOf[reflect.TypeOf(m)]
-	if !ok {
+// Append appends the frame of m, as this version has it, to dst.
+func Append(dst []byte, m paxos.Message) ([]byte, error) { return messages.append(dst, m, Version) }
+
+// AppendFor is Append for a peer that speaks an older version.
+func AppendFor(dst []byte, m paxos.Message, version uint64) ([]byte, error) {
+	return messages.append(dst, m, version)
+}
+
+func (b *book) append(dst []byte, m paxos.Message, version uint64) ([]byte, error) {
+	entry := b[m.MessageKind()]
+	if entry == nil {
 		return dst, fmt.Errorf("wire: %T is not a message that travels", m)
 	}
+	form := entry.form(version)
+	if form == nil {
+		return dst, fmt.Errorf("wire: %T is newer than version %d", m, version)
+	}
 	e := encodings.Get().(*encoding)
-	dst, err := e.append(dst, kind, m)
+	dst, err := e.append(dst, entry.row, form, m)
 	e.header = header{Lens: kept(e.header.Lens)}
 	e.values, e.head = kept(e.values), nil
 	encodings.Put(e)
@@ -163,8 +131,8 @@ func Append(dst []byte, m any) ([]byte, error) {
 	return dst, nil
 }
 
-func (e *encoding) append(dst []byte, kind Kind, m any) ([]byte, error) {
-	e.values = appendValues(e.values, m)
+func (e *encoding) append(dst []byte, row *paxos.Row, form *form, m paxos.Message) ([]byte, error) {
+	e.values = row.AppendValues(e.values, m)
 	size := prefix + fixed + ItemOverhead
 	for _, v := range e.values {
 		e.header.Lens = append(e.header.Lens, uint32(len(*v)))
@@ -175,7 +143,7 @@ func (e *encoding) append(dst []byte, kind Kind, m any) ([]byte, error) {
 	// The header is encoded where it belongs. If it does not fit the encoder moves it
 	// to another place, and append copies it back.
 	e.head = dst[len(dst):]
-	e.header.Msg = m
+	e.header.Msg = form.view(m)
 	e.enc.ResetBytes(&e.head)
 	if err := e.enc.Encode(&e.header); err != nil {
 		return dst[:start], err
@@ -185,7 +153,7 @@ func (e *encoding) append(dst []byte, kind Kind, m any) ([]byte, error) {
 		dst = append(dst, *v...)
 	}
 	body := dst[start+prefix:]
-	body[0] = byte(kind)
+	body[0] = byte(row.Kind)
 	binary.BigEndian.PutUint32(body[1:], uint32(len(e.head)))
 	binary.BigEndian.PutUint32(dst[start:], uint32(len(body)))
 	binary.BigEndian.PutUint32(dst[start+4:], crc32.Checksum(body, castagnoli))
@@ -205,7 +173,14 @@ func Buffered(r *bufio.Reader) bool {
 // Read reads one frame whose body is at most limit bytes. It returns io.EOF only
 // between frames. The message's values alias memory that is used for nothing
 // else. An error that wraps ErrFrame means that the connection is useless.
-func Read(r *bufio.Reader, limit int) (any, error) {
+func Read(r *bufio.Reader, limit int) (paxos.Message, error) { return messages.read(r, limit, Version) }
+
+// ReadFrom is Read for a peer that speaks an older version.
+func ReadFrom(r *bufio.Reader, limit int, version uint64) (paxos.Message, error) {
+	return messages.read(r, limit, version)
+}
+
+func (b *book) read(r *bufio.Reader, limit int, version uint64) (paxos.Message, error) {
 	pre, err := r.Peek(prefix)
 	if err != nil {
 		if errors.Is(err, io.EOF) && len(pre) > 0 {
@@ -218,7 +193,7 @@ func Read(r *bufio.Reader, limit int) (any, error) {
 		return nil, fmt.Errorf("%w: a body of %d bytes, the limit is %d", ErrFrame, n, limit)
 	}
 	if prefix+n <= int64(r.Size()) {
-		return readSmall(r, int(n), sum, limit)
+		return b.readSmall(r, int(n), sum, limit, version)
 	}
 	if _, err := r.Discard(prefix); err != nil {
 		return nil, err
@@ -227,14 +202,14 @@ func Read(r *bufio.Reader, limit int) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return decode(body, sum, roomFor(limit), false)
+	return b.decode(body, sum, roomFor(limit), version, false)
 }
 
 var errInside = fmt.Errorf("%w: the connection ended inside a frame", ErrFrame)
 
 // readSmall reads a frame that fits r's buffer, where it is decoded: only what
 // the message keeps is copied.
-func readSmall(r *bufio.Reader, n int, sum uint32, limit int) (any, error) {
+func (b *book) readSmall(r *bufio.Reader, n int, sum uint32, limit int, version uint64) (paxos.Message, error) {
 	frame, err := r.Peek(prefix + n)
 	if err != nil {
 		if errors.Is(err, io.EOF) {
@@ -242,7 +217,7 @@ func readSmall(r *bufio.Reader, n int, sum uint32, limit int) (any, error) {
 		}
 		return nil, err
 	}
-	m, err := decode(frame[prefix:], sum, roomFor(limit), true)
+	m, err := b.decode(frame[prefix:], sum, roomFor(limit), version, true)
 	if err != nil {
 		return nil, err
 	}
@@ -286,7 +261,7 @@ func readBody(r io.Reader, n int) ([]byte, error) {
 // takes at most room bytes: a list of the smallest elements takes many times the
 // bytes that it came in. The message's values alias the body, or, if it is lent,
 // a copy of the payload; nothing else of it is kept.
-func decode(body []byte, sum uint32, room int, lent bool) (any, error) {
+func (b *book) decode(body []byte, sum uint32, room int, version uint64, lent bool) (paxos.Message, error) {
 	if len(body) < fixed {
 		return nil, fmt.Errorf("%w: a body of %d bytes", ErrFrame, len(body))
 	}
@@ -294,42 +269,46 @@ func decode(body []byte, sum uint32, room int, lent bool) (any, error) {
 		return nil, fmt.Errorf("%w: the checksum does not match", ErrFrame)
 	}
 	kind := Kind(body[0])
-	entry, ok := registry[kind]
-	if !ok {
+	entry := b[kind]
+	if entry == nil {
 		return nil, fmt.Errorf("%w: unknown kind %d", ErrFrame, kind)
+	}
+	form := entry.form(version)
+	if form == nil {
+		return nil, fmt.Errorf("%w: %s is newer than version %d, which this connection speaks", ErrFrame, entry.row.Name, version)
 	}
 	headLen := int64(binary.BigEndian.Uint32(body[1:]))
 	if headLen > int64(len(body)-fixed) {
-		return nil, fmt.Errorf("%w: %s: a header of %d bytes in a body of %d", ErrFrame, entry.name, headLen, len(body))
+		return nil, fmt.Errorf("%w: %s: a header of %d bytes in a body of %d", ErrFrame, entry.row.Name, headLen, len(body))
 	}
 	head, payload := body[fixed:fixed+headLen], body[fixed+headLen:]
-	rest, err := entry.shape.walk(head, &room)
+	rest, err := form.shape.walk(head, &room)
 	if err == nil && len(rest) > 0 {
 		err = fmt.Errorf("%d bytes after the header", len(rest))
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%w: %s: %w", ErrFrame, entry.name, err)
+		return nil, fmt.Errorf("%w: %s: %w", ErrFrame, entry.row.Name, err)
 	}
 	m := entry.into()
 	d := decodings.Get().(*decoding)
-	err = d.decode(m, head, payload, lent)
+	err = d.decode(entry.row, form, m, head, payload, lent)
 	d.header = header{Lens: kept(d.header.Lens)}
 	d.values = kept(d.values)
 	decodings.Put(d)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %s: %w", ErrFrame, entry.name, err)
+		return nil, fmt.Errorf("%w: %s: %w", ErrFrame, entry.row.Name, err)
 	}
 	return m, nil
 }
 
 // decode decodes a walked header into m, and hands the payload to m's values.
-func (d *decoding) decode(m any, head, payload []byte, lent bool) error {
-	d.header.Msg = m
+func (d *decoding) decode(row *paxos.Row, form *form, m paxos.Message, head, payload []byte, lent bool) error {
+	d.header.Msg = form.view(m)
 	d.dec.ResetBytes(head)
 	if err := d.dec.Decode(&d.header); err != nil {
 		return err
 	}
-	d.values = appendValues(d.values, m)
+	d.values = row.AppendValues(d.values, m)
 	if lens := d.header.Lens; len(d.values) != len(lens) {
 		return fmt.Errorf("%d value lengths for %d values", len(lens), len(d.values))
 	}

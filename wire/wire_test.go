@@ -39,9 +39,10 @@ func fill(v reflect.Value, n *uint64) {
 }
 
 func TestRoundTrip(t *testing.T) {
-	for k, e := range registry {
+	for _, k := range kinds() {
+		e := messages[k].row
 		for _, full := range []bool{false, true} {
-			m := e.make()
+			m := e.Zero()
 			if full {
 				var n uint64
 				fill(reflect.ValueOf(m).Elem(), &n)
@@ -52,14 +53,14 @@ func TestRoundTrip(t *testing.T) {
 			}
 			got, err := Read(bufio.NewReader(bytes.NewReader(b)), 1<<20)
 			if err != nil {
-				t.Fatalf("%s (kind %d, full %v): %v\n%x", e.name, k, full, err, b)
+				t.Fatalf("%s (kind %d, full %v): %v\n%x", e.Name, k, full, err, b)
 			}
 			if !reflect.DeepEqual(m, got) {
-				t.Fatalf("%s: sent %+v, got %+v", e.name, m, got)
+				t.Fatalf("%s: sent %+v, got %+v", e.Name, m, got)
 			}
 			for cut := range b {
 				if _, err := Read(bufio.NewReader(bytes.NewReader(b[:cut])), 1<<20); cut > 0 && !errors.Is(err, ErrFrame) {
-					t.Fatalf("%s cut at %d: %v", e.name, cut, err)
+					t.Fatalf("%s cut at %d: %v", e.Name, cut, err)
 				}
 			}
 		}

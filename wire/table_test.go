@@ -1,9 +1,6 @@
 package wire
 
 import (
-	"os"
-	"reflect"
-	"strings"
 	"testing"
 
 	"github.com/paxlog/paxlog/paxos"
@@ -30,7 +27,8 @@ func between(from []paxos.Role, to ...paxos.Role) (out []pair) {
 
 func from(r ...paxos.Role) []paxos.Role { return r }
 
-// allowed is the table of paxos/doc.go, one row for each message.
+// allowed says once more, apart from the table, who may send what: a row that lets
+// somebody send what it should not is a decision that two places have to agree on.
 var allowed = map[string][]pair{
 	"Prepare":      between(from(proposer), acceptor),
 	"Promise":      between(from(acceptor), proposer),
@@ -73,42 +71,30 @@ var allowed = map[string][]pair{
 
 func TestMayStep(t *testing.T) {
 	for _, k := range kinds() {
-		name, m := registry[k].name, registry[k].make()
-		_, protocol := m.(paxos.Message)
-		if _, listed := allowed[name]; listed != protocol {
-			t.Errorf("%s: a protocol message: %v, in the table: %v", name, protocol, listed)
+		r := messages[k].row
+		_, listed := allowed[r.Name]
+		if protocol := paxos.Messages[k].Name != ""; listed != protocol {
+			t.Errorf("%s: a message of a machine: %v, in the table: %v", r.Name, protocol, listed)
 		}
 		may := map[pair]bool{}
-		for _, p := range allowed[name] {
+		for _, p := range allowed[r.Name] {
 			may[p] = true
 		}
 		// Every role there can be: those of no process may send nothing.
 		for f := range 256 {
 			for to := range 256 {
 				p := pair{paxos.Role(f), paxos.Role(to)}
-				if got := MayStep(p.from, p.to, m); got != may[p] {
-					t.Errorf("%s from role %d to role %d: %v", name, f, to, got)
+				if got := MayStep(p.from, p.to, r.Zero()); got != may[p] {
+					t.Errorf("%s from role %d to role %d: %v", r.Name, f, to, got)
 				}
 			}
 		}
 	}
-	for name := range allowed {
-		if !strings.Contains(strings.Join(names(), " "), name) {
-			t.Errorf("%s is in the table, but not in the registry", name)
-		}
-	}
-}
-
-func names() (out []string) {
-	for _, k := range kinds() {
-		out = append(out, registry[k].name)
-	}
-	return out
 }
 
 // TestLocalMessagesDoNotTravel: what a driver steps cannot come from outside.
 func TestLocalMessagesDoNotTravel(t *testing.T) {
-	for _, m := range []any{&paxos.Loaded{}, &paxos.Synced{}, &paxos.PeerUp{}, &paxos.PeerDown{}, &paxos.Stopping{}, paxos.Query{}, nil, 7} {
+	for _, m := range []paxos.Message{&paxos.Loaded{}, &paxos.Synced{}, &paxos.PeerUp{}, &paxos.PeerDown{}, &paxos.Stopping{}} {
 		if b, err := Append([]byte("kept"), m); err == nil || string(b) != "kept" {
 			t.Errorf("%T was encoded: %q", m, b)
 		}
@@ -122,62 +108,6 @@ func TestLocalMessagesDoNotTravel(t *testing.T) {
 	}
 }
 
-// docRows reads the table of messages in the documentation of package paxos.
-func docRows(t *testing.T) map[string]string {
-	t.Helper()
-	text, err := os.ReadFile("../paxos/doc.go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, table, _ := strings.Cut(string(text), "# Messages")
-	table, _, _ = strings.Cut(table, "// Local messages")
-	rows := map[string]string{}
-	for line := range strings.Lines(table) {
-		f := strings.Fields(line)
-		if len(f) > 2 && f[0] == "//" && strings.HasPrefix(line, "//\t") {
-			rows[f[1]] = line
-		}
-	}
-	return rows
-}
-
-// TestDocumentedMessages: the documentation has a row for each message, and each
-// row names the roles that the table above lets send and receive it.
-func TestDocumentedMessages(t *testing.T) {
-	rows := docRows(t)
-	words := map[paxos.Role][]string{
-		acceptor: {"acceptor", "any"}, learner: {"learner", "any"}, client: {"client"},
-		proposer: {"proposer", "leader", "standby", "any"},
-	}
-	for name, pairs := range allowed {
-		row, ok := rows[name]
-		if !ok {
-			t.Errorf("%s has no row in paxos/doc.go", name)
-			continue
-		}
-		for _, p := range pairs {
-			for _, r := range []paxos.Role{p.from, p.to} {
-				if !containsAny(row, words[r]) {
-					t.Errorf("%s goes from %s to %s, which its row does not say: %s", name, p.from, p.to, row)
-				}
-			}
-		}
-		delete(rows, name)
-	}
-	for name := range rows {
-		t.Errorf("paxos/doc.go has a row for %s, which is no message that travels", name)
-	}
-}
-
-func containsAny(s string, words []string) bool {
-	for _, w := range words {
-		if strings.Contains(s, w) {
-			return true
-		}
-	}
-	return false
-}
-
 // TestSize: queues are bounded by Size, so it must cover what a frame takes.
 func TestSize(t *testing.T) {
 	for _, k := range kinds() {
@@ -189,12 +119,12 @@ func TestSize(t *testing.T) {
 	}
 	batch := make([]byte, 1000)
 	value := paxos.Value{Batch: batch}
-	for _, m := range []any{
+	for _, m := range []paxos.Message{
 		&paxos.Accept{Value: value}, &paxos.Relay{Value: value}, &paxos.Append{Batch: batch},
 		&paxos.Promise{Votes: []paxos.Vote{{Value: value}}}, &paxos.Page{Values: []paxos.Vote{{Value: value}}},
 		&paxos.LogPage{Records: []paxos.LogRecord{{Log: batch}}},
 	} {
-		if n := Size(m) - Size(reflect.New(reflect.TypeOf(m).Elem()).Interface()); n < len(batch) {
+		if n := Size(m) - Size(paxos.Messages.Row(m).Zero()); n < len(batch) {
 			t.Errorf("%T: a value of %d bytes counts as %d", m, len(batch), n)
 		}
 	}

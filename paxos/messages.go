@@ -1,0 +1,63 @@
+package paxos
+
+const (
+	acceptors = Roles(1 << RoleAcceptor)
+	proposers = Roles(1 << RoleProposer)
+	learners  = Roles(1 << RoleLearner)
+	clients   = Roles(1 << RoleClient)
+	servers   = acceptors | proposers | learners
+)
+
+// Messages is the one table of messages. Who frames them, who may send them, what
+// overtakes what, what counts towards a queue and how drawings show them comes from here,
+// and the table in doc.go is written from it (go test ./paxos -run TestDocTable -update). A new
+// message is one struct, with the method MessageKind, and one row.
+var Messages = NewTable(
+	NewRow[Prepare](proposers, acceptors, "a campaign, or a repair read (To != 0)", urgent),
+	NewRow[Promise](acceptors, proposers, "numbered page of votes", durable("the promise and the votes"),
+		votesIn(func(m Message) []Vote { return m.(*Promise).Votes }), Elements(func(m Message) int { return len(m.(*Promise).Marks) })),
+	NewRow[Accept](proposers, acceptors, "from a leader: one proposal, and chosenUpTo",
+		OneValue(func(m Message) *[]byte { return &m.(*Accept).Value.Batch })),
+	NewRow[Accepted](acceptors, proposers|learners, "to the leader and subscribed learners", durable("the votes")),
+	NewRow[Relay](acceptors, learners, "a value ahead of its vote", upkeep,
+		OneValue(func(m Message) *[]byte { return &m.(*Relay).Value.Batch })),
+	NewRow[Reject](acceptors, proposers, "refusal with the promised ballot", urgent, durable("that promise")),
+	NewRow[Heartbeat](proposers, acceptors, "from a leader: liveness and chosenUpTo", urgent, upkeep,
+		Elements(func(m Message) int { return len(m.(*Heartbeat).Marks) })),
+	NewRow[HeartbeatAck](acceptors, proposers, "repeats ballot and nonce", urgent, upkeep),
+	NewRow[Query](proposers, acceptors, "from a standby: how long have you heard no leader?", urgent, upkeep),
+	NewRow[QueryReply](acceptors, proposers, "how long, and whom it heard last", urgent, upkeep, durable("the promise it shows")),
+	NewRow[Poll](learners, acceptors, "subscribe, and ask for the read point", urgent, upkeep),
+	NewRow[PollReply](acceptors, learners, "the read point", urgent, upkeep, durable("the votes it counts")),
+	NewRow[Fetch](acceptors|learners, acceptors|learners, "a range of instances", upkeep),
+	NewRow[Page](acceptors|learners, acceptors|learners|proposers, "the answer; to a leader the value held where it proposed",
+		durable("the votes in it"), upkeep, votesIn(func(m Message) []Vote { return m.(*Page).Values })),
+	NewRow[Vouch](acceptors, servers, "do you know me otherwise?", urgent, upkeep, durable("the run that it names")),
+	NewRow[Vouched](servers, acceptors, "what it remembers", urgent, upkeep, durable("what it remembers")),
+	NewRow[Repair](acceptors, proposers, "to the leader: nobody can tell me, or a learner (Poll.Stuck), this instance", urgent),
+	NewRow[Rejoin](acceptors, proposers, "to the leader: I have forgotten votes, let me vote again", urgent, upkeep),
+	NewRow[Rejoined](proposers, acceptors, "from the leader: do, once you hold all up to an instance", urgent, upkeep,
+		Elements(func(m Message) int { return len(m.(*Rejoined).Marks) })),
+
+	NewRow[Append](clients|proposers, proposers, "commands of one session; a standby passes them on to the leader",
+		OneValue(func(m Message) *[]byte { return &m.(*Append).Batch })),
+	NewRow[Refused](proposers, clients|proposers, "dropped, not queued; through the standby that passed it on"),
+	NewRow[Leader](proposers, clients, "who leads, on each change", upkeep),
+	NewRow[Attach](clients, learners, "I wait for results of this session", upkeep),
+	NewRow[Attached](learners, clients, "where the log stands", upkeep),
+	NewRow[Result](learners, clients, "what became of commands"),
+	NewRow[Locate](clients, learners, "where the log starts and ends (linearizable)"),
+	NewRow[Located](learners, clients, "the answer"),
+	NewRow[Read](clients, learners, "entries from an index", upkeep),
+	NewRow[LogPage](learners, clients, "the entries", upkeep,
+		recordsIn(func(m Message) []LogRecord { return m.(*LogPage).Records })),
+	NewRow[Lookup](clients, learners, "the index of one command, and its session's state", upkeep),
+	NewRow[Found](learners, clients, "the answer"),
+	NewRow[StatusQuery](clients, servers, "how are you?", urgent, upkeep),
+	NewRow[StatusReply](servers, clients, "the state of one process", urgent, upkeep),
+	NewRow[Results](learners, clients, "commands of several sessions that were applied just now",
+		Elements(func(m Message) int { return len(m.(*Results).Applied) })),
+	NewRow[Detach](clients, learners, "I wait no more", upkeep, Since(3)),
+	NewRow[Detached](learners, clients, "you are told no more: attach again if you wait", upkeep, Since(3)),
+	NewRow[Withdraw](clients, learners, "nobody waits any more for that Locate, Read or Lookup", upkeep, Since(3)),
+)
