@@ -12,11 +12,13 @@ const RoleGuest paxos.Role = 255
 // GuestMessage is a message of another protocol. A ladder shows Text; Upkeep marks
 // what only keeps things alive.
 type GuestMessage struct {
-	paxos.Message // nil: the set of messages is closed, and this lets in one more
-	Body          []byte
-	Text          string
-	Upkeep        bool
+	Body   []byte
+	Text   string
+	Upkeep bool
 }
+
+// MessageKind lets it in beside the messages of the table: it has no row there.
+func (*GuestMessage) MessageKind() paxos.Kind { return paxos.Local }
 
 // GuestRecord is one durable change of another protocol. Data must not be changed
 // any more.
@@ -33,7 +35,7 @@ func (s *Store) Guest() []any { return s.visible.guest }
 func (n *Node) Syncs() uint64 { return n.syncs }
 
 // Describe says a message in the notation of the ladders; upkeep marks what only
-// keeps things alive. A message that nobody need see has no text.
+// keeps things alive.
 func Describe(m paxos.Message) (text string, upkeep bool) { return describe(m) }
 
 // Delivered is how many messages have arrived.

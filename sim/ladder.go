@@ -67,6 +67,8 @@ func describe(m paxos.Message) (text string, upkeep bool) {
 func describeBy(table *paxos.Table, m paxos.Message) (text string, upkeep bool) {
 	row := table.Row(m)
 	switch m := m.(type) {
+	case *GuestMessage:
+		return m.Text, m.Upkeep
 	case *paxos.Heartbeat:
 		if m.Resign {
 			return fmt.Sprintf("Resign(%s)", m.Ballot), false
@@ -85,8 +87,6 @@ func describeBy(table *paxos.Table, m paxos.Message) (text string, upkeep bool) 
 // notation says a message in the notation of the design, if it has one.
 func notation(m paxos.Message) string {
 	switch m := m.(type) {
-	case *GuestMessage:
-		return m.Text, m.Upkeep
 	case *paxos.Append:
 		return "Request(" + batchText(m.Batch) + ")"
 	case *paxos.Prepare:
