@@ -4,11 +4,6 @@ import (
 	"github.com/paxlog/paxlog/paxos"
 )
 
-// maxTimeStep bounds how far one value advances the log's time: a leader with a
-// broken clock cannot push it years ahead at once. 7 days in nanoseconds; a log
-// that rests for longer catches up over a few values.
-const maxTimeStep = paxos.UnixNanos(7 * 24 * 3600 * 1e9)
-
 // applyValue applies the value chosen at the next instance. What it does depends
 // on the log so far and on nothing else, so that all learners agree.
 func (l *Learner) applyValue(v paxos.Value) {
@@ -58,10 +53,10 @@ func (l *Learner) applyValue(v paxos.Value) {
 // if all was dropped.
 func (l *Learner) applyRun(r paxos.Run, rec *paxos.LogRecord) paxos.Run {
 	none := paxos.Run{Kind: r.Kind, Session: r.Session}
-	s := l.sessions.get(r.Session)
+	known, s := l.sessions.find(r.Session)
 	admitted := s != nil || l.admits(r.Session)
 	if r.Kind == paxos.RunFence {
-		l.applyFence(s, r.Session, admitted)
+		l.applyFence(known, r.Session, admitted)
 		return none
 	}
 	if !admitted {
@@ -74,26 +69,29 @@ func (l *Learner) applyRun(r paxos.Run, rec *paxos.LogRecord) paxos.Run {
 	}
 	switch end := r.First + r.Count - 1; {
 	case s != nil && s.Closed:
-		l.use(s, r.Session)
+		l.use(known, r.Session)
 		l.answerStored(r.Session, r.First, end)
 		return none
 	case r.First > last+1:
 		// A command before it was lost on the way, say in a leader change: applying
 		// this one would make that one look like a duplicate later.
 		if s != nil {
-			l.use(s, r.Session)
+			l.use(known, r.Session)
 		}
 		l.tellGap(r.Session, last+1)
 		return none
 	case end <= last:
-		l.use(s, r.Session)
+		l.use(known, r.Session)
 		l.answerStored(r.Session, r.First, end)
 		return none
 	case r.First <= last:
 		l.answerStored(r.Session, r.First, last)
 		r = r.Skip(last + 1 - r.First)
 	}
-	s = l.use(s, r.Session)
+	s = l.use(known, r.Session)
+	if r.First != s.Last+1 {
+		l.Violated("a session's commands are applied in order, each once", "session", r.Session, "applied", s.Last, "next", r.First)
+	}
 	index := l.state.Next
 	s.Last = r.First + r.Count - 1
 	l.state.Next += paxos.Index(r.Count)
@@ -104,14 +102,14 @@ func (l *Learner) applyRun(r paxos.Run, rec *paxos.LogRecord) paxos.Run {
 
 // applyFence closes a session, creating it if it is unknown: no later command of
 // it is ever applied. An expired one needs no mark; the floor keeps it out.
-func (l *Learner) applyFence(s *session, id paxos.SessionID, admitted bool) {
+func (l *Learner) applyFence(known ref, id paxos.SessionID, admitted bool) {
 	if !admitted {
-		l.tell(id, &paxos.Result{Session: id, Kind: paxos.ResultExpired})
+		l.tell(&paxos.Result{Session: id, Kind: paxos.ResultExpired})
 		return
 	}
-	s = l.use(s, id)
+	s := l.use(known, id)
 	s.Closed = true
-	l.tell(id, &paxos.Result{Session: id, Kind: paxos.ResultFenced, First: s.Last + 1})
+	l.tell(&paxos.Result{Session: id, Kind: paxos.ResultFenced, First: s.Last + 1})
 }
 
 // admits reports whether an unknown session may begin: it was born after
@@ -120,14 +118,18 @@ func (l *Learner) admits(id paxos.SessionID) bool {
 	return id.Birth() >= l.state.Floor && id.Birth() < l.state.Applied
 }
 
-// use touches a session in log order, s if it is known, and expires the least
+// use touches a session in log order, known if it is not 0, and expires the least
 // recently used one when there are too many, raising the floor above its birth.
-func (l *Learner) use(s *session, id paxos.SessionID) *session {
+func (l *Learner) use(known ref, id paxos.SessionID) *session {
 	l.state.Uses++
-	if s == nil {
-		s = l.sessions.add(paxos.SessionState{ID: id})
+	if known == 0 {
+		if id.Birth() >= l.state.Applied || id.Birth() < l.state.Floor {
+			l.Violated("a session that begins was born below applied and not below the floor", "session", id, "birth", id.Birth(),
+				"applied", l.state.Applied, "floor", l.state.Floor)
+		}
+		known = l.sessions.add(paxos.SessionState{ID: id})
 	}
-	l.sessions.use(s, l.state.Uses)
+	s := l.sessions.use(known, l.state.Uses)
 	for l.sessions.len() > l.cfg.Membership.Sessions {
 		l.state.Floor = max(l.state.Floor, l.sessions.expire().Birth()+1)
 	}

@@ -18,7 +18,8 @@ import (
 	"github.com/paxlog/paxlog/paxos"
 )
 
-// Config is what a learner needs to know. Ticks are milliseconds.
+// Config is what a learner needs to know, and does not change while it runs. Ticks are
+// milliseconds.
 type Config struct {
 	ID         paxos.NodeID
 	Membership paxos.Membership
@@ -32,11 +33,12 @@ type Config struct {
 	EntryBytes int         // told to clients
 	BatchBytes int         // told to clients: the largest batch of one Append
 	AheadBytes int         // values kept above a hole
+	// BurstBytes is how many bytes of pages one connection is sent at once; one page
+	// always fits. Whoever waits beyond it gets an empty page, and asks again when what
+	// was sent has arrived: four hundred tails of one client must not fill the
+	// connection's queue with copies of one large entry.
+	BurstBytes int
 }
-
-// maxAhead bounds the instances above applied of which votes are kept. What is
-// above is fetched when its turn comes.
-const maxAhead = 8192
 
 // State is a learner's durable state, as its store recovers it.
 type State struct {
@@ -45,72 +47,70 @@ type State struct {
 	Peers    paxos.Peers
 }
 
-// Learner is the machine. Create it with New.
+// Learner is the machine. Create it with New. All that it owns it owns alone: nothing
+// in it is shared with a message that it sent, or with another of its fields. So a
+// plain deep copy of a Learner goes on independently.
 type Learner struct {
 	paxos.Outbox
 	cfg Config
 
 	// Durable: applied and all that follows from it.
 	state    paxos.LearnerState
-	sessions *sessions
+	sessions sessions
 	peers    paxos.Peers
 	marked   paxos.Set // acceptors whose mark is to be written with the next change
 	changed  bool      // state changed since the last flush
+	flushed  flushed
 
-	now paxos.Ticks
-	up  map[paxos.NodeID]bool
-	// strangers are acceptors connected under another incarnation than remembered.
-	strangers map[paxos.NodeID]bool
-	warned    map[paxos.NodeID]paxos.Timer // when each acceptor that cannot be vouched for is told of again
+	now     paxos.Ticks
+	sources sources
 
 	// What is known above applied.
-	slots      map[paxos.Instance]*slot
+	above      map[paxos.Instance]*evidence
 	aheadBytes int
-	heldBy     []paxos.Instance // by place: the acceptor's mark
-	highest    paxos.Instance   // highest instance that anybody voted for, as far as heard
+	highest    paxos.Instance // highest instance that anybody voted for, as far as heard
 
-	source     int // place of the acceptor that relays values
-	polledAt   paxos.Ticks
-	polled     bool
-	appliedAt  paxos.Ticks // when applied last rose
-	progressAt paxos.Ticks // when applied last rose, or nothing was missing
-	fetching   fetching
+	relay      paxos.NodeID // the acceptor that sends values ahead of its votes
+	renew      paxos.Timer  // of the subscriptions
+	appliedAt  paxos.Ticks  // when applied last rose
+	progressAt paxos.Ticks  // when applied last rose, or nothing was missing
+	copying    copying
 
-	loads    map[uint64]func(*paxos.Loaded)
-	tag      uint64
-	attached map[paxos.SessionID][]attachment
-	clients  map[paxos.NodeID]*client // those with attached sessions
-	flushes  uint64
-	parked   []parked // reads waiting for an entry, in order of arrival
-	reads    reads
-	ready    bool
+	// What others wait for.
+	loads   map[uint64]pending     // under way, by tag
+	reading map[paxos.Index]uint64 // of them, the pageLoad from each index on
+	tag     uint64
+	clients connections
+	reads   reads
+	ready   bool
 }
 
 // New returns a learner that continues from st.
 func New(cfg Config, st State) *Learner {
 	l := &Learner{
-		cfg: cfg, state: st.LearnerState, peers: st.Peers,
-		sessions: newSessions(st.Sessions),
-		up:       map[paxos.NodeID]bool{}, strangers: map[paxos.NodeID]bool{}, warned: map[paxos.NodeID]paxos.Timer{}, slots: map[paxos.Instance]*slot{},
-		heldBy: make([]paxos.Instance, len(cfg.Membership.Acceptors)),
-		loads:  map[uint64]func(*paxos.Loaded){}, attached: map[paxos.SessionID][]attachment{},
-		clients: map[paxos.NodeID]*client{},
+		cfg: cfg, state: st.LearnerState, peers: st.Peers, sessions: newSessions(st.Sessions),
+		sources: newSources(cfg), relay: cfg.Membership.Acceptors[0],
+		above: map[paxos.Instance]*evidence{}, loads: map[uint64]pending{}, reading: map[paxos.Index]uint64{},
+		clients: newConnections(),
 	}
-	l.reads.nonce, l.fetching.nonce = cfg.Seed, cfg.Seed
-	if l.state.Next == 0 {
-		l.state.Next = 1
-	}
+	l.reads.nonce, l.copying.nonce = cfg.Seed, cfg.Seed
+	l.state.Next = max(l.state.Next, 1)
+	l.state.FirstIndex = max(l.state.FirstIndex, 1)
+	l.state.FirstInstance = max(l.state.FirstInstance, 1)
 	if l.peers == nil {
 		l.peers = paxos.Peers{}
 	}
-	l.reads.waiting = append(l.reads.waiting, &read{startup: true})
+	l.flushed = flushed{l.state, 0}
+	l.askOwn()
 	return l
 }
 
 // Step implements paxos.Machine.
 func (l *Learner) Step(from paxos.NodeID, m paxos.Message) {
-	if _, asks := m.(*paxos.Vouch); l.strangers[from] && !asks {
-		return // it is told what is remembered, and nothing it says counts
+	if s := l.sources.of(from); s != nil && s.stranger {
+		if _, asks := m.(*paxos.Vouch); !asks {
+			return
+		}
 	}
 	switch m := m.(type) {
 	case *paxos.Accepted:
@@ -123,6 +123,10 @@ func (l *Learner) Step(from paxos.NodeID, m paxos.Message) {
 		l.onPollReply(from, m)
 	case *paxos.Attach:
 		l.onAttach(from, m)
+	case *paxos.Detach:
+		l.onDetach(from, m)
+	case *paxos.Withdraw:
+		l.onWithdraw(from, m)
 	case *paxos.Read:
 		l.onRead(from, m)
 	case *paxos.Locate:
@@ -136,10 +140,7 @@ func (l *Learner) Step(from paxos.NodeID, m paxos.Message) {
 	case *paxos.StatusQuery:
 		l.onStatus(from, m)
 	case *paxos.Loaded:
-		if done, ok := l.loads[m.Load.Tag]; ok {
-			delete(l.loads, m.Load.Tag)
-			done(m)
-		}
+		l.onLoaded(m)
 	case *paxos.PeerUp:
 		l.onPeerUp(m)
 	case *paxos.PeerDown:
@@ -151,7 +152,7 @@ func (l *Learner) Step(from paxos.NodeID, m paxos.Message) {
 func (l *Learner) Tick(mono paxos.Ticks, _ paxos.UnixNanos) {
 	l.now = mono
 	l.tickReads()
-	if !l.polled || l.now-l.polledAt >= l.cfg.PollTicks {
+	if l.renew.Due(l.now) {
 		l.poll()
 	}
 	l.tickFetch()
@@ -160,15 +161,16 @@ func (l *Learner) Tick(mono paxos.Ticks, _ paxos.UnixNanos) {
 // Flush implements paxos.Machine: it applies what was chosen, in order.
 func (l *Learner) Flush() paxos.Output {
 	l.apply()
+	l.flushConnections()
 	l.flushReads()
 	if l.changed {
 		l.changed = false
 		l.sessions.write(&l.Outbox)
 		l.Write(paxos.SetLearner{State: l.state})
 		l.writeMarks()
-		l.unpark()
+		l.unpark(l.flushed.state.Next)
 	}
-	l.flushes++
+	l.checkFlush()
 	return l.Take()
 }
 
@@ -185,58 +187,40 @@ func (l *Learner) writeMarks() {
 // last is the index of the last entry, 0 if there is none.
 func (l *Learner) last() paxos.Index { return l.state.Next - 1 }
 
-// first is the first index kept, 0 if there is no entry. Nothing is trimmed yet.
-func (l *Learner) first() paxos.Index { return min(1, l.last()) }
-
-// maxHeld is the highest instance that some acceptor holds, as far as heard.
-func (l *Learner) maxHeld() paxos.Instance {
-	var h paxos.Instance
-	for _, i := range l.heldBy {
-		h = max(h, i)
+// first is the first index kept, 0 if there never was an entry.
+func (l *Learner) first() paxos.Index {
+	if l.last() == 0 {
+		return 0
 	}
-	return h
-}
-
-// load reads the store and calls done, in a later step, with the result.
-func (l *Learner) load(q paxos.Load, done func(*paxos.Loaded)) {
-	l.tag++
-	q.Tag = l.tag
-	l.loads[l.tag] = done
-	l.Load(q)
+	return l.state.FirstIndex
 }
 
 func (l *Learner) onPeerUp(m *paxos.PeerUp) {
-	l.strangers[m.ID] = l.peers.IsStranger(m)
-	l.up[m.ID] = true
-	if place := l.cfg.Membership.Place(m.ID); place >= 0 {
-		l.pollOne(place, 0)
+	s := l.sources.of(m.ID)
+	if s == nil {
+		return
+	}
+	s.up, s.first = true, 0
+	if s.kind == paxos.RoleAcceptor {
+		s.stranger = l.peers.IsStranger(m)
+		l.pollOne(m.ID, 0)
 	}
 }
 
 func (l *Learner) onPeerDown(m *paxos.PeerDown) {
-	delete(l.up, m.ID)
-	if m.ID.IsClient() {
-		l.detach(m.ID)
+	s := l.sources.of(m.ID)
+	if s == nil {
+		l.disconnect(m.ID)
 		return
 	}
-	if l.cfg.Membership.Place(m.ID) == l.source {
-		l.switchSource()
+	s.up = false
+	if m.ID == l.relay {
+		l.switchRelay()
 	}
-	if l.fetching.asked == m.ID {
-		l.fetching.asked = ""
+	if l.copying.asked == m.ID {
+		l.copying.asked = ""
 	}
-	if l.fetching.resume == m.ID {
-		l.fetching.resume = ""
+	if l.copying.resume == m.ID {
+		l.copying.resume = ""
 	}
-}
-
-func (l *Learner) onStatus(from paxos.NodeID, m *paxos.StatusQuery) {
-	r := &paxos.StatusReply{
-		Nonce: m.Nonce, Role: paxos.RoleLearner, ID: l.cfg.ID, Applied: l.state.Applied,
-		Chosen: max(l.state.Applied, l.maxHeld()), First: l.first(), Last: l.last(), Sessions: l.sessions.len(),
-	}
-	if l.behind() {
-		r.Open = l.state.Applied + 1
-	}
-	l.Now(from, r)
 }

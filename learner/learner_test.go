@@ -9,11 +9,13 @@ import (
 var members = paxos.Membership{Cluster: "t", Acceptors: []paxos.NodeID{"a1", "a2", "a3"}, Phase1: 2, Phase2: 2, Sessions: 2}
 
 func config() Config {
-	return Config{ID: "l1", Membership: members, Learners: []paxos.NodeID{"l2"}, PollTicks: 50, RetryTicks: 100, ReadTicks: 1000, PageBytes: 1000, EntryBytes: 100, AheadBytes: 1000}
+	return Config{ID: "l1", Membership: members, Learners: []paxos.NodeID{"l2"}, PollTicks: 50, RetryTicks: 100, ReadTicks: 1000, PageBytes: 1000, EntryBytes: 100, AheadBytes: 1000, BurstBytes: 4000}
 }
 
-func newLearner() *Learner {
-	l := New(config(), State{})
+func newLearner() *Learner { return newLearnerWith(config(), State{}) }
+
+func newLearnerWith(cfg Config, st State) *Learner {
+	l := New(cfg, st)
 	for _, id := range append(members.Acceptors, "l2") {
 		l.Step("l1", &paxos.PeerUp{ID: id})
 	}
@@ -341,8 +343,8 @@ func TestMemoryAheadIsBounded(t *testing.T) {
 		l.Step("a1", &paxos.Relay{Ballot: ballot(1), Instance: i, Value: paxos.Value{Batch: big}})
 	}
 	l.votes("a1", ballot(1), 1, 1<<60)
-	if l.Flush(); len(l.slots) > maxAhead || l.aheadBytes > config().AheadBytes+500 {
-		t.Fatalf("%d slots, %d bytes", len(l.slots), l.aheadBytes)
+	if l.Flush(); len(l.above) > maxAhead || l.aheadBytes > config().AheadBytes+500 {
+		t.Fatalf("%d instances, %d bytes", len(l.above), l.aheadBytes)
 	}
 }
 
@@ -423,28 +425,6 @@ func TestCutOffLearner(t *testing.T) {
 	}
 	if l.state.Applied != 1 {
 		t.Fatal("it never catches up")
-	}
-}
-
-// TestAttachmentsAreBounded: beyond the bound the oldest session of a connection
-// is detached, and the newest is answered.
-func TestAttachmentsAreBounded(t *testing.T) {
-	l := newLearner()
-	var last paxos.SessionID
-	for n := range maxSessionsPerClient + 10 {
-		last = paxos.NewSessionID(0, [12]byte{1, byte(n), byte(n >> 8)})
-		l.Step("@1", &paxos.Attach{Session: last, From: 1})
-	}
-	l.Flush()
-	if len(l.attached) != maxSessionsPerClient || len(l.clients["@1"].sessions) != maxSessionsPerClient {
-		t.Fatalf("%d sessions attached", len(l.attached))
-	}
-	if r := results(l.choose(1, run(last, 1, "a"))); len(r) != 1 {
-		t.Fatalf("the newest session is not answered: %+v", r)
-	}
-	l.Step("l1", &paxos.PeerDown{ID: "@1"})
-	if len(l.attached)+len(l.clients) != 0 {
-		t.Fatal("a client that left is still attached")
 	}
 }
 

@@ -10,54 +10,66 @@ import (
 // reads are the linearizable reads: those that wait for the next poll round, and
 // the rounds under way. All reads of a round share its polls.
 type reads struct {
-	waiting []*read
+	waiting chain
 	rounds  []*round // oldest first
 	nonce   uint64
-}
-
-// maxRounds bounds the rounds under way. While polls are slow, or a round cannot
-// be decided, a new one begins every RetryTicks, beside the older ones.
-const maxRounds = 8
-
-// read waits until everything up to its read point is applied.
-type read struct {
-	client  paxos.NodeID
-	locate  *paxos.Locate
-	arrived paxos.Ticks // when its round began
-	startup bool        // the learner's own, at its start: it is ready when this is done
 }
 
 // round is one poll of the acceptors, sent after all its reads arrived.
 type round struct {
 	nonce   uint64
 	beganAt paxos.Ticks
-	sentAt  paxos.Ticks            // when those that have not answered were last polled
-	answers map[int]paxos.Instance // by place: highest instance held or accepted
-	reads   []*read
+	resend  paxos.Timer                     // when those that have not answered are polled again
+	answers map[paxos.NodeID]paxos.Instance // highest instance held or accepted
+	asked   chain
 }
 
 // point is the read point so far; see paxos.Membership.ReadPoint.
 func (r *round) point(m paxos.Membership) (paxos.Instance, bool) {
 	var answers []paxos.Instance
-	for place := range m.Acceptors {
-		if i, ok := r.answers[place]; ok {
+	for _, id := range m.Acceptors {
+		if i, ok := r.answers[id]; ok {
 			answers = append(answers, i)
 		}
 	}
 	return m.ReadPoint(answers)
 }
 
+// askOwn asks what the learner itself waits for at its start: it is ready when this is
+// answered.
+func (l *Learner) askOwn() {
+	r := l.clients.questions.add(question{})
+	l.wait(&l.reads.waiting, r, forStart, 0)
+}
+
 func (l *Learner) onLocate(from paxos.NodeID, m *paxos.Locate) {
+	conn := l.connection(from)
+	c := l.clients.all.at(conn)
+	why := ""
+	switch {
+	case m.Stale && m.Time == 0:
+		l.Now(from, l.ends(m.Nonce))
+		return
+	case c.asked.n >= maxAsked:
+		why = fmt.Sprintf("%d questions of this client wait at %s already", c.asked.n, l.cfg.ID)
+	case !m.Stale && l.reads.waiting.n >= maxWaiting:
+		why = fmt.Sprintf("%d reads wait at %s already", l.reads.waiting.n, l.cfg.ID)
+	}
+	if why != "" {
+		l.sendOpen(from, m.Nonce, l.state.Applied+1, why)
+		return
+	}
+	r := l.ask(question{conn: conn, nonce: m.Nonce, at: m.Time, patient: m.Wait}, &c.asked)
 	if m.Stale {
-		l.located(from, m)
+		l.located(r)
 		return
 	}
-	if len(l.reads.waiting) >= maxParked {
-		l.Now(from, &paxos.Located{Nonce: m.Nonce, First: l.first(), Last: l.last(), Open: l.state.Applied + 1,
-			Detail: fmt.Sprintf("%d reads wait at %s already", len(l.reads.waiting), l.cfg.ID)})
-		return
-	}
-	l.reads.waiting = append(l.reads.waiting, &read{client: from, locate: m})
+	l.wait(&l.reads.waiting, r, forStart, 0)
+}
+
+// sendOpen answers a Locate that could not be decided.
+func (l *Learner) sendOpen(to paxos.NodeID, nonce uint64, open paxos.Instance, why string) {
+	l.Now(to, &paxos.Located{Nonce: nonce, First: l.first(), Last: l.last(), Open: open, Detail: why})
 }
 
 // flushReads starts a round for the reads that wait, and answers those of which
@@ -69,30 +81,34 @@ func (l *Learner) flushReads() {
 		if !ok || point > l.state.Applied {
 			return false
 		}
-		for _, rd := range r.reads {
-			l.finish(rd)
+		for r.asked.n > 0 {
+			q, _ := l.next(&r.asked)
+			l.located(q)
 		}
 		return true
 	})
 	n := len(rs.rounds)
-	if len(rs.waiting) == 0 || n >= maxRounds || (n > 0 && l.now-rs.rounds[n-1].beganAt < l.cfg.RetryTicks) {
+	if rs.waiting.n == 0 || n >= maxRounds || (n > 0 && l.now-rs.rounds[n-1].beganAt < l.cfg.RetryTicks) {
 		return
 	}
 	rs.nonce++
-	next := &round{nonce: rs.nonce, beganAt: l.now, sentAt: l.now, answers: map[int]paxos.Instance{}, reads: rs.waiting}
-	for _, r := range rs.waiting {
-		r.arrived = l.now
+	next := &round{nonce: rs.nonce, beganAt: l.now, answers: map[paxos.NodeID]paxos.Instance{}}
+	next.resend.Set(l.now + l.cfg.RetryTicks)
+	for rs.waiting.n > 0 {
+		r, q := l.next(&rs.waiting)
+		q.arrived = l.now
+		l.wait(&next.asked, r, forRound, next.nonce)
 	}
-	rs.waiting, rs.rounds = nil, append(rs.rounds, next)
-	for place := range l.cfg.Membership.Acceptors {
-		l.pollOne(place, next.nonce)
+	rs.rounds = append(rs.rounds, next)
+	for _, id := range l.cfg.Membership.Acceptors {
+		l.pollOne(id, next.nonce)
 	}
 }
 
-func (l *Learner) onReadAnswer(place int, m *paxos.PollReply) {
+func (l *Learner) onReadAnswer(from paxos.NodeID, m *paxos.PollReply) {
 	for _, r := range l.reads.rounds {
-		if _, ok := r.answers[place]; r.nonce == m.Nonce && !ok {
-			r.answers[place] = max(m.Held, m.Highest)
+		if _, ok := r.answers[from]; r.nonce == m.Nonce && !ok {
+			r.answers[from] = max(m.Held, m.Highest)
 		}
 	}
 }
@@ -102,43 +118,49 @@ func (l *Learner) onReadAnswer(place int, m *paxos.PollReply) {
 func (l *Learner) tickReads() {
 	rs := &l.reads
 	rs.rounds = slices.DeleteFunc(rs.rounds, func(r *round) bool {
-		if l.now-r.sentAt >= l.cfg.RetryTicks {
-			r.sentAt = l.now
-			for place := range l.cfg.Membership.Acceptors {
-				if _, ok := r.answers[place]; !ok {
-					l.pollOne(place, r.nonce)
+		if r.resend.Due(l.now) {
+			r.resend.Set(l.now + l.cfg.RetryTicks)
+			for _, id := range l.cfg.Membership.Acceptors {
+				if _, ok := r.answers[id]; !ok {
+					l.pollOne(id, r.nonce)
 				}
 			}
 		}
-		r.reads = slices.DeleteFunc(r.reads, func(rd *read) bool {
+		for at := r.asked.oldest; at != 0; {
+			q := at
+			at = l.clients.together.after(at)
 			// As long as this learner catches up, it will get there.
-			if l.now-max(rd.arrived, l.appliedAt) < l.patience(rd) {
-				return false
+			if l.now-max(l.clients.questions.at(q).arrived, l.appliedAt) >= l.patience(q) {
+				l.undecided(r, q)
 			}
-			open, why := l.undecided(r)
-			if rd.startup {
-				l.becomeReady()
-				l.Warn("ready, but not caught up", "reason", why)
-			} else {
-				l.Now(rd.client, &paxos.Located{Nonce: rd.locate.Nonce, First: l.first(), Last: l.last(), Open: open, Detail: why})
-			}
-			return true
-		})
-		return len(r.reads) == 0
+		}
+		return r.asked.n == 0
 	})
 }
 
 // patience is for how long a read may wait: the client wants to hear why while it
 // still listens.
-func (l *Learner) patience(r *read) paxos.Ticks {
-	if r.locate != nil && r.locate.Wait > 0 {
-		return min(l.cfg.ReadTicks, r.locate.Wait)
+func (l *Learner) patience(r ref) paxos.Ticks {
+	if q := l.clients.questions.at(r); q.patient > 0 {
+		return min(l.cfg.ReadTicks, q.patient)
 	}
 	return l.cfg.ReadTicks
 }
 
-// undecided says which instance keeps a round from being answered, and why.
-func (l *Learner) undecided(r *round) (paxos.Instance, string) {
+// undecided gives up on a read, and says which instance keeps its round open.
+func (l *Learner) undecided(r *round, asked ref) {
+	open, why := l.openAt(r)
+	if q := l.clients.questions.at(asked); q.conn != 0 {
+		l.sendOpen(l.client(q).id, q.nonce, open, why)
+	} else {
+		l.becomeReady()
+		l.Warn("ready, but not caught up", "reason", why)
+	}
+	l.drop(asked)
+}
+
+// openAt says which instance keeps a round from being answered, and why.
+func (l *Learner) openAt(r *round) (paxos.Instance, string) {
 	m := l.cfg.Membership
 	open := l.state.Applied + 1
 	point, ok := r.point(m)
@@ -146,21 +168,13 @@ func (l *Learner) undecided(r *round) (paxos.Instance, string) {
 		return open, fmt.Sprintf("%d of %d acceptors answered, a linearizable read needs %d", len(r.answers), len(m.Acceptors), len(m.Acceptors)-m.Phase2+1)
 	}
 	var voters []paxos.NodeID
-	for place, id := range m.Acceptors {
-		if r.answers[place] >= open {
+	for _, id := range m.Acceptors {
+		if r.answers[id] >= open {
 			voters = append(voters, id)
 		}
 	}
 	return open, fmt.Sprintf("instance %d is open: of the %d acceptors that answered, %v have votes up to instance %d, and %s knows it to be chosen only up to %d; "+
 		"a leader, or another acceptor, would decide it", open, len(r.answers), voters, point, l.cfg.ID, l.state.Applied)
-}
-
-func (l *Learner) finish(r *read) {
-	if r.startup {
-		l.becomeReady()
-		return
-	}
-	l.located(r.client, r.locate)
 }
 
 func (l *Learner) becomeReady() {
@@ -169,25 +183,35 @@ func (l *Learner) becomeReady() {
 	}
 }
 
-// located answers with the log as it is now.
-func (l *Learner) located(to paxos.NodeID, m *paxos.Locate) {
-	answer := &paxos.Located{Nonce: m.Nonce, First: l.first(), Last: l.last(), AtTime: l.last() + 1}
-	if m.Time == 0 {
-		l.Now(to, answer)
-		return
-	}
-	l.load(paxos.Load{Kind: paxos.LoadTime, Time: m.Time}, func(r *paxos.Loaded) {
-		if r.Index != 0 && r.Index <= answer.Last {
-			answer.AtTime = r.Index
-		}
-		l.Now(to, answer)
-	})
+// ends says where the log starts and ends now.
+func (l *Learner) ends(nonce uint64) *paxos.Located {
+	return &paxos.Located{Nonce: nonce, First: l.first(), Last: l.last(), AtTime: l.last() + 1}
 }
 
-func (rs *reads) drop(client paxos.NodeID) {
-	gone := func(r *read) bool { return !r.startup && r.client == client }
-	rs.waiting = slices.DeleteFunc(rs.waiting, gone)
-	for _, r := range rs.rounds {
-		r.reads = slices.DeleteFunc(r.reads, gone)
+// timeLoad is a load of the first index at a time.
+type timeLoad struct {
+	question ref
+	answer   paxos.Located
+}
+
+// located answers a question that waits for nothing with the log as it is now.
+func (l *Learner) located(r ref) {
+	q := l.clients.questions.at(r)
+	switch {
+	case q.conn == 0:
+		l.becomeReady()
+		l.drop(r)
+	case q.at == 0:
+		l.answer(r, l.ends(q.nonce))
+	default:
+		tag := l.load(paxos.Load{Kind: paxos.LoadTime, Time: q.at}, &timeLoad{r, *l.ends(q.nonce)})
+		q.waits, q.key = forLoad, tag
 	}
+}
+
+func (t *timeLoad) loaded(l *Learner, m *paxos.Loaded) {
+	if m.Index != 0 && m.Index <= t.answer.Last {
+		t.answer.AtTime = max(m.Index, t.answer.First)
+	}
+	l.answer(t.question, &t.answer)
 }

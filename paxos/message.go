@@ -135,12 +135,15 @@ type Fetch struct {
 // Page answers Fetch. Held is the sender's mark (a learner's applied instance).
 // Runs are the sender's votes above it from From on. Values are consecutive in
 // the sender's store from From on; one at or below Held is the chosen value.
+// First is the first instance that the sender keeps: if it is above From, what was
+// asked for was trimmed there. An acceptor that has trimmed nothing may say 0.
 type Page struct {
 	Nonce  uint64
 	From   Instance
 	Held   Instance
 	Runs   []VoteRun
 	Values []Vote
+	First  Instance `since:"3"`
 }
 
 // Vouch introduces an acceptor, at each start, to a peer: its incarnation, and the

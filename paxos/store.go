@@ -68,6 +68,9 @@ type LearnerState struct {
 	Time    UnixNanos // log time of the last value
 	Floor   Instance  // unknown sessions born below it have expired
 	Uses    uint64    // session commands applied; source of SessionState.Used
+	// What is below was trimmed: 1 and 1 if nothing was.
+	FirstIndex    Index
+	FirstInstance Instance // at most Applied+1
 }
 
 // SetLearner stores the learner's state.

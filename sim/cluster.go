@@ -91,7 +91,7 @@ func NewCluster(seed uint64, t Topology) *Cluster {
 	for _, id := range c.Learners {
 		cfg := learner.Config{
 			ID: id, Membership: c.Members, Learners: without(c.Learners, id),
-			PollTicks: 50, RetryTicks: 100, ReadTicks: 1000, PageBytes: t.PageBytes, EntryBytes: 200, AheadBytes: 5000,
+			PollTicks: 50, RetryTicks: 100, ReadTicks: 1000, PageBytes: t.PageBytes, EntryBytes: 200, AheadBytes: 5000, BurstBytes: 4 * t.PageBytes,
 		}
 		c.Add(paxos.RoleLearner, id, func(s *Store) paxos.Machine {
 			cfg.Seed = c.rng.Uint64()

@@ -17,7 +17,8 @@
 //	h                       acceptor: held
 //	k                       acceptor: commits made so far, its life, whether it has to rejoin
 //	v <instance>            acceptor: ballot and value of the vote, or the chosen value
-//	l                       learner: applied, next index, time, floor, uses
+//	l                       learner: applied, next index, time, floor, uses; if it was
+//	                        trimmed also the first index and the first instance kept
 //	c <instance>            learner: what it made of the instance, the value chosen,
 //	                        and the runs applied where they differ from it
 //	x <first index>         learner: the instance that these entries came from

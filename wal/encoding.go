@@ -211,8 +211,13 @@ func decodeSession(key, value []byte) (paxos.SessionState, error) {
 	return s, d.err(key)
 }
 
+// A learner's state; where it was trimmed only if it was.
 func appendLearner(b []byte, s paxos.LearnerState) []byte {
-	for _, n := range []uint64{uint64(s.Applied), uint64(s.Next), uint64(s.Time), uint64(s.Floor), s.Uses} {
+	numbers := []uint64{uint64(s.Applied), uint64(s.Next), uint64(s.Time), uint64(s.Floor), s.Uses}
+	if s.FirstIndex > 1 || s.FirstInstance > 1 {
+		numbers = append(numbers, uint64(s.FirstIndex), uint64(s.FirstInstance))
+	}
+	for _, n := range numbers {
 		b = binary.BigEndian.AppendUint64(b, n)
 	}
 	return b
@@ -222,7 +227,11 @@ func decodeLearner(key, value []byte) (paxos.LearnerState, error) {
 	d := decoder{b: value}
 	s := paxos.LearnerState{
 		Applied: paxos.Instance(d.fixed()), Next: paxos.Index(d.fixed()), Time: paxos.UnixNanos(d.fixed()),
-		Floor: paxos.Instance(d.fixed()), Uses: d.fixed(),
+		Floor: paxos.Instance(d.fixed()), Uses: d.fixed(), FirstIndex: 1, FirstInstance: 1,
+	}
+	if len(d.b) > 0 {
+		s.FirstIndex, s.FirstInstance = paxos.Index(d.fixed()), paxos.Instance(d.fixed())
+		d.bad = d.bad || s.FirstIndex <= 1 && s.FirstInstance <= 1
 	}
 	return s, d.err(key)
 }

@@ -60,6 +60,7 @@ func (m *model) apply(records []paxos.Record) {
 			delete(m.sessions, r.ID)
 		case paxos.SetLearner:
 			m.learner = r.State
+			m.learner.FirstIndex, m.learner.FirstInstance = max(r.State.FirstIndex, 1), max(r.State.FirstInstance, 1)
 		default:
 			panic(fmt.Sprintf("no model of a %T", r))
 		}
@@ -337,6 +338,9 @@ func (w *work) learnerCommit() []paxos.Record {
 		st.Next += paxos.Index(p.Record.Count)
 		st.Floor += paxos.Instance(w.r.IntN(2))
 		out = append(out, p)
+	}
+	if w.r.IntN(4) == 0 { // as if what is below had been trimmed
+		st.FirstIndex, st.FirstInstance = st.Next-paxos.Index(w.r.IntN(2)), st.Applied
 	}
 	return append(out, paxos.SetLearner{State: st})
 }

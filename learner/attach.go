@@ -1,0 +1,172 @@
+package learner
+
+import "github.com/paxlog/paxlog/paxos"
+
+// attachment is a session whose results a connection waits for. A session has at
+// most one: whoever attached it last is told.
+type attachment struct {
+	session paxos.SessionID
+	conn    ref
+	told    uint64 // the last command told as just applied, 0 if none was
+	gapTold bool   // a gap was told since the last command was applied
+}
+
+func (l *Learner) onAttach(from paxos.NodeID, m *paxos.Attach) {
+	l.Now(from, &paxos.Attached{
+		Nonce: m.Nonce, Session: m.Session, Applied: l.state.Applied, MaxEntry: l.cfg.EntryBytes, MaxBatch: l.cfg.BatchBytes, LastIndex: l.last(),
+	})
+	if m.Session == (paxos.SessionID{}) {
+		return
+	}
+	l.attach(l.connection(from), m.Session)
+	if s := l.sessions.get(m.Session); s != nil && (s.Last >= m.From || s.Closed) {
+		l.answerStored(m.Session, m.From, s.Last)
+	} else if s == nil && m.Session.Birth() < l.state.Floor {
+		l.answerStored(m.Session, m.From, 1<<62)
+	}
+}
+
+// attach makes conn the connection that is told of a session. The latest Attach wins,
+// since only a client that is alive can have sent it: an earlier connection may be
+// one that broke and whose end is not noticed yet.
+func (l *Learner) attach(conn ref, session paxos.SessionID) {
+	cs := &l.clients
+	if r := cs.attachedTo[session]; r != 0 {
+		if cs.attachments.at(r).conn == conn {
+			cs.byUse.renew(&cs.all.at(conn).attached, r)
+			return
+		}
+		l.detach(r)
+	}
+	c := cs.all.at(conn)
+	if c.attached.n >= maxAttached {
+		l.detach(c.attached.oldest)
+	}
+	r := cs.attachments.add(attachment{session: session, conn: conn})
+	cs.attachedTo[session] = r
+	cs.byUse.join(&c.attached, r)
+	if c.attached.n > maxAttached {
+		l.Violated("a queue is within its bound", "queue", "sessions attached by one connection", "bound", maxAttached, "in it", c.attached.n)
+	}
+}
+
+// detach forgets an attachment, and says so: else its client would wait for results
+// that never come.
+func (l *Learner) detach(r ref) {
+	a := l.clients.attachments.at(r)
+	c, session := l.clients.all.at(a.conn), a.session
+	l.tellResults(c)
+	l.forget(r)
+	l.Now(c.id, &paxos.Detached{Session: session})
+}
+
+// forget ends an attachment.
+func (l *Learner) forget(r ref) {
+	cs := &l.clients
+	a := cs.attachments.at(r)
+	delete(cs.attachedTo, a.session)
+	cs.byUse.leave(&cs.all.at(a.conn).attached, r)
+	cs.attachments.remove(r)
+}
+
+func (l *Learner) onDetach(from paxos.NodeID, m *paxos.Detach) {
+	if a := l.attachment(m.Session); a != nil && l.clients.all.at(a.conn).id == from {
+		l.forget(l.clients.attachedTo[m.Session])
+	}
+}
+
+// attachment returns who is told of a session, nil if nobody is.
+func (l *Learner) attachment(session paxos.SessionID) *attachment {
+	if r := l.clients.attachedTo[session]; r != 0 {
+		return l.clients.attachments.at(r)
+	}
+	return nil
+}
+
+// tellApplied tells that a run was applied to whoever is attached to its session:
+// in one message, all that this client waits for out of one instance.
+func (l *Learner) tellApplied(rec *paxos.LogRecord, run paxos.AppliedRun) {
+	cs := &l.clients
+	r := cs.attachedTo[run.Session]
+	if r == 0 {
+		return
+	}
+	a := cs.attachments.at(r)
+	if run.First <= a.told {
+		l.Violated("results of a session are told in order, each once", "session", run.Session, "told", a.told, "next", run.First)
+	}
+	a.told, a.gapTold = run.First+run.Count-1, false
+	c := cs.all.at(a.conn)
+	cs.byUse.renew(&c.attached, r)
+	if c.results.Instance != rec.Instance || len(c.results.Applied) >= maxResults {
+		l.tellResults(c)
+		c.results.Instance, c.results.Origin, c.results.Time = rec.Instance, rec.Origin, rec.Time
+		l.activate(a.conn)
+	}
+	c.results.Add(run)
+}
+
+// tellResults sends what a connection is to be told.
+func (l *Learner) tellResults(c *connection) {
+	if len(c.results.Applied) == 0 {
+		return
+	}
+	m := c.results
+	c.results = paxos.Results{}
+	l.Now(c.id, &m)
+}
+
+// tell sends a result to whoever is attached to its session, after what was applied
+// before it.
+func (l *Learner) tell(r *paxos.Result) {
+	if a := l.attachment(r.Session); a != nil {
+		c := l.clients.all.at(a.conn)
+		l.tellResults(c)
+		l.Now(c.id, r)
+	}
+}
+
+// tellGap says, once, which command is expected next.
+func (l *Learner) tellGap(id paxos.SessionID, expected uint64) {
+	if a := l.attachment(id); a != nil && !a.gapTold {
+		a.gapTold = true
+		l.tell(&paxos.Result{Session: id, Kind: paxos.ResultGap, First: expected})
+	}
+}
+
+// answerStored answers commands first .. last, of which none was applied now, from the
+// log: they were applied before, or never will be.
+func (l *Learner) answerStored(id paxos.SessionID, first, last uint64) {
+	if a := l.attachment(id); a != nil {
+		l.load(paxos.Load{Kind: paxos.LoadRuns, Session: id, Seq: first, UpToSeq: last}, &storedAnswer{client: l.clients.all.at(a.conn).id})
+	}
+}
+
+// storedAnswer is a load of where commands of a session are, for a client that is
+// attached to it.
+type storedAnswer struct{ client paxos.NodeID }
+
+func (s *storedAnswer) loaded(l *Learner, m *paxos.Loaded) {
+	id, first, last := m.Load.Session, m.Load.Seq, m.Load.UpToSeq
+	a := l.attachment(id)
+	if a == nil || l.clients.all.at(a.conn).id != s.client {
+		return // it left, or waits no more; another client that attached has a load of its own
+	}
+	for _, r := range m.Runs {
+		l.tell(&paxos.Result{
+			Session: id, Kind: paxos.ResultApplied, First: r.First, Count: r.Count,
+			Index: r.Index, Instance: r.Instance, Origin: r.Origin, Time: r.Time,
+		})
+		first = r.First + r.Count
+	}
+	if m.More {
+		l.answerStored(id, first, last)
+		return
+	}
+	switch x := l.sessions.get(id); {
+	case x == nil && first <= last && id.Birth() < l.state.Floor:
+		l.tell(&paxos.Result{Session: id, Kind: paxos.ResultExpired, First: first})
+	case x != nil && x.Closed:
+		l.tell(&paxos.Result{Session: id, Kind: paxos.ResultFenced, First: x.Last + 1})
+	}
+}

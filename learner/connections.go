@@ -1,0 +1,98 @@
+package learner
+
+import (
+	"slices"
+
+	"github.com/paxlog/paxlog/paxos"
+)
+
+// connection is a client's connection that waits for something.
+type connection struct {
+	id       paxos.NodeID
+	attached chain // its sessions: attached or told of longest ago first
+	parked   chain // its reads that wait for an entry, oldest first
+	asked    chain // its other questions that are not answered yet
+	// results is what is told next: runs applied out of one instance since the last
+	// message to this connection. It is owned here until it is sent.
+	results paxos.Results
+	burst   int  // bytes of pages sent since the last Flush
+	active  bool // in connections.active
+}
+
+// connections are those that wait for something, and all that they wait for.
+type connections struct {
+	byID   map[paxos.NodeID]ref
+	all    pool[connection]
+	active []ref // those with results or a burst, to be dealt with at the next Flush
+
+	attachments pool[attachment]
+	attachedTo  map[paxos.SessionID]ref
+	byUse       links // of attachments, in connection.attached
+
+	questions  pool[question]
+	byNonce    map[questionID]ref
+	byArrival  links                 // of questions, in connection.parked or asked
+	together   links                 // of questions that wait for the same thing
+	parked     map[paxos.Index]chain // those that wait for the entry at an index
+	parkedSize int
+}
+
+func newConnections() connections {
+	return connections{
+		byID: map[paxos.NodeID]ref{}, attachedTo: map[paxos.SessionID]ref{},
+		byNonce: map[questionID]ref{}, parked: map[paxos.Index]chain{},
+	}
+}
+
+// connection returns the connection of a client, which is remembered until PeerDown.
+func (l *Learner) connection(id paxos.NodeID) ref {
+	c := &l.clients
+	r := c.byID[id]
+	if r == 0 {
+		r = c.all.add(connection{id: id})
+		c.byID[id] = r
+	}
+	return r
+}
+
+// activate sees to it that the next Flush deals with a connection.
+func (l *Learner) activate(r ref) {
+	if c := l.clients.all.at(r); !c.active {
+		c.active = true
+		l.clients.active = append(l.clients.active, r)
+	}
+}
+
+// flushConnections sends the results that were collected.
+func (l *Learner) flushConnections() {
+	for _, r := range l.clients.active {
+		c := l.clients.all.at(r)
+		l.tellResults(c)
+		c.burst, c.active = 0, false
+	}
+	l.clients.active = l.clients.active[:0]
+}
+
+// disconnect forgets a client and all that it waits for. Loads that are under way
+// for it alone come to nothing.
+func (l *Learner) disconnect(id paxos.NodeID) {
+	r := l.clients.byID[id]
+	if r == 0 {
+		return
+	}
+	c := l.clients.all.at(r)
+	for c.attached.n > 0 {
+		l.forget(c.attached.oldest)
+	}
+	for c.parked.n > 0 {
+		l.drop(c.parked.oldest)
+	}
+	for c.asked.n > 0 {
+		l.drop(c.asked.oldest)
+	}
+	if c.active {
+		l.clients.active = slices.DeleteFunc(l.clients.active, func(a ref) bool { return a == r })
+	}
+	l.clients.all.remove(r)
+	delete(l.clients.byID, id)
+}

@@ -1,0 +1,181 @@
+package learner
+
+import "github.com/paxlog/paxlog/paxos"
+
+// evidence is what is known of one instance above applied.
+type evidence struct {
+	// ballots are the votes, for each ballot apart: a newer one never erases an
+	// older one, and equal values at different ballots never add up.
+	ballots []tally
+	held    *paxos.Value // from a node that holds the instance
+}
+
+// tally is the votes at one ballot, and the value proposed under it if known.
+type tally struct {
+	ballot paxos.Ballot
+	votes  paxos.Set
+	value  *paxos.Value
+}
+
+func (e *evidence) at(b paxos.Ballot) *tally {
+	for i := range e.ballots {
+		if e.ballots[i].ballot == b {
+			return &e.ballots[i]
+		}
+	}
+	e.ballots = append(e.ballots, tally{ballot: b})
+	return &e.ballots[len(e.ballots)-1]
+}
+
+// chosen returns the chosen value if it is known to be chosen and known. A value
+// is chosen when a Phase 2 quorum voted for it at one ballot (Paxos Made Simple,
+// 2.3), or when a node holds it. The votes of a quorum go before the word of one node.
+// isChosen says that some value is chosen, even if it is missing.
+func (e *evidence) chosen(m paxos.Membership) (v *paxos.Value, isChosen bool) {
+	for i := range e.ballots {
+		if t := &e.ballots[i]; m.IsPhase2(t.votes) {
+			isChosen = true
+			if t.value != nil {
+				return t.value, true
+			}
+		}
+	}
+	if e.held != nil {
+		return e.held, true
+	}
+	return nil, isChosen
+}
+
+// secondChoice returns the ballot at which another value than v is chosen, if there is
+// one: then Paxos has failed, or the counting of votes.
+func (e *evidence) secondChoice(m paxos.Membership, v *paxos.Value) (paxos.Ballot, bool) {
+	for i := range e.ballots {
+		if t := &e.ballots[i]; t.value != nil && t.value != v && m.IsPhase2(t.votes) && !t.value.Equal(*v) {
+			return t.ballot, true
+		}
+	}
+	return paxos.Ballot{}, false
+}
+
+// evidence returns what is known of i, or nil if i is applied or too far ahead.
+func (l *Learner) evidence(i paxos.Instance) *evidence {
+	if i <= l.state.Applied || i > l.state.Applied+maxAhead {
+		return nil
+	}
+	e := l.above[i]
+	if e == nil {
+		e = &evidence{}
+		l.above[i] = e
+	}
+	return e
+}
+
+func (l *Learner) onAccepted(from paxos.NodeID, m *paxos.Accepted) {
+	s := l.sources.voter(from)
+	if s == nil {
+		return
+	}
+	s.held = max(s.held, m.Held)
+	if l.peers.Take(from, m.Mark) {
+		l.marked = l.marked.With(s.place)
+	}
+	l.addVotes(s.place, m.Runs)
+}
+
+func (l *Learner) addVotes(place int, runs []paxos.VoteRun) {
+	for _, r := range runs {
+		l.highest = max(l.highest, r.Last)
+		last := min(r.Last, l.state.Applied+maxAhead)
+		for i := max(r.First, l.state.Applied+1); i <= last; i++ {
+			t := l.evidence(i).at(r.Ballot)
+			t.votes = t.votes.With(place)
+		}
+	}
+}
+
+func (l *Learner) onRelay(from paxos.NodeID, m *paxos.Relay) {
+	if s := l.sources.voter(from); s != nil {
+		l.copying.relayed += len(m.Value.Batch)
+		l.addValue(s, m.Instance, m.Ballot, m.Value, false)
+	}
+}
+
+// addValue keeps a value that a source says was proposed at i under b, or is held. Above
+// the next instance it is dropped when too much is kept already; it is fetched when its
+// turn comes.
+func (l *Learner) addValue(s *source, i paxos.Instance, b paxos.Ballot, v paxos.Value, held bool) {
+	if i > l.state.Applied+1 && l.aheadBytes > l.cfg.AheadBytes {
+		return
+	}
+	e := l.evidence(i)
+	if e == nil {
+		return
+	}
+	target := &e.held
+	if !held {
+		target = &e.at(b).value
+	}
+	switch known := *target; {
+	case known != nil && !known.Equal(v):
+		l.contradicted(s, "another value was said to be held, or proposed under that ballot", i)
+		return
+	case known != nil:
+		return
+	}
+	if held {
+		if known, _ := e.chosen(l.cfg.Membership); known != nil && !known.Equal(v) {
+			l.contradicted(s, "a quorum voted for another value than is said to be held", i)
+			return
+		}
+	}
+	*target = &v
+	l.aheadBytes += len(v.Batch)
+}
+
+// forgetEvidence forgets what is known of an instance that is applied.
+func (l *Learner) forgetEvidence(i paxos.Instance) {
+	e := l.above[i]
+	if e.held != nil {
+		l.aheadBytes -= len(e.held.Batch)
+	}
+	for _, t := range e.ballots {
+		if t.value != nil {
+			l.aheadBytes -= len(t.value.Batch)
+		}
+	}
+	delete(l.above, i)
+}
+
+// apply applies every chosen instance that follows what was applied.
+func (l *Learner) apply() {
+	for {
+		i := l.state.Applied + 1
+		e := l.above[i]
+		if e == nil {
+			return
+		}
+		v, _ := e.chosen(l.cfg.Membership)
+		if v == nil {
+			return
+		}
+		if b, bad := e.secondChoice(l.cfg.Membership, v); bad {
+			l.Violated("one value is chosen at an instance", "instance", i, "another one at", b)
+			return
+		}
+		l.forgetEvidence(i)
+		l.applyValue(*v)
+		l.progressAt, l.appliedAt, l.copying.wait = l.now, l.now, 0
+	}
+}
+
+// behind reports whether something above applied is known to be chosen.
+func (l *Learner) behind() bool {
+	if l.sources.maxHeld() > l.state.Applied {
+		return true
+	}
+	if e := l.above[l.state.Applied+1]; e != nil {
+		_, isChosen := e.chosen(l.cfg.Membership)
+		return isChosen
+	}
+	return false
+}

@@ -1,0 +1,164 @@
+package learner
+
+import "github.com/paxlog/paxlog/paxos"
+
+// copying is the copy of instances that this learner missed: one page at a time
+// from one source, and votes from all acceptors.
+type copying struct {
+	asked   paxos.NodeID // the source of values, "" if no fetch is outstanding
+	askedAt paxos.Ticks
+	nonce   uint64
+	next    int // rotation over sources
+	failed  bool
+	pacing
+}
+
+// poll renews the subscription at every acceptor.
+func (l *Learner) poll() {
+	l.renew.Set(l.now + l.cfg.PollTicks)
+	for _, id := range l.cfg.Membership.Acceptors {
+		l.pollOne(id, 0)
+	}
+}
+
+func (l *Learner) pollOne(id paxos.NodeID, nonce uint64) {
+	m := &paxos.Poll{Nonce: nonce, Values: id == l.relay}
+	if l.behind() && l.now-l.progressAt > stuckRetries*l.cfg.RetryTicks {
+		m.Stuck = l.state.Applied + 1
+	}
+	l.Now(id, m)
+}
+
+// switchRelay takes values from the next acceptor that is connected.
+func (l *Learner) switchRelay() {
+	acceptors := l.cfg.Membership.Acceptors
+	n := len(acceptors)
+	at := l.cfg.Membership.Place(l.relay)
+	for range n {
+		at = (at + 1) % n
+		l.relay = acceptors[at]
+		if l.sources.of(l.relay).up {
+			break
+		}
+	}
+	l.poll()
+}
+
+func (l *Learner) onPollReply(from paxos.NodeID, m *paxos.PollReply) {
+	s := l.sources.voter(from)
+	if s == nil {
+		return
+	}
+	s.held = max(s.held, m.Held)
+	l.highest = max(l.highest, m.Highest)
+	if m.Nonce != 0 {
+		l.onReadAnswer(from, m)
+	}
+	if m.Held > l.state.Applied+far {
+		l.tickFetch()
+	}
+}
+
+// nextSource picks whom to ask for values: acceptors that hold the next instance
+// first, then any acceptor, then another learner, each time another one. Whoever has
+// trimmed the next instance is not asked.
+func (l *Learner) nextSource() paxos.NodeID {
+	f := &l.copying
+	f.next++
+	var good, other []paxos.NodeID
+	add := func(id paxos.NodeID) {
+		switch s := l.sources.of(id); {
+		case !s.up || s.first > l.state.Applied+1:
+		case s.held > l.state.Applied && !f.failed:
+			good = append(good, id)
+		default:
+			other = append(other, id)
+		}
+	}
+	for _, id := range l.cfg.Membership.Acceptors {
+		add(id)
+	}
+	if len(good) == 0 {
+		for _, id := range l.cfg.Learners {
+			add(id)
+		}
+		good = other
+	}
+	if len(good) == 0 {
+		return ""
+	}
+	return good[f.next%len(good)]
+}
+
+// fetch asks source for values, and all other acceptors for their votes.
+func (l *Learner) fetch(source paxos.NodeID) {
+	f := &l.copying
+	f.nonce++
+	f.asked, f.askedAt, f.failed = source, l.now, false
+	from := l.state.Applied + 1
+	for _, id := range l.cfg.Membership.Acceptors {
+		if id != source && l.sources.of(id).up {
+			l.Now(id, &paxos.Fetch{Nonce: f.nonce, From: from})
+		}
+	}
+	if source != "" {
+		l.Now(source, &paxos.Fetch{Nonce: f.nonce, From: from, Values: true})
+	}
+}
+
+// fetchMore asks for the values that follow.
+func (l *Learner) fetchMore(from paxos.NodeID) {
+	f := &l.copying
+	f.nonce++
+	f.asked, f.askedAt, f.resume = from, l.now, ""
+	l.Now(from, &paxos.Fetch{Nonce: f.nonce, From: l.state.Applied + 1, Values: true})
+}
+
+func (l *Learner) onPage(from paxos.NodeID, m *paxos.Page) {
+	s := l.sources.of(from)
+	if s == nil {
+		return
+	}
+	s.first = m.First
+	if s.kind == paxos.RoleAcceptor {
+		s.held = max(s.held, m.Held)
+		l.addVotes(s.place, m.Runs)
+	}
+	size := 0
+	for _, v := range m.Values {
+		size += len(v.Value.Batch)
+		l.addValue(s, v.Instance, v.Ballot, v.Value, v.Instance <= m.Held)
+	}
+	f := &l.copying
+	if f.asked != from || m.Nonce != f.nonce {
+		l.apply()
+		return
+	}
+	f.asked = ""
+	before := l.state.Applied
+	l.apply()
+	switch {
+	case l.state.Applied == before:
+		if s.first > before+1 {
+			l.trimmedThere(s)
+		}
+		f.failed = true
+		f.slower(l.cfg.RetryTicks)
+	case m.Held > l.state.Applied:
+		// More where that came from: only the values, one page after the other.
+		if f.rest(from, size, l.now, f.askedAt) {
+			return
+		}
+		l.fetchMore(from)
+	}
+}
+
+// trimmedThere tells that a source has trimmed what is needed next. Another one may
+// have it.
+func (l *Learner) trimmedThere(s *source) {
+	if s.warn.Due(l.now) {
+		s.warn.Set(l.now + warnTicks)
+		l.Warn("a process has trimmed what is needed next: it is copied from another one that still has it", "peer", string(s.id),
+			"needed", uint64(l.state.Applied+1), "first_there", uint64(s.first))
+	}
+}

@@ -1,0 +1,75 @@
+package learner
+
+import "github.com/paxlog/paxlog/paxos"
+
+// The bounds of what a learner keeps, and what happens at each. Those that depend on
+// the cluster file stand in Config.
+const (
+	// maxAhead is for how many instances above applied votes and values are kept. What
+	// is above is fetched when its turn comes. At a hundred bytes each this is 1 MB, and
+	// more instances than a leader has open.
+	maxAhead = 8192
+
+	// maxRounds is how many polls for reads are under way. While acceptors answer
+	// slowly, or a round cannot be decided, a new one begins every RetryTicks beside the
+	// older ones: so a read waits for its own round, and not for one that hangs.
+	maxRounds = 8
+
+	// maxResults is how many runs one message tells of: 64 KiB.
+	maxResults = 1024
+
+	// maxAttached is how many sessions one connection waits for. Beyond it the one that
+	// was attached or told of longest ago is detached, and its client is told so.
+	maxAttached = 16384
+
+	// maxParked is how many reads of all connections together wait for an entry, and
+	// maxParkedHere how many of one. Beyond it the oldest of that connection, or of the
+	// one that has most, is answered with an empty page: whoever waits asks again.
+	maxParked     = 65536
+	maxParkedHere = 16384
+
+	// maxAsked is how many questions of one connection are being answered: reads that
+	// found an entry, and linearizable reads. Beyond it one is answered at once that
+	// nothing was found out. Lookups count, and are never answered so: the driver stops
+	// stepping messages while the store is behind with its loads.
+	maxAsked = 16384
+
+	// maxWaiting is how many linearizable reads of all connections wait for their round.
+	maxWaiting = 65536
+)
+
+// maxTimeStep bounds how far one value advances the log's time: a leader with a
+// broken clock cannot push it years ahead at once. 7 days in nanoseconds; a log
+// that rests for longer catches up over a few values.
+const maxTimeStep = paxos.UnixNanos(7 * 24 * 3600 * 1e9)
+
+// Fetching what was missed.
+const (
+	// stuckRetries is how many times RetryTicks a learner tries to get an instance
+	// from other nodes before it asks the leader to repair it.
+	stuckRetries = 10
+
+	// slowRetries is how many times RetryTicks a source may take for a page before
+	// another one is asked.
+	slowRetries = 10
+
+	// fetchMax is the longest pause between fetches that do not help, in times
+	// RetryTicks. What is not decided yet may take long, and its votes are told anyway
+	// when it is.
+	fetchMax = 10
+
+	// far is how many held instances behind a learner fetches without delay.
+	far = 64
+
+	// Where a learner copies much while clients append, both share processors and
+	// disks. So it rests for pause times as long as a page took, unless the log grows by
+	// more than a share (1/growth) of what it copies: then it would not come closer soon.
+	pause  = 3
+	growth = 4
+)
+
+// warnTicks is how often one trouble that lasts is told, at most: once a minute.
+const warnTicks = paxos.Ticks(60_000)
+
+// itemBytes is what one record counts in a page beside its bytes, as the store counts.
+const itemBytes = 64

@@ -1,0 +1,71 @@
+package learner
+
+import "github.com/paxlog/paxlog/paxos"
+
+// pending is what a load of the store is for: its fields say what was asked and by
+// whom. These are the kinds:
+//
+//	pageLoad      entries, for all reads that wait for the same ones
+//	timeLoad      the index at a time, for a Locate
+//	lookupLoad    the index of a command, for a Lookup
+//	storedAnswer  what became of commands, for a client attached to their session
+//	copyLoad      chosen values, for an acceptor or another learner
+//	abandoned     nothing any more: whoever asked has left, or given up
+type pending interface {
+	// loaded is told the result, when the load is no longer among those under way.
+	loaded(l *Learner, m *paxos.Loaded)
+}
+
+type abandoned struct{}
+
+func (abandoned) loaded(*Learner, *paxos.Loaded) {}
+
+// load reads the store, for p, and returns the load's tag.
+func (l *Learner) load(q paxos.Load, p pending) uint64 {
+	l.tag++
+	q.Tag = l.tag
+	l.loads[q.Tag] = p
+	l.Load(q)
+	return q.Tag
+}
+
+func (l *Learner) onLoaded(m *paxos.Loaded) {
+	p, ok := l.loads[m.Load.Tag]
+	if !ok {
+		return
+	}
+	delete(l.loads, m.Load.Tag)
+	if len(l.loads) == 0 {
+		l.tag = 0 // every load has been answered
+	}
+	p.loaded(l, m)
+}
+
+// copyLoad is a load of chosen values for whoever fetches them.
+type copyLoad struct {
+	to    paxos.NodeID
+	nonce uint64
+}
+
+// onFetch lets an acceptor or another learner copy what was chosen. All of it
+// has been applied here, so all of it is held.
+func (l *Learner) onFetch(from paxos.NodeID, m *paxos.Fetch) {
+	first := max(m.From, 1)
+	if !m.Values || first > l.state.Applied || first < l.state.FirstInstance {
+		l.Now(from, l.page(m.Nonce, m.From))
+		return
+	}
+	q := paxos.Load{Kind: paxos.LoadVotes, From: m.From, To: l.state.Applied, MaxBytes: l.cfg.PageBytes}
+	l.load(q, &copyLoad{from, m.Nonce})
+}
+
+func (c *copyLoad) loaded(l *Learner, m *paxos.Loaded) {
+	p := l.page(c.nonce, m.Load.From)
+	p.Values = m.Votes
+	l.Now(c.to, p)
+}
+
+// page says what is held here; it has no values yet.
+func (l *Learner) page(nonce uint64, from paxos.Instance) *paxos.Page {
+	return &paxos.Page{Nonce: nonce, From: from, Held: l.state.Applied, First: l.state.FirstInstance}
+}

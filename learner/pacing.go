@@ -1,0 +1,68 @@
+package learner
+
+import "github.com/paxlog/paxlog/paxos"
+
+// pacing is when the next page is fetched.
+type pacing struct {
+	wait     paxos.Ticks  // after fetches that did not help: doubles up to fetchMax
+	relayed  int          // bytes of new values since the last page
+	resume   paxos.NodeID // the source of the next page, when its pause is over; "" if none waits
+	resumeAt paxos.Timer
+}
+
+// slower waits longer before the next fetch: the last one did not help.
+func (p *pacing) slower(retry paxos.Ticks) {
+	p.wait = min(max(2*p.wait, retry/2), fetchMax*retry)
+}
+
+// rest reports whether the next page waits, since clients append meanwhile; see pause.
+func (p *pacing) rest(from paxos.NodeID, size int, now, askedAt paxos.Ticks) bool {
+	grown := p.relayed
+	p.relayed = 0
+	if grown == 0 || growth*grown >= size {
+		return false
+	}
+	p.resume = from
+	p.resumeAt.Set(now + pause*(now-askedAt))
+	return true
+}
+
+// tickFetch fetches if something is missing and it is time.
+func (l *Learner) tickFetch() {
+	f := &l.copying
+	if !l.behind() && l.highest <= l.state.Applied && !l.cutOff() {
+		l.progressAt, f.wait, f.resume = l.now, 0, ""
+		return
+	}
+	if f.resume != "" {
+		if f.resumeAt.Due(l.now) {
+			l.fetchMore(f.resume)
+		}
+		return
+	}
+	if f.asked != "" {
+		if l.now-f.askedAt < slowRetries*l.cfg.RetryTicks {
+			return
+		}
+		f.asked, f.failed = "", true // a slow source is switched
+	}
+	wait := max(l.cfg.RetryTicks/2, f.wait)
+	if l.sources.maxHeld() > l.state.Applied+far && !f.failed {
+		wait = 0
+	}
+	if l.now-l.progressAt < wait || (f.failed && l.now-f.askedAt < wait) {
+		return
+	}
+	if e := l.above[l.state.Applied+1]; e != nil {
+		if v, isChosen := e.chosen(l.cfg.Membership); isChosen && v == nil {
+			l.switchRelay() // voted for by a quorum, but its value does not come
+		}
+	}
+	l.fetch(l.nextSource())
+}
+
+// cutOff reports whether no acceptor can be reached, but another learner can: that
+// one may have learned what this one cannot hear of.
+func (l *Learner) cutOff() bool {
+	return !l.sources.isUp(paxos.RoleAcceptor) && l.sources.isUp(paxos.RoleLearner)
+}
