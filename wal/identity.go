@@ -1,16 +1,12 @@
 package wal
 
 import (
-	"crypto/rand"
-	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"strings"
 
-	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/paxlog/paxlog/paxos"
@@ -54,98 +50,20 @@ const (
 	dbDir        = "db"
 )
 
-// Init initialises dir for id with a fresh incarnation. It returns an error that
-// wraps ErrInitialised if dir holds a node's data, and another if it is not empty.
-func Init(fs vfs.FS, dir string, id Identity) error {
-	old, err := ReadIdentity(fs, dir)
-	switch {
-	case err == nil:
-		return fmt.Errorf("%s is %w, for %s; a data directory is initialised once", dir, ErrInitialised, old.name())
-	case !errors.Is(err, ErrUninitialised):
-		return err
-	}
-	if info, err := fs.Stat(dir); err == nil && !info.IsDir() {
-		return fmt.Errorf("%s is a file: a data directory is needed", dir)
-	}
-	if entries, err := fs.List(dir); err == nil {
-		for _, e := range entries {
-			if e != dbDir && !strings.HasPrefix(e, identityFile) { // left by an Init that was cut off
-				return fmt.Errorf("%s is not empty (it holds %s) and holds no paxlog data: choose another directory", dir, e)
-			}
-		}
-	}
-	if err := fs.RemoveAll(fs.PathJoin(dir, dbDir)); err != nil {
-		return explain(dir, err)
-	}
-	if err := mkdirAll(fs, dir); err != nil {
-		return explain(dir, err)
-	}
-	// From here until IDENTITY is in place, its temporary file tells that a db
-	// beside it was never used.
-	if err := writeFile(fs, fs.PathJoin(dir, identityFile+".tmp"), nil); err != nil {
-		return explain(dir, err)
-	}
-	if err := syncDirs(fs, dir); err != nil {
-		return explain(dir, err)
-	}
-	var random [8]byte
-	if _, err := rand.Read(random[:]); err != nil {
-		return err
-	}
-	id.Incarnation = binary.BigEndian.Uint64(random[:]) | 1 // never 0
-	if err := initDB(fs, fs.PathJoin(dir, dbDir), id.Incarnation); err != nil {
-		return explain(dir, err)
-	}
-	if err := writeIdentity(fs, dir, id); err != nil {
-		return explain(dir, err)
-	}
-	return nil
-}
-
-// mkdirAll makes dir and the directories above it that are missing, durably.
-func mkdirAll(fs vfs.FS, dir string) error {
-	var made []string
-	for d := dir; d != fs.PathDir(d); d = fs.PathDir(d) {
-		if _, err := fs.Stat(d); err == nil {
-			break
-		}
-		made = append(made, d)
-	}
-	if err := fs.MkdirAll(dir, 0o755); err != nil {
-		return err
-	}
-	for _, d := range made {
-		if err := syncDirs(fs, d); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func initDB(fs vfs.FS, dir string, incarnation uint64) (err error) {
-	// Pebble panics when some of its writes fail. Here that is an error like any
-	// other: nothing has been promised yet.
-	defer func() {
-		if v := recover(); v != nil {
-			err = errors.Join(err, panicked(v))
-		}
-	}()
-	db, err := pebble.Open(dir, &pebble.Options{FS: fs, FormatMajorVersion: pebble.FormatNewest, ErrorIfExists: true, Logger: quiet{}})
-	if err != nil {
-		return err
-	}
-	err = db.Set([]byte{keyMeta}, binary.BigEndian.AppendUint64(nil, incarnation), pebble.Sync)
-	return errors.Join(err, db.Close())
-}
-
-// writeIdentity puts the file in place whole or not at all.
+// writeIdentity puts the file in place whole or not at all. Its temporary file must be
+// empty or missing. That of an Init is not made anew here: while it was missing, who
+// looks would take the db beside it for one that was used.
 func writeIdentity(fs vfs.FS, dir string, id Identity) error {
 	data, err := json.MarshalIndent(id, "", "  ")
 	if err != nil {
 		return err
 	}
 	tmp := fs.PathJoin(dir, identityFile+".tmp")
-	if err := writeFile(fs, tmp, append(data, '\n')); err != nil {
+	f, err := fs.OpenReadWrite(tmp, vfs.WriteCategoryUnspecified)
+	if err != nil {
+		return err
+	}
+	if err := fill(f, append(data, '\n')); err != nil {
 		return err
 	}
 	if err := fs.Rename(tmp, fs.PathJoin(dir, identityFile)); err != nil {
@@ -154,12 +72,25 @@ func writeIdentity(fs vfs.FS, dir string, id Identity) error {
 	return syncDirs(fs, dir)
 }
 
+// replaceIdentity puts another file in place of the one that is there.
+func replaceIdentity(fs vfs.FS, dir string, id Identity) error {
+	if err := fs.Remove(fs.PathJoin(dir, identityFile+".tmp")); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err // left by one that was cut off
+	}
+	return writeIdentity(fs, dir, id)
+}
+
 func writeFile(fs vfs.FS, name string, data []byte) error {
 	f, err := fs.Create(name, vfs.WriteCategoryUnspecified)
 	if err != nil {
 		return err
 	}
-	_, err = f.Write(data)
+	return fill(f, data)
+}
+
+// fill writes an empty file, durably, and closes it.
+func fill(f vfs.File, data []byte) error {
+	_, err := f.Write(data)
 	if err == nil {
 		err = f.Sync()
 	}
@@ -183,19 +114,42 @@ func syncDirs(fs vfs.FS, dir string) error {
 // ReadIdentity reads whose data dir holds. It returns an error that wraps
 // ErrUninitialised if it was never initialised.
 func ReadIdentity(fs vfs.FS, dir string) (Identity, error) {
+	id, err := readIdentity(fs, dir)
+	if errors.Is(err, errAppeared) {
+		id, err = readIdentity(fs, dir)
+	}
+	return id, err
+}
+
+// errAppeared says that IDENTITY was missing, and is not any more: an Init is done.
+var errAppeared = errors.New("appeared meanwhile")
+
+// explainMissing says what it means that IDENTITY could not be opened. An Init may
+// have put it in place since, renaming what told that the db beside it was never used:
+// so whether it is there is looked at last.
+func explainMissing(fs vfs.FS, dir string, err error) error {
+	entries, lerr := fs.List(fs.PathJoin(dir, dbDir))
+	used := lerr == nil && len(entries) > 0 && !hasTemp(fs, dir)
+	_, serr := fs.Stat(fs.PathJoin(dir, identityFile))
+	switch {
+	case serr == nil && errors.Is(err, os.ErrNotExist):
+		return fmt.Errorf("%s: the file %s %w: ask again", dir, identityFile, errAppeared)
+	case serr == nil:
+		return fmt.Errorf("%s: %w", dir, err)
+	case used:
+		return fmt.Errorf("%s is %w: it has data but no %s file; restore that file from a copy", dir, ErrDamaged, identityFile)
+	}
+	return fmt.Errorf("%s is %w", dir, ErrUninitialised)
+}
+
+func readIdentity(fs vfs.FS, dir string) (Identity, error) {
 	var id Identity
 	f, err := fs.Open(fs.PathJoin(dir, identityFile))
 	if errors.Is(err, os.ErrPermission) {
 		return id, explain(dir, err)
 	}
 	if err != nil {
-		if entries, lerr := fs.List(fs.PathJoin(dir, dbDir)); lerr == nil && len(entries) > 0 && !hasTemp(fs, dir) {
-			return id, fmt.Errorf("%s is %w: it has data but no %s file; restore that file from a copy", dir, ErrDamaged, identityFile)
-		}
-		if _, serr := fs.Stat(fs.PathJoin(dir, identityFile)); serr == nil {
-			return id, fmt.Errorf("%s: %w", dir, err)
-		}
-		return id, fmt.Errorf("%s is %w", dir, ErrUninitialised)
+		return id, explainMissing(fs, dir, err)
 	}
 	data, err := io.ReadAll(io.LimitReader(f, 1<<20))
 	if err = errors.Join(err, f.Close()); err != nil {

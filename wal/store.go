@@ -81,7 +81,7 @@ func open(dir string, id Identity, opts Options) (*Store, error) {
 	}
 	var err error
 	if s.lock, err = pebble.LockDirectory(db, opts.FS); err != nil {
-		if errors.Is(err, syscall.EAGAIN) || strings.Contains(err.Error(), "lock held") {
+		if isLocked(err) {
 			return nil, fmt.Errorf("%s is %w (%w); stop that one first", dir, ErrBusy, err)
 		}
 		return nil, explain(dir, err)
@@ -129,7 +129,7 @@ func open(dir string, id Identity, opts Options) (*Store, error) {
 		if err := s.upgrade(); err != nil {
 			return nil, errors.Join(explain(dir, err), s.Close())
 		}
-		if err := writeIdentity(opts.FS, dir, s.id); err != nil {
+		if err := replaceIdentity(opts.FS, dir, s.id); err != nil {
 			return nil, errors.Join(explain(dir, err), s.Close())
 		}
 	}

@@ -74,7 +74,7 @@ func TestTakenPortAndBusyDirectory(t *testing.T) {
 		"proposer --id p1":          "p1 cannot listen on " + taken.Proposers[0].Addr + ": the port is taken",
 		"acceptor --id a1 --listen localhost:0 --data " + r.dir + "/a1": r.dir + "/a1 is in use by another process",
 		"inspect " + r.dir + "/a1":                                      r.dir + "/a1 is in use by another process",
-		"dev --data " + r.dir:                                           r.dir + "/a1 is in use by another process",
+		"dev --data " + r.dir:                                           "another `paxlog dev` runs in " + r.dir + " (",
 		"dev --data other --base-port " + base:                          "a1 cannot listen on " + taken.Acceptors[0].Addr + ": address already in use: if another `paxlog dev` runs, stop it",
 	} {
 		got := paxlog(append(strings.Fields(line), "--log-level", "error")...)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"math/rand/v2"
 	"net"
@@ -32,6 +33,7 @@ import (
 type devCluster struct {
 	clusterfile.Found
 	dir     string
+	lock    io.Closer // of dir
 	nodes   []devNode // in the order in which they were started
 	closing atomic.Bool
 }
@@ -42,33 +44,63 @@ type devNode struct {
 	role paxos.Role
 }
 
-// openDev reads or makes the cluster file and the data directories in opts.Data.
+// devLock is the file in the directory that a dev holds locked while it runs.
+const devLock = "LOCK"
+
+// openDev reads or makes the cluster file and the data directories in opts.Data. Two
+// that start at once must not both find a directory empty, so it locks, then looks;
+// but a directory that is not of a dev is left without a lock file.
 func openDev(opts devOptions) (*devCluster, error) {
 	d := &devCluster{dir: opts.Data, Found: clusterfile.Found{File: filepath.Join(opts.Data, clusterfile.DefaultName)}}
-	existing, err := config.Load(d.File)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		d.Cluster = config.Dev(opts.BasePort)
-	case err != nil:
+	if _, err := d.read(opts); err != nil {
 		return nil, err
-	default:
-		if d.Cluster = existing; !clusterfile.IsDev(d.Found) {
-			return nil, command.Exitf(command.ExitUsage, "%s is not of `paxlog dev`, but of cluster %q: choose another directory with --data", d.File, existing.Name)
-		}
-		if opts.PortGiven {
-			d.move(opts.BasePort)
-		}
 	}
 	if err := os.MkdirAll(d.dir, 0o755); err != nil {
 		return nil, err
 	}
-	if err := d.initialise(existing != nil); err != nil {
+	lock, err := wal.Lock(vfs.Default, filepath.Join(d.dir, devLock))
+	if errors.Is(err, wal.ErrBusy) {
+		return nil, fmt.Errorf("another `paxlog dev` runs in %s (%w): stop that one, or choose another directory with --data", d.dir, err)
+	}
+	if err != nil {
 		return nil, err
 	}
-	if existing != nil {
-		return d, nil // ports that were moved are saved once they work
+	d.lock = lock
+	if err := d.fill(opts); err != nil {
+		return nil, errors.Join(err, lock.Close())
 	}
-	return d, d.save()
+	return d, nil
+}
+
+// read reads the cluster file, or makes up one. It reports whether there is a file.
+func (d *devCluster) read(opts devOptions) (found bool, err error) {
+	existing, err := config.Load(d.File)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		d.Cluster = config.Dev(opts.BasePort)
+		return false, nil
+	case err != nil:
+		return false, err
+	}
+	if d.Cluster = existing; !clusterfile.IsDev(d.Found) {
+		return false, command.Exitf(command.ExitUsage, "%s is not of `paxlog dev`, but of cluster %q: choose another directory with --data", d.File, existing.Name)
+	}
+	if opts.PortGiven {
+		d.move(opts.BasePort)
+	}
+	return true, nil
+}
+
+// fill makes what the directory, which is locked, does not have yet.
+func (d *devCluster) fill(opts devOptions) error {
+	once, err := d.read(opts)
+	if err != nil {
+		return err
+	}
+	if err := d.initialise(once); err != nil || once {
+		return err // ports that were moved are saved once they work
+	}
+	return d.save()
 }
 
 // move gives every process the address that it has with another base port.
@@ -162,7 +194,7 @@ func (d *devCluster) Run(e *zerolog.Event, level zerolog.Level, message string) 
 }
 
 // stop closes the proposers first, which finish what they accepted, then all
-// others.
+// others, and lets another dev have the directory.
 func (d *devCluster) stop() error {
 	d.closing.Store(true)
 	var failed []error
@@ -178,7 +210,7 @@ func (d *devCluster) stop() error {
 		failed = append(failed, errs...)
 	}
 	d.nodes = nil
-	return errors.Join(failed...)
+	return errors.Join(append(failed, d.lock.Close())...)
 }
 
 // readyPoll is the time between two looks whether the cluster serves.

@@ -90,6 +90,13 @@ func runInit(_ context.Context, env *command.Environment, opts initOptions) erro
 	if err := wal.Init(vfs.Default, opts.Data, id); err != nil {
 		return err
 	}
+	if kind, err := wal.InMemory(opts.Data); err == nil && kind != "" {
+		lost := "what " + string(opts.Node.ID) + " promised, and entries with it"
+		if opts.Role == paxos.RoleLearner {
+			lost = "it, and " + string(opts.Node.ID) + " has to learn everything again"
+		}
+		env.Log.Warn().Str("data", opts.Data).Str("file_system", kind).Msg("the directory lies in memory: a reboot loses " + lost + "; use it for trials only")
+	}
 	_, err := fmt.Fprintf(env.Stdout, "%s: initialised for %s %s of cluster %s\n", opts.Data, opts.Role, opts.Node.ID, opts.Cluster.Name)
 	return err
 }

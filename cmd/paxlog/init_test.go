@@ -1,0 +1,69 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/paxlog/paxlog/cmd/paxlog/internal/commandtest"
+	"github.com/paxlog/paxlog/internal/cluster"
+	"github.com/paxlog/paxlog/wal"
+)
+
+// TestInitProcessesAtOnce: of two `paxlog init` of one directory, at once or a few
+// milliseconds apart, one says done, the other says why not, and what is there is whole.
+func TestInitProcessesAtOnce(t *testing.T) {
+	binary := cluster.Binary(t)
+	commandtest.Alone(t)
+	file := commandtest.ClusterFile(t)
+	for n := range cluster.Number(t, "PAXLOG_ROUNDS", 16) {
+		id, dir := []string{"a1", "l1"}[n%2], fmt.Sprintf("d%d", n)
+		outs, errs := make([]bytes.Buffer, 2), make([]bytes.Buffer, 2)
+		var wg sync.WaitGroup
+		done := make([]bool, 2)
+		for i := range done {
+			cmd := exec.Command(binary, "init", "--config", file, "--id", id, "--data", dir)
+			cmd.Stdout, cmd.Stderr = &outs[i], &errs[i]
+			wg.Go(func() { done[i] = cmd.Run() == nil })
+		}
+		wg.Wait()
+		if done[0] == done[1] {
+			t.Fatalf("round %d: %v\n%s%s%s%s", n, done, &outs[0], &outs[1], &errs[0], &errs[1])
+		}
+		for i := range done {
+			said := errs[i].String()
+			if done[i] == (outs[i].Len() == 0) || !done[i] && !strings.Contains(said, "initialised already") && !strings.Contains(said, "in use by another process") {
+				t.Errorf("round %d, done %v: %q, %q", n, done[i], outs[i].String(), said)
+			}
+		}
+		must(t, "", "inspect", dir, "--verify")
+	}
+}
+
+// TestInitTakesAMountAndWarnsOfMemory: a fresh mount is empty, but where a reboot
+// empties it again people are told.
+func TestInitTakesAMountAndWarnsOfMemory(t *testing.T) {
+	commandtest.Alone(t)
+	file := commandtest.ClusterFile(t)
+	dir, err := os.MkdirTemp("/dev/shm", "paxlog-test-")
+	if err != nil {
+		t.Skip(err)
+	}
+	defer os.RemoveAll(dir)
+	kind, err := wal.InMemory(dir)
+	if err != nil || kind == "" {
+		t.Skipf("/dev/shm is no file system in memory here: %q, %v", kind, err)
+	}
+	if err := os.Mkdir(filepath.Join(dir, "lost+found"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	got := paxlog("init", "--config", file, "--id", "a1", "--data", dir)
+	if got.code != 0 || !strings.Contains(got.errors, "a reboot loses what a1 promised") || !strings.Contains(got.errors, kind) {
+		t.Errorf("%+v", got)
+	}
+}
