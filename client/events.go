@@ -15,6 +15,9 @@ func (c *Client) Receive(from paxos.NodeID, m paxos.Message, _ int) {
 	defer c.mu.Unlock()
 	switch m := m.(type) {
 	case *paxos.Leader:
+		if m.Ballot.IsZero() {
+			c.lost(from)
+		}
 		c.onLeader(from, m.Ballot)
 	case *paxos.Refused:
 		s := c.sessions[m.Session]
@@ -101,15 +104,22 @@ func (c *Client) PeerDown(id paxos.NodeID, role paxos.Role, why error) {
 		c.attachAll() // at another learner, if one is connected
 	}
 	if role == paxos.RoleProposer {
-		for _, s := range c.sessions {
-			s.core.onLost(c.now(), id)
-		}
+		c.lost(id)
 		c.onLeader(id, paxos.Ballot{})
 	}
 	for _, s := range c.sessions {
 		s.act()
 	}
 	c.broadcast()
+}
+
+// lost sends again what went to a proposer: it is gone, or knows of no leader, or what it
+// passed on to one is lost.
+func (c *Client) lost(id paxos.NodeID) {
+	for _, s := range c.sessions {
+		s.core.onLost(c.now(), id)
+		s.act()
+	}
 }
 
 // Refused implements transport.Handler.

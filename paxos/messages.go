@@ -41,8 +41,8 @@ var Messages = NewTable(
 
 	NewRow[Append](clients|proposers, proposers, "commands of one session; a standby passes them on to the leader",
 		OneValue(func(m Message) *[]byte { return &m.(*Append).Batch })),
-	NewRow[Refused](proposers, clients|proposers, "dropped, not queued; through the standby that passed it on"),
-	NewRow[Leader](proposers, clients, "who leads, on each change", upkeep),
+	NewRow[Refused](proposers, clients|proposers, "dropped, never queued; through the standby that passed it on"),
+	NewRow[Leader](proposers, clients|proposers, "who leads, on each change; to proposers, that the sender does", upkeep),
 	NewRow[Attach](clients, learners, "I wait for results of this session", upkeep),
 	NewRow[Attached](learners, clients, "where the log stands", upkeep),
 	NewRow[Result](learners, clients, "what became of commands"),

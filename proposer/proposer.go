@@ -1,19 +1,6 @@
-// Package proposer is the proposer machine: it stands by, campaigns when a
-// Phase 1 quorum reports silence, and leads: it orders clients' appends into
-// instances and gets each chosen.
-//
-// It implements the proposer of "Paxos Made Simple" (Lamport 2001), sections 2.2
-// and 3: one Phase 1 for all instances, after which every following instance
-// takes Phase 2 only. It keeps nothing on disk: its ballots carry random bits of
-// this run, so that none is ever used twice.
-//
-// It does no I/O and reads no clock: a driver calls it, from one goroutine, as
-// paxos.Machine says. It never answers an append: learners do. It only says when
-// it dropped one.
 package proposer
 
 import (
-	"fmt"
 	"slices"
 
 	"github.com/paxlog/paxlog/paxos"
@@ -48,20 +35,39 @@ type Proposer struct {
 	now  paxos.Ticks
 	wall paxos.UnixNanos
 
-	round uint64 // highest round seen anywhere
-	phase phase  // *standby, *preparing or *leading
+	round  uint64       // highest round seen anywhere
+	latest paxos.Ballot // of the latest campaign of this run
+	phase  phase        // *standby, *preparing or *leading
 
 	stopping bool // finishing what was accepted, taking nothing new
 
-	marks     paxos.ByPlace[paxos.Mark] // the highest that each acceptor has shown
-	renewedAt paxos.Ticks               // when a campaign last began for an acceptor to rejoin
-	renewed   bool                      // one did
+	marks   paxos.ByPlace[paxos.Mark] // the highest that each acceptor has shown
+	renewal paxos.Timer               // when a campaign for an acceptor to rejoin may begin
 
-	clients []paxos.NodeID // connected, sorted
-	up      map[paxos.NodeID]bool
-	told    paxos.Ballot // the leader that clients were last told
-	failed  int          // campaigns failed in a row
-	reason  string       // why it is not leading, for status
+	clients   ids // connected
+	proposers ids // connected
+	up        map[paxos.NodeID]bool
+	claims    map[paxos.NodeID]paxos.Ballot // under which each connected proposer says that it leads
+	told      paxos.Ballot                  // the leader that clients were last told
+	claimed   paxos.Ballot                  // the ballot that other proposers were last told that this one leads under
+	passedTo  paxos.NodeID                  // whom an append was last passed on to
+	failed    int                           // campaigns failed in a row
+	reason    string                        // why it is not leading, for status
+}
+
+// ids is a sorted list of those that are connected.
+type ids []paxos.NodeID
+
+func (s *ids) add(id paxos.NodeID) {
+	if i, found := slices.BinarySearch(*s, id); !found {
+		*s = slices.Insert(*s, i, id)
+	}
+}
+
+func (s *ids) remove(id paxos.NodeID) {
+	if i, found := slices.BinarySearch(*s, id); found {
+		*s = slices.Delete(*s, i, i+1)
+	}
 }
 
 // phase is what a proposer is doing; each type holds the data of its phase only.
@@ -77,7 +83,7 @@ type phase interface {
 // New returns a standby.
 func New(cfg Config) *Proposer {
 	p := &Proposer{
-		cfg: cfg, rand: paxos.Rand{State: cfg.Seed}, up: map[paxos.NodeID]bool{},
+		cfg: cfg, rand: paxos.Rand{State: cfg.Seed}, up: map[paxos.NodeID]bool{}, claims: map[paxos.NodeID]paxos.Ballot{},
 		marks: make([]paxos.Mark, len(cfg.Membership.Acceptors)),
 	}
 	p.standBy("just started", 0)
@@ -88,20 +94,14 @@ func New(cfg Config) *Proposer {
 func (p *Proposer) Step(from paxos.NodeID, m paxos.Message) {
 	switch m := m.(type) {
 	case *paxos.Append:
-		if err := p.checkAppend(m); err != nil {
-			p.refuse(from, m, paxos.RefuseMalformed, err.Error())
-			return
-		}
-		if p.stopping {
-			p.refuse(from, m, paxos.RefuseNoLeader, string(p.cfg.ID)+" is stopping")
-			return
-		}
-		p.phase.onAppend(p, from, m)
+		p.onAppend(from, m)
 	case *paxos.Refused:
-		// From the leader, about an append forwarded from here.
+		// From the leader, about an append passed on from here.
 		if m.Origin.IsClient() {
 			p.Now(m.Origin, &paxos.Refused{Session: m.Session, First: m.First, Attempt: m.Attempt, Reason: m.Reason, Detail: m.Detail})
 		}
+	case *paxos.Leader:
+		p.onClaim(from, m)
 	case *paxos.Vouch:
 		if place := p.place(from); place >= 0 {
 			p.Now(from, &paxos.Vouched{Asked: m.Mark, Mark: p.marks[place]})
@@ -116,8 +116,7 @@ func (p *Proposer) Step(from paxos.NodeID, m paxos.Message) {
 	case *paxos.PeerUp:
 		p.onPeerUp(m)
 	case *paxos.PeerDown:
-		delete(p.up, m.ID)
-		p.clients = slices.DeleteFunc(p.clients, func(id paxos.NodeID) bool { return id == m.ID })
+		p.onPeerDown(m.ID)
 	case *paxos.Reject:
 		p.round = max(p.round, m.Promised.Round)
 		p.phase.step(p, from, m)
@@ -132,54 +131,75 @@ func (p *Proposer) Tick(mono paxos.Ticks, wall paxos.UnixNanos) {
 	p.phase.tick(p)
 }
 
-// Flush implements paxos.Machine: a leader packs what is waiting into instances.
+// Flush implements paxos.Machine: a leader packs what is waiting into instances, and
+// who leads is told to those who do not know it.
 func (p *Proposer) Flush() paxos.Output {
-	if l, ok := p.phase.(*leading); ok {
+	l, leads := p.phase.(*leading)
+	if leads {
 		l.pack(p)
+		l.assert(p)
 	}
 	if b := p.phase.leader(p); b != p.told {
-		p.told = b
-		for _, c := range p.clients {
-			p.Now(c, &paxos.Leader{Ballot: b})
+		p.tellClients(b)
+	}
+	var claim paxos.Ballot
+	if leads {
+		claim = l.ballot
+	}
+	if claim != p.claimed {
+		p.claimed = claim
+		for _, id := range p.proposers {
+			p.Now(id, &paxos.Leader{Ballot: claim})
 		}
 	}
 	return p.Take()
 }
 
+func (p *Proposer) tellClients(leader paxos.Ballot) {
+	p.told = leader
+	for _, c := range p.clients {
+		p.Now(c, &paxos.Leader{Ballot: leader})
+	}
+}
+
 func (p *Proposer) onPeerUp(m *paxos.PeerUp) {
+	if p.up[m.ID] {
+		p.onPeerDown(m.ID) // what was under way to it may be lost
+	}
 	p.up[m.ID] = true
-	if m.Role == paxos.RoleClient {
-		if i, found := slices.BinarySearch(p.clients, m.ID); !found {
-			p.clients = slices.Insert(p.clients, i, m.ID)
-		}
+	switch m.Role {
+	case paxos.RoleClient:
+		p.clients.add(m.ID)
 		p.Now(m.ID, &paxos.Leader{Ballot: p.told})
 		return
+	case paxos.RoleProposer:
+		p.proposers.add(m.ID)
+		if !p.claimed.IsZero() {
+			p.Now(m.ID, &paxos.Leader{Ballot: p.claimed})
+		}
 	}
 	p.phase.step(p, m.ID, m)
 }
 
-// checkAppend returns an error unless m is one well-formed run or fence, of the
-// session and place that it says, within the limits.
-func (p *Proposer) checkAppend(m *paxos.Append) error {
-	if most := MaxAppend(p.cfg.BatchBytes, p.cfg.EntryBytes); len(m.Batch) > most {
-		return fmt.Errorf("%d bytes at once, and %s takes %d: its limits.entry_bytes is %d, limits.batch_bytes %d",
-			len(m.Batch), p.cfg.ID, most, p.cfg.EntryBytes, p.cfg.BatchBytes)
+func (p *Proposer) onPeerDown(id paxos.NodeID) {
+	delete(p.up, id)
+	p.clients.remove(id)
+	p.proposers.remove(id)
+	delete(p.claims, id)
+	if p.passedTo == id {
+		// What was passed on may be lost: who sent it sends it again.
+		p.passedTo = ""
+		p.tellClients(paxos.Ballot{})
 	}
-	r, rest, err := paxos.NextRun(m.Batch)
-	if err != nil {
-		return err
-	}
-	if len(rest) > 0 || r.Session != m.Session || r.First != m.First {
-		return paxos.ErrBatch
-	}
-	return paxos.CheckBatch(m.Batch, p.cfg.EntryBytes)
 }
 
-// MaxAppend is the longest batch that one Append may carry, in bytes.
-func MaxAppend(batchBytes, entryBytes int) int { return max(batchBytes, entryBytes) + 64 }
-
-func (p *Proposer) refuse(to paxos.NodeID, m *paxos.Append, why paxos.RefuseReason, detail string) {
-	p.Now(to, &paxos.Refused{Session: m.Session, First: m.First, Attempt: m.Attempt, Origin: m.Origin, Reason: why, Detail: detail})
+// onClaim takes what a proposer says of itself. What it says of others is hearsay: it
+// may be a ballot that never led.
+func (p *Proposer) onClaim(from paxos.NodeID, m *paxos.Leader) {
+	delete(p.claims, from)
+	if m.Ballot.Proposer == from {
+		p.claims[from] = m.Ballot
+	}
 }
 
 // broadcast sends m to every acceptor.
@@ -198,17 +218,3 @@ func (p *Proposer) see(place int, m paxos.Mark) {
 }
 
 func (p *Proposer) place(id paxos.NodeID) int { return p.cfg.Membership.Place(id) }
-
-func (p *Proposer) onStatus(from paxos.NodeID, m *paxos.StatusQuery) {
-	r := &paxos.StatusReply{
-		Nonce: m.Nonce, Role: paxos.RoleProposer, ID: p.cfg.ID, State: p.phase.name(),
-		Ballot: p.phase.leader(p), Reason: p.reason,
-	}
-	switch phase := p.phase.(type) {
-	case *standby:
-		r.Reason = phase.why(p)
-	case *leading:
-		r.Chosen, r.Quorum, r.Reason = phase.chosenUpTo, phase.quorum(p), ""
-	}
-	p.Now(from, r)
-}

@@ -441,7 +441,7 @@ func TestRenewal(t *testing.T) {
 		}
 		p.Flush()
 		if !quorum {
-			leads(p).fresh[2] = -1000
+			leads(p).gone[2].Set(0)
 		}
 		p.Step("a1", &paxos.Reject{Ballot: b, Promised: paxos.Ballot{Round: 50, Proposer: "p2"}})
 		out := p.Flush()

@@ -134,6 +134,7 @@ func TestNoCampaignThatMustFail(t *testing.T) {
 func TestPatienceGrows(t *testing.T) {
 	p, _ := campaigning(t, config())
 	p.failed = 2
+	p.phase.(*preparing).wait(p)
 	p.Tick(p.now+3*config().ElectionMax, 5)
 	if _, ok := p.phase.(*preparing); !ok {
 		t.Fatal("given up after the third failure as soon as after the first")

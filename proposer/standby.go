@@ -6,42 +6,44 @@ import (
 	"github.com/paxlog/paxlog/paxos"
 )
 
-// standby asks the acceptors whom they hear, forwards appends to the leader, and
+// standby asks the acceptors whom they hear, passes appends on to the leader, and
 // campaigns only when a Phase 1 quorum reports silence: nobody else's word
 // counts, so it campaigns exactly when it could win.
 type standby struct {
-	timeout   paxos.Ticks // silence that a Phase 1 quorum must report
-	notBefore paxos.Ticks // backing off until then
-	queriedAt paxos.Ticks
-	queried   bool
-	answers   paxos.ByPlace[answer]
+	timeout paxos.Ticks // silence that a Phase 1 quorum must report
+	backoff paxos.Timer // when it may campaign
+	query   paxos.Timer // when the acceptors are asked again
+	answers paxos.ByPlace[answer]
 }
 
-// answer is an acceptor's latest QueryReply, and when its query was sent.
+// answer is an acceptor's latest QueryReply.
 type answer struct {
-	ok     bool
-	sentAt paxos.Ticks
+	stale paxos.Timer // when it says nothing any more; the zero answer never did
 	paxos.QueryReply
 }
+
+// sentAt is when the query was sent that a answers.
+func (a *answer) sentAt() paxos.Ticks { return paxos.Ticks(a.Nonce) }
 
 // standBy makes p a standby that does not campaign for the next wait ticks.
 func (p *Proposer) standBy(reason string, wait paxos.Ticks) {
 	p.reason = reason
-	p.phase = &standby{
-		timeout:   p.rand.Between(p.cfg.ElectionMin, p.cfg.ElectionMax),
-		notBefore: p.now + wait,
-		answers:   make([]answer, len(p.cfg.Membership.Acceptors)),
+	s := &standby{
+		timeout: p.rand.Between(p.cfg.ElectionMin, p.cfg.ElectionMax),
+		answers: make([]answer, len(p.cfg.Membership.Acceptors)),
 	}
+	s.backoff.Set(p.now + wait)
+	p.phase = s
 }
 
 func (s *standby) name() string { return "standby" }
 
 func (s *standby) tick(p *Proposer) {
-	if !s.queried || p.now-s.queriedAt >= p.cfg.HeartbeatTicks {
-		s.queried, s.queriedAt = true, p.now
+	if s.query.Due(p.now) {
+		s.query.Set(p.now + p.cfg.HeartbeatTicks)
 		p.broadcast(&paxos.Query{Nonce: uint64(p.now)})
 	}
-	if p.now < s.notBefore || p.stopping {
+	if !s.backoff.Due(p.now) || p.stopping {
 		return
 	}
 	var silent paxos.Set
@@ -57,9 +59,7 @@ func (s *standby) tick(p *Proposer) {
 
 // fresh reports whether the i-th acceptor answered a query of the last election
 // timeout.
-func (s *standby) fresh(p *Proposer, i int) bool {
-	return s.answers[i].ok && p.now-s.answers[i].sentAt <= p.cfg.ElectionMin
-}
+func (s *standby) fresh(p *Proposer, i int) bool { return !s.answers[i].stale.Due(p.now) }
 
 // why says why nobody leads: that too few acceptors answer here, else what made p a
 // standby.
@@ -71,7 +71,7 @@ func (s *standby) why(p *Proposer) string {
 		}
 	}
 	m := p.cfg.Membership
-	if need := max(m.Phase1, m.Phase2); answer < need && p.now > s.notBefore+p.cfg.ElectionMin {
+	if need := max(m.Phase1, m.Phase2); answer < need && p.now > s.backoff.At()+p.cfg.ElectionMin {
 		return fmt.Sprintf("%d of %d acceptors answer it, and %d are needed", answer, len(s.answers), need)
 	}
 	return p.reason
@@ -84,17 +84,24 @@ func (s *standby) step(p *Proposer, from paxos.NodeID, m paxos.Message) {
 	}
 	p.round = max(p.round, reply.Promised.Round)
 	sent := paxos.Ticks(reply.Nonce)
-	if i := p.place(from); i >= 0 && sent <= p.now && sent >= s.answers[i].sentAt {
-		s.answers[i] = answer{ok: true, sentAt: sent, QueryReply: *reply}
+	if i := p.place(from); i >= 0 && sent <= p.now && sent >= s.answers[i].sentAt() {
+		s.answers[i].QueryReply = *reply
+		s.answers[i].stale.Set(sent + p.cfg.ElectionMin + 1)
 	}
 }
 
-// leader is the highest ballot that an acceptor has heard of lately.
+// leader is the highest ballot that an acceptor has heard of lately, or under which a
+// connected proposer says that it leads.
 func (s *standby) leader(p *Proposer) paxos.Ballot {
 	var b paxos.Ballot
 	for i := range s.answers {
 		if s.fresh(p, i) && s.answers[i].Silent < p.cfg.ElectionMax && b.Less(s.answers[i].Heard) {
 			b = s.answers[i].Heard
+		}
+	}
+	for _, claim := range p.claims {
+		if b.Less(claim) {
+			b = claim
 		}
 	}
 	if b.Proposer == p.cfg.ID {
@@ -103,7 +110,7 @@ func (s *standby) leader(p *Proposer) paxos.Ballot {
 	return b
 }
 
-// onAppend forwards to the leader. An append that was forwarded already is
+// onAppend passes an append on to the leader. One that was passed on already is
 // refused, so that it cannot travel in circles.
 func (s *standby) onAppend(p *Proposer, from paxos.NodeID, m *paxos.Append) {
 	leader := s.leader(p).Proposer
@@ -113,8 +120,9 @@ func (s *standby) onAppend(p *Proposer, from paxos.NodeID, m *paxos.Append) {
 	case m.Origin != "" || !p.up[leader]:
 		p.refuse(from, m, paxos.RefuseNoLeader, fmt.Sprintf("%s does not lead, and cannot pass appends on to %s", p.cfg.ID, leader))
 	default:
-		forwarded := *m
-		forwarded.Origin = from
-		p.Now(leader, &forwarded)
+		passed := *m
+		passed.Origin = from
+		p.passedTo = leader
+		p.Now(leader, &passed)
 	}
 }

@@ -89,6 +89,9 @@ func (c *Client) answered() int { return c.done - c.Resolved }
 func (c *Client) Step(from paxos.NodeID, m paxos.Message) {
 	switch m := m.(type) {
 	case *paxos.Leader:
+		if m.Ballot.IsZero() && from == c.proposers[c.target%len(c.proposers)] {
+			c.send(0) // what it passed on may be lost
+		}
 		if c.leader.Less(m.Ballot) {
 			c.leader = m.Ballot
 			c.send(0)

@@ -51,7 +51,7 @@ var allowed = map[string][]pair{
 	"Repair":       between(from(acceptor), proposer),
 	"Append":       between(from(client, proposer), proposer),
 	"Refused":      between(from(proposer), client, proposer),
-	"Leader":       between(from(proposer), client),
+	"Leader":       between(from(proposer), client, proposer),
 	"Attach":       between(from(client), learner),
 	"Attached":     between(from(learner), client),
 	"Result":       between(from(learner), client),

@@ -1,106 +1,11 @@
 package proposer
 
 import (
-	"fmt"
 	"maps"
 	"slices"
 
 	"github.com/paxlog/paxlog/paxos"
 )
-
-// preparing is Phase 1 under way.
-type preparing struct {
-	ballot   paxos.Ballot
-	why      string
-	progress paxos.Ticks // when the last page came
-	read     *quorumRead
-	refused  paxos.Set
-	rejoin   rejoiner
-}
-
-// rejoiner is an acceptor that may vote again under a ballot, although it has
-// forgotten votes of the runs before this one. The zero rejoiner is nobody.
-type rejoiner struct {
-	id  paxos.NodeID
-	run uint64
-}
-
-// campaign starts Phase 1a: "A proposer selects a proposal number n and sends a
-// prepare request with number n to a majority of acceptors" (Paxos Made Simple, 2.2).
-// It may be for an acceptor to rejoin.
-func (p *Proposer) campaign(why string, rejoin rejoiner) {
-	p.round++
-	c := &preparing{
-		ballot:   paxos.Ballot{Round: p.round, Proposer: p.cfg.ID, Run: p.cfg.Run},
-		why:      why,
-		progress: p.now,
-		rejoin:   rejoin,
-	}
-	c.read = newQuorumRead(p, c.ballot, 1, 0, rejoin.id)
-	p.phase = c
-	p.reason = "campaigning: " + why
-}
-
-func (c *preparing) name() string                  { return "preparing" }
-func (c *preparing) leader(*Proposer) paxos.Ballot { return paxos.Ballot{} }
-func (c *preparing) fail(p *Proposer, format string, a ...any) {
-	p.failed = min(p.failed+1, 6)
-	// Duelling proposers back off at random, for longer each time.
-	wait := p.rand.Between(0, p.cfg.ElectionMin<<p.failed/4)
-	reason := fmt.Sprintf(format, a...)
-	p.Info("campaign failed", "ballot", c.ballot.String(), "reason", reason)
-	p.standBy(reason, wait)
-}
-
-func (c *preparing) tick(p *Proposer) {
-	// Slow disks make slow promises, and a leader that lives on such disks is patient,
-	// too: each failure doubles the patience.
-	if p.now-c.progress > p.cfg.ElectionMax<<min(p.failed, 4) {
-		if p.cfg.Membership.IsPhase1(c.read.done) {
-			c.rejoin = rejoiner{} // enough to lead, too few for anybody to rejoin
-			p.lead(c)
-			return
-		}
-		c.fail(p, "no promise of a Phase 1 quorum within %d ms", p.cfg.ElectionMax)
-		return
-	}
-	c.read.retry(p)
-}
-
-func (c *preparing) onAppend(p *Proposer, from paxos.NodeID, m *paxos.Append) {
-	p.refuse(from, m, paxos.RefuseNoLeader, "an election is under way")
-}
-
-func (c *preparing) step(p *Proposer, from paxos.NodeID, m paxos.Message) {
-	switch m := m.(type) {
-	case *paxos.Promise:
-		if c.read.onPromise(p, from, m) {
-			c.progress = p.now
-			if m := p.cfg.Membership; m.IsPhase1(c.read.done) && (c.rejoin.id == "" || m.IsRejoin(c.read.done)) {
-				p.lead(c)
-			}
-		}
-	case *paxos.Reject:
-		c.onReject(p, from, m)
-	case *paxos.PeerUp:
-		c.read.ask(p, p.place(m.ID))
-	}
-}
-
-func (c *preparing) onReject(p *Proposer, from paxos.NodeID, m *paxos.Reject) {
-	place := p.place(from)
-	if m.Ballot != c.ballot || place < 0 {
-		return
-	}
-	if c.ballot.Less(m.Promised) {
-		c.fail(p, "%s promised %s to another", from, m.Promised)
-		return
-	}
-	c.refused = c.refused.With(place)
-	if n := len(p.cfg.Membership.Acceptors); n-c.refused.Len() < p.cfg.Membership.Phase1 {
-		c.fail(p, "%d of %d acceptors refused: they hear a leader or may not vote yet", c.refused.Len(), n)
-	}
-}
 
 // quorumRead collects what acceptors accepted in a range of instances, from each
 // as numbered pages, after each promised the ballot.
@@ -116,14 +21,14 @@ type quorumRead struct {
 // promise is the pages of one acceptor so far. A page is taken only if it is the
 // next of the nonce asked for last, so none can be lost, shifted or mixed.
 type promise struct {
-	nonce  uint64
-	life   paxos.Ballot   // in which the acceptor promised
-	next   uint64         // the page asked for
-	from   paxos.Instance // where it begins
-	held   paxos.Instance
-	votes  []reported
-	sentAt paxos.Ticks
-	wait   paxos.Ticks // before it is asked for again
+	nonce uint64
+	life  paxos.Ballot   // in which the acceptor promised
+	next  uint64         // the page asked for
+	from  paxos.Instance // where it begins
+	held  paxos.Instance
+	votes []reported
+	again paxos.Timer // when it is asked for again
+	wait  paxos.Ticks // and how long after that once more
 }
 
 // reported is a vote, or, if held, the value chosen at its instance.
@@ -176,7 +81,7 @@ func (q *quorumRead) ask(p *Proposer, place int) {
 		return
 	}
 	c := &q.promises[place]
-	c.sentAt = p.now
+	c.again.Set(p.now + c.wait)
 	p.Now(p.cfg.Membership.Acceptors[place], &paxos.Prepare{
 		Ballot: q.ballot, Nonce: c.nonce, Page: c.next, From: c.from, To: q.to, Rejoin: q.rejoin,
 	})
@@ -186,7 +91,7 @@ func (q *quorumRead) ask(p *Proposer, place int) {
 // may only be slow.
 func (q *quorumRead) retry(p *Proposer) {
 	for i := range q.promises {
-		if c := &q.promises[i]; p.now-c.sentAt >= c.wait {
+		if c := &q.promises[i]; !q.done.Has(i) && c.again.Due(p.now) {
 			c.wait *= 2
 			q.ask(p, i)
 		}

@@ -1,0 +1,110 @@
+package proposer
+
+import (
+	"fmt"
+
+	"github.com/paxlog/paxlog/paxos"
+)
+
+// preparing is Phase 1 under way.
+type preparing struct {
+	ballot  paxos.Ballot
+	why     string
+	giveUp  paxos.Timer // set anew by each page that comes
+	read    *quorumRead
+	refused paxos.Set
+	rejoin  rejoiner
+}
+
+// rejoiner is an acceptor that may vote again under a ballot, although it has
+// forgotten votes of the runs before this one. The zero rejoiner is nobody.
+type rejoiner struct {
+	id  paxos.NodeID
+	run uint64
+}
+
+// campaign starts Phase 1a: "A proposer selects a proposal number n and sends a
+// prepare request with number n to a majority of acceptors" (Paxos Made Simple, 2.2).
+// It may be for an acceptor to rejoin.
+func (p *Proposer) campaign(why string, rejoin rejoiner) {
+	p.round++
+	c := &preparing{
+		ballot: paxos.Ballot{Round: p.round, Proposer: p.cfg.ID, Run: p.cfg.Run},
+		why:    why,
+		rejoin: rejoin,
+	}
+	if !p.latest.Less(c.ballot) {
+		p.Violated("no ballot is used twice", "latest", p.latest, "campaign", c.ballot)
+	}
+	p.latest = c.ballot
+	c.wait(p)
+	c.read = newQuorumRead(p, c.ballot, 1, 0, rejoin.id)
+	p.phase = c
+	p.passedTo = "" // there is a new leader to wait for, which clients are told
+	p.reason = "campaigning: " + why
+}
+
+// wait gives the acceptors time for their next page. Slow disks make slow promises, and a
+// leader that lives on such disks is patient, too: each failure doubles the patience.
+func (c *preparing) wait(p *Proposer) {
+	c.giveUp.Set(p.now + p.cfg.ElectionMax<<min(p.failed, maxPatience) + 1)
+}
+
+func (c *preparing) name() string                  { return "preparing" }
+func (c *preparing) leader(*Proposer) paxos.Ballot { return paxos.Ballot{} }
+func (c *preparing) fail(p *Proposer, format string, a ...any) {
+	p.failed = min(p.failed+1, maxFailed)
+	// Duelling proposers back off at random, for longer each time.
+	wait := p.rand.Between(0, p.cfg.ElectionMin<<p.failed/4)
+	reason := fmt.Sprintf(format, a...)
+	p.Info("campaign failed", "ballot", c.ballot.String(), "reason", reason)
+	p.standBy(reason, wait)
+}
+
+func (c *preparing) tick(p *Proposer) {
+	if !c.giveUp.Due(p.now) {
+		c.read.retry(p)
+		return
+	}
+	if p.cfg.Membership.IsPhase1(c.read.done) {
+		c.rejoin = rejoiner{} // enough to lead, too few for anybody to rejoin
+		p.lead(c)
+		return
+	}
+	c.fail(p, "no promise of a Phase 1 quorum within %d ms", p.cfg.ElectionMax)
+}
+
+func (c *preparing) onAppend(p *Proposer, from paxos.NodeID, m *paxos.Append) {
+	p.refuse(from, m, paxos.RefuseNoLeader, "an election is under way")
+}
+
+func (c *preparing) step(p *Proposer, from paxos.NodeID, m paxos.Message) {
+	switch m := m.(type) {
+	case *paxos.Promise:
+		if c.read.onPromise(p, from, m) {
+			c.wait(p)
+			if m := p.cfg.Membership; m.IsPhase1(c.read.done) && (c.rejoin.id == "" || m.IsRejoin(c.read.done)) {
+				p.lead(c)
+			}
+		}
+	case *paxos.Reject:
+		c.onReject(p, from, m)
+	case *paxos.PeerUp:
+		c.read.ask(p, p.place(m.ID))
+	}
+}
+
+func (c *preparing) onReject(p *Proposer, from paxos.NodeID, m *paxos.Reject) {
+	place := p.place(from)
+	if m.Ballot != c.ballot || place < 0 {
+		return
+	}
+	if c.ballot.Less(m.Promised) {
+		c.fail(p, "%s promised %s to another", from, m.Promised)
+		return
+	}
+	c.refused = c.refused.With(place)
+	if n := len(p.cfg.Membership.Acceptors); n-c.refused.Len() < p.cfg.Membership.Phase1 {
+		c.fail(p, "%d of %d acceptors refused: they hear a leader or may not vote yet", c.refused.Len(), n)
+	}
+}

@@ -1,0 +1,82 @@
+package proposer
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/paxlog/paxlog/paxos"
+)
+
+// onAccepted counts votes: "a value is chosen when a single proposal with that
+// value has been accepted by a majority of the acceptors" (Paxos Made Simple,
+// 2.3). Votes at other ballots are not for this leader's proposals.
+func (l *leading) onAccepted(p *Proposer, place int, m *paxos.Accepted) {
+	for _, r := range m.Runs {
+		if r.Ballot != l.ballot {
+			continue
+		}
+		if r.Last >= r.First && uint64(r.Last-r.First) <= uint64(len(l.open)) {
+			for i := r.First; i <= r.Last; i++ {
+				l.vote(p, i, place)
+			}
+			continue
+		}
+		for _, i := range slices.Sorted(maps.Keys(l.open)) {
+			if r.First <= i && i <= r.Last {
+				l.vote(p, i, place)
+			}
+		}
+	}
+}
+
+func (l *leading) vote(p *Proposer, i paxos.Instance, place int) {
+	o := l.open[i]
+	if o == nil || o.chosen {
+		return
+	}
+	o.votes = o.votes.With(place)
+	if p.cfg.Membership.IsPhase2(o.votes) {
+		l.took = p.now - o.born
+		l.choose(p, i)
+	}
+}
+
+// choose notes that the proposal at i is chosen.
+func (l *leading) choose(p *Proposer, i paxos.Instance) {
+	l.open[i].chosen = true
+	if i <= l.chosenUpTo { // a repaired instance
+		l.close(p, i)
+		return
+	}
+	for o := l.open[l.chosenUpTo+1]; o != nil && o.chosen; o = l.open[l.chosenUpTo+1] {
+		l.chosenUpTo++
+		l.close(p, l.chosenUpTo)
+	}
+}
+
+// close forgets a proposal: from now on its instance is known to be chosen.
+func (l *leading) close(p *Proposer, i paxos.Instance) {
+	if !l.open[i].chosen {
+		p.Violated("chosenUpTo covers chosen instances only", "ballot", l.ballot, "instance", i)
+	}
+	l.openBytes -= len(l.open[i].value.Batch)
+	delete(l.open, i)
+}
+
+// onHeld takes the answer to an Accept at an instance that the acceptor holds:
+// the value chosen there. If it is not what this leader proposed, a higher ballot
+// chose it, and announcing anything above would be a lie.
+func (l *leading) onHeld(p *Proposer, from paxos.NodeID, m *paxos.Page) {
+	for _, v := range m.Values {
+		o := l.open[v.Instance]
+		if o == nil || o.chosen || v.Instance > m.Held {
+			continue
+		}
+		if !o.value.Equal(v.Value) {
+			l.resign(p, fmt.Sprintf("%s holds another value at instance %d: a later leader has taken over", from, v.Instance), 0)
+			return
+		}
+		l.choose(p, v.Instance)
+	}
+}

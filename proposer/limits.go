@@ -1,0 +1,36 @@
+package proposer
+
+// The limits of a proposer that no cluster file sets, and why each is what it is.
+const (
+	// appendOverhead is more than the numbers of one run in a batch take.
+	appendOverhead = 64
+
+	// maxFailed bounds how often a failed campaign doubles the pause before the next:
+	// 2^6 / 4 = 16 election timeouts, so that a cluster whose duels were bad luck elects
+	// somebody within seconds.
+	maxFailed = 6
+	// maxPatience bounds how often it doubles the time that promises may take: 2^4 election
+	// timeouts, more than the slowest disk that a leader could live on.
+	maxPatience = 4
+
+	// resendRetries is how many times RetryTicks a proposal waits for votes before it is
+	// sent again. Connections lose only what a full queue drops, or what was under way when
+	// they broke; the latter is sent again at once when they are back.
+	resendRetries = 5
+
+	// repairSpan is how many instances one repair read covers: a lost holder leaves many
+	// neighbours behind, and a page holds about so many full values.
+	repairSpan = 64
+	// repairRetries is how many times RetryTicks pass between the beginnings of two repairs:
+	// everybody who misses an instance asks, again and again.
+	repairRetries = 10
+
+	// Each instance costs every process about the same, however much it carries. So what
+	// arrives while eagerInstances are in flight waits for one of them to be chosen, unless
+	// it fills a share of a batch (1/fullShare), or the latest instance is older than a share
+	// (1/patience) of what instances take: then a long round trip does not make every append
+	// wait for a whole one before its own.
+	eagerInstances = 2
+	fullShare      = 16
+	patience       = 4
+)

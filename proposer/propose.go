@@ -1,0 +1,84 @@
+package proposer
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/paxlog/paxlog/paxos"
+)
+
+// propose sends Phase 2a for i: "If the proposer receives a response to its prepare
+// requests from a majority of acceptors, then it sends an accept request to each of
+// those acceptors for a proposal numbered n with a value v" (Paxos Made Simple, 2.2).
+func (l *leading) propose(p *Proposer, i paxos.Instance, v paxos.Value) {
+	if l.open[i] != nil {
+		p.Violated("a leader proposes once at an instance", "ballot", l.ballot, "instance", i)
+		return
+	}
+	o := &proposal{value: v, born: p.now, wait: resendRetries * p.cfg.RetryTicks}
+	o.again.Set(p.now + o.wait)
+	l.open[i] = o
+	l.openBytes += len(v.Batch)
+	p.broadcast(l.accept(i))
+	l.announced = l.chosenUpTo
+}
+
+func (l *leading) accept(i paxos.Instance) *paxos.Accept {
+	return &paxos.Accept{Ballot: l.ballot, Instance: i, Value: l.open[i].value, ChosenUpTo: l.chosenUpTo}
+}
+
+// onAppend queues, or refuses when the queue is full.
+func (l *leading) onAppend(p *Proposer, from paxos.NodeID, m *paxos.Append) {
+	if l.queued+len(m.Batch) > p.cfg.QueueBytes && l.queued > 0 {
+		p.refuse(from, m, paxos.RefuseBusy, fmt.Sprintf("%d bytes of appends are waiting already", l.queued))
+		return
+	}
+	l.queue = append(l.queue, queued{from, m})
+	l.queued += len(m.Batch)
+}
+
+// room reports whether one more value may be in flight.
+func (l *leading) room(p *Proposer) bool {
+	return l.next-1-l.chosenUpTo < paxos.Instance(p.cfg.Window) && l.openBytes < p.cfg.WindowBytes
+}
+
+// fill proposes no-ops up to the highest vote heard of: nobody of the Phase 1
+// quorum reported one there, and readers wait until it is known what such an instance
+// chooses.
+func (l *leading) fill(p *Proposer) {
+	for ; l.next <= l.seen && l.room(p); l.next++ {
+		l.propose(p, l.next, paxos.Value{Origin: l.ballot, Time: p.wall})
+	}
+}
+
+// due reports whether what waits should be proposed now.
+func (l *leading) due(p *Proposer) bool {
+	return l.next-1-l.chosenUpTo < eagerInstances || l.queued >= p.cfg.BatchBytes/fullShare || p.now-l.packedAt > l.took/patience
+}
+
+// pack turns what is waiting into values, while the window has room: under light
+// load an append is a value of its own, under heavy load one carries thousands.
+func (l *leading) pack(p *Proposer) {
+	taken := 0
+	for taken < len(l.queue) && l.room(p) && l.due(p) {
+		l.packedAt = p.now
+		first, size := taken, 0
+		for taken < len(l.queue) && (taken == first || size+len(l.queue[taken].msg.Batch) <= p.cfg.BatchBytes) {
+			size += len(l.queue[taken].msg.Batch)
+			taken++
+		}
+		batch := l.queue[first].msg.Batch
+		if taken > first+1 {
+			batch = make([]byte, 0, size)
+			for _, q := range l.queue[first:taken] {
+				batch = append(batch, q.msg.Batch...)
+			}
+		}
+		l.queued -= size
+		l.propose(p, l.next, paxos.Value{Origin: l.ballot, Time: p.wall, Batch: batch})
+		l.next++
+	}
+	if taken > 0 {
+		l.queue = slices.Delete(l.queue, 0, taken)
+	}
+}

@@ -1,0 +1,39 @@
+package proposer
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/paxlog/paxlog/paxos"
+)
+
+// resend sends proposals again that have been waiting for votes, for each twice
+// as long as before.
+func (l *leading) resend(p *Proposer) {
+	var due []paxos.Instance
+	for i, o := range l.open {
+		if !o.chosen && o.again.Due(p.now) {
+			due = append(due, i)
+		}
+	}
+	slices.Sort(due)
+	for _, i := range due {
+		o := l.open[i]
+		o.wait *= 2
+		o.again.Set(p.now + o.wait)
+		for place, id := range p.cfg.Membership.Acceptors {
+			if !o.votes.Has(place) && p.up[id] {
+				p.Now(id, l.accept(i))
+			}
+		}
+	}
+}
+
+// resendTo sends an acceptor that has just connected what it has not voted for.
+func (l *leading) resendTo(p *Proposer, place int) {
+	for _, i := range slices.Sorted(maps.Keys(l.open)) {
+		if !l.open[i].votes.Has(place) {
+			p.Now(p.cfg.Membership.Acceptors[place], l.accept(i))
+		}
+	}
+}
