@@ -325,19 +325,34 @@ func (s *Store) loadRuns(out *paxos.Loaded) error {
 			break
 		}
 	}
+	var head paxos.LogRecord
 	for i := range out.Runs {
-		key := numberKey(keyChosen, uint64(out.Runs[i].Instance))
-		v, err := s.get(key)
-		if err != nil {
-			return err
+		r := &out.Runs[i]
+		if head.Instance != r.Instance {
+			var err error
+			if head, err = s.recordHead(r.Instance); err != nil {
+				return err
+			}
 		}
-		p, err := decodeApplied(key, v)
-		if err != nil {
-			return err
-		}
-		out.Runs[i].Origin, out.Runs[i].Time = p.Record.Origin, p.Record.Time
+		r.Origin, r.Time = head.Origin, head.Time
 	}
 	return nil
+}
+
+// recordHead returns what is said of an instance, without its values: a session's runs
+// may lie in thousands of them, of a MiB each.
+func (s *Store) recordHead(i paxos.Instance) (paxos.LogRecord, error) {
+	key := numberKey(keyChosen, uint64(i))
+	v, closer, err := s.db.Get(key)
+	if errors.Is(err, pebble.ErrNotFound) {
+		return paxos.LogRecord{}, fmt.Errorf("%s is %w: a session's commands are in instance %d, which is missing", s.dir, ErrDamaged, i)
+	}
+	if err != nil {
+		return paxos.LogRecord{}, explain(s.dir, err)
+	}
+	p, err := decodeApplied(key, v)
+	p.Record.Log = nil // which is good until Close only
+	return p.Record, errors.Join(err, closer.Close())
 }
 
 // scanRuns calls f for the folded runs of a session, from that on which holds
