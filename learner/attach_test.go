@@ -94,7 +94,11 @@ func TestAttachmentsAreBounded(t *testing.T) {
 	l.Flush()
 	for i, want := range []int{1, 3, 4} {
 		l.Step("@1", &paxos.Attach{Session: manyID(maxAttached + i), From: 1})
-		if d := detached(l.Flush(), "@1"); !slices.Equal(d, []paxos.SessionID{manyID(want)}) {
+		out := l.Flush()
+		if out.Halt != "" {
+			t.Fatal(out.Halt)
+		}
+		if d := detached(out, "@1"); !slices.Equal(d, []paxos.SessionID{manyID(want)}) {
 			t.Fatalf("attachment %d: %v is detached, want %v", i, d, manyID(want))
 		}
 	}

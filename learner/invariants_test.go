@@ -87,3 +87,47 @@ func TestContradictionStopsNobody(t *testing.T) {
 		}
 	}
 }
+
+// TestTwoBallots: one vote at each of two ballots chooses nothing.
+func TestTwoBallots(t *testing.T) {
+	l := newLearner()
+	for b := uint64(1); b <= 2; b++ {
+		l.Step("a1", &paxos.Relay{Ballot: ballot(b), Instance: 1, Value: paxos.Value{Origin: ballot(b)}})
+	}
+	l.votes("a1", ballot(1), 1, 1)
+	l.votes("a2", ballot(2), 1, 1)
+	l.votes("a3", ballot(2), 1, 1)
+	if out := l.Flush(); out.Halt != "" || l.state.Applied != 1 {
+		t.Fatalf("applied %d: %s", l.state.Applied, out.Halt)
+	}
+}
+
+// TestMarksOnlyRise: an answer that was sent earlier and arrives later does not lower
+// what is known to be held.
+func TestMarksOnlyRise(t *testing.T) {
+	l := newLearner()
+	for _, held := range []paxos.Instance{7, 5} {
+		l.Step("a1", &paxos.PollReply{Held: held})
+		if out := l.Flush(); out.Halt != "" || l.Report().Chosen != 7 {
+			t.Fatalf("chosen up to %d: %s", l.Report().Chosen, out.Halt)
+		}
+	}
+}
+
+// TestFloorOnlyRises: a session that lived for long, and expires after a younger one,
+// does not lower the floor.
+func TestFloorOnlyRises(t *testing.T) {
+	l := newLearner() // two sessions are remembered
+	for i, s := range []paxos.SessionID{sessionID(0, 1), sessionID(1, 2), sessionID(0, 1), sessionID(2, 3), sessionID(4, 4)} {
+		seq := uint64(1)
+		if i == 2 {
+			seq = 2
+		}
+		if out := l.choose(paxos.Instance(i+1), run(s, seq, "x")); out.Halt != "" {
+			t.Fatal(out.Halt)
+		}
+	}
+	if l.state.Floor != 2 {
+		t.Fatalf("the floor is %d", l.state.Floor)
+	}
+}

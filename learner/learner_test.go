@@ -106,6 +106,9 @@ func TestOrder(t *testing.T) {
 		t.Fatal("instance 2 was applied before 1")
 	}
 	out := l.choose(1, run(s, 1, "a"))
+	if out.Halt != "" {
+		t.Fatal(out.Halt)
+	}
 	if r := results(out); len(r) != 2 || r[0].Index != 1 || r[1].Index != 2 || r[1].Instance != 2 {
 		t.Fatalf("%+v", r)
 	}
@@ -143,6 +146,9 @@ func TestExactlyOnce(t *testing.T) {
 		t.Fatal("a gap was told twice")
 	}
 	out = l.choose(4, run(s, 2, "b", "c")) // 2 again, and 3
+	if out.Halt != "" {
+		t.Fatal(out.Halt)
+	}
 	if r := results(out); len(r) != 1 || r[0].First != 3 || r[0].Count != 1 || r[0].Index != 3 {
 		t.Fatalf("%+v", r)
 	}
@@ -259,7 +265,9 @@ func TestTimeIsMonotone(t *testing.T) {
 	var got []paxos.UnixNanos
 	for i, at := range []paxos.UnixNanos{100, 50, 200, maxTimeStep * 100} {
 		l.Step("a1", &paxos.Page{From: paxos.Instance(i + 1), Held: paxos.Instance(i + 1), Values: []paxos.Vote{{Instance: paxos.Instance(i + 1), Value: paxos.Value{Time: at}}}})
-		l.Flush()
+		if out := l.Flush(); out.Halt != "" {
+			t.Fatal(out.Halt)
+		}
 		got = append(got, l.state.Time)
 	}
 	if got[0] != 100 || got[1] != 100 || got[2] != 200 || got[3] != 200+maxTimeStep {
