@@ -54,9 +54,10 @@
 //	32 Repair        acceptor          -> proposer                     urgent   to the leader: nobody can tell me, or a learner (Poll.Stuck), this instance
 //	33 Rejoin        acceptor          -> proposer                     urgent   to the leader: I have forgotten votes, let me vote again
 //	34 Rejoined      proposer          -> acceptor                     urgent   from the leader: do, once you hold all up to an instance
+//	35 Leads         proposer          -> proposer                     since 3  I lead, on each change; with no ballot: no more
 //	64 Append        proposer, client  -> proposer                     values   commands of one session; a standby passes them on to the leader
 //	65 Refused       proposer          -> proposer, client                      dropped, never queued; through the standby that passed it on
-//	66 Leader        proposer          -> proposer, client                      who leads, on each change; to proposers, that the sender does
+//	66 Leader        proposer          -> client                                who leads, on each change
 //	67 Attach        client            -> learner                               I wait for results of this session
 //	68 Attached      learner           -> client                                where the log stands
 //	69 Result        learner           -> client                                what became of commands

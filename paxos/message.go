@@ -183,6 +183,10 @@ type Rejoined struct {
 // Repair tells a leader that an instance which is chosen cannot be had anywhere.
 type Repair struct{ Instance Instance }
 
+// Leads says under which ballot the sender leads; a zero ballot takes that back. A standby
+// that reaches no acceptor knows the leader by it.
+type Leads struct{ Ballot Ballot }
+
 func (*Prepare) MessageKind() Kind      { return 16 }
 func (*Promise) MessageKind() Kind      { return 17 }
 func (*Accept) MessageKind() Kind       { return 18 }
@@ -201,6 +205,7 @@ func (*Vouch) MessageKind() Kind        { return 30 }
 func (*Vouched) MessageKind() Kind      { return 31 }
 func (*Rejoin) MessageKind() Kind       { return 33 }
 func (*Rejoined) MessageKind() Kind     { return 34 }
+func (*Leads) MessageKind() Kind        { return 35 }
 func (*Repair) MessageKind() Kind       { return 32 }
 
 // Local messages.

@@ -31,13 +31,12 @@ type Refused struct {
 	Detail  string
 }
 
-// Leader tells a client which proposer leads, as far as the sender knows, and other
-// proposers whether the sender itself leads. What a client sent to an earlier leader and
-// is not answered should be sent again.
+// Leader tells a client which proposer leads, as far as the sender knows. What the client
+// sent to an earlier leader and is not answered should be sent again.
 //
 // A zero ballot says that none is known, or that what the sender passed on to a leader
-// may be lost with their connection. What a client sent to the sender and is not answered
-// should be sent again.
+// may be lost with their connection. What the client sent to the sender and is not
+// answered should be sent again.
 type Leader struct{ Ballot Ballot }
 
 // Attach asks a learner for the results of Session from sequence number From on,

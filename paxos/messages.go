@@ -38,11 +38,12 @@ var Messages = NewTable(
 	NewRow[Rejoin](acceptors, proposers, "to the leader: I have forgotten votes, let me vote again", urgent, upkeep),
 	NewRow[Rejoined](proposers, acceptors, "from the leader: do, once you hold all up to an instance", urgent, upkeep,
 		Elements(func(m Message) int { return len(m.(*Rejoined).Marks) })),
+	NewRow[Leads](proposers, proposers, "I lead, on each change; with no ballot: no more", upkeep, Since(3)),
 
 	NewRow[Append](clients|proposers, proposers, "commands of one session; a standby passes them on to the leader",
 		OneValue(func(m Message) *[]byte { return &m.(*Append).Batch })),
 	NewRow[Refused](proposers, clients|proposers, "dropped, never queued; through the standby that passed it on"),
-	NewRow[Leader](proposers, clients|proposers, "who leads, on each change; to proposers, that the sender does", upkeep),
+	NewRow[Leader](proposers, clients, "who leads, on each change", upkeep),
 	NewRow[Attach](clients, learners, "I wait for results of this session", upkeep),
 	NewRow[Attached](learners, clients, "where the log stands", upkeep),
 	NewRow[Result](learners, clients, "what became of commands"),

@@ -62,17 +62,17 @@ func TestClaims(t *testing.T) {
 		want bool
 	}{
 		"the leader says so": {func(*Proposer) {}, true},
-		"it resigns":         {func(p *Proposer) { p.Step("p2", &paxos.Leader{}) }, false},
+		"it resigns":         {func(p *Proposer) { p.Step("p2", &paxos.Leads{}) }, false},
 		"it is lost":         {func(p *Proposer) { p.Step("p1", &paxos.PeerDown{ID: "p2"}) }, false},
 		"it speaks of others": {func(p *Proposer) {
-			p.Step("p2", &paxos.Leader{Ballot: paxos.Ballot{Round: 5, Proposer: "p3"}})
+			p.Step("p2", &paxos.Leads{Ballot: paxos.Ballot{Round: 5, Proposer: "p3"}})
 		}, false},
 	} {
 		p := New(config())
 		p.Tick(1, 0)
 		p.Step("p1", &paxos.PeerUp{ID: "p2", Role: paxos.RoleProposer})
 		p.Step("p1", &paxos.PeerUp{ID: "@7", Role: paxos.RoleClient})
-		p.Step("p2", &paxos.Leader{Ballot: claim})
+		p.Step("p2", &paxos.Leads{Ballot: claim})
 		if l := sentTo[*paxos.Leader](p.Flush(), "@7"); len(l) != 2 || l[1].Ballot != claim {
 			t.Fatalf("%s: clients are told %+v", name, l)
 		}
@@ -93,16 +93,16 @@ func TestLeaderClaims(t *testing.T) {
 	p.Step("p1", &paxos.PeerUp{ID: "p2", Role: paxos.RoleProposer})
 	promised(p, "a1", prep["a1"], 0, true, 0)
 	promised(p, "a2", prep["a2"], 0, true, 0)
-	if l := sentTo[*paxos.Leader](p.Flush(), "p2"); len(l) != 1 || l[0].Ballot != leads(p).ballot {
+	if l := sentTo[*paxos.Leads](p.Flush(), "p2"); len(l) != 1 || l[0].Ballot != leads(p).ballot {
 		t.Fatalf("told %+v", l)
 	}
 	p.Step("p1", &paxos.PeerUp{ID: "p3", Role: paxos.RoleProposer})
 	out := p.Flush()
-	if l := sentTo[*paxos.Leader](out, "p3"); len(l) != 1 || l[0].Ballot != leads(p).ballot || len(sentTo[*paxos.Leader](out, "p2")) != 0 {
+	if l := sentTo[*paxos.Leads](out, "p3"); len(l) != 1 || l[0].Ballot != leads(p).ballot || len(sentTo[*paxos.Leads](out, "p2")) != 0 {
 		t.Fatalf("told %+v", out.SendNow)
 	}
 	leads(p).resign(p, "test", 0)
-	if l := sent[*paxos.Leader](p.Flush()); len(l) != 2 || !l[0].Ballot.IsZero() {
+	if l := sent[*paxos.Leads](p.Flush()); len(l) != 2 || !l[0].Ballot.IsZero() {
 		t.Fatalf("told %+v", l)
 	}
 }

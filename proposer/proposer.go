@@ -100,8 +100,8 @@ func (p *Proposer) Step(from paxos.NodeID, m paxos.Message) {
 		if m.Origin.IsClient() {
 			p.Now(m.Origin, &paxos.Refused{Session: m.Session, First: m.First, Attempt: m.Attempt, Reason: m.Reason, Detail: m.Detail})
 		}
-	case *paxos.Leader:
-		p.onClaim(from, m)
+	case *paxos.Leads:
+		p.onLeads(from, m)
 	case *paxos.Vouch:
 		if place := p.place(from); place >= 0 {
 			p.Now(from, &paxos.Vouched{Asked: m.Mark, Mark: p.marks[place]})
@@ -149,7 +149,7 @@ func (p *Proposer) Flush() paxos.Output {
 	if claim != p.claimed {
 		p.claimed = claim
 		for _, id := range p.proposers {
-			p.Now(id, &paxos.Leader{Ballot: claim})
+			p.Now(id, &paxos.Leads{Ballot: claim})
 		}
 	}
 	return p.Take()
@@ -175,7 +175,7 @@ func (p *Proposer) onPeerUp(m *paxos.PeerUp) {
 	case paxos.RoleProposer:
 		p.proposers.add(m.ID)
 		if !p.claimed.IsZero() {
-			p.Now(m.ID, &paxos.Leader{Ballot: p.claimed})
+			p.Now(m.ID, &paxos.Leads{Ballot: p.claimed})
 		}
 	}
 	p.phase.step(p, m.ID, m)
@@ -193,9 +193,8 @@ func (p *Proposer) onPeerDown(id paxos.NodeID) {
 	}
 }
 
-// onClaim takes what a proposer says of itself. What it says of others is hearsay: it
-// may be a ballot that never led.
-func (p *Proposer) onClaim(from paxos.NodeID, m *paxos.Leader) {
+// onLeads takes what a proposer says of itself.
+func (p *Proposer) onLeads(from paxos.NodeID, m *paxos.Leads) {
 	delete(p.claims, from)
 	if m.Ballot.Proposer == from {
 		p.claims[from] = m.Ballot
