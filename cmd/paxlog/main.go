@@ -24,10 +24,10 @@ func main() {
 }
 
 // run executes one command line, args[0] being the program's name, and returns
-// the exit code. A second SIGINT or SIGTERM ends the process at once.
+// the exit code. A second signal ends the process at once.
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	signal.Notify(signals, command.Signals()...)
 	defer signal.Stop(signals)
 	p := &command.Program{
 		Stdin:    stdin,

@@ -108,10 +108,10 @@ func runCatchup(ctx context.Context, env *command.Environment, opts options) err
 	a.Stop(nil)
 	wg.Wait()
 	c.lines.end()
-	if printed := c.result().print(env, opts); printed != nil {
+	if printed := command.UnlessClosed(c.result().print(env, opts)); printed != nil {
 		return printed
 	}
-	if err != nil {
+	if err = command.UnlessClosed(err); err != nil {
 		return err
 	}
 	return failures(a.Meter)

@@ -31,10 +31,13 @@ func runAppends(ctx context.Context, env *command.Environment, opts options) err
 	}
 	total, err := a.measure(ctx, env)
 	if err != nil {
-		return err // standard output is closed: nobody wants the rest
+		if err = command.UnlessClosed(err); err == nil {
+			err = failures(a.Meter) // nobody wants the rest
+		}
+		return err
 	}
 	failed, _ := a.Meter.Errors()
-	if err := printResult(env, opts, load.NewResult(total, a.Elapsed(), opts.Size, failed)); err != nil {
+	if err := printResult(env, opts, load.NewResult(total, a.Elapsed(), opts.Size, failed)); command.UnlessClosed(err) != nil {
 		return err
 	}
 	if n := a.Meter.Unsent(); n > 0 {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"time"
 
@@ -22,10 +21,18 @@ type appendOptions struct {
 	Input   string        // a path, or "-" for standard input; "" if Values is set
 	Null    bool          // the input is split at NUL, not at newlines
 	Whole   bool          // the input is one entry
+	Require bool          // a last line without its newline is no entry
+	Skip    bool          // entries over the limit are passed over
 	JSON    bool          // print an object for each entry, not its index
 	Quiet   bool          // print nothing
 	Timeout time.Duration // for each entry; 0 waits for ever
 }
+
+// The values of --oversize.
+const (
+	oversizeStop = "stop"
+	oversizeSkip = "skip"
+)
 
 // Append is the command append.
 func Append() *command.Command {
@@ -37,19 +44,25 @@ func Append() *command.Command {
 		Summary: "append entries to the log and print their indexes",
 		Details: "Each argument is one entry. Without arguments, entries are read from FILE or\n" +
 			"standard input: one a line; an empty line is an empty entry, and a last line\n" +
-			"without newline counts. Indexes are printed in input order, each as soon as its\n" +
-			"entry is learned.\n\n" +
-			"After a failure nothing further is sent. Exit code 3 says that every unanswered\n" +
+			"without newline counts, unless --require-newline says that it is half an entry.\n" +
+			"Indexes are printed in input order, each as soon as its entry is learned. Whoever\n" +
+			"feeds it from a program that never ends wants --timeout 0: it waits through\n" +
+			"outages, where the default gives up after ten seconds.\n\n" +
+			"After a failure nothing further is sent, and standard error says which entries of\n" +
+			"the input were certainly not appended. Exit code 3 says that every unanswered\n" +
 			"entry was certainly not appended, 4 that some may have been: `paxlog resolve`\n" +
-			"finds out.",
+			"finds out. A standard output that is closed stops the printing and not the\n" +
+			"appending.",
 		Example: "paxlog append hello world\npaxlog append -f events.log\npaxlog append -- -5",
 		Flags: []command.Option{
 			{Name: "file", Short: "f", Value: "FILE", Usage: "read entries from this file; - is standard input", Files: true},
 			{Name: "null", Usage: "split the input at NUL instead of newlines"},
 			{Name: "whole", Usage: "take the input as one entry"},
+			{Name: "require-newline", Usage: "a last line without newline is no entry (with --null, one without NUL)"},
+			{Name: "oversize", Value: "ACTION", Usage: "at an entry over limits.entry_bytes: stop, or skip it and tell its number at the end", Preset: oversizeStop, Values: []string{oversizeSkip, oversizeStop}},
 			command.OutputOption("plain", "json"),
 			{Name: "quiet", Short: "q", Usage: "print nothing"},
-			{Name: "timeout", Value: "DURATION", Usage: "how long to wait for each entry; 0 waits for ever", Preset: "10s"},
+			{Name: "timeout", Value: "DURATION", Usage: "how long to wait for each entry; 0 waits for ever, which is what feeders want", Preset: "10s"},
 		},
 		Action: func(ctx context.Context, env *command.Environment, in *command.Input) error {
 			opts, err := readAppendOptions(in, env)
@@ -73,17 +86,24 @@ func readAppendOptions(in *command.Input, env *command.Environment) (appendOptio
 	if opts.Timeout, err = in.Timeout(); err != nil {
 		return opts, err
 	}
+	if err := in.CheckValue("oversize"); err != nil {
+		return opts, err
+	}
+	opts.Skip = in.Text("oversize") == oversizeSkip
 	if len(in.Args) > 0 {
-		for _, name := range []string{"file", "null", "whole"} {
+		for _, name := range []string{"file", "null", "whole", "require-newline"} {
 			if in.Given[name] {
 				return opts, command.Usagef("append: --%s is about input from a file, but %q is given as an entry: leave one of them out", name, in.Args[0])
 			}
 		}
 		opts.Values = in.Args
 	} else {
-		opts.Null, opts.Whole = in.On("null"), in.On("whole")
+		opts.Null, opts.Whole, opts.Require = in.On("null"), in.On("whole"), in.On("require-newline")
 		if opts.Null && opts.Whole {
 			return opts, command.Usagef("append: --null splits the input, and --whole keeps it in one piece: leave one of them out")
+		}
+		if opts.Whole && opts.Require {
+			return opts, command.Usagef("append: --require-newline is about the last line, and --whole takes the input as it is: leave one of them out")
 		}
 		if opts.Input = in.Text("file"); opts.Input == "" {
 			opts.Input = "-"
@@ -93,43 +113,36 @@ func readAppendOptions(in *command.Input, env *command.Environment) (appendOptio
 	return opts, err
 }
 
+// input is a source that also says what of it was no entry.
+type input interface {
+	source
+	notes() []string
+}
+
 // open returns the entries to append, read as they are asked for, and what closes
 // the input. Its error asks for ExitFailed.
-func (opts appendOptions) open(env *command.Environment) (next func() ([]byte, error), closeInput func() error, err error) {
+func (opts appendOptions) open(env *command.Environment) (from input, closeInput func() error, err error) {
 	limit := opts.Cluster.Limits.EntryBytes
 	if opts.Values != nil {
-		return argumentEntries(opts.Values, limit), func() error { return nil }, nil
+		return &arguments{values: opts.Values, limit: limit, skipLong: opts.Skip}, func() error { return nil }, nil
 	}
-	from, closeInput := env.Stdin, func() error { return nil }
+	file, closeInput := env.Stdin, func() error { return nil }
 	if opts.Input != "-" {
 		f, err := os.Open(opts.Input)
 		if err != nil {
 			return nil, nil, err
 		}
-		from, closeInput = f, f.Close
+		file, closeInput = f, f.Close
 	}
+	s := newSplitter(file, '\n', limit)
 	switch {
 	case opts.Whole:
-		return newWhole(from, limit).Next, closeInput, nil
+		s = newWhole(file, limit)
 	case opts.Null:
-		return newSplitter(from, 0, limit).Next, closeInput, nil
+		s.sep = 0
 	}
-	return newSplitter(from, '\n', limit).Next, closeInput, nil
-}
-
-// argumentEntries returns values one by one, then io.EOF, as splitter.Next does.
-func argumentEntries(values []string, limit int) func() ([]byte, error) {
-	next := 0
-	return func() ([]byte, error) {
-		if next == len(values) {
-			return nil, io.EOF
-		}
-		if len(values[next]) > limit {
-			return nil, &entrySizeError{Entry: uint64(next) + 1, Limit: limit}
-		}
-		next++
-		return []byte(values[next-1]), nil
-	}
+	s.requireSep, s.skipLong = opts.Require, opts.Skip
+	return s, closeInput, nil
 }
 
 // runAppend appends the entries in order and prints each one's receipt in input
@@ -140,34 +153,79 @@ func runAppend(ctx context.Context, env *command.Environment, opts appendOptions
 		return err
 	}
 	defer c.Close()
-	next, closeInput, err := opts.open(env)
+	from, closeInput, err := opts.open(env)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = closeInput() }() // it was only read
 	shown := opts.progress(env)
 	defer shown.stop()
-	receipts := newReceiptPrinter(env.Stdout, opts.JSON, opts.Quiet)
-	var unprinted idRange // answered, and not known to be written
-	a := &appender{session: c.NewSession(), next: next}
-	a.idle = func() error {
-		err := receipts.Flush()
-		if err == nil {
-			unprinted = idRange{}
-		}
-		return err
-	}
+	receipts := &receipts{printer: newReceiptPrinter(env.Stdout, opts.JSON, opts.Quiet)}
+	a := &appender{session: c.NewSession(), source: from, idle: receipts.flush}
 	a.answered = func(r client.Result, entryBytes int) error {
-		unprinted.add(r.AppendID)
 		shown.add(r.Index, entryBytes)
-		return receipts.Print(shapes.FromResult(r, nil))
+		return receipts.print(r)
 	}
-	err = a.run(ctx)
-	if failed := receipts.Flush(); failed != nil { // also if that is why it ended
-		return explainOutput(env, failed, unprinted, err)
-	}
+	ended := a.run(ctx)
+	failed := receipts.flush() // also if that is why it ended
 	shown.stop()
-	return explainAppend(env, err)
+	for _, line := range from.notes() {
+		fmt.Fprintln(env.Stderr, line)
+	}
+	err = explainAppend(ended)
+	if failed != nil {
+		err = explainOutput(failed, receipts.unprinted, ended)
+	}
+	var unknown *unknownError
+	if errors.As(err, &unknown) {
+		fmt.Fprintf(env.Stderr, "unknown: %s/%d..%d\n", unknown.session, unknown.first, unknown.last)
+	}
+	count, first := a.notAppended()
+	var long *entrySizeError
+	switch {
+	case err == nil || count == 0:
+	case errors.As(err, &long): // whose message is about the input, too
+		err = fmt.Errorf("%w (not appended: %s, from input entry %d on)", err, entries(count), first)
+	default:
+		err = &command.ExitError{Code: command.CodeOf(err), Err: err, Then: fmt.Sprintf("not appended: %s, from input entry %d on", entries(count), first)}
+	}
+	return err
+}
+
+// receipts prints what became of entries, until nobody reads it.
+type receipts struct {
+	printer   *entryPrinter
+	closed    bool    // nobody reads
+	unprinted idRange // answered, and not known to be written
+}
+
+func (r *receipts) print(answer client.Result) error {
+	if r.closed {
+		return nil
+	}
+	r.unprinted.add(answer.AppendID)
+	return r.check(r.printer.Print(shapes.FromResult(answer, nil)))
+}
+
+func (r *receipts) flush() error {
+	if r.closed {
+		return nil
+	}
+	err := r.printer.Flush()
+	if err == nil {
+		r.unprinted = idRange{}
+	}
+	return r.check(err)
+}
+
+// check makes nothing of a reader that has gone: it does not want to know, and what is
+// appended is not up to it.
+func (r *receipts) check(err error) error {
+	if errors.Is(err, command.ErrOutputClosed) {
+		r.closed = true
+		return nil
+	}
+	return err
 }
 
 // idRange is a range of entries of a session; the zero value is none.
@@ -184,32 +242,39 @@ func (r *idRange) add(id paxos.AppendID) {
 	r.last = id.Seq
 }
 
+// unknownError says which entries may have been appended. It asks for ExitUnknown.
+type unknownError struct {
+	idRange
+	text string
+}
+
+// Error implements error.
+func (e *unknownError) Error() string { return e.text }
+
 // explainOutput says which entries nobody has been told of because standard output
 // failed: those of unprinted, and those with which the appender ended.
-func explainOutput(env *command.Environment, failed error, unprinted idRange, ended error) error {
-	if errors.Is(failed, command.ErrOutputClosed) {
-		return failed // nobody wants to know
-	}
+func explainOutput(failed error, unprinted idRange, ended error) error {
 	var unknown *client.UnknownOutcomeError
 	if errors.As(ended, &unknown) {
 		unprinted.add(paxos.AppendID{Session: unknown.Session, Seq: unknown.First})
 		unprinted.last = unknown.Last
 	}
-	fmt.Fprintf(env.Stderr, "unknown: %s/%d..%d\n", unprinted.session, unprinted.first, unprinted.last)
-	return command.Exitf(command.ExitUnknown, "%w; %d entries that were not reported may have been appended; `paxlog resolve %s` tells for good",
-		failed, unprinted.last-unprinted.first+1, paxos.AppendID{Session: unprinted.session, Seq: unprinted.first})
+	return command.Exitf(command.ExitUnknown, "%w", &unknownError{unprinted, fmt.Sprintf(
+		"%v; %d entries that were not reported may have been appended; `paxlog resolve %s` tells for good",
+		failed, unprinted.last-unprinted.first+1, paxos.AppendID{Session: unprinted.session, Seq: unprinted.first})})
 }
 
-// explainAppend says what became of entries that were not answered, and what to
-// do about them.
-func explainAppend(env *command.Environment, err error) error {
+// explainAppend says what became of entries that were not answered, and what to do
+// about them.
+func explainAppend(err error) error {
 	var unknown *client.UnknownOutcomeError
 	var interrupted *command.SignalError
 	switch {
 	case errors.As(err, &unknown):
-		fmt.Fprintf(env.Stderr, "unknown: %s/%d..%d\n", unknown.Session, unknown.First, unknown.Last)
-		return command.Exitf(command.ExitUnknown, "%d of the entries may have been appended, and may still be (%v); `paxlog resolve %s` tells for good",
-			unknown.Last-unknown.First+1, unknown.Cause, unknown.AppendID())
+		return command.Exitf(command.ExitUnknown, "%w", &unknownError{
+			idRange{unknown.Session, unknown.First, unknown.Last}, fmt.Sprintf(
+				"%d of the entries may have been appended, and may still be (%v); `paxlog resolve %s` tells for good",
+				unknown.Last-unknown.First+1, unknown.Cause, unknown.AppendID())})
 	case errors.Is(err, client.ErrUnavailable) && !errors.As(err, &interrupted):
 		return fmt.Errorf("%w; what was not answered was certainly not appended; `paxlog status` shows what is missing", err)
 	}

@@ -25,21 +25,24 @@ const (
 // read of standard input cannot be interrupted.
 type appender struct {
 	session  *client.Session
-	next     func() ([]byte, error)                      // io.EOF ends the input
+	source   source
 	answered func(r client.Result, entryBytes int) error // takes each answer, in order
 	idle     func() error                                // called before the appender waits
 
 	budget  *semaphore.Weighted
 	mu      sync.Mutex
 	stopped bool
+	read    uint64         // entries of the input that source returned, or skipped before those
 	sent    chan sentEntry // never full: the budget runs out before
 	input   error          // why sent was closed; nil at the end of the input
+	settled uint64         // the last entry of the input that is, or may be, in the log
 }
 
 // sentEntry is an entry that is not answered yet, or not handed out.
 type sentEntry struct {
 	pending *client.Pending
 	bytes   int
+	number  uint64 // in the input
 }
 
 // cost is what an entry takes of the budget.
@@ -68,12 +71,13 @@ func (a *appender) run(ctx context.Context) error {
 		if !open {
 			return a.input
 		}
-		r, err := a.wait(e.pending)
+		r, err := a.wait(e)
 		if err != nil {
 			return err
 		}
+		a.settled = e.number
 		if err := a.answered(r, e.bytes); err != nil {
-			return a.giveUp(err, nil)
+			return a.giveUp(err, sentEntry{})
 		}
 		a.budget.Release(cost(e.bytes))
 	}
@@ -83,12 +87,12 @@ func (a *appender) run(ctx context.Context) error {
 func (a *appender) feed(ctx context.Context) {
 	defer close(a.sent)
 	for {
-		entry, err := a.next()
+		entry, number, err := a.source.Next()
 		if errors.Is(err, io.EOF) {
 			return
 		}
 		if err == nil {
-			err = a.push(ctx, entry)
+			err = a.push(ctx, entry, number)
 		}
 		if err != nil {
 			a.input = err
@@ -98,7 +102,10 @@ func (a *appender) feed(ctx context.Context) {
 }
 
 // push appends one entry as soon as the budget allows it.
-func (a *appender) push(ctx context.Context, entry []byte) error {
+func (a *appender) push(ctx context.Context, entry []byte, number uint64) error {
+	a.mu.Lock()
+	a.read = number
+	a.mu.Unlock()
 	if err := a.budget.Acquire(ctx, cost(len(entry))); err != nil {
 		return context.Cause(ctx)
 	}
@@ -109,7 +116,7 @@ func (a *appender) push(ctx context.Context, entry []byte) error {
 	}
 	p, err := a.session.AppendAsync(ctx, entry)
 	if err == nil {
-		a.sent <- sentEntry{p, len(entry)}
+		a.sent <- sentEntry{p, len(entry), number}
 	}
 	return err
 }
@@ -124,7 +131,7 @@ func (a *appender) take(ctx context.Context) (e sentEntry, open bool, err error)
 	default:
 	}
 	if err := a.idle(); err != nil {
-		return e, false, a.giveUp(err, nil)
+		return e, false, a.giveUp(err, sentEntry{})
 	}
 	select {
 	case e, open = <-a.sent:
@@ -142,47 +149,68 @@ func (a *appender) take(ctx context.Context) (e sentEntry, open bool, err error)
 	return e, false, context.Cause(ctx)
 }
 
-// wait returns the answer of p, which comes at the latest when the session ends.
-func (a *appender) wait(p *client.Pending) (client.Result, error) {
+// wait returns the answer of e, which comes at the latest when the session ends.
+func (a *appender) wait(e sentEntry) (client.Result, error) {
 	select {
-	case <-p.Done():
+	case <-e.pending.Done():
 	default:
 		if err := a.idle(); err != nil {
-			return client.Result{}, a.giveUp(err, p)
+			return client.Result{}, a.giveUp(err, e)
 		}
 	}
-	return p.Wait(context.Background())
+	r, err := e.pending.Wait(context.Background())
+	if err != nil {
+		a.rest(e)
+	}
+	return r, err
 }
 
-// giveUp ends the session over a failure that is not its own. What it returns wraps err
-// and, if entries from p on, or from the next one if p is nil, are or may be appended, a
-// *client.UnknownOutcomeError of these: nobody has been told of any.
-func (a *appender) giveUp(err error, p *client.Pending) error {
+// rest ends the session and returns those of the entries from e on, or from the next
+// one if e is none, that are or may be in the log.
+func (a *appender) rest(e sentEntry) (untold idRange) {
 	a.stop()
-	var untold idRange
 	for more := true; more; {
-		if p != nil {
-			r, why := p.Wait(context.Background()) // at once: the session has ended
+		if e.pending != nil {
+			r, why := e.pending.Wait(context.Background()) // at once: the session has ended
 			var unknown *client.UnknownOutcomeError
-			if errors.As(why, &unknown) {
+			switch {
+			case errors.As(why, &unknown):
 				untold.add(unknown.AppendID())
-			} else if why == nil {
+				a.settled = e.number
+			case why == nil:
 				untold.add(r.AppendID)
+				a.settled = e.number
 			}
 		}
 		select {
-		case e, open := <-a.sent:
-			p, more = e.pending, open
+		case e, more = <-a.sent:
 		default:
 			more = false
 		}
 	}
+	return untold
+}
+
+// giveUp ends the session over a failure that is not its own. What it returns wraps err
+// and, if entries from e on, or from the next one if e is none, are or may be appended, a
+// *client.UnknownOutcomeError of these: nobody has been told of any.
+func (a *appender) giveUp(err error, e sentEntry) error {
+	untold := a.rest(e)
 	if untold.first == 0 {
 		return err
 	}
 	return errors.Join(err, &client.UnknownOutcomeError{
 		Session: untold.session, Seq: untold.first, First: untold.first, Last: untold.last, Cause: err,
 	})
+}
+
+// notAppended says which entries of the input were read and are certainly not in the
+// log: so many, from that one on. It is asked after run.
+func (a *appender) notAppended() (count, first uint64) {
+	a.mu.Lock()
+	read := a.read
+	a.mu.Unlock()
+	return read + a.source.Left() - a.settled, a.settled + 1
 }
 
 // interrupt stops the sending, and a little later the waiting for answers, unless

@@ -59,7 +59,7 @@ func FuzzSplitter(f *testing.F) {
 				s = newWhole(r, int(limit))
 			}
 			for i := 0; ; i++ {
-				e, err := s.Next()
+				e, _, err := s.Next()
 				var long *entrySizeError
 				switch {
 				case i == len(want) && errors.Is(err, io.EOF):

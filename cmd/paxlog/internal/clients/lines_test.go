@@ -13,9 +13,9 @@ import (
 // all reads a splitter to its end and returns each entry in quotes.
 func all(s *splitter) (entries []string, err error) {
 	for {
-		e, err := s.Next()
+		e, _, err := s.Next()
 		if err != nil {
-			if _, again := s.Next(); !errors.Is(again, err) {
+			if _, _, again := s.Next(); !errors.Is(again, err) {
 				return entries, fmt.Errorf("first %w, then %v", err, again)
 			}
 			return entries, err
@@ -103,7 +103,7 @@ func (e *endless) Read(p []byte) (int, error) {
 func TestSplitterReadsNoMoreThanALimitAndAByte(t *testing.T) {
 	for _, limit := range []int{0, 1, 1000, firstBuffer, 3*firstBuffer + 7} {
 		from := &endless{b: 'x'}
-		_, err := newSplitter(from, '\n', limit).Next()
+		_, _, err := newSplitter(from, '\n', limit).Next()
 		var size *entrySizeError
 		if !errors.As(err, &size) || from.read > limit+1 {
 			t.Errorf("limit %d: %v after %d bytes", limit, err, from.read)
@@ -112,7 +112,7 @@ func TestSplitterReadsNoMoreThanALimitAndAByte(t *testing.T) {
 	from := &endless{b: '\n'}
 	s := newSplitter(from, '\n', 100)
 	for range 10_000 {
-		if e, err := s.Next(); len(e) != 0 || err != nil {
+		if e, _, err := s.Next(); len(e) != 0 || err != nil {
 			t.Fatal(e, err)
 		}
 	}
@@ -136,16 +136,16 @@ func TestSplitterReturnsALineBeforeItReadsOn(t *testing.T) {
 	r, w := io.Pipe()
 	s := newSplitter(r, '\n', 5)
 	go func() { _, _ = w.Write([]byte("a\n")) }()
-	if e, err := s.Next(); string(e) != "a" || err != nil {
+	if e, _, err := s.Next(); string(e) != "a" || err != nil {
 		t.Errorf("got %q, %v", e, err)
 	}
 }
 
 func TestEntriesAreTheCallers(t *testing.T) {
 	s := newSplitter(strings.NewReader("a\nb\nc\n"), '\n', 1)
-	first, _ := s.Next()
+	first, _, _ := s.Next()
 	for range 2 {
-		_, _ = s.Next()
+		_, _, _ = s.Next()
 	}
 	if string(first) != "a" {
 		t.Errorf("the first entry became %q", first)
@@ -153,14 +153,92 @@ func TestEntriesAreTheCallers(t *testing.T) {
 }
 
 func TestArgumentEntries(t *testing.T) {
-	next := argumentEntries([]string{"a", "", "123456", "b"}, 5)
-	for _, want := range []string{"a", ""} {
-		if e, err := next(); string(e) != want || err != nil {
-			t.Errorf("got %q, %v", e, err)
+	a := &arguments{values: []string{"a", "", "123456", "b"}, limit: 5}
+	for i, want := range []string{"a", ""} {
+		if e, n, err := a.Next(); string(e) != want || n != uint64(i+1) || err != nil {
+			t.Errorf("got %q, %d, %v", e, n, err)
 		}
 	}
 	var size *entrySizeError
-	if _, err := next(); !errors.As(err, &size) || size.Entry != 3 {
-		t.Errorf("got %v", err)
+	if _, _, err := a.Next(); !errors.As(err, &size) || size.Entry != 3 || a.Left() != 2 {
+		t.Errorf("got %v, %d left", err, a.Left())
+	}
+	a.skipLong = true
+	if e, n, err := a.Next(); string(e) != "b" || n != 4 || err != nil {
+		t.Errorf("got %q, %d, %v", e, n, err)
+	}
+	if got := a.notes(); !reflect.DeepEqual(got, []string{"skipped: 1 entry longer than limits.entry_bytes, 5 bytes: input entry 3"}) {
+		t.Errorf("got %q", got)
+	}
+}
+
+// TestSplitterSkips: entries over the limit are passed over wherever they stand, and
+// the others keep their numbers.
+func TestSplitterSkips(t *testing.T) {
+	for in, want := range map[string]struct{ entries, note string }{
+		"123456":                      {"", "skipped: 1 entry longer than limits.entry_bytes, 5 bytes: input entry 1"},
+		"a\n123456\nb\n":              {"1a 3b", "skipped: 1 entry longer than limits.entry_bytes, 5 bytes: input entry 2"},
+		"1234567890123\n\n123456\n\n": {"2 4", "skipped: 2 entries longer than limits.entry_bytes, 5 bytes: input entry 1, 3"},
+		"12345\n12345":                {"112345 212345", ""},
+	} {
+		for _, wrap := range []func(io.Reader) io.Reader{func(r io.Reader) io.Reader { return r }, iotest.OneByteReader, iotest.DataErrReader} {
+			s := newSplitter(wrap(strings.NewReader(in)), '\n', 5)
+			s.skipLong = true
+			var got []string
+			for {
+				e, n, err := s.Next()
+				if errors.Is(err, io.EOF) {
+					break
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+				got = append(got, fmt.Sprintf("%d%s", n, e))
+			}
+			if strings.Join(got, " ") != want.entries || strings.Join(s.notes(), "\n") != want.note {
+				t.Errorf("%q: got %q and %q", in, got, s.notes())
+			}
+		}
+	}
+	many := newSplitter(strings.NewReader(strings.Repeat("123456\n", 1000)), '\n', 5)
+	many.skipLong = true
+	if got, err := all(many); len(got) > 0 || !errors.Is(err, io.EOF) {
+		t.Errorf("got %q, %v", got, err)
+	}
+	if got := strings.Join(many.notes(), "\n"); !strings.HasPrefix(got, "skipped: 1000 entries ") || !strings.HasSuffix(got, " 9, 10, ...") {
+		t.Errorf("got %s", got)
+	}
+}
+
+// TestRequireNewline: half a record is no entry, and is told.
+func TestRequireNewline(t *testing.T) {
+	for in, want := range map[string]struct {
+		entries []string
+		note    string
+	}{
+		"a\nb\n": {[]string{"a", "b"}, ""},
+		"a\nbc":  {[]string{"a"}, "no entry: the input ends with 2 bytes that are not ended by a newline, after input entry 1"},
+		"":       {nil, ""},
+	} {
+		s := newSplitter(strings.NewReader(in), '\n', 5)
+		s.requireSep = true
+		got, err := all(s)
+		if !reflect.DeepEqual(got, want.entries) || !errors.Is(err, io.EOF) || strings.Join(s.notes(), "\n") != want.note {
+			t.Errorf("%q: got %q, %v, %q", in, got, err, s.notes())
+		}
+	}
+}
+
+// TestLeft counts what was read and not returned.
+func TestLeft(t *testing.T) {
+	s := newSplitter(strings.NewReader("a\nb\n\nc"), '\n', 10)
+	for _, want := range []uint64{3, 2, 1, 0} {
+		if _, _, err := s.Next(); err != nil || s.Left() != want {
+			t.Errorf("%v, %d left, not %d", err, s.Left(), want)
+		}
+	}
+	long := newSplitter(strings.NewReader("123456\nb\n"), '\n', 5)
+	if _, _, err := long.Next(); err == nil || long.Left() != 1 {
+		t.Errorf("%v, %d left", err, long.Left())
 	}
 }

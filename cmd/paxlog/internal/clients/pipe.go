@@ -15,25 +15,32 @@ var errPrinted = errors.New("everything has been printed")
 
 // Pipe appends the lines of standard input, and prints what a learner learns from
 // now on, until all of it is printed. A failure of the input is returned after
-// what came before it has been printed. When ctx ends, so does the input.
-func Pipe(ctx context.Context, env *command.Environment, c *client.Client, entryBytes int) error {
+// what came before it has been printed. When ctx ends, so does the input. When the
+// reader of standard output goes, so does the pipe, unless keep says that the log is
+// kept: then the appending goes on.
+func Pipe(ctx context.Context, env *command.Environment, c *client.Client, entryBytes int, keep bool) error {
 	_, end, err := c.End(ctx)
 	if err != nil {
 		return err
 	}
-	printing, stop := context.WithCancelCause(context.Background()) // what was accepted is printed also after ctx ends
+	read, unwatch := env.WhileRead(context.Background()) // what was accepted is printed also after ctx ends
+	defer unwatch()
+	printing, stop := context.WithCancelCause(read)
 	defer stop(nil)
 	goal := &goal{reached: func() { stop(errPrinted) }, printed: end}
 	appended := make(chan error, 1)
+	a := &appender{session: c.NewSession(), source: newSplitter(env.Stdin, '\n', entryBytes)}
+	a.idle = func() error {
+		if cause := context.Cause(printing); !keep || !errors.Is(cause, command.ErrOutputClosed) {
+			return cause
+		}
+		return nil
+	}
 	go func() {
 		last := end
-		a := &appender{
-			session: c.NewSession(), next: newSplitter(env.Stdin, '\n', entryBytes).Next,
-			answered: func(r client.Result, _ int) error {
-				last = r.Index
-				return nil
-			},
-			idle: func() error { return context.Cause(printing) },
+		a.answered = func(r client.Result, _ int) error {
+			last = r.Index
+			return nil
 		}
 		err := a.run(ctx)
 		goal.set(last)
@@ -47,11 +54,15 @@ func Pipe(ctx context.Context, env *command.Environment, c *client.Client, entry
 		return err
 	}
 	err = printTail(printing, p, c, client.TailOptions{From: client.FromIndex(end + 1), Follow: true})
-	if !errors.Is(err, errPrinted) {
+	gone := errors.Is(err, command.ErrOutputClosed)
+	if !errors.Is(err, errPrinted) && !(gone && keep) {
 		stop(err)
 		return err
 	}
-	return explainAppend(env, <-appended)
+	if gone {
+		stop(err) // nothing is left to be printed
+	}
+	return explainAppend(<-appended)
 }
 
 // goal tells when the last entry that was appended has been printed.

@@ -84,7 +84,7 @@ func runStatus(ctx context.Context, env *command.Environment, opts statusOptions
 	} else {
 		err = writeTable(s, env.Stdout)
 	}
-	if err != nil {
+	if err = command.UnlessClosed(err); err != nil {
 		return err
 	}
 	return verdict(s, opts.Cluster, found.Serving)

@@ -188,6 +188,8 @@ func runTail(ctx context.Context, env *command.Environment, opts tailOptions) er
 		return err
 	}
 	defer c.Close()
+	ctx, unwatch := env.WhileRead(ctx)
+	defer unwatch()
 	return printTail(ctx, newEntryPrinter(env.Stdout, opts.Form), c, client.TailOptions{
 		From: opts.From.position(), To: uint64(opts.To), Count: opts.Count, Follow: opts.Follow, Stale: opts.Stale,
 	})

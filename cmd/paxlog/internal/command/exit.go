@@ -21,7 +21,9 @@ const (
 	ExitUnknown      = 4 // an entry may have been appended
 	ExitNoIndex      = 5 // past the end, or trimmed
 	ExitNotPermitted = 6
+	ExitHungUp       = 129 // SIGHUP in a client
 	ExitInterrupted  = 130 // SIGINT in a client
+	ExitQuit         = 131 // SIGQUIT in a client
 	ExitTerminated   = 143 // SIGTERM in a client
 )
 
@@ -29,6 +31,7 @@ const (
 type ExitError struct {
 	Code int
 	Err  error
+	Then string // one more line, after the message; or ""
 }
 
 // Error is the message for people, or "".
@@ -70,15 +73,15 @@ func CodeOf(err error) int {
 	return ExitFailed
 }
 
-// finish reports err as one plain line and returns the exit code. A closed
-// standard output ends quietly, whatever the command made of it.
+// finish reports err as one plain line and returns the exit code. That standard output
+// was closed is no failure by itself: a command that has more to say than what it
+// printed returns that.
 func (p *Program) finish(err error) int {
-	failed := p.out.failure()
-	if errors.Is(failed, ErrOutputClosed) {
-		return ExitDone
-	}
 	if err == nil {
-		err = failed
+		err = p.out.failure()
+	}
+	if errors.Is(err, ErrOutputClosed) && CodeOf(err) == ExitFailed {
+		return ExitDone
 	}
 	if text := shapes.OneLine(err); text != "" {
 		if errors.Is(err, client.ErrUnavailable) && CodeOf(err) == ExitUnavailable && !strings.Contains(text, "`paxlog ") {
@@ -86,7 +89,22 @@ func (p *Program) finish(err error) int {
 		}
 		fmt.Fprintf(p.Stderr, "paxlog: %s\n", text)
 	}
+	if then := thenOf(err); then != "" {
+		fmt.Fprintln(p.Stderr, then)
+	}
 	return CodeOf(err)
+}
+
+// thenOf is the line that follows the message of err, or "".
+func thenOf(err error) string {
+	var exit *ExitError
+	for errors.As(err, &exit) {
+		if exit.Then != "" {
+			return exit.Then
+		}
+		err = exit.Err
+	}
+	return ""
 }
 
 // afterSignal decides how a command ends that a signal may have interrupted: a
@@ -97,14 +115,17 @@ func afterSignal(ctx context.Context, daemon bool, err error) error {
 	if !errors.As(context.Cause(ctx), &got) {
 		return err
 	}
-	quiet := err == nil || errors.Is(err, context.Canceled) || errors.Is(err, got)
+	quiet := err == nil || errors.Is(err, context.Canceled) || errors.Is(err, got) || errors.Is(err, ErrOutputClosed)
+	if !daemon && errors.Is(err, errOutputBlocked) && CodeOf(err) == ExitFailed {
+		quiet = true // what was not printed is not lost
+	}
 	switch {
 	case daemon && quiet:
 		return nil
 	case daemon:
 		return err
 	case quiet:
-		return &ExitError{Code: got.code()}
+		return &ExitError{Code: got.code(), Then: thenOf(err)}
 	}
 	return &ExitError{Code: got.code(), Err: err}
 }

@@ -26,6 +26,7 @@ func (p *Program) Run(args []string) int {
 		args = args[1:]
 	}
 	p.out = &output{to: p.Stdout}
+	defer p.out.close()
 	return p.finish(p.dispatch(args))
 }
 
@@ -102,7 +103,12 @@ func (p *Program) perform(c *cli.Context, cmd *Command, inv *invocation) error {
 	if err != nil {
 		return err
 	}
-	ctx, stop := p.watch(c.Context)
+	ctx, stop := p.watch(c.Context, cmd.Daemon)
 	defer stop()
+	patience := clientPatience
+	if cmd.Daemon {
+		patience = daemonPatience
+	}
+	p.out.obey(ctx, patience)
 	return afterSignal(ctx, cmd.Daemon, cmd.Action(ctx, env, in))
 }

@@ -3,6 +3,7 @@ package command
 import (
 	"context"
 	"os"
+	"os/signal"
 	"syscall"
 	"time"
 )
@@ -10,6 +11,18 @@ import (
 // SignalGrace is how long a client that was interrupted waits for what it sent
 // already: most of it is answered within moments, and is not unknown then.
 const SignalGrace = time.Second
+
+// Signals are the signals that end a run, and that daemons live through (SIGHUP, which a
+// terminal sends that is closed, and logrotate). A SIGHUP that whoever started the
+// program ignores, as nohup does, stays ignored. SIGQUIT is one of them: what Go does
+// with it by itself, a print of all goroutines, SIGABRT still does.
+func Signals() []os.Signal {
+	all := []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGQUIT}
+	if !signal.Ignored(syscall.SIGHUP) {
+		all = append(all, syscall.SIGHUP)
+	}
+	return all
+}
 
 // SignalError is the cause of a context that a signal ended.
 type SignalError struct{ signal os.Signal }
@@ -19,23 +32,32 @@ func (e *SignalError) Error() string { return e.signal.String() }
 
 // code is the exit code of a client that the signal ended.
 func (e *SignalError) code() int {
-	if e.signal == syscall.SIGTERM {
+	switch e.signal {
+	case syscall.SIGTERM:
 		return ExitTerminated
+	case syscall.SIGHUP:
+		return ExitHungUp
+	case syscall.SIGQUIT:
+		return ExitQuit
 	}
 	return ExitInterrupted
 }
 
-// watch returns a context that the first signal cancels, with a *signalError as
-// its cause; a second signal ends the process at once. stop releases it.
-func (p *Program) watch(parent context.Context) (ctx context.Context, stop func()) {
+// watch returns a context that the first signal cancels, with a *SignalError as
+// its cause; a second signal ends the process at once. A daemon takes no notice of
+// SIGHUP. stop releases it.
+func (p *Program) watch(parent context.Context, daemon bool) (ctx context.Context, stop func()) {
 	ctx, cancel := context.WithCancelCause(parent)
 	done, ended := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(ended)
-		for seen := 0; ; seen++ {
+		for seen := 0; ; {
 			select {
 			case s := <-p.Signals:
-				if seen > 0 {
+				if daemon && s == syscall.SIGHUP {
+					continue
+				}
+				if seen++; seen > 1 {
 					p.Kill((&SignalError{s}).code())
 				}
 				cancel(&SignalError{s})

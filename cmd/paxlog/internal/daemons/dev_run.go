@@ -19,7 +19,8 @@ const startAttempts = 5
 // runDev runs the cluster until ctx ends, or with opts.Pipe until all of the
 // input has been printed, closes cleanly and returns nil.
 func runDev(ctx context.Context, env *command.Environment, opts devOptions) (err error) {
-	if opts.Data == "" {
+	keep := opts.Data != ""
+	if !keep {
 		if opts.Data, err = os.MkdirTemp("", "paxlog-dev-"); err != nil {
 			return err
 		}
@@ -29,7 +30,7 @@ func runDev(ctx context.Context, env *command.Environment, opts devOptions) (err
 	if err != nil {
 		return err
 	}
-	err = d.serve(ctx, env, opts)
+	err = command.UnlessClosed(d.serve(ctx, env, opts, keep))
 	env.Log.Info().Str("role", "dev").Msg("stopping")
 	return errors.Join(err, d.stop())
 }
@@ -59,8 +60,9 @@ func startDev(env *command.Environment, opts devOptions) (*devCluster, error) {
 	}
 }
 
-// serve runs until ctx ends or the pipe is empty.
-func (d *devCluster) serve(ctx context.Context, env *command.Environment, opts devOptions) error {
+// serve runs until ctx ends or the pipe is empty. keep says that the log outlives this
+// run.
+func (d *devCluster) serve(ctx context.Context, env *command.Environment, opts devOptions, keep bool) error {
 	c, err := d.Connect(ctx, 0, client.WithInflight(clients.InflightRoom))
 	if err != nil {
 		return err
@@ -76,7 +78,7 @@ func (d *devCluster) serve(ctx context.Context, env *command.Environment, opts d
 	env.Log.Info().Str("role", "dev").Str("id", d.Name).Str("addr", d.Proposers[0].Addr).
 		Str("data", d.dir).Str("config", d.File).Str("try", try).Msg("ready")
 	if opts.Pipe {
-		return clients.Pipe(ctx, env, c, d.Limits.EntryBytes)
+		return clients.Pipe(ctx, env, c, d.Limits.EntryBytes, keep)
 	}
 	<-ctx.Done()
 	return nil

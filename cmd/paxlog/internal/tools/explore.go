@@ -91,7 +91,7 @@ func runExplore(ctx context.Context, env *command.Environment, opts simOptions) 
 		out.Violation = r.Err.Error()
 	}
 	out.interrupted = ctx.Err() != nil
-	if err := out.print(env, opts); err != nil {
+	if err := command.UnlessClosed(out.print(env, opts)); err != nil {
 		return err
 	}
 	if r.Err != nil {

@@ -152,7 +152,7 @@ func runSim(ctx context.Context, env *command.Environment, opts simOptions) erro
 			break
 		}
 	}
-	if err := total.print(env, opts); err != nil {
+	if err := command.UnlessClosed(total.print(env, opts)); err != nil {
 		return err
 	}
 	if total.Violation != "" {

@@ -1,0 +1,287 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/paxlog/paxlog/cmd/paxlog/internal/command"
+	"github.com/paxlog/paxlog/cmd/paxlog/internal/daemons"
+	"github.com/paxlog/paxlog/config"
+	"github.com/paxlog/paxlog/internal/cluster"
+)
+
+// These tests close, block and interrupt what stands around a command: pipes,
+// terminals, signals.
+
+// deadFile is the cluster file of a cluster of which nothing runs.
+func deadFile(t *testing.T) string {
+	t.Helper()
+	port, err := daemons.FreeBasePort()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return downFile(t, "orders", config.Dev(port))
+}
+
+// TestClosedOutput: that nobody reads what is printed changes no exit code that says
+// more, and stops no append.
+func TestClosedOutput(t *testing.T) {
+	dev(t)
+	dead := deadFile(t)
+	_, before := appendLines(t, "first\n")
+	for line, code := range map[string]int{
+		"append -f -":                     command.ExitDone,
+		"append -f - -o json":             command.ExitDone,
+		"tail":                            command.ExitDone,
+		"tail -o json":                    command.ExitDone,
+		"read 1":                          command.ExitDone,
+		"status":                          command.ExitDone,
+		"status --config " + dead:         command.ExitUnavailable,
+		"status -o json --config " + dead: command.ExitUnavailable,
+		"append x --timeout 100ms --config " + dead: command.ExitUnavailable,
+		"read 1 --timeout 100ms --config " + dead:   command.ExitUnavailable,
+		"read 100000000":                command.ExitNoIndex,
+		"config print --config " + dead: command.ExitDone,
+	} {
+		var errs bytes.Buffer
+		got := run(append([]string{"paxlog"}, strings.Fields(line)...), strings.NewReader(numbers(1000)), failing{syscall.EPIPE}, &errs)
+		if got != code || (code == command.ExitDone) != (errs.Len() == 0) {
+			t.Errorf("%s: exit code %d, not %d: %s", line, got, code, &errs)
+		}
+	}
+	if got := must(t, "", "tail", "--from", fmt.Sprint(before+1)); got != numbers(1000)+numbers(1000) {
+		t.Errorf("%d bytes were appended, not twice %d", len(got), len(numbers(1000)))
+	}
+}
+
+// TestAppendHead is `paxlog append -f FILE | head -1`, with real processes and a real
+// pipe.
+func TestAppendHead(t *testing.T) {
+	r := dev(t)
+	file := filepath.Join(t.TempDir(), "input")
+	if err := os.WriteFile(file, []byte(numbers(100_000)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, before := appendLines(t, "first\n")
+	cmd := exec.Command(cluster.Binary(t), "append", "-f", file, "--config", r.config)
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.ReadFull(out, make([]byte, 10)); err != nil {
+		t.Fatal(err)
+	}
+	if err := out.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	if got := must(t, "", "tail", "--from", fmt.Sprint(before+1)); got != numbers(100_000) {
+		t.Errorf("%d bytes are in the log, not %d", len(got), len(numbers(100_000)))
+	}
+}
+
+// started is a process of the binary that is under way.
+type started struct {
+	*exec.Cmd
+	out    *os.File // what reads its standard output
+	errors *bytes.Buffer
+	ended  chan error
+}
+
+// start runs the binary with a pipe of the system for its standard output.
+func start(t *testing.T, stdin io.Reader, args ...string) started {
+	t.Helper()
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = r.Close() })
+	s := started{Cmd: exec.Command(cluster.Binary(t), args...), out: r, errors: &bytes.Buffer{}, ended: make(chan error, 1)}
+	s.Stdin, s.Stdout, s.Stderr = stdin, w, s.errors
+	s.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if err := s.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Process.Kill() })
+	go func() { s.ended <- s.Wait() }()
+	return s
+}
+
+// exits waits for the end, and returns the exit code.
+func (s started) exits(t *testing.T) int {
+	t.Helper()
+	select {
+	case err := <-s.ended:
+		var exit *exec.ExitError
+		if err != nil && !errors.As(err, &exit) {
+			t.Fatal(err)
+		}
+		return s.ProcessState.ExitCode()
+	case <-time.After(20 * time.Second):
+		t.Fatalf("%v does not end; it has said: %s", s.Args[1:], s.errors)
+	}
+	return 0
+}
+
+// TestFollowersEndWithTheirReader: whoever follows ends when nobody reads, also while
+// nothing is printed.
+func TestFollowersEndWithTheirReader(t *testing.T) {
+	r := dev(t)
+	never, keepOpen, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer never.Close()
+	defer keepOpen.Close()
+	for line, stdin := range map[string]io.Reader{
+		"tail -f --from -1":         nil,
+		"tail -f --from end":        nil,
+		"tail -f --from -1 -o json": nil,
+		"tail -f --from -1 --stale": nil,
+		"dev --pipe":                never,
+	} {
+		must(t, "", "append", "x")
+		args := strings.Fields(line)
+		if args[0] == "tail" {
+			args = append(args, "--config", r.config)
+		}
+		s := start(t, stdin, args...)
+		if strings.Contains(line, "-1") {
+			if _, err := io.ReadFull(s.out, make([]byte, 2)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := s.out.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if code := s.exits(t); code != command.ExitDone || s.errors.Len() > 0 {
+			t.Errorf("%s: exit code %d, %s", line, code, s.errors)
+		}
+	}
+}
+
+// TestBlockedOutput: a signal takes effect while standard output is blocked, and an
+// append says what it could not tell.
+func TestBlockedOutput(t *testing.T) {
+	r := dev(t)
+	big := strings.Repeat("x", 1<<20)
+	must(t, strings.Repeat(big[:1<<19]+"\n", 8), "append", "-q")
+	for _, signal := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGQUIT} {
+		s := start(t, nil, "tail", "-f", "--from", "-8", "--config", r.config)
+		if _, err := io.ReadFull(s.out, make([]byte, 10)); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Process.Signal(signal); err != nil {
+			t.Fatal(err)
+		}
+		if code := s.exits(t); code != 128+int(signal) || s.errors.Len() > 0 {
+			t.Errorf("tail, %v: exit code %d, %s", signal, code, s.errors)
+		}
+	}
+	s := start(t, strings.NewReader(numbers(200_000)), "append", "-o", "json", "--config", r.config)
+	if _, err := io.ReadFull(s.out, make([]byte, 10)); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	code := s.exits(t)
+	want := regexp.MustCompile(`^unknown: ([0-9a-f]+)/(\d+)\.\.(\d+)\npaxlog: standard output is blocked; .*\nnot appended: \d+ entries, from input entry (\d+) on\n$`)
+	m := want.FindStringSubmatch(s.errors.String())
+	if code != command.ExitTerminated || m == nil {
+		t.Fatalf("append: exit code %d, %s", code, s.errors)
+	}
+	var last, next int
+	if _, err := fmt.Sscan(m[3]+" "+m[4], &last, &next); err != nil || next != last+1 {
+		t.Errorf("the last unknown one is %d, and %d the first that was certainly not appended", last, next)
+	}
+	for seq, want := range map[int]string{last: "chosen ", next: "never\n"} {
+		if got := paxlog("resolve", fmt.Sprintf("%s/%d", m[1], seq)); !strings.HasPrefix(got.out, want) {
+			t.Errorf("append %d: %+v", seq, got)
+		}
+	}
+}
+
+// TestHangup: SIGHUP ends a client unless it was started to ignore it, and no daemon.
+func TestHangup(t *testing.T) {
+	k := cluster.New(t, 1, 1, 1)
+	k.Must("append", "one")
+	for _, id := range k.IDs() {
+		k.Signal(id, syscall.SIGHUP)
+	}
+	k.Must("append", "two")
+	for _, id := range k.IDs() {
+		select {
+		case <-k.Process(id).Done():
+			t.Errorf("%s ended", id)
+		default:
+		}
+	}
+	for _, id := range k.IDs() {
+		p := k.Process(id)
+		k.Signal(id, syscall.SIGQUIT)
+		if code, err := p.Exit(); code != 0 || err != nil || strings.Contains(p.Stderr(), "goroutine") {
+			t.Errorf("%s: exit %d %v\n%s", id, code, err, p.Stderr())
+		}
+	}
+	dead := deadFile(t)
+	nohup := start(t, nil, "version")
+	if code := nohup.exits(t); code != 0 {
+		t.Fatal(code)
+	}
+	// The shell ignores SIGHUP, sends it, and then ends the client in another way.
+	script := `trap '' HUP; "$0" tail -f --timeout 0 --config "$1" & p=$!; sleep 1; kill -HUP $p; sleep 0.3; kill -TERM $p; wait $p`
+	cmd := exec.Command("sh", "-c", script, cluster.Binary(t), dead)
+	var errs bytes.Buffer
+	cmd.Stderr = &errs
+	err := cmd.Run()
+	if cmd.ProcessState.ExitCode() != command.ExitTerminated {
+		t.Errorf("after an ignored SIGHUP: %v, %s", err, &errs)
+	}
+}
+
+// TestEarlyEnd: an append that ends before its input says which entries were certainly
+// not appended.
+func TestEarlyEnd(t *testing.T) {
+	dev(t)
+	long := strings.Repeat("x", 1<<20+1)
+	for name, test := range map[string]struct {
+		input io.Reader
+		args  string
+		want  string // how standard error begins
+		then  string // its last line, if it has more than one
+		code  int
+	}{
+		"oversize":          {strings.NewReader("a\nb\n" + long + "\nc\n"), "append", "paxlog: entry 3 of the input is longer than limits.entry_bytes, 1048576 bytes: neither it nor anything after it was sent (not appended: 1 entry, from input entry 3 on)\n", "", command.ExitFailed},
+		"oversize skipped":  {strings.NewReader("a\n" + long + "\nb\n" + long), "append --oversize skip", "skipped: 2 entries longer than limits.entry_bytes, 1048576 bytes: input entry 2, 4\n", "", command.ExitDone},
+		"the input breaks":  {io.MultiReader(strings.NewReader("a\nb\nc"), failingReader{}), "append", "paxlog: reading the input", "not appended: 1 entry, from input entry 3 on", command.ExitFailed},
+		"half a record":     {strings.NewReader("a\nb"), "append --require-newline", "no entry: the input ends with 1 bytes that are not ended by a newline, after input entry 1\n", "", command.ExitDone},
+		"half a NUL record": {strings.NewReader("a\x00b\n"), "append --require-newline --null", "no entry: the input ends with 2 bytes that are not ended by a NUL, after input entry 1\n", "", command.ExitDone},
+		"nobody leads":      {strings.NewReader("a\nb\nc\n"), "append --timeout 200ms --config " + deadFile(t), "paxlog: not available", "not appended: 3 entries, from input entry 1 on", command.ExitUnavailable},
+		"arguments":         {strings.NewReader(""), "append a b --timeout 200ms --config " + deadFile(t), "paxlog: not available", "not appended: 2 entries, from input entry 1 on", command.ExitUnavailable},
+		"end of input":      {strings.NewReader("a\nb"), "append", "", "", command.ExitDone},
+	} {
+		got := with(test.input, strings.Fields(test.args)...)
+		if got.code != test.code || !strings.HasPrefix(got.errors, test.want) || (test.want == "") != (got.errors == "") || test.then != "" && !strings.HasSuffix(got.errors, "\n"+test.then+"\n") {
+			t.Errorf("%s: %+v\nwant %d %s and %s", name, got, test.code, test.want, test.then)
+		}
+	}
+}
