@@ -42,13 +42,32 @@
 // asking again may be answered from a page that the kernel marked clean. The
 // Fatal function is called, which must stop the process, and nothing is answered.
 //
-// Pebble cannot tell a lost tail from a clean end: a damaged last block of its
-// log, a damaged end of its MANIFEST, or a missing newest log all open without
-// an error. Where later writes are there and earlier ones are not, or hidden ones
-// would come back, Open refuses (whole.go). A directory that lost its tail, and so
-// is as it once was, this package does not detect. An acceptor that opens it, or an
-// old copy, is found out by its peers, which remember the number of commits that it
-// spoke of (paxos.Mark); a learner is merely earlier.
+// Pebble cannot always tell a lost tail from a clean end. These open without an error: a
+// MANIFEST with a damaged end; a newest log that is missing; and a newest log with damage
+// in it, which is then taken for its end. The last synced commit vanishes so wherever it
+// is damaged, as a whole, however long it is. Of damage before it Pebble finds out some:
+// chunks of a log say how far it was synced before them, but Pebble 2.1.7 leaves the
+// blocks that were filled out of that count. In the first log that it makes no chunk says
+// so; Init closes the database, and no vote is in that one.
+//
+// Where later writes are there and earlier ones are not, or hidden ones would come back,
+// Open refuses (lostwrites.go). A directory that lost its tail, and so is as it once was,
+// this package does not detect. An acceptor that opens it, or an old copy, is found out
+// by its peers, which remember the number of commits that it spoke of (paxos.Mark); a
+// learner is merely earlier.
+//
+// # Who may have it open
+//
+// One process writes. Inspect takes a lock that only writers are kept out by, and changes
+// nothing, not even the times of a file: several may read at once, with read rights only,
+// also from a file system that is mounted read-only.
+//
+// # Versions
+//
+// IDENTITY has the version of the layout, a file of Pebble's the version of its own
+// files. Init makes both in the version of this program. Open leaves both as they are,
+// and refuses newer ones, so that the version of paxlog that wrote a directory can go on
+// with it. Only format 1 becomes 2, since it has no place for an acceptor's mark.
 //
 // # Pebble for a log
 //

@@ -12,10 +12,15 @@ import (
 	"github.com/paxlog/paxlog/paxos"
 )
 
-// Format is the version of the layout of data directories. Since 2 acceptors count
-// their commits, since 3 learners fold what sessions did; a directory of an earlier
-// format becomes one of this when it is opened.
+// Format is the version of the layout that Init makes. Since 2 acceptors count their
+// commits, since 3 learners fold what sessions did. Open leaves a directory in the
+// format in which it is, so that the version of paxlog that wrote it can go on with it.
 const Format = 3
+
+// marksFormat is the least format that is written. A directory of format 1 becomes one
+// of this when it is opened: an acceptor that did not keep its mark with each commit
+// could not be told from one that lost some, and nothing of format 1 can hold it.
+const marksFormat = 2
 
 // Errors of Init and Open. Each comes wrapped in a sentence for people.
 var (

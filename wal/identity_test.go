@@ -271,7 +271,8 @@ func TestIncarnations(t *testing.T) {
 }
 
 // TestOlderFormat: a directory of format 1, whose peers have no marks and whose
-// acceptor has none, is one of the present format once it is opened, and not before.
+// acceptor has none, is one of format 2 once it is opened, and not before. One of format
+// 2 stays so.
 func TestOlderFormat(t *testing.T) {
 	fs := vfs.NewMem()
 	initDir(t, fs, paxos.RoleAcceptor)
@@ -290,8 +291,13 @@ func TestOlderFormat(t *testing.T) {
 	if err != nil || st.Commits != 0 || st.Forgot || st.Peers["a2"] != (paxos.Peer{Incarnation: 7}) {
 		t.Fatalf("%+v, %v", st, err)
 	}
-	mustClose(t, s)
-	if id, err := ReadIdentity(fs, dir); err != nil || id.Format != Format {
-		t.Fatalf("%+v, %v", id, err)
+	for range 2 {
+		mustClose(t, s)
+		if id, err := ReadIdentity(fs, dir); err != nil || id.Format != 2 {
+			t.Fatalf("%+v, %v", id, err)
+		}
+		s = mustOpen(t, fs, paxos.RoleAcceptor)
+		mustCommit(t, s, []paxos.Record{paxos.SetHeld{}}, true)
 	}
+	mustClose(t, s)
 }

@@ -146,7 +146,7 @@ func initDB(fs vfs.FS, dir string, incarnation uint64) (err error) {
 			err = errors.Join(err, panicked(v))
 		}
 	}()
-	db, err := pebble.Open(dir, &pebble.Options{FS: fs, FormatMajorVersion: pebble.FormatNewest, ErrorIfExists: true, Logger: quiet{}})
+	db, err := pebble.Open(dir, &pebble.Options{FS: fs, FormatMajorVersion: storageFormat, ErrorIfExists: true, Logger: quiet{}})
 	if err != nil {
 		return err
 	}

@@ -7,8 +7,6 @@ import (
 	"sort"
 	"sync"
 
-	"github.com/cockroachdb/pebble/v2"
-
 	"github.com/paxlog/paxlog/paxos"
 )
 
@@ -130,6 +128,17 @@ func sortedIDs[T any](m map[paxos.SessionID]T) []paxos.SessionID {
 
 // fold adds the keys of sessions and runs to c, for all that earlier commits did.
 func (r *recent) fold(c *Commit) error {
+	if err := r.put(c, maxPacked); err != nil {
+		return err
+	}
+	if err := c.b.DeleteRange([]byte{keyChanges}, numberKey(keyChanges, r.number), nil); err != nil {
+		return err
+	}
+	return c.set(binary.BigEndian.AppendUint64(append(c.s.scratch[:0], keyFolded), uint64(r.upTo)), 1)
+}
+
+// put adds the keys of the sessions and of the runs to c, those of so many runs in one.
+func (r *recent) put(c *Commit, packed int) error {
 	for _, id := range sortedIDs(r.changes) {
 		change := r.changes[id]
 		if change.dropped {
@@ -146,7 +155,7 @@ func (r *recent) fold(c *Commit) error {
 	for _, id := range sortedIDs(r.runs) {
 		for runs := r.runs[id]; len(runs) > 0; {
 			n := 1
-			for n < len(runs) && n < maxPacked && runs[n].First == runs[n-1].First+runs[n-1].Count {
+			for n < len(runs) && n < packed && runs[n].First == runs[n-1].First+runs[n-1].Count {
 				n++
 			}
 			b := binary.BigEndian.AppendUint64(appendSessionKey(c.s.scratch[:0], keyRun, id), runs[0].First)
@@ -156,15 +165,25 @@ func (r *recent) fold(c *Commit) error {
 			runs = runs[n:]
 		}
 	}
-	if err := c.b.DeleteRange([]byte{keyChanges}, numberKey(keyChanges, r.number), nil); err != nil {
-		return err
-	}
-	return c.set(binary.BigEndian.AppendUint64(append(c.s.scratch[:0], keyFolded), uint64(r.upTo)), 1)
+	return nil
+}
+
+// putAtOnce adds to c what it does to sessions as formats before 3 have it: each
+// session and each run has a key of its own in every commit, and nothing is left to
+// fold. The version of paxlog that made the directory can then go on with it.
+func putAtOnce(c *Commit) error {
+	only := newRecent(foldLimits{})
+	only.add(&c.changes, false)
+	c.changes = changes{}
+	return only.put(c, 1)
 }
 
 // write adds the key of the commit's changes to c, and folds the earlier ones if
 // there are many.
 func (r *recent) write(c *Commit) (folded bool, err error) {
+	if c.s.id.Format < 3 {
+		return false, putAtOnce(c)
+	}
 	if r.full() {
 		if err := r.fold(c); err != nil {
 			return false, err
@@ -226,11 +245,6 @@ func (s *Store) folded() (paxos.Instance, error) {
 	}
 	st, err := decodeLearner([]byte{keyLearner}, v)
 	return st.Applied, err
-}
-
-// upgrade notes that all runs of a directory of an earlier format have keys of their own.
-func (r *recent) upgrade(s *Store) error {
-	return s.db.Set([]byte{keyFolded}, binary.BigEndian.AppendUint64(nil, uint64(r.upTo)), pebble.Sync)
 }
 
 // addRecord notes the runs of an instance.

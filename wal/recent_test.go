@@ -115,9 +115,9 @@ func TestFoldNoOps(t *testing.T) {
 	mustClose(t, s)
 }
 
-// olderLearner makes a learner's directory of format 2, in which each session and each
-// run had a key of its own, and nothing noted that.
-func olderLearner(t *testing.T, fs vfs.FS) *work {
+// olderLearner makes a learner's directory of a format before 3, in which each session
+// and each run had a key of its own, and nothing noted that.
+func olderLearner(t *testing.T, fs vfs.FS, format int) *work {
 	t.Helper()
 	w := newWork(rand.New(rand.NewPCG(1, 3)), paxos.RoleLearner)
 	initDir(t, fs, paxos.RoleLearner)
@@ -137,15 +137,15 @@ func olderLearner(t *testing.T, fs vfs.FS) *work {
 		t.Fatal(err)
 	}
 	mustClose(t, s)
-	edit(t, fs, `"format": 3`, `"format": 2`)
+	edit(t, fs, `"format": 3`, fmt.Sprintf(`"format": %d`, format))
 	return w
 }
 
-// TestOlderLearnerCrashes: a crash at any moment of the first start of this format
-// leaves a directory of the one before or of this one, which goes on.
+// TestOlderLearnerCrashes: a crash at any moment while a directory of format 1 becomes
+// one of format 2 leaves one of either, which goes on.
 func TestOlderLearnerCrashes(t *testing.T) {
 	d := newCrashDisk(rand.New(rand.NewPCG(1, 4)))
-	w := olderLearner(t, d.fs)
+	w := olderLearner(t, d.fs, 1)
 	d.on = true
 	mustClose(t, mustOpen(t, d.fs, paxos.RoleLearner))
 	d.on = false
@@ -176,16 +176,17 @@ func TestOlderLearnerCrashes(t *testing.T) {
 		}
 		mustClose(t, s)
 	}
-	if formats[2] == 0 || formats[3] == 0 {
+	if formats[1] == 0 || formats[2] == 0 {
 		t.Errorf("crashes of formats %v: the test misses its cases", formats)
 	}
 }
 
-// TestOlderLearner: a directory of format 2 can be inspected, and becomes one of this
-// format when it is opened.
+// TestOlderLearner: a directory of format 2 can be inspected, and is one of format 2
+// also after it was opened and written to: the version of paxlog that made it reads what
+// this one wrote.
 func TestOlderLearner(t *testing.T) {
 	fs := vfs.NewMem()
-	w := olderLearner(t, fs)
+	w := olderLearner(t, fs, 2)
 	check := func(s *Store) {
 		t.Helper()
 		got, err := stateOf(s)
@@ -193,8 +194,11 @@ func TestOlderLearner(t *testing.T) {
 			t.Fatal(err)
 		}
 		equal(t, "state", got, w.m.state(paxos.RoleLearner))
-		if n := s.recent.countRuns(); n != 0 {
-			t.Fatalf("%d runs count as not folded", n)
+		if n := s.recent.countRuns(); n != 0 || len(s.recent.changes) != 0 {
+			t.Fatalf("%d runs and %d changes count as not folded", n, len(s.recent.changes))
+		}
+		if s.Identity().Format != 2 {
+			t.Fatalf("it has become one of format %d", s.Identity().Format)
 		}
 	}
 	s, err := Inspect(fs, dir)
@@ -203,11 +207,46 @@ func TestOlderLearner(t *testing.T) {
 	}
 	check(s)
 	mustClose(t, s)
-	for range 2 { // the second time as one of the present format
+	for range 3 {
 		s = mustOpen(t, fs, paxos.RoleLearner)
 		check(s)
+		for range 10 {
+			mustCommit(t, s, w.next(), false)
+			check(s)
+		}
+		if n := keys(t, s, keyChanges) + keys(t, s, keyFolded); n != 0 {
+			t.Fatalf("%d keys that format 2 does not have", n)
+		}
 		mustClose(t, s)
 	}
+}
+
+// TestOlderRuns: in a directory of format 2 no key holds more than one run, and what is
+// written there fits together.
+func TestOlderRuns(t *testing.T) {
+	fs := vfs.NewMem()
+	initDir(t, fs, paxos.RoleLearner)
+	edit(t, fs, `"format": 3`, `"format": 2`)
+	s := mustOpen(t, fs, paxos.RoleLearner)
+	sessions := []paxos.SessionID{{19: 1}, {19: 2}}
+	for i := paxos.Instance(1); i <= 8; i++ {
+		mustCommit(t, s, applied(i, sessions, 1), false)
+	}
+	lo, hi := prefixRange(keyRun)
+	err := s.scan(lo, hi, func(k, v []byte) (bool, error) {
+		runs, err := decodeRuns(k, v)
+		if len(runs) != 1 {
+			t.Errorf("%d runs under one key", len(runs))
+		}
+		return true, err
+	})
+	if n := keys(t, s, keyRun); err != nil || n != 16 {
+		t.Errorf("%d keys of runs, %v", n, err)
+	}
+	if v, err := s.Verify(); err != nil || v.Entries != 16 {
+		t.Errorf("%+v, %v", v, err)
+	}
+	mustClose(t, s)
 }
 
 // TestLoadsWhileFolding: whoever reads runs while commits fold them finds each once, in

@@ -74,6 +74,11 @@ func Inspect(fs vfs.FS, dir string) (*Store, error) {
 }
 
 func open(dir string, id Identity, opts Options) (*Store, error) {
+	if opts.ReadOnly {
+		opts.FS = readOnly{opts.FS}
+	} else {
+		opts.FS = writable{opts.FS}
+	}
 	s := &Store{dir: dir, id: id, opts: opts}
 	db := opts.FS.PathJoin(dir, dbDir)
 	if _, err := opts.FS.Stat(db); err != nil {
@@ -88,8 +93,7 @@ func open(dir string, id Identity, opts Options) (*Store, error) {
 	}
 	po := &pebble.Options{
 		FS: opts.FS, Lock: s.lock, ReadOnly: opts.ReadOnly, ErrorIfNotExists: true,
-		FormatMajorVersion: pebble.FormatNewest,
-		Logger:             fatalLogger{s},
+		Logger: fatalLogger{s},
 		EventListener: &pebble.EventListener{
 			// Pebble retries failed flushes for ever: after a failed write the only
 			// sound thing is to stop.
@@ -107,9 +111,10 @@ func open(dir string, id Identity, opts Options) (*Store, error) {
 	if opts.adjust != nil {
 		opts.adjust(po)
 	}
-	last, err := progress(opts.FS, db)
+	var last uint64
+	po.FormatMajorVersion, last, err = peek(opts.FS, dir, db)
 	if err != nil {
-		return nil, errors.Join(explainOpen(dir, err), s.lock.Close())
+		return nil, errors.Join(err, s.lock.Close())
 	}
 	if s.db, err = pebble.Open(db, po); err != nil {
 		return nil, errors.Join(explainOpen(dir, err), s.lock.Close())
@@ -125,10 +130,8 @@ func open(dir string, id Identity, opts Options) (*Store, error) {
 			return nil, errors.Join(err, s.Close())
 		}
 	}
-	if id.Format < Format && !opts.ReadOnly {
-		if err := s.upgrade(); err != nil {
-			return nil, errors.Join(explain(dir, err), s.Close())
-		}
+	if id.Format < marksFormat && !opts.ReadOnly {
+		s.id.Format = marksFormat
 		if err := replaceIdentity(opts.FS, dir, s.id); err != nil {
 			return nil, errors.Join(explain(dir, err), s.Close())
 		}
@@ -136,13 +139,31 @@ func open(dir string, id Identity, opts Options) (*Store, error) {
 	return s, nil
 }
 
-// upgrade brings what the keys mean up to this format.
-func (s *Store) upgrade() error {
-	s.id.Format = Format
-	if s.recent == nil {
-		return nil
+// storageFormat is the version of Pebble's files in a directory that Init makes. A newer
+// Pebble knows newer ones. Which one is written is raised only when no process of an
+// earlier version of paxlog will open the directory again, so it is not Pebble's newest.
+const storageFormat pebble.FormatMajorVersion = 24 // which Pebble calls FormatValueSeparation
+
+// peek reads, before anything is opened, in which version Pebble's files are, and the
+// number of the last write. The version is the one to open with: another would convert
+// the directory, and an earlier version of paxlog could not go back to it.
+func peek(fs vfs.FS, dir, db string) (version pebble.FormatMajorVersion, last uint64, err error) {
+	desc, err := pebble.Peek(db, fs)
+	if err != nil || !desc.Exists {
+		return storageFormat, 0, nil // opening says what is wrong
 	}
-	return s.recent.upgrade(s)
+	if desc.FormatMajorVersion > storageFormat {
+		return 0, 0, fmt.Errorf("%s has storage format %d, this program knows format %d: use the version of paxlog that wrote it",
+			dir, uint64(desc.FormatMajorVersion), uint64(storageFormat))
+	}
+	last, err = progress(fs, db, desc.ManifestFilename)
+	if errors.Is(err, errUnknownTag) {
+		return 0, 0, fmt.Errorf("%s: %w", dir, err)
+	}
+	if err != nil {
+		return 0, 0, explainOpen(dir, err)
+	}
+	return desc.FormatMajorVersion, last, nil
 }
 
 // checkMeta makes sure that db belongs to IDENTITY.

@@ -17,6 +17,8 @@ import (
 	pebblewal "github.com/cockroachdb/pebble/v2/wal"
 )
 
+// This file finds writes that are lost although later ones are there.
+//
 // Pebble numbers every write, in order. Its MANIFEST says up to which number
 // writes may be in tables, and from which log on they are not. It takes a damaged
 // MANIFEST record for the end of the MANIFEST, and so forgets what came after it.
@@ -52,12 +54,8 @@ const firstSeq = 10
 
 // progress reads how far a database had come: the number of its last write. It
 // returns errHole if writes before it are missing.
-func progress(fs vfs.FS, db string) (last uint64, err error) {
-	desc, err := pebble.Peek(db, fs)
-	if err != nil || !desc.Exists {
-		return 0, nil // Open says what is wrong
-	}
-	last, firstLog, err := readManifest(fs, desc.ManifestFilename)
+func progress(fs vfs.FS, db, manifest string) (last uint64, err error) {
+	last, firstLog, err := readManifest(fs, manifest)
 	if errors.Is(err, os.ErrNotExist) {
 		return 0, nil // Open says so
 	}
@@ -154,13 +152,15 @@ func readManifest(fs vfs.FS, path string) (last, firstLog uint64, err error) {
 		if err != nil {
 			break
 		}
-		last, firstLog = readEdit(edit, last, firstLog)
+		if last, firstLog, err = readEdit(edit, last, firstLog); err != nil {
+			return 0, 0, errors.Join(err, f.Close())
+		}
 	}
 	return last, firstLog, f.Close()
 }
 
-// The fields of an edit that come before those about tables, in which all numbers
-// are uvarints.
+// The fields of an edit that Pebble writes before those about tables, in which all
+// numbers are uvarints.
 const (
 	tagComparer    = 1 // a string
 	tagFirstLog    = 2
@@ -171,7 +171,16 @@ const (
 	tagGoneBacking = 106
 )
 
-func readEdit(edit []byte, last, firstLog uint64) (uint64, uint64) {
+// tagsOfTables are the fields about tables and values' files: none of those above
+// follows one of them.
+var tagsOfTables = []uint64{5, 6, 7, 100, 102, 103, 104, 107, 108}
+
+// errUnknownTag is an edit of another version of Pebble. What its other fields mean is
+// not known: one of them may say how far writes had come.
+var errUnknownTag = errors.New("its MANIFEST holds a field that this program does not know: use the version of paxlog that wrote it")
+
+// readEdit returns what an edit says of the numbers that are known so far.
+func readEdit(edit []byte, last, firstLog uint64) (uint64, uint64, error) {
 	number := func() (v uint64) {
 		v, n := binary.Uvarint(edit)
 		edit = edit[max(0, n):]
@@ -181,7 +190,7 @@ func readEdit(edit []byte, last, firstLog uint64) (uint64, uint64) {
 		return v
 	}
 	for len(edit) > 0 {
-		switch number() {
+		switch tag := number(); tag {
 		case tagComparer:
 			edit = edit[min(number(), uint64(len(edit))):]
 		case tagFirstLog:
@@ -194,10 +203,13 @@ func readEdit(edit []byte, last, firstLog uint64) (uint64, uint64) {
 			number()
 			number()
 		default:
-			return last, firstLog
+			if !slices.Contains(tagsOfTables, tag) {
+				return 0, 0, fmt.Errorf("%w (%d)", errUnknownTag, tag)
+			}
+			return last, firstLog, nil
 		}
 	}
-	return last, firstLog
+	return last, firstLog, nil
 }
 
 // checkHidden returns errHole if tables hold writes above the last number.
