@@ -37,18 +37,18 @@ type caught struct {
 }
 
 // TestMutants puts each bug back and fails when one survives. It takes minutes,
-// so it runs only with PAXLOG_MUTANTS=1, or with a part of a name.
+// so it runs only with PAXLOG_MUTANTS=1, or with a part of a name or file.
 //
 // No file is changed: the compiler is given the changed one in place of the
 // original, and only what must notice the mutant is built and run.
 func TestMutants(t *testing.T) {
 	only := os.Getenv("PAXLOG_MUTANTS")
 	if only == "" {
-		t.Skip("set PAXLOG_MUTANTS=1, or to a part of a mutant's name")
+		t.Skip("set PAXLOG_MUTANTS=1, or to a part of a mutant's name or file")
 	}
 	var chosen []mutant
 	for _, m := range mutants {
-		if only == "1" || strings.Contains(m.name, only) {
+		if only == "1" || strings.Contains(m.name, only) || strings.Contains(m.file, only) {
 			chosen = append(chosen, m)
 		}
 	}
