@@ -114,7 +114,7 @@ func TestPages(t *testing.T) {
 	promised(p, "a1", prep["a1"], 0, true, 0)
 	promised(p, "a1", prep["a1"], 0, true, 0) // one acceptor twice is one
 	if leads(p) != nil {
-		t.Fatal("one acceptor made a quorum")
+		t.Fatal("one acceptor made a quorum", p.Out.Halt)
 	}
 	promised(p, "a2", prep["a2"], 1, true, 0) // page 0 was lost
 	other := *prep["a2"]
@@ -148,7 +148,7 @@ func TestWindow(t *testing.T) {
 		p.Step("@1", appendOf(seq, "x"))
 		out := p.Flush()
 		if n := len(sentTo[*paxos.Accept](out, "a1")); (n == 1) != (seq <= 2) || len(sent[*paxos.Prepare](out)) != 0 {
-			t.Fatalf("append %d: %d Accepts", seq, n)
+			t.Fatalf("append %d: %d Accepts %s", seq, n, out.Halt)
 		}
 	}
 	b := leads(p).ballot
@@ -189,7 +189,9 @@ func TestQueueBound(t *testing.T) {
 			}
 			refused++
 		}
-		accepted += len(sentTo[*paxos.Accept](out, "a1"))
+		if accepted += len(sentTo[*paxos.Accept](out, "a1")); out.Halt != "" {
+			t.Fatal(out.Halt)
+		}
 	}
 	if l := leads(p); refused == 0 || refused+len(l.queue)+accepted != 30 || l.queued > config().QueueBytes {
 		t.Fatalf("refused %d, queued %d (%d bytes), proposed %d", refused, len(leads(p).queue), leads(p).queued, accepted)

@@ -36,6 +36,8 @@ type Cluster struct {
 	Clients   []*Client
 	lost      map[paxos.NodeID]bool // nodes that stay away for ever
 	noJumps   bool                  // wall clocks do not jump: for a test
+	// incarnations are those of the acceptors' directories.
+	incarnations map[paxos.NodeID]uint64
 }
 
 func ids(prefix string, n int) []paxos.NodeID {
@@ -66,14 +68,16 @@ func NewCluster(seed uint64, t Topology) *Cluster {
 	}
 	c.Members = paxos.Membership{Cluster: "sim", Acceptors: c.Acceptors, Phase1: t.Phase1, Phase2: t.Phase2, Sessions: t.Sessions}
 	c.World = NewWorld(seed, c.Members)
+	c.incarnations = map[paxos.NodeID]uint64{}
 	for i, id := range c.Acceptors {
+		c.incarnations[id] = uint64(i + 1)
 		cfg := acceptor.Config{
-			ID: id, Membership: c.Members, Incarnation: uint64(i + 1),
+			ID: id, Membership: c.Members,
 			Sources: append(without(c.Acceptors, id), c.Learners...), Proposers: c.Proposers,
 			ElectionTicks: ElectionMin, RetryTicks: 100, StallTicks: 1500, IdleTicks: 5000, PageBytes: t.PageBytes,
 		}
 		c.Add(paxos.RoleAcceptor, id, func(s *Store) paxos.Machine {
-			cfg.Seed = c.rng.Uint64()
+			cfg.Seed, cfg.Incarnation = c.rng.Uint64(), c.incarnations[id]
 			return acceptor.New(cfg, s.Acceptor())
 		})
 	}

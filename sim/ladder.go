@@ -15,6 +15,8 @@ type Ladder struct {
 	// All also shows the messages that keep things alive: heartbeats, queries,
 	// polls.
 	All bool
+	// Also shows messages of these names, although they only keep things alive.
+	Also map[string]bool
 	// NoReads leaves out what clients ask without appending.
 	NoReads bool
 
@@ -116,6 +118,14 @@ func notation(m paxos.Message) string {
 		return fmt.Sprintf("Page(held %d, {%s})", m.Held, votesText(m.Values))
 	case *paxos.Repair:
 		return fmt.Sprintf("Repair(%d)", m.Instance)
+	case *paxos.Rejoin:
+		return "Rejoin"
+	case *paxos.Rejoined:
+		return fmt.Sprintf("Rejoined(%s, once it holds %d)", m.Ballot, m.UpTo)
+	case *paxos.Leads:
+		return fmt.Sprintf("Leads(%s)", m.Ballot)
+	case *paxos.Leader:
+		return fmt.Sprintf("Leader(%s)", m.Ballot)
 	case *paxos.Relay:
 		return fmt.Sprintf("Relay(%s, %d, %s)", m.Ballot, m.Instance, batchText(m.Value.Batch))
 	case *paxos.Heartbeat:

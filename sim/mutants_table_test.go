@@ -77,7 +77,7 @@ var mutants = []mutant{
 	{row: 10, name: "chosenUpTo covers votes of any ballot", file: "acceptor/held.go", by: simulation,
 		old: "a.votes[a.held+1].ballot == a.announced",
 		new: "!a.votes[a.held+1].ballot.IsZero()"},
-	{row: 10, name: "what is held is let go", file: "acceptor/held.go", by: "TestHeld", says: "held is never lowered",
+	{row: 10, name: "what is held is let go", file: "acceptor/held.go", by: "TestHeld", says: "highest is at least held",
 		old: "		a.held++",
 		new: "		a.held--"},
 	{row: 11, name: "an acceptor with an older directory votes", file: "acceptor/admission.go", by: simulation,

@@ -141,7 +141,7 @@ func (l *Ladder) watch(w *World) {
 // several receivers is one line, unless something else came between that matters.
 func (l *Ladder) Observe(from, to paxos.NodeID, m paxos.Message) {
 	text, upkeep := describe(m)
-	if text == "" || upkeep && !l.All || l.NoReads && isRead(m) {
+	if text == "" || upkeep && !l.All && !l.Also[paxos.Messages.Row(m).Name] || l.NoReads && isRead(m) {
 		return
 	}
 	l.add(from, to, text)

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/cockroachdb/datadriven"
@@ -11,13 +12,22 @@ import (
 
 // script is a cluster driven by a text file in testdata. Its commands:
 //
-//	cluster [acceptors=3] [proposers=1] [learners=1]   a new cluster, all started but what down= names
+//	cluster [acceptors=3] [proposers=1] [learners=1] [phase1= phase2=] [sessions=100] [seed=1]
+//	                            a new cluster, all started but what down=(a,b) names
+//	show NAME...                from now on also messages of these names, which only keep things alive
 //	run [ms=N]                  let time pass; prints the messages delivered
-//	append to=p1 VALUE...       @c1 sends one request for each value; prints the exchange of 5 ms
+//	append to=p1 VALUE...       @c1 sends one request for each value; prints the exchange of 15 ms
 //	resend to=p1 from=N VALUE...  the same under given sequence numbers
+//	session N                   @c1 goes on with its N-th session
 //	fence to=p1, lookup seq=N, locate                  as resolve and reads do
 //	crash, start, pause, resume, hang, unhang NODE...
 //	cut A B, join A B           both ways; cut oneway=true A B
+//	break A B                   their connection ends under the next message, and is back after 50 ms
+//	lose NAME A B...            messages of that name from A to B... are lost from now on; lose none
+//	forget NODE keep=N          it crashes, and all but the first N commits of its directory are lost
+//	wipe NODE                   it crashes, and its directory is initialised anew
+//	stranger NODE of=A          NODE restarts as one that remembers another directory of acceptor A
+//	status NODE                 what it says of itself
 //	log                         the log as learned
 type script struct {
 	t      *testing.T
@@ -31,9 +41,14 @@ type script struct {
 type scriptClient struct {
 	paxos.Outbox
 	session paxos.SessionID
+	status  *paxos.StatusReply
 }
 
-func (c *scriptClient) Step(paxos.NodeID, paxos.Message)  {}
+func (c *scriptClient) Step(_ paxos.NodeID, m paxos.Message) {
+	if r, ok := m.(*paxos.StatusReply); ok {
+		c.status = r
+	}
+}
 func (c *scriptClient) Tick(paxos.Ticks, paxos.UnixNanos) {}
 func (c *scriptClient) Flush() paxos.Output               { return c.Take() }
 
@@ -78,8 +93,24 @@ func (s *script) run(d *datadriven.TestData) (out string) {
 			out += fmt.Sprintf("%d %s\n", i+1, e.value)
 		}
 		return out
-	case "cut", "join":
+	case "cut", "join", "break":
 		s.links(d)
+	case "show":
+		for _, name := range words(d) {
+			s.ladder.Also[name] = true
+		}
+	case "lose":
+		s.lose(words(d))
+	case "session":
+		var n int
+		if _, err := fmt.Sscan(words(d)[0], &n); err != nil {
+			s.t.Fatalf("%s: %v", d.Pos, err)
+		}
+		s.attach(paxos.NewSessionID(0, [12]byte{byte(n)}))
+	case "forget", "wipe", "stranger":
+		s.tamper(d, s.c.nodes[paxos.NodeID(words(d)[0])])
+	case "status":
+		return s.status(paxos.NodeID(words(d)[0]))
 	default:
 		for _, n := range words(d) {
 			s.node(d, s.c.nodes[paxos.NodeID(n)])
@@ -93,21 +124,35 @@ func (s *script) cluster(d *datadriven.TestData) {
 	d.MaybeScanArgs(s.t, "acceptors", &top.Acceptors)
 	d.MaybeScanArgs(s.t, "proposers", &top.Proposers)
 	d.MaybeScanArgs(s.t, "learners", &top.Learners)
-	var down string
-	d.MaybeScanArgs(s.t, "down", &down)
-	s.c = NewCluster(1, top)
-	s.client = &scriptClient{session: paxos.NewSessionID(0, [12]byte{1})}
+	d.MaybeScanArgs(s.t, "phase1", &top.Phase1)
+	d.MaybeScanArgs(s.t, "phase2", &top.Phase2)
+	d.MaybeScanArgs(s.t, "sessions", &top.Sessions)
+	var down []string
+	for _, a := range d.CmdArgs {
+		if a.Key == "down" {
+			down = a.Vals
+		}
+	}
+	seed := 1
+	d.MaybeScanArgs(s.t, "seed", &seed)
+	s.c = NewCluster(uint64(seed), top)
+	s.client = &scriptClient{}
 	s.c.Add(paxos.RoleClient, "@c1", func(*Store) paxos.Machine { return s.client })
-	s.ladder = &Ladder{}
+	s.ladder = &Ladder{Also: map[string]bool{}}
 	s.c.Net.Observe = s.ladder.Observe
-	s.next = 1
 	for _, id := range s.c.order {
-		if string(id) != down {
+		if !slices.Contains(down, string(id)) {
 			s.c.nodes[id].Start()
 		}
 	}
+	s.attach(paxos.NewSessionID(0, [12]byte{1}))
+}
+
+// attach begins with a session.
+func (s *script) attach(id paxos.SessionID) {
+	s.client.session, s.next = id, 1
 	for _, l := range s.c.Learners {
-		s.client.Now(l, &paxos.Attach{Session: s.client.session, From: 1})
+		s.client.Now(l, &paxos.Attach{Session: id, From: 1})
 	}
 	s.c.Run(5 * Millisecond)
 }
@@ -146,6 +191,8 @@ func (s *script) links(d *datadriven.TestData) {
 	switch {
 	case d.Cmd == "join":
 		s.c.Net.Join(a, b)
+	case d.Cmd == "break":
+		s.c.Net.Break(a, b, 50*Millisecond)
 	case d.HasArg("oneway"):
 		s.c.Net.Cut(a, b)
 	default:
@@ -170,4 +217,63 @@ func (s *script) node(d *datadriven.TestData, n *Node) {
 	default:
 		s.t.Fatalf("%s: unknown command %s", d.Pos, d.Cmd)
 	}
+}
+
+// lose has messages of a name lost from one node to others.
+func (s *script) lose(w []string) {
+	before := s.c.Net.Filter
+	if w[0] == "none" {
+		s.c.Net.Filter = nil
+		return
+	}
+	s.c.Net.Filter = func(from, to paxos.NodeID, m paxos.Message) bool {
+		if paxos.Messages.Row(m).Name == w[0] && string(from) == w[1] && slices.Contains(w[2:], string(to)) {
+			return false
+		}
+		return before == nil || before(from, to, m)
+	}
+}
+
+// tamper crashes a node and changes its directory.
+func (s *script) tamper(d *datadriven.TestData, n *Node) {
+	n.Crash()
+	switch d.Cmd {
+	case "forget":
+		var keep int
+		d.ScanArgs(s.t, "keep", &keep)
+		n.store.rollBack(keep)
+		*s.c.Check.toldBy(n) = told{}
+		n.forgot, n.life = true, n.store.durable.mark.Life
+	case "wipe":
+		n.store.rollBack(0)
+		*s.c.Check.toldBy(n) = told{}
+		s.c.incarnations[n.ID] += 100
+	case "stranger":
+		var of string
+		d.ScanArgs(s.t, "of", &of)
+		id := paxos.NodeID(of)
+		p := n.store.durable.peers[id]
+		p.Incarnation += 100
+		n.store.durable.peers[id], n.store.visible.peers[id] = p, p
+		n.Start()
+	}
+}
+
+// status asks a process how it is.
+func (s *script) status(id paxos.NodeID) string {
+	s.client.status = nil
+	s.client.Now(id, &paxos.StatusQuery{Nonce: 1})
+	s.c.Run(15 * Millisecond)
+	r := s.client.status
+	switch {
+	case r == nil:
+		return "it does not answer\n"
+	case r.Role == paxos.RoleProposer:
+		return fmt.Sprintf("%s %s\n", r.State, r.Reason)
+	case r.Role == paxos.RoleLearner:
+		return fmt.Sprintf("applied %d\n", r.Applied)
+	case r.Voting:
+		return fmt.Sprintf("votes, holds %d\n", r.Held)
+	}
+	return fmt.Sprintf("holds %d, does not vote: %s\n", r.Held, r.Reason)
 }
