@@ -57,6 +57,11 @@ var refusals = []struct{ text, want string }{
 	{orders + "quorum: {phase1: two}\n", `f:12: quorum.phase1: "two" is not a number of acceptors`},
 	{orders + "quorum: {phase1: -1}\n", `f:12: quorum.phase1: "-1" is not a number of acceptors`},
 	{orders + "timeouts: {retry: 100}\n", `f:12: timeouts.retry: "100" is not a duration such as 150ms or 3s`},
+	// YAML libraries that decode into a whole number make 1 of 1.5 and 2^63 of 2^64.
+	{orders + "limits: {entry_bytes: 1.5}\n", `f:12: limits.entry_bytes: "1.5" is not a number of bytes such as 65536, 64KiB or 1MiB`},
+	{orders + "limits: {sessions: 1e3}\n", `f:12: limits.sessions: "1e3" is not a whole number such as 64`},
+	{orders + "limits: {sessions: 0x40}\n", `f:12: limits.sessions: "0x40" is not a whole number such as 64`},
+	{orders + "limits: {queue_bytes: 18446744073709551616}\n", `f:12: limits.queue_bytes: "18446744073709551616" is not a number of bytes such as 65536, 64KiB or 1MiB`},
 	{orders + "limits: {window: 1KiB}\n", `f:12: limits.window: "1KiB" is not a whole number such as 64`},
 	{orders + "limits: {entry_bytes: 1MB}\n", `f:12: limits.entry_bytes: "1MB" is not a number of bytes such as 65536, 64KiB or 1MiB`},
 	{orders + "limits: {entry_bytes: 99999999999GiB}\n", `f:12: limits.entry_bytes: "99999999999GiB" is not a number of bytes such as 65536, 64KiB or 1MiB`},

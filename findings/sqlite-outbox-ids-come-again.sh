@@ -14,7 +14,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work"
 sqlite=$(command -v sqlite3) || {
-  { apt-get download sqlite3 && dpkg -x sqlite3_*.deb .; } >setup.log 2>&1 || { cat setup.log; exit 1; }
+  { { apt-get download sqlite3 || { apt-get update && apt-get download sqlite3; }; } && dpkg -x sqlite3_*.deb .; } >setup.log 2>&1 || { cat setup.log; exit 1; }
   sqlite=$work/usr/bin/sqlite3
 }
 echo "sqlite $("$sqlite" --version | cut -d' ' -f1)"
