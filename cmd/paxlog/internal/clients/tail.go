@@ -2,9 +2,7 @@ package clients
 
 import (
 	"context"
-	"math"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/paxlog/paxlog/client"
@@ -27,26 +25,6 @@ type tailOptions struct {
 	Timeout time.Duration // for finding where the log starts and ends; 0 waits for ever
 }
 
-// startKind says in which way a start is given.
-type startKind int
-
-// The kinds of starts.
-const (
-	startFirst startKind = iota // the first entry that the log still has
-	startEnd                    // after the last entry
-	startIndex                  // Index
-	startLast                   // the last Last entries
-	startTime                   // the first entry of Time or later
-)
-
-// start is where tail begins.
-type start struct {
-	Kind  startKind
-	Index paxos.Index     // at least 1
-	Last  uint64          // at least 1
-	Time  paxos.UnixNanos // at least 1
-}
-
 // Tail is the command tail.
 func Tail() *command.Command {
 	return &command.Command{
@@ -56,7 +34,8 @@ func Tail() *command.Command {
 		Details: "Stops at the end of the log as it was when asked; that includes every entry\n" +
 			"whose append had been answered. With -f it goes on following until interrupted.\n\n" +
 			"START is an index, start, end, -N for the last N entries, @TIME for the first\n" +
-			"entry of that time (RFC 3339) or later, or @-10m for ten minutes ago. A start\n" +
+			"entry of that time or later, or @-10m for ten minutes ago. TIME is RFC 3339, or as\n" +
+			"`date --rfc-3339`, `date +%s` and PostgreSQL print it, always with a zone. A start\n" +
 			"past the end prints nothing; with -f it waits.",
 		Example: "paxlog tail -f --from end\npaxlog tail --from -10\npaxlog tail --from @-10m -o json",
 		Flags: []command.Option{
@@ -115,71 +94,6 @@ func readTailOptions(in *command.Input, env *command.Environment) (tailOptions, 
 	return opts, err
 }
 
-// parseIndex reads the index of an entry, or says what is wrong with it.
-func parseIndex(text string) (index paxos.Index, problem string) {
-	n, err := strconv.ParseUint(text, 10, 64)
-	switch {
-	case err != nil:
-		return 0, "must be the index of an entry, a number from 1"
-	case n == 0:
-		return 0, "is no index: the first entry has index 1"
-	}
-	return paxos.Index(n), ""
-}
-
-// parseStart reads the value of --from, or says what is wrong with it. now is
-// what times such as @-10m count from.
-func parseStart(text string, now time.Time) (s start, problem string) {
-	switch {
-	case text == "start":
-		return start{Kind: startFirst}, ""
-	case text == "end":
-		return start{Kind: startEnd}, ""
-	case strings.HasPrefix(text, "@"):
-		return parseStartTime(text[1:], now)
-	case strings.HasPrefix(text, "-"):
-		n, err := strconv.ParseUint(text[1:], 10, 64)
-		if err != nil || n == 0 {
-			return start{}, "must be - and how many of the last entries to print, such as -10"
-		}
-		return start{Kind: startLast, Last: n}, ""
-	}
-	n, err := strconv.ParseUint(text, 10, 64)
-	switch {
-	case err != nil:
-		return start{}, "must be an index, start, end, -N, @TIME or @-10m"
-	case n == 0:
-		return start{}, "is no index: the first entry has index 1"
-	}
-	return start{Kind: startIndex, Index: paxos.Index(n)}, ""
-}
-
-// parseStartTime reads what follows the @. Times outside the years 1970 to 2262
-// are moved to the nearest that the log can hold.
-func parseStartTime(text string, now time.Time) (start, string) {
-	var t time.Time
-	if strings.HasPrefix(text, "-") {
-		ago, err := time.ParseDuration(text[1:])
-		if err != nil || ago < 0 {
-			return start{}, "must be @- and a duration, such as @-10m or @-1h30m"
-		}
-		t = now.Add(-ago)
-	} else {
-		var err error
-		if t, err = time.Parse(time.RFC3339Nano, text); err != nil {
-			return start{}, "must be @ and a time of RFC 3339, such as @2026-01-02T15:04:05Z, or @- and a duration, such as @-10m"
-		}
-	}
-	nanos := t.UnixNano()
-	switch {
-	case t.Before(time.Unix(0, 1)):
-		nanos = 1
-	case t.After(time.Unix(0, math.MaxInt64)):
-		nanos = math.MaxInt64
-	}
-	return start{Kind: startTime, Time: paxos.UnixNanos(nanos)}, ""
-}
-
 // runTail prints the entries. When following it returns the cause of ctx's end.
 // Its errors ask for ExitFailed, ExitUnavailable or ExitNoIndex (trimmed).
 func runTail(ctx context.Context, env *command.Environment, opts tailOptions) error {
@@ -227,19 +141,4 @@ func printTail(ctx context.Context, p *entryPrinter, c *client.Client, opts clie
 		return context.Cause(ctx)
 	}
 	return ended
-}
-
-// position translates s.
-func (s start) position() client.Position {
-	switch s.Kind {
-	case startEnd:
-		return client.FromEnd()
-	case startIndex:
-		return client.FromIndex(uint64(s.Index))
-	case startLast:
-		return client.FromLast(s.Last)
-	case startTime:
-		return client.FromTime(time.Unix(0, int64(s.Time)))
-	}
-	return client.FromStart()
 }
