@@ -285,3 +285,35 @@ func TestEarlyEnd(t *testing.T) {
 		}
 	}
 }
+
+// TestExactBytes: what was appended as a whole comes back as it was.
+func TestExactBytes(t *testing.T) {
+	dev(t)
+	for _, value := range []string{"", "a\nb\n", "no newline", "\x00\xff\r\n\x1b[31m"} {
+		index := strings.TrimSpace(must(t, value, "append", "--whole"))
+		for _, args := range []string{"read " + index + " -o bytes", "tail -n 1 -o bytes --from " + index, "tail -n1 -o bytes --from -1 --stale"} {
+			if got := must(t, "", strings.Fields(args)...); got != value {
+				t.Errorf("%s: %q is not %q", args, got, value)
+			}
+		}
+	}
+}
+
+// TestTerminal: an entry's control characters reach no terminal as they are, and a pipe
+// always.
+func TestTerminal(t *testing.T) {
+	script, err := exec.LookPath("script")
+	if err != nil {
+		t.Skip("no script here, which runs a command on a terminal")
+	}
+	r := dev(t)
+	must(t, "\x1b]0;title\x07red\x1b[31m", "append", "--whole")
+	line := cluster.Binary(t) + " tail --from -1 --config " + r.config
+	out, err := exec.Command(script, "-qec", line, "/dev/null").Output()
+	if err != nil || strings.TrimSpace(string(out)) != `\x1b]0;title\x07red\x1b[31m` {
+		t.Errorf("on a terminal: %q, %v", out, err)
+	}
+	if out, err := exec.Command("sh", "-c", line).Output(); err != nil || string(out) != "\x1b]0;title\x07red\x1b[31m\n" {
+		t.Errorf("in a pipe: %q, %v", out, err)
+	}
+}

@@ -66,9 +66,11 @@ var usageErrors = []struct {
 	{"tail --from @2026-11-28", "tail: --from \"@2026-11-28\": has no zone: it is another time on each host; write Z for UTC or an offset, such as 2026-01-02T15:04:05Z or 2026-01-02 15:04:05+01"},
 	{"tail --to end", "tail: --to \"end\": must be the index of an entry, a number from 1"},
 	{"tail -n 0", "tail: --count \"0\": must be a number from 1"},
-	{"tail -o xml", "tail: --output \"xml\": must be raw or json"},
-	{"tail -o plain", "tail: --output \"plain\": must be raw or json"},
-	{"tail -o json --null", "tail: --null belongs to --output raw: JSON is an object a line"},
+	{"tail -o xml", "tail: --output \"xml\": must be raw, bytes or json"},
+	{"tail -o plain", "tail: --output \"plain\": must be raw, bytes or json"},
+	{"tail -o json --null", "tail: --null belongs to --output raw: JSON is an object a line, and bytes are the entry alone"},
+	{"tail -o bytes", "tail: --output \"bytes\": is exactly the bytes of one entry: say -n 1, or raw for a newline after each"},
+	{"tail -o bytes -n 2", "tail: --output \"bytes\": is exactly the bytes of one entry: say -n 1, or raw for a newline after each"},
 	{"tail --timeout 5", "tail: --timeout \"5\": is no duration: write 500ms, 10s or 1m30s, or 0 to wait for ever"},
 	{"tail --timeout -5s", "tail: --timeout \"-5s\": is no duration: write 500ms, 10s or 1m30s, or 0 to wait for ever"},
 	{"tail --learner l9", "cluster \"dev\" has no learner \"l9\": its learners are l1"},
@@ -128,7 +130,7 @@ func TestEnvironmentErrors(t *testing.T) {
 	for name, test := range map[string]struct{ value, command, want string }{
 		"PAXLOG_TIMEOUT":    {"x", "status", "status: PAXLOG_TIMEOUT \"x\": is no duration: write 500ms, 10s or 1m30s, or 0 to wait for ever"},
 		"PAXLOG_STALE":      {"x", "tail", "tail: PAXLOG_STALE \"x\": must be true or false"},
-		"PAXLOG_OUTPUT":     {"x", "tail", "tail: PAXLOG_OUTPUT \"x\": must be raw or json"},
+		"PAXLOG_OUTPUT":     {"x", "tail", "tail: PAXLOG_OUTPUT \"x\": must be raw, bytes or json"},
 		"PAXLOG_LOG_FORMAT": {"x", "dev", "dev: PAXLOG_LOG_FORMAT \"x\": must be json or console"},
 		"PAXLOG_CONFIG":     {"x", "tail", "x: there is no such cluster file: check the path"},
 	} {

@@ -9,6 +9,7 @@ import (
 	"io"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/paxlog/paxlog/client"
@@ -118,11 +119,20 @@ type Resolution struct {
 	Index    *uint64 `json:"index"`  // null if never
 }
 
-// OneLine is err on one line, or "" if there is nothing to say about it.
+// OneLine is err on one line, or "" if there is nothing to say about it. Part of its text
+// may be a peer's: control characters are escaped.
 func OneLine(err error) string {
 	if err == nil {
 		return ""
 	}
 	lines := strings.FieldsFunc(err.Error(), func(r rune) bool { return r == '\n' || r == '\r' })
-	return strings.Join(lines, " ")
+	var text strings.Builder
+	for _, r := range strings.Join(lines, " ") {
+		if unicode.IsControl(r) {
+			fmt.Fprintf(&text, "\\x%02x", r)
+		} else {
+			text.WriteRune(r)
+		}
+	}
+	return text.String()
 }

@@ -4,8 +4,11 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"strconv"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/paxlog/paxlog/cmd/paxlog/internal/command"
 	"github.com/paxlog/paxlog/internal/shapes"
@@ -25,24 +28,73 @@ func newPrinter(w io.Writer) *entryPrinter {
 	return p
 }
 
-// newEntryPrinter prints entries: format raw writes the bytes and a newline, or
-// NUL if null; json writes an object a line.
+// newEntryPrinter prints entries in a form. On a terminal the control characters of raw
+// entries are escaped: an entry must not drive the terminal of whoever reads it.
 func newEntryPrinter(w io.Writer, form entryForm) *entryPrinter {
 	p := newPrinter(w)
-	end := byte('\n')
-	if form.Null {
-		end = 0
+	end, escaped := []byte{'\n'}, command.IsTerminal(w)
+	switch {
+	case form.JSON:
+		p.one = func(e shapes.Entry) error { return p.json.Encode(e.Full()) }
+		if escaped {
+			p.json = shapes.NewEncoder(escapingWriter{p.buf})
+		}
+		return p
+	case form.Null:
+		end = []byte{0}
+	case form.Bytes:
+		end = nil
 	}
 	p.one = func(e shapes.Entry) error {
-		if _, err := p.buf.Write(e.Value); err != nil {
+		value := e.Value
+		if escaped {
+			value = escapeControl(value)
+		}
+		if _, err := p.buf.Write(value); err != nil {
 			return err
 		}
-		return p.buf.WriteByte(end)
-	}
-	if form.JSON {
-		p.one = func(e shapes.Entry) error { return p.json.Encode(e.Full()) }
+		_, err := p.buf.Write(end)
+		return err
 	}
 	return p
+}
+
+// escapeControl writes the control characters of a value, but tabs and newlines, as \x1b,
+// and what is not UTF-8 too.
+func escapeControl(value []byte) []byte {
+	out := value[:0:0]
+	for i := 0; i < len(value); {
+		r, size := utf8.DecodeRune(value[i:])
+		if r == '\t' || r == '\n' || !unicode.IsControl(r) && !(r == utf8.RuneError && size == 1) {
+			out = append(out, value[i:i+size]...)
+		} else {
+			for _, b := range value[i : i+size] {
+				out = fmt.Appendf(out, `\x%02x`, b)
+			}
+		}
+		i += size
+	}
+	return out
+}
+
+// escapingWriter escapes the control characters that JSON leaves as they are: those
+// from U+007F to U+009F, which some terminals obey.
+type escapingWriter struct{ to io.Writer }
+
+// Write implements io.Writer.
+func (w escapingWriter) Write(p []byte) (int, error) {
+	out := make([]byte, 0, len(p))
+	for _, r := range string(p) {
+		if r >= 0x7f && r <= 0x9f {
+			out = fmt.Appendf(out, `\u%04x`, r)
+		} else {
+			out = utf8.AppendRune(out, r)
+		}
+	}
+	if _, err := w.to.Write(out); err != nil {
+		return 0, err
+	}
+	return len(p), nil
 }
 
 // newReceiptPrinter prints what became of appended entries: plain writes the
@@ -118,23 +170,24 @@ func (p *entryPrinter) printWaiting(entries <-chan shapes.Entry) (open bool, err
 
 // entryForm is how tail and read print entries.
 type entryForm struct {
-	JSON bool
-	Null bool // end raw entries with NUL
+	JSON  bool
+	Bytes bool // exactly the entry, with nothing after it
+	Null  bool // end raw entries with NUL
 }
 
 // readEntryForm reads --output and --null. Of two that contradict each other, the one
 // given on the command line wins over the environment.
 func readEntryForm(in *command.Input) (entryForm, error) {
 	format, err := in.Output()
-	form := entryForm{JSON: format == "json", Null: in.On("null")}
-	if err != nil || !form.JSON || !form.Null {
+	form := entryForm{JSON: format == "json", Bytes: format == "bytes", Null: in.On("null")}
+	if err != nil || !form.Null || !form.JSON && !form.Bytes {
 		return form, err
 	}
 	switch {
 	case in.Given["null"] && in.Given["output"]:
-		return form, command.Usagef("%s: --null belongs to --output raw: JSON is an object a line", in.Name)
+		return form, command.Usagef("%s: --null belongs to --output raw: JSON is an object a line, and bytes are the entry alone", in.Name)
 	case in.Given["null"]:
-		form.JSON = false
+		form.JSON, form.Bytes = false, false
 	default:
 		form.Null = false
 	}

@@ -31,6 +31,8 @@ func TestEntryForms(t *testing.T) {
 		{entryForm{}, "a\xff\r", "a\xff\r\n"},
 		{entryForm{}, "", "\n"},
 		{entryForm{Null: true}, "a\nb", "a\nb\x00"},
+		{entryForm{Bytes: true}, "a\xff\r\x1b", "a\xff\r\x1b"},
+		{entryForm{Bytes: true}, "", ""},
 		{entryForm{JSON: true}, "text", head + `"value":"text"}` + "\n"},
 		{entryForm{JSON: true}, "", head + `"value":""}` + "\n"},
 		{entryForm{JSON: true}, "<a&b>\"\n\x00é", head + `"value":"<a&b>\"\n\u0000é"}` + "\n"},
@@ -44,6 +46,28 @@ func TestEntryForms(t *testing.T) {
 		if out.String() != test.want {
 			t.Errorf("%+v %q\ngot  %s\nwant %s", test.form, test.value, out.String(), test.want)
 		}
+	}
+}
+
+func TestEscapeControl(t *testing.T) {
+	for in, want := range map[string]string{
+		"plain, é\t世":           "plain, é\t世",
+		"\x1b]0;title\x07":      `\x1b]0;title\x07`,
+		"a\r\nb\x00\x7f":        "a\\x0d\nb\\x00\\x7f",
+		"\xff\xc2\x9b31m\u0085": `\xff\xc2\x9b31m\xc2\x85`,
+		"":                      "",
+	} {
+		if got := string(escapeControl([]byte(in))); got != want {
+			t.Errorf("%q: got %q, want %q", in, got, want)
+		}
+	}
+}
+
+func TestEscapingWriter(t *testing.T) {
+	var out bytes.Buffer
+	in := "{\"value\":\"\u009b31m\x7f é世\"}\n"
+	if n, err := (escapingWriter{&out}).Write([]byte(in)); n != len(in) || err != nil || out.String() != "{\"value\":\"\\u009b31m\\u007f é世\"}\n" {
+		t.Errorf("%q, %d, %v", out.String(), n, err)
 	}
 }
 

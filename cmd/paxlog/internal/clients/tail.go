@@ -37,13 +37,13 @@ func Tail() *command.Command {
 			"entry of that time or later, or @-10m for ten minutes ago. TIME is RFC 3339, or as\n" +
 			"`date --rfc-3339`, `date +%s` and PostgreSQL print it, always with a zone. A start\n" +
 			"past the end prints nothing; with -f it waits.",
-		Example: "paxlog tail -f --from end\npaxlog tail --from -10\npaxlog tail --from @-10m -o json",
+		Example: "paxlog tail -f --from end\npaxlog tail --from -10\npaxlog tail --from @-10m -o json\npaxlog tail --from -1 -n 1 -o bytes > file",
 		Flags: []command.Option{
 			{Name: "follow", Short: "f", Usage: "go on at the end, through outages, until interrupted"},
 			{Name: "from", Value: "START", Usage: "where to begin", Preset: "start"},
 			{Name: "to", Value: "N", Usage: "the last index to print"},
 			{Name: "count", Short: "n", Value: "COUNT", Usage: "stop after so many entries"},
-			command.OutputOption("raw", "json"),
+			command.OutputOption("raw", "bytes", "json"),
 			command.NullOption, command.StaleOption, command.LearnerOption,
 			{Name: "timeout", Value: "DURATION", Usage: "how long to wait until it starts; 0 waits for ever", Preset: "10s"},
 		},
@@ -83,6 +83,9 @@ func readTailOptions(in *command.Input, env *command.Environment) (tailOptions, 
 	}
 	if opts.Form, err = readEntryForm(in); err != nil {
 		return opts, err
+	}
+	if opts.Form.Bytes && opts.Count != 1 {
+		return opts, in.Bad("output", "is exactly the bytes of one entry: say -n 1, or raw for a newline after each")
 	}
 	if opts.Timeout, err = in.Timeout(); err != nil {
 		return opts, err

@@ -59,14 +59,14 @@ var (
 )
 
 // formats are the values of --output of all commands.
-var formats = []string{"plain", "raw", "table", "json"}
+var formats = []string{"plain", "raw", "bytes", "table", "json"}
 
 // OutputOption returns -o with the given formats, the first of which is the
 // default.
 func OutputOption(values ...string) Option {
 	return Option{
 		Name: "output", Short: "o", Value: "FORMAT",
-		Usage: strings.Join(values, " or "), Preset: values[0], Values: values,
+		Usage: OrList(values), Preset: values[0], Values: values,
 	}
 }
 
