@@ -50,12 +50,12 @@ type Limits struct {
 	EntryBytes     int // one entry; at most 16 MiB
 	BatchBytes     int // one value; a batch always admits one entry of any legal size
 	Window         int // instances in flight at a leader
-	QueueBytes     int // appends waiting at the leader; >= EntryBytes
-	ConnQueueBytes int // messages waiting on one connection; >= 2*(EntryBytes+BatchBytes)
+	QueueBytes     int // appends waiting at the leader; >= EntryBytes and 4 KiB
+	ConnQueueBytes int // messages waiting on one connection; >= 2*(EntryBytes+BatchBytes) and 64 KiB
 	Connections    int // connections that a process accepts
 	Sessions       int // client sessions remembered; the same at every learner
 	PageBytes      int // one page of values; a page always admits one value
-	InboxBytes     int // messages received and not yet handled; >= 2*(EntryBytes+BatchBytes)
+	InboxBytes     int // messages received and not yet handled; >= 2*(EntryBytes+BatchBytes) and 64 KiB
 }
 
 const (

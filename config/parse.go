@@ -80,13 +80,13 @@ func document(name string, data []byte) (*yaml.Node, error) {
 	case errors.Is(err, io.EOF):
 		return nil, &Error{File: name, Problem: "the file is empty: it must name a cluster, its acceptors, proposers and learners"}
 	case err != nil:
-		return nil, syntaxError(name, err)
+		return nil, syntaxError(name, data, err)
 	}
 	switch err := decoder.Decode(&next); {
 	case err == nil:
 		return nil, &Error{File: name, Line: max(next.Line, 1), Problem: "a second document begins here: keep one cluster in a file"}
 	case !errors.Is(err, io.EOF):
-		return nil, syntaxError(name, err)
+		return nil, syntaxError(name, data, err)
 	}
 	if doc.Kind != yaml.DocumentNode || len(doc.Content) != 1 {
 		return nil, &Error{File: name, Problem: "the file holds no YAML document"}
@@ -100,8 +100,11 @@ func document(name string, data []byte) (*yaml.Node, error) {
 
 var yamlLine = regexp.MustCompile(`^yaml: (?:line (\d+): )?`)
 
+// bareIPv6 is an address of IPv6 that is not quoted.
+var bareIPv6 = regexp.MustCompile(`addr:[ \t]*(\[[0-9A-Fa-f:.%\w]*\](?::\d+)?|:[0-9A-Fa-f:]+)`)
+
 // syntaxError words an error of the YAML library as this package does.
-func syntaxError(name string, err error) error {
+func syntaxError(name string, data []byte, err error) error {
 	text := strings.ReplaceAll(err.Error(), "\n", " ")
 	e := &Error{File: name, Err: err}
 	if m := yamlLine.FindStringSubmatch(text); m != nil {
@@ -109,6 +112,13 @@ func syntaxError(name string, err error) error {
 		text = text[len(m[0]):]
 	}
 	e.Problem = "this is not YAML: " + text
+	for i, line := range bytes.Split(data, []byte{'\n'}) {
+		if m := bareIPv6.FindSubmatch(line); m != nil {
+			e.Line = i + 1
+			e.Problem = fmt.Sprintf("this is not YAML: the address %s needs quotes, because YAML gives [ and : a meaning of its own: write addr: %q", m[1], m[1])
+			break
+		}
+	}
 	return e
 }
 
@@ -208,7 +218,11 @@ func describe(n *yaml.Node) string {
 // scalar returns the text of n, which must be one value.
 func (p *parser) scalar(path string, n *yaml.Node) (string, error) {
 	if n.Kind != yaml.ScalarNode || n.Tag == "!!null" {
-		return "", p.fail(n, "%s must be one value, not %s", path, describe(n))
+		hint := ""
+		if n.Kind == yaml.SequenceNode && strings.HasSuffix(path, ".addr") {
+			hint = ": an address of IPv6 needs quotes, as in \"[::1]:7101\""
+		}
+		return "", p.fail(n, "%s must be one value, not %s%s", path, describe(n), hint)
 	}
 	return n.Value, nil
 }

@@ -102,6 +102,9 @@ func (c *Cluster) validateNodes(at locator) error {
 func checkAddr(addr string) (key, problem string) {
 	host, port, err := net.SplitHostPort(addr)
 	if err != nil {
+		if strings.Count(addr, ":") > 1 {
+			return "", "is not HOST:PORT: an address of IPv6 stands in brackets, all of it in quotes, as in \"[::1]:7101\""
+		}
 		return "", "is not HOST:PORT"
 	}
 	n, err := strconv.ParseUint(port, 10, 16)
@@ -144,6 +147,15 @@ func (t Timeouts) validate(at locator) error {
 // minConnections leaves room for some clients beside the servers.
 const minConnections = 128
 
+// What queues must hold however small entries are. A queue that is full of a few messages
+// drops the next, which is sent again a retry later, or cuts a client off: appends take
+// seconds then, or end as unknown.
+const (
+	messageBytes   = 128                // a message with its session, numbers and address, without values
+	leastQueue     = 32 * messageBytes  // appends that wait at a leader
+	leastConnQueue = 512 * messageBytes // what a client may have in flight at once, and its answers
+)
+
 // validate checks each limit for itself, then against the others.
 func (l Limits) validate(at locator) error {
 	for _, f := range limitFields {
@@ -158,12 +170,21 @@ func (l Limits) validate(at locator) error {
 	if l.QueueBytes < l.EntryBytes {
 		return at.fail("limits.queue_bytes", "limits.queue_bytes: %s cannot hold one entry of limits.entry_bytes, %s", formatSize(l.QueueBytes), formatSize(l.EntryBytes))
 	}
-	need := 2 * (l.EntryBytes + l.BatchBytes)
-	if l.ConnQueueBytes < need {
-		return at.fail("limits.conn_queue_bytes", "limits.conn_queue_bytes: %s is below twice limits.entry_bytes + limits.batch_bytes, %s", formatSize(l.ConnQueueBytes), formatSize(need))
+	if l.QueueBytes < leastQueue {
+		return at.fail("limits.queue_bytes", "limits.queue_bytes: %s is below %s: however small an entry is, an append weighs about %d bytes, and a leader needs room for some", formatSize(l.QueueBytes), formatSize(leastQueue), messageBytes)
 	}
-	if l.InboxBytes < need {
-		return at.fail("limits.inbox_bytes", "limits.inbox_bytes: %s is below twice limits.entry_bytes + limits.batch_bytes, %s", formatSize(l.InboxBytes), formatSize(need))
+	need := 2 * (l.EntryBytes + l.BatchBytes)
+	for _, q := range []struct {
+		key   string
+		bytes int
+	}{{"conn_queue_bytes", l.ConnQueueBytes}, {"inbox_bytes", l.InboxBytes}} {
+		path := "limits." + q.key
+		if q.bytes < need {
+			return at.fail(path, "%s: %s is below twice limits.entry_bytes + limits.batch_bytes, %s", path, formatSize(q.bytes), formatSize(need))
+		}
+		if q.bytes < leastConnQueue {
+			return at.fail(path, "%s: %s is below %s: however small an entry is, a message weighs about %d bytes, and hundreds of them must find room", path, formatSize(q.bytes), formatSize(leastConnQueue), messageBytes)
+		}
 	}
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"sort"
 	"strings"
 	"syscall"
 	"testing"
@@ -316,4 +317,39 @@ func TestTerminal(t *testing.T) {
 	if out, err := exec.Command("sh", "-c", line).Output(); err != nil || string(out) != "\x1b]0;title\x07red\x1b[31m\n" {
 		t.Errorf("in a pipe: %q, %v", out, err)
 	}
+}
+
+// TestLeastLimits: a cluster with the least limits that its file may have appends, many
+// entries at a time and from many clients, and the largest entry that it takes.
+func TestLeastLimits(t *testing.T) {
+	for _, entry := range []int{1, 16 << 10} {
+		k := cluster.New(t, 3, 1, 1, cluster.With(func(c *config.Cluster) {
+			c.Limits = config.Limits{EntryBytes: entry, BatchBytes: 1, Window: 1, PageBytes: 1, Connections: 128, Sessions: 64}
+			c.Limits.QueueBytes, c.Limits.ConnQueueBytes, c.Limits.InboxBytes = 1<<20, 1<<20, 1<<20
+			for _, limit := range []*int{&c.Limits.QueueBytes, &c.Limits.ConnQueueBytes, &c.Limits.InboxBytes} {
+				*limit = sort.Search(1<<20, func(n int) bool {
+					*limit = n
+					return valid(*c)
+				})
+			}
+		}))
+		value := strings.Repeat("x", entry)
+		file := filepath.Join(k.Dir, "input")
+		if err := os.WriteFile(file, []byte(strings.Repeat(value+"\n", 50)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if out := k.Must("append", "-f", file); strings.Count(out, "\n") != 50 {
+			t.Errorf("%d bytes: %q", entry, out)
+		}
+		k.Must("bench", "--clients", "10", "--inflight", "4", "--total", "80", "--size", fmt.Sprint(entry), "--check", "-o", "json")
+		if out := k.Must("tail", "--to", "50"); out != strings.Repeat(value+"\n", 50) {
+			t.Errorf("%d bytes: the log differs", entry)
+		}
+	}
+}
+
+// valid reports whether a cluster of these limits may run.
+func valid(c config.Cluster) bool {
+	c.Name, c.Acceptors, c.Proposers, c.Learners = "dev", config.Dev(1).Acceptors, config.Dev(1).Proposers, config.Dev(1).Learners
+	return c.Validate() == nil
 }

@@ -50,6 +50,9 @@ func Under(command func(paxos.NodeID) []string) Option {
 	return func(k *Cluster) { k.under = command }
 }
 
+// With changes the cluster file before anything is initialised.
+func With(change func(*config.Cluster)) Option { return func(k *Cluster) { change(k.Config) } }
+
 // DataIn puts the data directory of one process into a directory.
 func DataIn(id paxos.NodeID, dir string) Option {
 	return func(k *Cluster) { k.data[id] = filepath.Join(dir, string(id)) }
