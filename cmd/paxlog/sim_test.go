@@ -47,9 +47,23 @@ func TestSimCommand(t *testing.T) {
 		t.Errorf("exit %d, %v: %s", code, err, explored)
 	}
 	for _, args := range [][]string{{"--scenario", "nope"}, {"--runs", "0"}, {"--runs", "x"}, {"--seed", "-1"}, {"--ladder", "--runs", "2"}, {"extra"},
-		{"--explore", "nope"}, {"--states", "5"}, {"--explore", "small", "--states", "0"}, {"--explore", "small", "--seed", "1"}} {
+		{"--beside", "zab"}, {"--beside", "raft", "--seed", "x"}, {"--beside", "raft", "--scenario", "a;b"}, {"--explore", "nope"}, {"--states", "5"}, {"--explore", "small", "--states", "0"}, {"--explore", "small", "--seed", "1"}} {
 		if _, errs, code := runSimCommand(t, args...); code != command.ExitUsage || !strings.HasPrefix(errs, "paxlog: ") {
 			t.Errorf("sim %v: exit %d, %s", args, code, errs)
+		}
+	}
+}
+
+// TestSimBesideRaft names the command that plays both; nothing of Raft is in this one.
+func TestSimBesideRaft(t *testing.T) {
+	for _, test := range []struct{ args, want string }{
+		{"--beside raft", "cd sim/raft && go run . -list\n"},
+		{"--scenario partition --beside raft --ladder", "cd sim/raft && go run . -scenario partition -beside -ladder\n"},
+		{"--scenario split --beside raft --seed 7 -o json", "cd sim/raft && go run . -scenario split -beside -o json -seed 7\n"},
+	} {
+		out, _, code := runSimCommand(t, strings.Fields(test.args)...)
+		if code != 0 || out != test.want {
+			t.Errorf("sim %s: exit %d, %q, want %q", test.args, code, out, test.want)
 		}
 	}
 }

@@ -48,12 +48,16 @@ func Sim() *command.Command {
 			{Name: "scenario", Value: "NAME", Usage: "play this named scenario instead of random faults"},
 			{Name: "explore", Value: "NAME", Usage: "visit every state of this small cluster instead"},
 			{Name: "states", Value: "COUNT", Usage: "with --explore: end after so many states", Preset: "1000000"},
+			{Name: "beside", Value: "raft", Usage: "name the command that plays a scenario on Paxlog and on Raft"},
 			{Name: "list", Usage: "list the named scenarios and explorations"},
 			{Name: "ladder", Usage: "print the messages of one run as a ladder"},
 			{Name: "trace", Usage: "print everything that happens in one run"},
 			command.OutputOption("plain", "json"),
 		},
 		Action: func(ctx context.Context, env *command.Environment, in *command.Input) error {
+			if in.Given["beside"] {
+				return besideRaft(env, in)
+			}
 			opts, err := readSimOptions(in)
 			if err != nil {
 				return err
@@ -101,6 +105,43 @@ func readSimOptions(in *command.Input) (simOptions, error) {
 		return opts, command.Usagef("sim: --ladder and --trace show one run: leave out --runs")
 	}
 	return opts, nil
+}
+
+// besideRaft names the command that plays a scenario on both protocols. It is in a
+// module of its own: this one has nothing of Raft in it.
+func besideRaft(env *command.Environment, in *command.Input) error {
+	if err := in.NoArguments(); err != nil {
+		return err
+	}
+	format, err := in.Output()
+	if err != nil {
+		return err
+	}
+	if in.Text("beside") != "raft" {
+		return in.Bad("beside", "must be raft")
+	}
+	line := "cd sim/raft && go run ."
+	switch name := in.Text("scenario"); {
+	case strings.Trim(name, "abcdefghijklmnopqrstuvwxyz-") != "":
+		return in.Bad("scenario", "there is no such scenario; `cd sim/raft && go run . -list` lists them")
+	case name == "":
+		line += " -list"
+	case format == "json":
+		line += " -scenario " + name + " -beside -o json"
+	default:
+		line += " -scenario " + name + " -beside -ladder"
+	}
+	if seed := in.Text("seed"); seed != "" {
+		if _, err := strconv.ParseUint(seed, 10, 64); err != nil {
+			return in.Bad("seed", "must be a number from 0")
+		}
+		line += " -seed " + seed
+	}
+	if _, err := fmt.Fprintln(env.Stderr, "Raft is in a module of its own; run this in a checkout of Paxlog's sources:"); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(env.Stdout, line)
+	return err
 }
 
 // randomSeed draws a seed that is short enough to type.

@@ -1,0 +1,165 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/paxlog/paxlog/paxos"
+	"github.com/paxlog/paxlog/sim"
+)
+
+// result is what a run under random faults came to.
+type result struct {
+	appends, answered, unknown int
+	resolved                   map[outcome]int // of the unknown ones, at the end
+	reads                      int
+	messages                   uint64
+	hash                       uint64
+	events                     map[string]int
+	err                        error
+}
+
+// clients of a random run.
+const clients = 2
+
+// userPatience is after how many ticks a user is told that the outcome is unknown.
+const userPatience = 1000
+
+// runRaft plays the faults of a Paxlog plan on a Raft cluster: they befall the
+// processes in turn. An old directory put back (RollBack) is left out, for Raft does
+// not promise to live through it; and votes that one acceptor alone has (Orphan).
+func runRaft(seed uint64, opts options) (r result) {
+	plan := sim.DrawPlan(seed)
+	s := newRaft(seed, 3+2*int(seed%2), opts)
+	defer s.close()
+	place := map[paxos.NodeID]paxos.NodeID{}
+	for k, id := range planned(plan.Topology) {
+		place[id] = s.servers[k%s.n]
+	}
+	for i, f := range plan.Faults {
+		plan.Faults[i].Node, plan.Faults[i].Peer = place[f.Node], place[f.Peer]
+	}
+	plan.Faults = slices.DeleteFunc(plan.Faults, func(f sim.Fault) bool { return f.Peer != "" && f.Peer == f.Node })
+	return s.play(plan, func(f sim.Fault) { s.Harm(f, s.servers) })
+}
+
+// planned are the servers of a topology.
+func planned(t sim.Topology) (all []paxos.NodeID) {
+	for _, kind := range []struct {
+		letter string
+		n      int
+	}{{"a", t.Acceptors}, {"p", t.Proposers}, {"l", t.Learners}} {
+		for i := range kind.n {
+			all = append(all, paxos.NodeID(fmt.Sprintf("%s%d", kind.letter, i+1)))
+		}
+	}
+	return all
+}
+
+// liveness is how long after healing every client must be answered.
+const liveness = 60 * sim.Second
+
+// play starts a side, lets its callers append while faults happen, heals, and judges.
+func (s *side) play(plan sim.Plan, harm func(sim.Fault)) (r result) {
+	s.seen.hide = true
+	defer func() {
+		r.events, r.hash, r.messages = s.Events, s.Hash(), s.Net.Delivered()
+		r.err = caught(recover(), r.err)
+	}()
+	s.startAll()
+	for i := range clients {
+		c := s.caller(s.all()...)
+		c.target, c.every, c.retry, c.patience, c.readEvery = i, 20, 60, userPatience, 70
+	}
+	for _, f := range plan.Faults {
+		s.Run(f.At - s.Now())
+		harm(f)
+	}
+	s.Run(plan.End - s.Now())
+	s.heal()
+	for _, c := range s.callers {
+		c.every = 0
+	}
+	if !s.RunUntil(liveness, s.idle) {
+		return s.tally(fmt.Errorf("liveness: %d s after healing, clients still wait", liveness/sim.Second))
+	}
+	s.Run(sim.Second) // what the others apply is checked, too
+	s.Check.End()
+	if s.Check.Answers == 0 {
+		return s.tally(fmt.Errorf("nothing was appended"))
+	}
+	return s.tally(nil)
+}
+
+// all are the numbers of the hosts.
+func (s *side) all() (hosts []int) {
+	for h := 1; h <= s.n; h++ {
+		hosts = append(hosts, h)
+	}
+	return hosts
+}
+
+// heal ends every fault.
+func (s *side) heal() {
+	s.Net.Heal()
+	for _, id := range s.processes() {
+		k := s.Node(id)
+		k.Disk, k.Slow = sim.DiskState{}, 0
+		k.Resume()
+	}
+	s.startAll()
+}
+
+// idle: no client waits for anything.
+func (s *side) idle() bool {
+	for _, c := range s.callers {
+		if _, ok := c.dialect.(*inPaxlog); len(c.waiting) > 0 || ok && len(c.unsolved) > 0 {
+			return false
+		}
+	}
+	return true
+}
+
+func (s *side) tally(err error) result {
+	r := result{err: err, resolved: map[outcome]int{}}
+	for _, c := range s.callers {
+		for _, k := range c.calls {
+			r.appends++
+			switch {
+			case k.unknown != 0:
+				r.unknown++
+				r.resolved[k.outcome]++
+			case k.outcome == chosen:
+				r.answered++
+			}
+		}
+		r.reads += int(c.nonce)
+	}
+	return r
+}
+
+// caught makes an error of what a run panicked with, if it is one of those that say
+// what is wrong with the run.
+func caught(v any, err error) error {
+	switch v := v.(type) {
+	case nil:
+		return err
+	case *sim.Violation:
+		return v
+	case *libraryStopped:
+		return v
+	case *impossible:
+		return v
+	}
+	panic(v)
+}
+
+// first is what is found first in these seeds.
+func first(from, to uint64, opts options) error {
+	for seed := from; seed <= to; seed++ {
+		if r := runRaft(seed, opts); r.err != nil {
+			return r.err
+		}
+	}
+	return nil
+}
