@@ -20,7 +20,6 @@ import (
 	"crypto/rand"
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"net"
 	"runtime"
 	"sync"
@@ -49,27 +48,20 @@ type Options struct {
 	FS      vfs.FS // nil: the operating system's
 	Log     zerolog.Logger
 	// Fatal is called once, from any goroutine, when the process must stop at
-	// once: a failed disk, or an identity that must not vote.
+	// once: a failed disk, or a broken invariant.
 	Fatal func(error)
 }
 
 // Node is a running process of one role.
 type Node struct {
-	opts    Options
-	log     zerolog.Logger
-	machine paxos.Machine
-	store   *wal.Store // nil for a proposer
-	net     *transport.Network
-	out     func([]paxos.Envelope) // net.SendAll
-	inbox   *inbox
-	disk    *disk // nil for a proposer
-	// turn is held by who steps the machine: the loop, or a reader that finds nobody at
-	// it. It guards machine, last, lastTick and ended.
-	turn     sync.Mutex
-	ended    bool
-	start    time.Time
-	last     paxos.Ticks   // told last
-	lastTick time.Duration // when, since the start
+	opts  Options
+	log   zerolog.Logger
+	turn  turn
+	store *wal.Store // nil for a proposer
+	net   *transport.Network
+	out   func([]paxos.Envelope) // net.SendAll
+	inbox *inbox
+	disk  *disk // nil for a proposer
 
 	ready     chan struct{}
 	readyOnce sync.Once
@@ -77,7 +69,7 @@ type Node struct {
 	stopOnce  sync.Once
 	loopDone  chan struct{}
 	dead      atomic.Bool
-	peerLog   peerLog
+	peerLog   *peerLog
 	known     known
 }
 
@@ -92,40 +84,43 @@ func Start(opts Options) (*Node, error) {
 		return nil, err
 	}
 	n := &Node{
-		opts: opts, start: time.Now(), ready: make(chan struct{}), stopped: make(chan struct{}), loopDone: make(chan struct{}),
+		opts: opts, peerLog: newPeerLog(), ready: make(chan struct{}), stopped: make(chan struct{}), loopDone: make(chan struct{}),
 		log:   opts.Log.With().Str("role", opts.Role.String()).Str("id", string(opts.ID)).Logger(),
 		inbox: newInbox(opts.Cluster.Limits.InboxBytes),
 	}
+	n.turn.inbox, n.turn.act, n.turn.start, n.turn.pause = n.inbox, n.act, time.Now(), opts.Cluster.Timeouts.ElectionMin
 	if err := n.open(); err != nil {
 		return nil, err
 	}
-	n.turn.Lock() // readers begin with Listen
-	n.net = transport.New(n.transportConfig(), n)
+	n.net = transport.New(n.transportConfig(), handler{n})
 	n.out = n.net.SendAll
 	addr := me.Addr
 	if opts.Listen != "" {
 		addr = opts.Listen
 	}
-	if err := n.net.Listen(addr); err != nil {
-		return nil, errors.Join(listenError(addr, err), n.closeStore())
+	err = n.turn.begin(func() error {
+		if err := n.net.Listen(addr); err != nil {
+			return listenError(addr, err)
+		}
+		if n.store != nil {
+			n.disk = newDisk(n, opts.Cluster.Limits.InboxBytes)
+		}
+		return nil
+	})
+	if err != nil {
+		n.net.Close()
+		return nil, errors.Join(err, n.closeStore())
 	}
-	if n.store != nil {
-		n.disk = newDisk(n, opts.Cluster.Limits.InboxBytes)
+	if isLoopbackName(opts.Cluster, addr, n.Addr()) {
+		n.log.Warn().Str("addr", addr).Str("bound", n.Addr().String()).Msg("this host resolves its own name to a loopback address, " +
+			"where no other host reaches it: correct its line in /etc/hosts, or bind another address with --listen")
 	}
-	n.tick()
-	n.turn.Unlock()
 	go n.loop()
-	for _, p := range n.peers() {
-		n.net.Dial(p)
-	}
+	n.net.Dial(n.peers()...)
 	if opts.Role != paxos.RoleLearner {
 		n.becomeReady()
 	}
 	return n, nil
-}
-
-func listenError(addr string, err error) error {
-	return fmt.Errorf("cannot listen on %s: %w; is another process using it? (--listen binds another address)", addr, err)
 }
 
 // open opens the store and makes the machine.
@@ -137,7 +132,7 @@ func (n *Node) open() error {
 		return err
 	}
 	if n.opts.Role == paxos.RoleProposer {
-		n.machine = proposer.New(proposerConfig(c, id, seed))
+		n.turn.machine = proposer.New(proposerConfig(c, id, seed))
 		return nil
 	}
 	n.store, err = wal.Open(n.opts.Dir, wal.NewIdentity(members, n.opts.Role, id), wal.Options{FS: n.opts.FS, Fatal: n.fatal})
@@ -150,7 +145,7 @@ func (n *Node) open() error {
 			return errors.Join(err, n.closeStore())
 		}
 		n.known.start(st.Peers)
-		n.machine = acceptor.New(acceptorConfig(c, id, n.store.Identity().Incarnation, seed), st)
+		n.turn.machine = acceptor.New(acceptorConfig(c, id, n.store.Identity().Incarnation, seed), st)
 		return nil
 	}
 	st, err := n.store.Learner()
@@ -158,7 +153,7 @@ func (n *Node) open() error {
 		return errors.Join(err, n.closeStore())
 	}
 	n.known.start(st.Peers)
-	n.machine = learner.New(learnerConfig(c, id, seed), st)
+	n.turn.machine = learner.New(learnerConfig(c, id, seed), st)
 	return nil
 }
 
@@ -175,10 +170,6 @@ func randomBits() (uint64, error) {
 	return binary.BigEndian.Uint64(b[:]), err
 }
 
-// maxDrain bounds the messages stepped before a flush, so that time passes for
-// the machine, and answers leave, also under a flood.
-const maxDrain = 1024
-
 // loop steps the machine when it is woken, and at each tick.
 func (n *Node) loop() {
 	defer close(n.loopDone)
@@ -186,71 +177,7 @@ func (n *Node) loop() {
 	defer ticker.Stop()
 	for n.inbox.wait(ticker.C) {
 		runtime.Gosched() // readers that have something go first: one turn for all
-		n.turn.Lock()
-		n.work()
-	}
-}
-
-// burst is how soon after its last turn a machine is taken to be busy.
-const burst = 200 * time.Microsecond
-
-// tryWork steps the machine for a message that has just been put into the inbox, in
-// the goroutine that read it, which saves waking another one. If somebody is at work,
-// or was until just now, the loop is woken for it: until it runs, more may arrive,
-// and what is stepped together is written, synced and sent together.
-func (n *Node) tryWork() {
-	if !n.turn.TryLock() {
-		n.inbox.signal()
-		return
-	}
-	if time.Since(n.start)-n.lastTick <= burst {
-		n.turn.Unlock()
-		n.inbox.signal()
-		return
-	}
-	n.work()
-	if n.inbox.waiting() { // those who put it there found the turn taken
-		n.inbox.signal()
-	}
-}
-
-// work steps the machine with all that waits; turn is held, and given up. Messages
-// are stepped before the clock is told: what arrived while this process was busy is
-// evidence that came in time. After a pause it is not, and the machine must know of
-// the pause first.
-func (n *Node) work() {
-	defer n.turn.Unlock() // also where a fatal error of the disk ends this goroutine
-	if n.ended {
-		return
-	}
-	items := n.inbox.take()
-	for rest := items; ; {
-		drain := rest[:min(len(rest), maxDrain)]
-		rest = rest[len(drain):]
-		if time.Since(n.start)-n.lastTick > n.opts.Cluster.Timeouts.ElectionMin {
-			n.tick()
-		}
-		for i := range drain {
-			n.machine.Step(drain[i].from, drain[i].msg)
-		}
-		n.tick()
-		n.act(n.machine.Flush())
-		if len(rest) == 0 {
-			break
-		}
-	}
-	n.inbox.recycle(items)
-}
-
-const tickInterval = 10 * time.Millisecond
-
-// tick tells the machine the time, in milliseconds since the start, from 1.
-func (n *Node) tick() {
-	now := time.Now()
-	n.lastTick = now.Sub(n.start)
-	if mono := paxos.Ticks(now.Sub(n.start).Milliseconds()) + 1; mono > n.last {
-		n.last = mono
-		n.machine.Tick(mono, paxos.UnixNanos(now.UnixNano()))
+		n.turn.take()
 	}
 }
 
@@ -320,9 +247,7 @@ func (n *Node) Stop(ctx context.Context) error {
 	}
 	n.inbox.stop()
 	<-n.loopDone
-	n.turn.Lock()
-	n.ended = true
-	n.turn.Unlock()
+	n.turn.end()
 	if n.disk != nil {
 		n.disk.stop()
 	}

@@ -1,63 +1,119 @@
 package node
 
 import (
-	"errors"
-	"fmt"
 	"sync"
 	"time"
 
 	"github.com/paxlog/paxlog/paxos"
-	"github.com/paxlog/paxlog/transport"
-	"github.com/paxlog/paxlog/wire"
 )
 
-// peerLog says, once each, what happens to connections: a peer may have two, and
-// one that stays away is tried again and again.
+// peerLog decides what is told of connections. A peer that stays away is tried again and
+// again, one may come and go many times a second, and strangers do what they like: none
+// of them may fill the log, and what was left out is counted.
 type peerLog struct {
+	now func() time.Time
+
 	mu      sync.Mutex
 	up      map[paxos.NodeID]bool
-	last    map[paxos.NodeID]string // the last reason told why it cannot be used
+	lines   map[line]*told
 	closing bool
 }
 
-// came reports whether id was not connected before.
+// line is a kind of line about somebody.
+type line struct{ about, kind string }
+
+// told is how often a line was told, and left out, since a time.
+type told struct {
+	since         time.Time
+	told, leftOut int
+	over          bool // what it says of a peer is over: it was connected since
+}
+
+const (
+	logInterval  = time.Minute // lines are counted for so long
+	flaps        = 3           // times that a peer's coming and going is told in an interval
+	fewStrangers = 3           // times that a kind of stranger is
+	maxLines     = 1000        // kinds of lines that are remembered
+)
+
+func newPeerLog() *peerLog {
+	return &peerLog{now: time.Now, up: map[paxos.NodeID]bool{}, lines: map[line]*told{}}
+}
+
+// came reports whether it is news that id is connected: a peer may have two connections.
 func (l *peerLog) came(id paxos.NodeID) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.up == nil {
-		l.up, l.last = map[paxos.NodeID]bool{}, map[paxos.NodeID]string{}
-	}
 	first := !l.up[id]
 	l.up[id] = true
-	delete(l.last, id)
-	return first && !l.closing
+	for k, t := range l.lines {
+		t.over = t.over || k.about == string(id)
+	}
+	if !first {
+		return false
+	}
+	_, ok := l.tellLocked(line{string(id), "came"}, flaps)
+	return ok
 }
 
-// went reports whether the loss of id is news.
-func (l *peerLog) went(id paxos.NodeID) bool {
+// went reports whether the loss of id is to be told, and how many losses were not.
+func (l *peerLog) went(id paxos.NodeID) (leftOut int, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	delete(l.up, id)
-	return !l.closing
+	return l.tellLocked(line{string(id), "went"}, flaps)
 }
 
-// refused reports whether why differs from what was last told about id. About
-// strangers, who have no id, each reason is told once a minute.
-func (l *peerLog) refused(id paxos.NodeID, why error) bool {
-	text := why.Error()
-	if id == "" {
-		text = fmt.Sprint(time.Now().Unix() / 60)
-	}
+// tell reports whether a line is to be told, of which there may be most in an interval,
+// and how many were left out since the last one that was.
+func (l *peerLog) tell(about, kind string, most int) (leftOut int, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.last == nil {
-		l.up, l.last = map[paxos.NodeID]bool{}, map[paxos.NodeID]string{}
+	return l.tellLocked(line{about, kind}, most)
+}
+
+func (l *peerLog) tellLocked(k line, most int) (leftOut int, ok bool) {
+	if l.closing {
+		return 0, false
 	}
-	if l.closing || l.last[id] == text {
+	t := l.remembered(k)
+	if l.now().Sub(t.since) >= logInterval {
+		leftOut = t.leftOut
+		*t = told{since: l.now()}
+	}
+	if t.told >= most {
+		t.leftOut++
+		return 0, false
+	}
+	t.told++
+	return leftOut, true
+}
+
+// refused reports whether it is to be told why id cannot be used: once, until it was
+// connected, and even then not more than once in an interval.
+func (l *peerLog) refused(id paxos.NodeID, why string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	t := l.remembered(line{string(id), why})
+	if l.closing || t.told > 0 && (!t.over || l.now().Sub(t.since) < logInterval) {
 		return false
 	}
-	l.last[id] = text
+	*t = told{since: l.now(), told: 1}
 	return true
+}
+
+// remembered is what was told of a line. Texts of others are among the lines: when there
+// are too many, all are forgotten, which costs a few lines.
+func (l *peerLog) remembered(k line) *told {
+	t := l.lines[k]
+	if t == nil {
+		if len(l.lines) >= maxLines {
+			clear(l.lines)
+		}
+		t = &told{}
+		l.lines[k] = t
+	}
+	return t
 }
 
 // close ends the log: connections that this process closes are no news.
@@ -65,84 +121,4 @@ func (l *peerLog) close() {
 	l.mu.Lock()
 	l.closing = true
 	l.mu.Unlock()
-}
-
-// known mirrors the incarnations that the machine remembers, for handshakes.
-type known struct {
-	mu    sync.Mutex
-	peers map[paxos.NodeID]uint64
-}
-
-func (k *known) start(peers paxos.Peers) {
-	k.peers = map[paxos.NodeID]uint64{}
-	for id, p := range peers {
-		k.peers[id] = p.Incarnation
-	}
-}
-
-// learn takes what the machine is about to write. A process that ends before it is
-// durable forgets it, which refuses nobody wrongly.
-func (k *known) learn(writes []paxos.Record) {
-	for _, r := range writes {
-		if p, ok := r.(paxos.SetPeer); ok {
-			k.mu.Lock()
-			k.peers[p.ID] = p.Peer.Incarnation
-			k.mu.Unlock()
-		}
-	}
-}
-
-func (k *known) of(id paxos.NodeID) uint64 {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	return k.peers[id]
-}
-
-// Receive implements transport.Handler.
-func (n *Node) Receive(from paxos.NodeID, m paxos.Message, size int) {
-	n.inbox.putRemote(item{from: from, msg: m, size: size})
-}
-
-// Rest implements transport.Handler.
-func (n *Node) Rest() { n.tryWork() }
-
-// PeerUp implements transport.Handler.
-func (n *Node) PeerUp(id paxos.NodeID, role paxos.Role, incarnation uint64) {
-	if role != paxos.RoleClient && n.peerLog.came(id) {
-		n.log.Info().Str("peer", string(id)).Msg("peer connected")
-	}
-	n.inbox.put(item{from: n.opts.ID, msg: &paxos.PeerUp{ID: id, Role: role, Incarnation: incarnation}})
-}
-
-// PeerDown implements transport.Handler.
-func (n *Node) PeerDown(id paxos.NodeID, role paxos.Role, why error) {
-	switch {
-	case role != paxos.RoleClient:
-		if n.peerLog.went(id) {
-			n.log.Warn().Str("peer", string(id)).AnErr("reason", why).Msg("peer lost")
-		}
-	case errors.Is(why, wire.ErrFrame), errors.Is(why, transport.ErrSlow):
-		n.log.Warn().Str("peer", string(id)).AnErr("reason", why).Msg("client cut off")
-	}
-	n.inbox.put(item{from: n.opts.ID, msg: &paxos.PeerDown{ID: id}})
-}
-
-// Refused implements transport.Handler.
-func (n *Node) Refused(id paxos.NodeID, addr string, why error) {
-	if !n.peerLog.refused(id, why) {
-		return
-	}
-	var refused *transport.RefusedError
-	switch {
-	case errors.As(why, &refused) && refused.Code == wire.RefusedIncarnation:
-		n.fatal(why) // this directory must never vote
-	case errors.Is(why, transport.ErrReplaced):
-		n.log.Warn().Str("peer", string(id)).Str("from", addr).AnErr("reason", why).Msg("peer connected twice")
-	case id == "":
-		n.log.Warn().Str("from", addr).AnErr("reason", why).Msg("connection refused")
-	case errors.As(why, &refused):
-		n.log.Error().Str("peer", string(id)).AnErr("reason", why).Msg("peer refuses this process")
-	default:
-		n.log.Info().Str("peer", string(id)).Str("peer_addr", addr).AnErr("reason", why).Msg("peer not reachable")
-	}
 }

@@ -153,7 +153,7 @@ func TestBadFramesFromAListener(t *testing.T) {
 	p.Dial(Peer{acceptor, "a1", addr})
 	r := next(t, conns)
 	r.heard()
-	r.write(&wire.Welcome{Role: acceptor, ID: "a1"})
+	r.welcome(&wire.Welcome{Role: acceptor, ID: "a1"})
 	r.write(&paxos.Prepare{})
 	if e := p.await(t, 1, down, "a1"); !errors.Is(e.err, wire.ErrFrame) {
 		t.Error(e.err)
@@ -181,7 +181,7 @@ func TestStoppedServer(t *testing.T) {
 	p.Dial(a2.peer())
 	stopped := next(t, conns)
 	stopped.heard()
-	stopped.write(&wire.Welcome{Role: acceptor, ID: "a1"})
+	stopped.welcome(&wire.Welcome{Role: acceptor, ID: "a1"})
 	p.await(t, 1, up, "a1")
 	p.await(t, 1, up, "a2")
 
@@ -245,7 +245,7 @@ func TestServerStoppedForLong(t *testing.T) {
 	p.Dial(Peer{acceptor, "a1", addr})
 	r := next(t, conns)
 	r.heard()
-	r.write(&wire.Welcome{Role: acceptor, ID: "a1"})
+	r.welcome(&wire.Welcome{Role: acceptor, ID: "a1"})
 	p.await(t, 1, up, "a1")
 	ping, pings := frame(t, &wire.Ping{}), make(chan struct{})
 	go func() { // it is alive all the while
@@ -394,7 +394,7 @@ func TestBothDial(t *testing.T) {
 	a.Dial(Peer{acceptor, "a2", addr})
 	dialed := next(t, conns)
 	dialed.heard()
-	dialed.write(&wire.Welcome{Role: acceptor, ID: "a2"})
+	dialed.welcome(&wire.Welcome{Role: acceptor, ID: "a2"})
 	a.await(t, 1, up, "a2")
 	accepted := connect(t, a, acceptor, "a2")
 	a.await(t, 2, up, "a2")
@@ -490,7 +490,7 @@ func TestDrainGivesUp(t *testing.T) {
 	p.Dial(Peer{acceptor, "a1", addr})
 	r := next(t, conns)
 	r.heard()
-	r.write(&wire.Welcome{Role: acceptor, ID: "a1"})
+	r.welcome(&wire.Welcome{Role: acceptor, ID: "a1"})
 	p.await(t, 1, up, "a1")
 	for range 1000 { // more than the system's buffers take
 		p.Send("a1", large)
@@ -586,8 +586,8 @@ func TestUrgentOvertakes(t *testing.T) {
 	}
 	c.enqueue(&paxos.Heartbeat{Nonce: 7})
 	first := c.take()
-	if _, ok := first[0].(*paxos.Heartbeat); !ok {
-		t.Fatalf("%T is written first", first[0])
+	if _, ok := first[0].msg.(*paxos.Heartbeat); !ok {
+		t.Fatalf("%T is written first", first[0].msg)
 	}
 	got, last := 0, paxos.Instance(0)
 	for batch := first[1:]; len(batch) > 0; batch = c.take() {
@@ -595,7 +595,7 @@ func TestUrgentOvertakes(t *testing.T) {
 			t.Errorf("%d values in one write: an urgent message would wait for all of them", len(batch))
 		}
 		for _, m := range batch {
-			if i := m.(*paxos.Accept).Instance; i != last+1 {
+			if i := m.msg.(*paxos.Accept).Instance; i != last+1 {
 				t.Fatalf("instance %d after %d", i, last)
 			}
 			got, last = got+1, last+1

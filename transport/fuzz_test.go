@@ -46,26 +46,54 @@ func seal(body []byte) []byte {
 	return append(out, body...)
 }
 
-// answered reads the one frame that an end wrote, nil if it wrote nothing.
-func answered(t testing.TB, nc *memoryConn) any {
+// said reads the next frame that an end wrote, nil if there is none.
+func said(t testing.TB, nc *memoryConn) any {
 	t.Helper()
 	if nc.wrote.Len() == 0 {
 		return nil
 	}
-	r := bufio.NewReader(&nc.wrote)
+	r := bufio.NewReader(bytes.NewReader(nc.wrote.Bytes()))
 	m, err := wire.Read(r, helloBytes)
-	if err != nil || r.Buffered() > 0 {
-		t.Fatalf("the answer is %+v, %v, with %d bytes after it", m, err, r.Buffered())
+	if err != nil {
+		t.Fatal(err)
+	}
+	nc.wrote.Next(len(frame(t, m)))
+	return m
+}
+
+// answered reads the one answer that an end wrote, behind the version that is agreed on;
+// nil if it wrote nothing.
+func answered(t testing.TB, nc *memoryConn) any {
+	t.Helper()
+	m := said(t, nc)
+	if _, ok := m.(*wire.Agreed); ok {
+		m = said(t, nc)
+	}
+	if nc.wrote.Len() > 0 {
+		t.Fatalf("the answer is %+v, with %d bytes after it", m, nc.wrote.Len())
 	}
 	return m
 }
 
 var name = regexp.MustCompile(`^[A-Za-z0-9_-]{1,32}$`) // as package config has it
 
-// fitsTest says, beside judge, who is welcome at acceptor a1 of members().
-func fitsTest(h *wire.Hello) bool {
+// fitsTest says, beside judge, who is welcome at acceptor a1 of members(), which knows
+// itself by 7 and a2 by 9.
+func fitsTest(h *wire.Hello, offer *wire.Offer) bool {
 	m := members()
-	if h.Version != wire.Oldest || h.Members.Cluster != "test" || h.ToRole != acceptor || (h.ToID != "" && h.ToID != "a1") {
+	if offer != nil && offer.Oldest > wire.Version {
+		return false
+	}
+	claims := claims(h.Role, h.ID, h.Incarnation, nil)
+	if offer != nil {
+		claims = claimsOf(h, offer)
+	}
+	alike := claims["a1"] == 7 || claims["a2"] == 9
+	differ := claims["a1"] != 0 && claims["a1"] != 7 || claims["a2"] != 0 && claims["a2"] != 9
+	if differ && !alike && (h.Role != acceptor || len(claims) > 1) {
+		return false
+	}
+	if h.Version < wire.Oldest || h.Members.Cluster != "test" || h.ToRole != acceptor || (h.ToID != "" && h.ToID != "a1") {
 		return false
 	}
 	isAcceptor := h.ID == "a1" || h.ID == "a2" || h.ID == "a3"
@@ -77,11 +105,30 @@ func fitsTest(h *wire.Hello) bool {
 	case client:
 		return true
 	case acceptor:
-		return same && isAcceptor && (h.ID != "a2" || h.Incarnation == 9)
+		return same && isAcceptor
 	case proposer, learner:
 		return same && !isAcceptor && name.MatchString(string(h.ID))
 	}
 	return false
+}
+
+func claimsOf(h *wire.Hello, o *wire.Offer) incarnations {
+	return claims(h.Role, h.ID, h.Incarnation, o.Known)
+}
+
+// offered reads the greeting that b begins with.
+func offered(b []byte) (*wire.Hello, *wire.Offer) {
+	r := bufio.NewReader(bytes.NewReader(b))
+	m, err := wire.Read(r, helloBytes)
+	if err != nil {
+		return nil, nil
+	}
+	h, _ := m.(*wire.Hello)
+	if m, err = wire.Read(r, helloBytes); err != nil {
+		return h, nil
+	}
+	o, _ := m.(*wire.Offer)
+	return h, o
 }
 
 // FuzzAnswerHello sends a listener whatever it may be sent: as it is, and as the
@@ -99,6 +146,11 @@ func FuzzAnswerHello(f *testing.F) {
 	for role, id := range map[paxos.Role]paxos.NodeID{acceptor: "a2", proposer: "p1", learner: "l1", client: ""} {
 		f.Add(frame(f, hello(role, id, a))[prefix:])
 		f.Add(append([]byte(preface), frame(f, hello(role, id, a))...))
+		h := hello(role, id, a)
+		h.Version = wire.Version
+		for _, known := range [][]wire.Known{nil, {{ID: "a1", Incarnation: 7}, {ID: "a2", Incarnation: 1}}, {{ID: "a2", Incarnation: 1}, {ID: "a3", Incarnation: 1}}} {
+			f.Add(append(append([]byte(preface), frame(f, h)...), frame(f, &wire.Offer{Oldest: wire.Oldest, Known: known})...))
+		}
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		for _, sends := range [][]byte{b, append([]byte(preface), seal(b)...)} {
@@ -108,16 +160,23 @@ func FuzzAnswerHello(f *testing.F) {
 			a.accepted = 0
 			switch m := answered(t, nc).(type) {
 			case *wire.Welcome:
-				if err != nil || !fitsTest(h) || places != 1 || m.ID != "a1" || m.Role != acceptor {
+				_, offer := offered(sends[len(preface):])
+				if err == nil && h.Version <= wire.Oldest {
+					offer = nil
+				}
+				if err != nil || !fitsTest(h, offer) || places != 1 || m.ID != "a1" || m.Role != acceptor {
 					t.Fatalf("%+v is welcome: %+v, %v, %d places", h, m, err, places)
 				}
 				continue
 			case *wire.Refusal:
-				if err == nil || m.Code == 0 || m.Text == "" || !strings.HasSuffix(err.Error(), m.Text) {
+				sent, offer := offered(sends[len(preface):])
+				if sent != nil && sent.Version <= wire.Oldest {
+					offer = nil
+				}
+				if err == nil || m.Code == 0 || !strings.HasSuffix(err.Error(), m.Text) || offer == nil && m.Text == "" {
 					t.Fatalf("refused with %+v, told %v", m, err)
 				}
-				sent, readErr := wire.Read(bufio.NewReader(bytes.NewReader(sends[len(preface):])), helloBytes)
-				if readErr != nil || fitsTest(sent.(*wire.Hello)) {
+				if sent == nil || fitsTest(sent, offer) {
 					t.Fatalf("%+v is refused: %+v", sent, m)
 				}
 			case nil:
@@ -137,30 +196,36 @@ func FuzzSayHello(f *testing.F) {
 	p := start(f, config(proposer, "p1"), newRecorder())
 	peer := Peer{Role: acceptor, ID: "a1", Addr: "memory"}
 	for _, b := range goldenFrames(f) {
-		f.Add(b)
-		f.Add(b[prefix:])
+		f.Add(true, b)
+		f.Add(false, append(bytes.Clone(frame(f, &wire.Agreed{Version: wire.Version})), b...))
+		f.Add(false, b[prefix:])
 	}
 	for _, m := range []paxos.Message{
 		&wire.Welcome{Role: acceptor, ID: "a1", Incarnation: 7}, &wire.Welcome{Role: acceptor, ID: "a2"}, &wire.Welcome{Role: learner, ID: "a1"},
 		&wire.Refusal{Code: wire.RefusedFull, Text: "100 connections are open already"},
 	} {
-		f.Add(frame(f, m)[prefix:])
+		f.Add(true, frame(f, m)[prefix:])
 	}
-	f.Fuzz(func(t *testing.T, b []byte) {
-		for _, sends := range [][]byte{b, seal(b)} {
+	agreed := frame(f, &wire.Agreed{Version: wire.Version})
+	f.Fuzz(func(t *testing.T, plain bool, b []byte) {
+		for _, sends := range [][]byte{b, seal(b), append(bytes.Clone(agreed), seal(b)...)} {
 			nc := &memoryConn{sends: sends, closes: true}
-			w, err := newConn(p.Network, nc).sayHello(peer)
+			w, err := newConn(p.Network, nc).sayHello(peer, plain)
 			if !bytes.HasPrefix(nc.wrote.Bytes(), []byte(preface)) {
 				t.Fatalf("it began with %q", nc.wrote.Bytes())
 			}
 			nc.wrote.Next(len(preface))
-			if h, ok := answered(t, nc).(*wire.Hello); !ok || h.ToID != "a1" || h.ID != "p1" {
+			h, ok := said(t, nc).(*wire.Hello)
+			if !ok || h.ToID != "a1" || h.ID != "p1" || (h.Version == wire.Oldest) != plain {
 				t.Fatalf("it said %+v", h)
+			}
+			if offer, ok := said(t, nc).(*wire.Offer); ok == plain || nc.wrote.Len() > 0 {
+				t.Fatalf("it offered %+v, and %d bytes more", offer, nc.wrote.Len())
 			}
 			var refused *RefusedError
 			switch {
 			case err == nil:
-				if w.Role != acceptor || w.ID != "a1" {
+				if w.role != acceptor || w.id != "a1" {
 					t.Fatalf("%+v was taken for acceptor a1", w)
 				}
 			case w != nil:

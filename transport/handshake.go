@@ -1,8 +1,12 @@
 package transport
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"net"
+	"os"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -41,45 +45,123 @@ func sentence(text string) string {
 	return text
 }
 
-func (c *conn) writeFrame(m paxos.Message) error {
-	b, err := wire.Append(nil, m)
-	if err != nil {
-		return err
+// writeFrames writes messages behind first, at once: a listener that refuses a greeting by
+// its first frame must have read all of it, else it resets the connection before its
+// refusal is read.
+func (c *conn) writeFrames(first string, messages ...paxos.Message) (err error) {
+	b := []byte(first)
+	for _, m := range messages {
+		if b, err = wire.Append(b, m); err != nil {
+			return err
+		}
 	}
 	_, err = c.nc.Write(b)
 	return err
 }
 
-// sayHello introduces this process to p and checks who answers.
-func (c *conn) sayHello(p Peer) (*wire.Welcome, error) {
+// greeting is what a handshake tells of the other end.
+type greeting struct {
+	candidate
+	incarnation uint64
+}
+
+// sayHello introduces this process to p and checks who answers. A plain greeting is that
+// of the oldest version; any other offers all versions that are spoken here.
+func (c *conn) sayHello(p Peer, plain bool) (*greeting, error) {
 	cfg := c.n.cfg
 	if err := c.nc.SetDeadline(time.Now().Add(cfg.Handshake)); err != nil {
 		return nil, err
 	}
-	hello, err := wire.Append([]byte(preface), &wire.Hello{
-		Version: wire.Oldest, Members: cfg.Members, Role: cfg.Role, ID: cfg.ID, Incarnation: cfg.Incarnation,
-		ToRole: p.Role, ToID: p.ID,
-	})
-	if err != nil {
-		return nil, err
+	hello := &wire.Hello{
+		Version: wire.Oldest, Members: cfg.Members, Role: cfg.Role, ID: cfg.ID, Incarnation: cfg.Incarnation, ToRole: p.Role, ToID: p.ID,
 	}
-	if _, err := c.nc.Write(hello); err != nil {
-		return nil, err
+	says := []paxos.Message{hello}
+	if !plain {
+		hello.Version = wire.Version
+		says = append(says, &wire.Offer{Oldest: wire.Oldest, Known: c.n.identity.shown()})
 	}
-	m, err := wire.Read(c.r, helloBytes)
-	if err != nil {
-		return nil, fmt.Errorf("%s at %s did not answer as a paxlog process: %w", p.ID, p.Addr, err)
+	if err := c.writeFrames(preface, says...); err != nil {
+		return nil, noPorts(err)
 	}
-	switch m := m.(type) {
-	case *wire.Welcome:
-		if m.Role != p.Role || (p.ID != "" && m.ID != p.ID) {
-			return nil, &RefusedError{p.Addr, wire.RefusedIdentity, sentence(fmt.Sprintf("%s %s answers there, not %s %s", m.Role, m.ID, p.Role, p.ID))}
+	c.version = wire.Oldest
+	var known []wire.Known
+	for agreed := false; ; agreed = true {
+		m, err := wire.Read(c.r, helloBytes)
+		if err != nil {
+			return nil, notAnswered(p, err)
 		}
-		return m, c.nc.SetDeadline(time.Time{})
-	case *wire.Refusal:
-		return nil, &RefusedError{p.Addr, m.Code, sentence(m.Text)}
+		switch m := m.(type) {
+		case *wire.Agreed:
+			if plain || agreed || m.Version < wire.Oldest || m.Version > wire.Version {
+				return nil, fmt.Errorf("%w: version %d is agreed on, which was not offered", wire.ErrFrame, m.Version)
+			}
+			c.version, known = m.Version, m.Known
+		case *wire.Welcome:
+			if !plain && !agreed {
+				return nil, fmt.Errorf("%w: a welcome before a version is agreed on", wire.ErrFrame)
+			}
+			return c.welcomed(p, m, known)
+		case *wire.Refusal:
+			return nil, c.refusedBy(p, m, known)
+		default:
+			return nil, fmt.Errorf("%w: %T in answer to a greeting", wire.ErrFrame, m)
+		}
 	}
-	return nil, fmt.Errorf("%w: %T in answer to a greeting", wire.ErrFrame, m)
+}
+
+// welcomed checks that who welcomes this process is who was meant.
+func (c *conn) welcomed(p Peer, m *wire.Welcome, known []wire.Known) (*greeting, error) {
+	if m.Role != p.Role || (p.ID != "" && m.ID != p.ID) {
+		return nil, &RefusedError{p.Addr, wire.RefusedIdentity, sentence(fmt.Sprintf("%s %s answers there, not %s %s", m.Role, m.ID, p.Role, p.ID))}
+	}
+	g := &greeting{candidate: candidate{m.Role, m.ID, claims(m.Role, m.ID, m.Incarnation, known)}, incarnation: m.Incarnation}
+	return g, c.nc.SetDeadline(time.Time{})
+}
+
+// refusedBy says why p refuses this process: in p's words, if it has any for it, else by
+// what its code means and what this process had said.
+func (c *conn) refusedBy(p Peer, m *wire.Refusal, known []wire.Known) error {
+	text := m.Text
+	if m.Code == wire.RefusedLog {
+		return otherLogError(candidate{p.Role, p.ID, claims(0, "", 0, known)}, p.Addr, c.n.identity.known())
+	}
+	if text == "" {
+		text = meaning(m.Code, p, c.n.cfg)
+	}
+	return &RefusedError{p.Addr, m.Code, sentence(text)}
+}
+
+// meaning says what a code means to a process that is told no more.
+func meaning(code wire.RefusalCode, p Peer, cfg Config) string {
+	m := cfg.Members
+	switch code {
+	case wire.RefusedCluster:
+		return fmt.Sprintf("the process there is of another cluster than %q", m.Cluster)
+	case wire.RefusedAcceptors:
+		return fmt.Sprintf("the cluster file there names other acceptors than %v, as the file here does; its log says which", m.Acceptors)
+	case wire.RefusedQuorums:
+		return fmt.Sprintf("the cluster file there has other quorums than phase1=%d phase2=%d, as the file here has; its log says which", m.Phase1, m.Phase2)
+	case wire.RefusedSessions:
+		return fmt.Sprintf("the cluster file there has another limits.sessions than %d, as the file here has; its log says which", m.Sessions)
+	case wire.RefusedIdentity:
+		return fmt.Sprintf("the process there is not %s %s, or the cluster file there does not know %s %s", p.Role, p.ID, cfg.Role, cfg.ID)
+	case wire.RefusedFull:
+		return "as many connections as it takes are open already"
+	case wire.RefusedIncarnation:
+		return fmt.Sprintf("%s %s knows %s %s by another incarnation than %016x, and that one is connected there: the data directory here was initialised anew, or is another one's. "+
+			"Restore the old directory if this one is to take its place", p.Role, p.ID, cfg.Role, cfg.ID, cfg.Incarnation)
+	case wire.RefusedReplaced:
+		return fmt.Sprintf("another process connects there as %s %s and took the place of this one: two run under one id, and one of them must be stopped", cfg.Role, cfg.ID)
+	}
+	return fmt.Sprintf("the process there refuses this one, with code %d; its log says why", code)
+}
+
+// notAnswered says what it means that no answer to a greeting came.
+func notAnswered(p Peer, err error) error {
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return fmt.Errorf("%s at %s: %w: %w", p.ID, p.Addr, ErrNoAnswer, noPorts(err))
+	}
+	return fmt.Errorf("%s at %s did not answer as a paxlog process: %w", p.ID, p.Addr, noPorts(err))
 }
 
 // answerHello reads who dials, and welcomes or refuses it.
@@ -87,37 +169,83 @@ func (c *conn) answerHello() (*wire.Hello, error) {
 	if err := c.nc.SetDeadline(time.Now().Add(c.n.cfg.Handshake)); err != nil {
 		return nil, err
 	}
-	var first [len(preface)]byte
-	if _, err := io.ReadFull(c.r, first[:]); err != nil {
-		return nil, fmt.Errorf("no greeting: %w", err)
-	}
-	if string(first[:]) != preface {
-		return nil, fmt.Errorf("%w: %q is no greeting of paxlog", wire.ErrFrame, first[:])
-	}
-	m, err := wire.Read(c.r, helloBytes)
+	hello, offer, err := c.readHello()
 	if err != nil {
 		return nil, err
 	}
-	hello, ok := m.(*wire.Hello)
-	if !ok {
-		return nil, fmt.Errorf("%w: %T where a greeting should be", wire.ErrFrame, m)
+	c.candidate = candidate{hello.Role, hello.ID, claims(hello.Role, hello.ID, hello.Incarnation, offer.Known)}
+	c.version = min(hello.Version, wire.Version)
+	kin, mine := c.n.identity.judge(c.candidate)
+	c.kin = kin
+	if code, why := c.n.judge(hello, offer, kin); code != 0 {
+		return nil, c.refuse(hello, code, why, mine)
 	}
-	if refusal := c.n.judge(hello); refusal != nil {
-		refusal.Text = sentence(refusal.Text)
-		if err := c.writeFrame(refusal); err != nil {
-			return nil, err
-		}
-		return nil, fmt.Errorf("%s %.32q: %s", hello.Role, hello.ID, refusal.Text)
+	answers := []paxos.Message{&wire.Welcome{Role: c.n.cfg.Role, ID: c.n.cfg.ID, Incarnation: c.n.cfg.Incarnation}}
+	if c.version > wire.Oldest {
+		answers = append([]paxos.Message{&wire.Agreed{Version: c.version, Known: mine.list()}}, answers...)
 	}
-	err = c.writeFrame(&wire.Welcome{Role: c.n.cfg.Role, ID: c.n.cfg.ID, Incarnation: c.n.cfg.Incarnation})
+	err = c.writeFrames("", answers...)
 	if err == nil {
 		err = c.nc.SetDeadline(time.Time{})
 	}
 	if err != nil {
 		c.n.leave()
-		return nil, err
+		return nil, noPorts(err)
 	}
 	return hello, nil
+}
+
+// readHello reads a greeting, of any version that there will be.
+func (c *conn) readHello() (*wire.Hello, *wire.Offer, error) {
+	var first [len(preface)]byte
+	if _, err := io.ReadFull(c.r, first[:]); err != nil {
+		return nil, nil, fmt.Errorf("no greeting: %w", noPorts(err))
+	}
+	if string(first[:]) != preface {
+		return nil, nil, fmt.Errorf("%w: %q is no greeting of paxlog", wire.ErrFrame, first[:])
+	}
+	m, err := wire.Read(c.r, helloBytes)
+	if err != nil {
+		return nil, nil, noPorts(err)
+	}
+	hello, ok := m.(*wire.Hello)
+	if !ok {
+		return nil, nil, fmt.Errorf("%w: %T where a greeting should be", wire.ErrFrame, m)
+	}
+	if hello.Version <= wire.Oldest {
+		return hello, &wire.Offer{Oldest: hello.Version}, nil
+	}
+	if m, err = wire.Read(c.r, helloBytes); err != nil {
+		return nil, nil, noPorts(err)
+	}
+	offer, ok := m.(*wire.Offer)
+	if !ok {
+		return nil, nil, fmt.Errorf("%w: %T where an offer of versions should be", wire.ErrFrame, m)
+	}
+	return hello, offer, nil
+}
+
+// refuse tells the dialler that it is refused, and returns what this process's log is to
+// say. A process that is not known to be of this log is told the code and no more; one of
+// version 2 knows no codes but the old ones, and is told a sentence.
+func (c *conn) refuse(h *wire.Hello, code wire.RefusalCode, why string, mine incarnations) error {
+	why = sentence(why)
+	refusal := &wire.Refusal{Code: code}
+	answers := []paxos.Message{refusal}
+	switch {
+	case h.Version <= wire.Oldest:
+		if refusal.Text = why; code > wire.RefusedIncarnation {
+			refusal.Code = wire.RefusedCluster
+		}
+	case code == wire.RefusedLog:
+		answers = []paxos.Message{&wire.Agreed{Version: c.version, Known: mine.list()}, refusal}
+	case c.kin == sameLog || code == wire.RefusedVersion:
+		refusal.Text = why
+	}
+	if err := c.writeFrames("", answers...); err != nil {
+		return noPorts(err)
+	}
+	return fmt.Errorf("%s %.32q: %s", h.Role, h.ID, why)
 }
 
 // isName reports whether id is one that a cluster file can give to a process. No
@@ -128,42 +256,74 @@ func isName(id paxos.NodeID) bool {
 	})
 }
 
-// judge returns why a dialler is refused; or nil, and then it has a place among
-// the accepted connections.
-func (n *Network) judge(h *wire.Hello) *wire.Refusal {
+// judge returns why a dialler is refused; or code 0, and then it has a place among the
+// accepted connections.
+func (n *Network) judge(h *wire.Hello, offer *wire.Offer, kin kinship) (code wire.RefusalCode, why string) {
 	cfg := n.cfg
 	isClient := h.Role == paxos.RoleClient
 	switch {
-	case h.Version != wire.Oldest:
-		return &wire.Refusal{Code: wire.RefusedVersion, Text: fmt.Sprintf("protocol version %d here, %d there", wire.Oldest, h.Version)}
+	case h.Version < wire.Oldest || offer.Oldest > wire.Version:
+		return wire.RefusedVersion, fmt.Sprintf("versions %d to %d of the protocol are spoken here, %d to %d there", wire.Oldest, wire.Version, offer.Oldest, h.Version)
 	case h.Members.Cluster != cfg.Members.Cluster:
-		return &wire.Refusal{Code: wire.RefusedCluster, Text: fmt.Sprintf("this is cluster %q, not %q", cfg.Members.Cluster, h.Members.Cluster)}
+		return wire.RefusedCluster, fmt.Sprintf("this is cluster %q, not %q", cfg.Members.Cluster, h.Members.Cluster)
+	case kin == otherLog:
+		known := claims(h.Role, h.ID, h.Incarnation, offer.Known)
+		return wire.RefusedLog, fmt.Sprintf("it is of another log, and nothing that it says is believed: it knows %s; here %s. "+
+			"Either it stands at an address that its cluster file means for another cluster, or this process does", known, n.identity.known())
 	case !isClient && cfg.Members.Difference(h.Members) != "":
-		return &wire.Refusal{Code: wire.RefusedCluster, Text: fmt.Sprintf("the cluster files of %s (here) and %s (there) differ: %s", cfg.ID, h.ID, cfg.Members.Difference(h.Members))}
+		return differenceCode(cfg.Members, h.Members), fmt.Sprintf("the cluster files of %s (here) and %s (there) differ: %s", cfg.ID, h.ID, cfg.Members.Difference(h.Members))
 	case h.ToRole != cfg.Role || (h.ToID != "" && h.ToID != cfg.ID):
-		return &wire.Refusal{Code: wire.RefusedIdentity, Text: fmt.Sprintf("this is %s %s, not %s %s", cfg.Role, cfg.ID, h.ToRole, h.ToID)}
+		return wire.RefusedIdentity, fmt.Sprintf("this is %s %s, not %s %s", cfg.Role, cfg.ID, h.ToRole, h.ToID)
 	case !isClient && (!isName(h.ID) || h.Role < paxos.RoleAcceptor || h.Role > paxos.RoleLearner ||
 		(h.Role == paxos.RoleAcceptor) != (cfg.Members.Place(h.ID) >= 0)):
-		return &wire.Refusal{Code: wire.RefusedIdentity, Text: fmt.Sprintf("%s %q does not belong to this cluster", h.Role, h.ID)}
+		return wire.RefusedIdentity, fmt.Sprintf("%s %q does not belong to this cluster", h.Role, h.ID)
 	}
-	if cfg.Remembered != nil && h.Role == paxos.RoleAcceptor {
-		if known := cfg.Remembered(h.ID); known != 0 && h.Incarnation != known {
-			return &wire.Refusal{Code: wire.RefusedIncarnation, Text: fmt.Sprintf("%s %s remembers %s by incarnation %016x, but it shows %016x: "+
-				"its data directory was initialised anew, and it may have voted before. Restore the old directory; a new one cannot take its place",
-				cfg.Role, cfg.ID, h.ID, known, h.Incarnation)}
-		}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if known, ok := n.isOusting(h); ok {
+		return wire.RefusedIncarnation, fmt.Sprintf("%s %s knows %s by incarnation %016x, which is connected, and this one shows %016x: "+
+			"its data directory was initialised anew, or it is another one's. It cannot take the place of the first", cfg.Role, cfg.ID, h.ID, known, h.Incarnation)
 	}
 	limit := cfg.Connections
 	if isClient {
 		limit -= serverReserve
 	}
-	n.mu.Lock()
-	defer n.mu.Unlock()
 	if n.accepted >= limit {
-		return &wire.Refusal{Code: wire.RefusedFull, Text: fmt.Sprintf("%d connections are open already", n.accepted)}
+		return wire.RefusedFull, fmt.Sprintf("%d connections are open already", n.accepted)
 	}
 	n.accepted++
-	return nil
+	return 0, ""
+}
+
+// isOusting reports whether an acceptor that shows another directory than the one that is
+// remembered would take the place of that one, which is connected; mu is held. If it is
+// not, the other one is let in, and its machine is told by Vouch that it must not vote.
+func (n *Network) isOusting(h *wire.Hello) (known uint64, ousting bool) {
+	if h.Role != paxos.RoleAcceptor || n.cfg.Remembered == nil {
+		return 0, false
+	}
+	known = n.cfg.Remembered(h.ID)
+	l := n.links[h.ID]
+	if known == 0 || known == h.Incarnation || l == nil {
+		return known, false
+	}
+	for _, c := range []*conn{l.dialed, l.accepted} {
+		if c != nil && c.known[h.ID] == known {
+			return known, true
+		}
+	}
+	return known, false
+}
+
+// differenceCode says in what two cluster files differ.
+func differenceCode(a, b paxos.Membership) wire.RefusalCode {
+	switch {
+	case !slices.Equal(a.Acceptors, b.Acceptors):
+		return wire.RefusedAcceptors
+	case a.Phase1 != b.Phase1 || a.Phase2 != b.Phase2:
+		return wire.RefusedQuorums
+	}
+	return wire.RefusedSessions
 }
 
 // leave gives back the place that judge gave to a connection.
@@ -172,3 +332,21 @@ func (n *Network) leave() {
 	n.accepted--
 	n.mu.Unlock()
 }
+
+// noPorts is an error of a connection without the addresses of its ends: the port of the
+// end that dialled is another one each time, and would make each error a new one.
+func noPorts(err error) error {
+	var op *net.OpError
+	if errors.As(err, &op) && op.Source != nil && op.Err != nil {
+		return &portless{err, strings.Replace(err.Error(), op.Error(), op.Err.Error(), 1)}
+	}
+	return err
+}
+
+type portless struct {
+	err  error
+	text string
+}
+
+func (e *portless) Error() string { return e.text }
+func (e *portless) Unwrap() error { return e.err }

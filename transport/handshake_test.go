@@ -51,7 +51,7 @@ func TestClientNames(t *testing.T) {
 	}
 }
 
-// TestRefusals: each is told to the dialler in words, and kept from the handler
+// TestRefusals: each is told to a dialler of version 2 in words, and kept from the handler
 // as a peer (hazards 25 and 28).
 func TestRefusals(t *testing.T) {
 	a := listen(t, config(acceptor, "a1"))
@@ -62,8 +62,7 @@ func TestRefusals(t *testing.T) {
 		code   wire.RefusalCode
 		text   string
 	}{
-		{proposer, "p1", func(h *wire.Hello) { h.Version = 3 }, wire.RefusedVersion, "protocol version 2 here, 3 there"},
-		{client, "", func(h *wire.Hello) { h.Version = 0 }, wire.RefusedVersion, "protocol version 2 here, 0 there"},
+		{client, "", func(h *wire.Hello) { h.Version = 0 }, wire.RefusedVersion, "versions 2 to 3 of the protocol are spoken here, 0 to 0 there"},
 		{proposer, "p1", func(h *wire.Hello) { h.Members.Cluster = "other" }, wire.RefusedCluster, `this is cluster "test", not "other"`},
 		{client, "", func(h *wire.Hello) { h.Members.Cluster = "" }, wire.RefusedCluster, `this is cluster "test", not ""`},
 		{acceptor, "a2", func(h *wire.Hello) { h.Members.Acceptors[2] = "a4" }, wire.RefusedCluster, "the cluster files of a1 (here) and a2 (there) differ: acceptors [a1 a2 a3] here, [a1 a2 a4] there"},
@@ -117,12 +116,16 @@ func TestRefusalIsTold(t *testing.T) {
 	p.Dial(a.peer())
 	e := p.await(t, 2, refused, "a1")
 	var why *RefusedError
-	want := "the cluster files of a1 (here) and p1 (there) differ: quorums phase1=2 phase2=2 here, phase1=3 phase2=1 there"
-	if !errors.As(e.err, &why) || why.Code != wire.RefusedCluster || why.Text != want || why.Addr != a.peer().Addr || e.addr != why.Addr {
+	want := "the cluster file there has other quorums than phase1=3 phase2=1, as the file here has; its log says which"
+	if !errors.As(e.err, &why) || why.Code != wire.RefusedQuorums || why.Text != want || why.Addr != a.peer().Addr || e.addr != why.Addr {
 		t.Errorf("told: %v", e.err)
 	}
 	if len(p.of(up, "")) > 0 {
 		t.Error("a peer that refuses is up")
+	}
+	want = "the cluster files of a1 (here) and p1 (there) differ: quorums phase1=2 phase2=2 here, phase1=3 phase2=1 there"
+	if e := a.await(t, 1, refused, ""); !strings.HasSuffix(e.err.Error(), want) {
+		t.Errorf("the listener was told %v", e.err)
 	}
 }
 
@@ -240,6 +243,8 @@ func drip(r *raw, b []byte, interval time.Duration) {
 
 // TestStrangeListeners: what answers a dialler must be what it meant.
 func TestStrangeListeners(t *testing.T) {
+	agreed := frame(t, &wire.Agreed{Version: wire.Version})
+	agreed = agreed[:len(agreed):len(agreed)]
 	for name, c := range map[string]struct {
 		answer []byte
 		want   string
@@ -248,8 +253,12 @@ func TestStrangeListeners(t *testing.T) {
 		"HTTP":             {[]byte("HTTP/1.1 400 Bad Request\r\n\r\n"), "did not answer as a paxlog process", wire.ErrFrame},
 		"nothing":          {nil, "did not answer as a paxlog process", nil},
 		"another message":  {frame(t, &paxos.Leader{}), "*paxos.Leader in answer to a greeting", wire.ErrFrame},
-		"another acceptor": {frame(t, &wire.Welcome{Role: acceptor, ID: "a2"}), "acceptor a2 answers there, not acceptor a1", nil},
-		"another role":     {frame(t, &wire.Welcome{Role: learner, ID: "a1"}), "learner a1 answers there, not acceptor a1", nil},
+		"another acceptor": {append(agreed, frame(t, &wire.Welcome{Role: acceptor, ID: "a2"})...), "acceptor a2 answers there, not acceptor a1", nil},
+		"another role":     {append(agreed, frame(t, &wire.Welcome{Role: learner, ID: "a1"})...), "learner a1 answers there, not acceptor a1", nil},
+		"no version":       {frame(t, &wire.Welcome{Role: acceptor, ID: "a1"}), "a welcome before a version is agreed on", wire.ErrFrame},
+		"another version":  {frame(t, &wire.Agreed{Version: wire.Version + 1}), "version 4 is agreed on, which was not offered", wire.ErrFrame},
+		"version 1":        {frame(t, &wire.Agreed{Version: 1}), "version 1 is agreed on, which was not offered", wire.ErrFrame},
+		"two versions":     {append(agreed, agreed...), "version 3 is agreed on, which was not offered", wire.ErrFrame},
 		"half an answer":   {frame(t, &wire.Welcome{Role: acceptor, ID: "a1"})[:9], "inside a frame", wire.ErrFrame},
 	} {
 		t.Run(name, func(t *testing.T) {

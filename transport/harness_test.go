@@ -42,6 +42,8 @@ type event struct {
 	addr string
 	msg  paxos.Message
 	err  error
+
+	incarnation uint64
 }
 
 // recorder is a Handler that keeps what it is told.
@@ -72,8 +74,8 @@ func (r *recorder) Receive(from paxos.NodeID, m paxos.Message, _ int) {
 
 func (r *recorder) Rest() {}
 
-func (r *recorder) PeerUp(id paxos.NodeID, role paxos.Role, _ uint64) {
-	r.add(event{what: up, id: id, role: role})
+func (r *recorder) PeerUp(id paxos.NodeID, role paxos.Role, incarnation uint64) {
+	r.add(event{what: up, id: id, role: role, incarnation: incarnation})
 }
 
 func (r *recorder) PeerDown(id paxos.NodeID, role paxos.Role, why error) {
@@ -189,9 +191,10 @@ func (p *process) peer() Peer { return Peer{p.cfg.Role, p.cfg.ID, p.Addr().Strin
 
 // raw is the other end of a connection, driven by hand.
 type raw struct {
-	t  testing.TB
-	nc net.Conn
-	r  *bufio.Reader
+	t     testing.TB
+	nc    net.Conn
+	r     *bufio.Reader
+	offer *wire.Offer // of the greeting that was heard
 }
 
 func newRaw(t testing.TB, nc net.Conn) *raw {
@@ -200,7 +203,7 @@ func newRaw(t testing.TB, nc net.Conn) *raw {
 	if err := nc.SetDeadline(time.Now().Add(patience)); err != nil {
 		t.Fatal(err)
 	}
-	return &raw{t, nc, bufio.NewReader(nc)}
+	return &raw{t: t, nc: nc, r: bufio.NewReader(nc)}
 }
 
 func dialRaw(t testing.TB, p *process) *raw {
@@ -319,7 +322,7 @@ func next(t testing.TB, conns <-chan *raw) *raw {
 	}
 }
 
-// heard reads a greeting.
+// heard reads a greeting, and the offer that follows it.
 func (r *raw) heard() *wire.Hello {
 	r.t.Helper()
 	b := make([]byte, len(preface))
@@ -330,7 +333,19 @@ func (r *raw) heard() *wire.Hello {
 	if !ok {
 		r.t.Fatal("no greeting")
 	}
+	if h.Version > wire.Oldest {
+		if r.offer, ok = r.read().(*wire.Offer); !ok {
+			r.t.Fatal("no offer")
+		}
+	}
 	return h
+}
+
+// welcome answers a greeting that heard has read.
+func (r *raw) welcome(w *wire.Welcome, known ...wire.Known) {
+	r.t.Helper()
+	r.write(&wire.Agreed{Version: wire.Version, Known: known})
+	r.write(w)
 }
 
 // beats are heartbeats numbered from first.

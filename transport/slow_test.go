@@ -28,7 +28,7 @@ func TestSlowHandshakes(t *testing.T) {
 		greet func(*conn) error
 	}{
 		"a listener": {greeting, func(c *conn) error { _, err := c.answerHello(); return err }},
-		"a dialler":  {welcome, func(c *conn) error { _, err := c.sayHello(Peer{Role: acceptor, ID: "a2"}); return err }},
+		"a dialler":  {welcome, func(c *conn) error { _, err := c.sayHello(Peer{Role: acceptor, ID: "a2"}, true); return err }},
 	} {
 		for _, n := range []int{0, 1, len(end.sends) / 2, len(end.sends) - 1} {
 			nc := &memoryConn{sends: end.sends[:n]}
@@ -115,23 +115,6 @@ func TestStrangersAreBounded(t *testing.T) {
 	}
 }
 
-// TestRememberedIncarnation: an acceptor that is known by another incarnation is
-// refused, whoever it meets (hazards 11 and 29).
-func TestRememberedIncarnation(t *testing.T) {
-	cfg := config(learner, "l1")
-	cfg.Remembered = func(id paxos.NodeID) uint64 { return map[paxos.NodeID]uint64{"a1": 5, "a2": 9}[id] }
-	l := start(t, cfg, newRecorder())
-	for id, want := range map[paxos.NodeID]wire.RefusalCode{"a1": wire.RefusedIncarnation, "a2": 0, "a3": 0} {
-		var code wire.RefusalCode
-		if r := l.judge(hello(acceptor, id, l)); r != nil {
-			code = r.Code
-		}
-		if code != want {
-			t.Errorf("%s with incarnation 9 is answered %d", id, code)
-		}
-	}
-}
-
 // TestRefusalsOfStrangers: what a stranger says of itself neither fills a refusal,
 // which then could not be read, nor reaches a terminal or a log as it is; and a
 // dialler is as careful with what a listener says.
@@ -158,7 +141,7 @@ func TestRefusalsOfStrangers(t *testing.T) {
 	}
 	for _, answer := range []paxos.Message{&wire.Welcome{Role: acceptor, ID: long}, &wire.Refusal{Text: string(long)}} {
 		nc := &memoryConn{sends: frame(t, answer)}
-		_, err := newConn(a.Network, nc).sayHello(Peer{Role: acceptor, ID: "a2"})
+		_, err := newConn(a.Network, nc).sayHello(Peer{Role: acceptor, ID: "a2"}, true)
 		if err == nil || len(err.Error()) > refusalBytes+1000 || strings.ContainsAny(err.Error(), "\x1b\n") {
 			t.Errorf("a dialler is told %.200q", err)
 		}

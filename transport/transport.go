@@ -14,7 +14,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"net"
 	"slices"
 	"sync"
@@ -30,17 +29,24 @@ type Config struct {
 	Role        paxos.Role
 	ID          paxos.NodeID
 	Incarnation uint64
-	// Remembered returns the incarnation under which an acceptor is known here, 0
-	// if it is not. It may be nil.
+	// Remembered returns the incarnation under which an acceptor is remembered here, 0
+	// if it is not. It is nil if this process remembers nothing.
 	Remembered func(paxos.NodeID) uint64
 
 	FrameBytes  int           // largest body accepted
 	QueueBytes  int           // waiting on one connection
 	Connections int           // accepted at once; 64 of them are kept for servers
-	Dial        time.Duration // to connect
+	Resolve     time.Duration // to resolve a name; 0: 10 s
+	Dial        time.Duration // to connect to one address
 	Handshake   time.Duration // to say who one is
 	Idle        time.Duration // without a whole frame, before a connection is given up
+
+	// Lookup resolves the name of a host; nil: the operating system's way.
+	Lookup func(context.Context, string) ([]string, error)
 }
+
+// resolveTime is how long resolving may take: two name servers that are dead, at 5 s each.
+const resolveTime = 10 * time.Second
 
 // ErrReplaced is told to Refused when a process connects again while its old connection is
 // still open.
@@ -49,13 +55,6 @@ var ErrReplaced = errors.New("a second connection under this id replaced the fir
 
 // serverReserve is how many connections clients cannot take.
 const serverReserve = 64
-
-// Peer is a node to stay connected to.
-type Peer struct {
-	Role paxos.Role
-	ID   paxos.NodeID
-	Addr string
-}
 
 // Handler is told what happens. Calls come from many goroutines.
 type Handler interface {
@@ -71,7 +70,8 @@ type Handler interface {
 	Refused(id paxos.NodeID, addr string, why error)
 }
 
-// RefusedError is a handshake that failed: the other end is not what was meant.
+// RefusedError is a handshake that failed: the other end is not what was meant. Or, with
+// the code wire.RefusedReplaced, it is a connection that another process took over.
 type RefusedError struct {
 	Addr string
 	Code wire.RefusalCode
@@ -82,8 +82,9 @@ func (e *RefusedError) Error() string { return fmt.Sprintf("refused by %s: %s", 
 
 // Network is the connections of one process.
 type Network struct {
-	cfg Config
-	h   Handler
+	cfg      Config
+	h        Handler
+	identity *identity
 
 	ctx    context.Context
 	cancel context.CancelFunc
@@ -117,8 +118,15 @@ func (l *link) best() *conn {
 
 // New returns a network without connections.
 func New(cfg Config, h Handler) *Network {
-	n := &Network{cfg: cfg, h: h, links: map[paxos.NodeID]*link{}}
+	if cfg.Resolve == 0 {
+		cfg.Resolve = resolveTime
+	}
+	if cfg.Lookup == nil {
+		cfg.Lookup = net.DefaultResolver.LookupHost
+	}
+	n := &Network{cfg: cfg, h: h, identity: newIdentity(cfg), links: map[paxos.NodeID]*link{}}
 	n.ctx, n.cancel = context.WithCancel(context.Background())
+	n.wg.Go(n.cutStrangers)
 	return n
 }
 
@@ -241,6 +249,7 @@ func (n *Network) greet(nc net.Conn) {
 		n.h.Refused("", nc.RemoteAddr().String(), err)
 		return
 	}
+	n.identity.take(c.candidate)
 	id := hello.ID
 	n.turn.Lock()
 	n.mu.Lock()
@@ -254,11 +263,12 @@ func (n *Network) greet(nc net.Conn) {
 	l.accepted = c
 	n.mu.Unlock()
 	if old != nil {
-		old.close(ErrReplaced)
+		old.part(wire.RefusedReplaced, ErrReplaced)
 		n.h.Refused(id, nc.RemoteAddr().String(), ErrReplaced)
 	}
 	n.h.PeerUp(id, hello.Role, hello.Incarnation)
 	n.turn.Unlock()
+	n.cutStranger(c) // it may have become known just now which log is the right one
 	err = c.run(id, hello.Role)
 	n.unlink(id, c, err)
 	n.leave()
@@ -298,76 +308,37 @@ func (n *Network) unlink(id paxos.NodeID, c *conn, why error) {
 	}
 }
 
-// Dial keeps a connection to p until Close.
-func (n *Network) Dial(p Peer) {
-	n.wg.Add(1)
-	go func() {
-		defer n.wg.Done()
-		wait := minBackoff
-		for n.ctx.Err() == nil {
-			began := time.Now()
-			// A connection that ends at once is no reason to hurry: another process may
-			// run under this id, and take it over each time.
-			if n.dialOnce(p) && time.Since(began) > time.Second {
-				wait = minBackoff
-			}
-			// Jitter, so that a restarted process is not met by all at once.
-			n.pause(wait/2 + rand.N(wait/2+1))
-			wait = min(2*wait, maxBackoff)
-		}
-	}()
-}
-
-const (
-	minBackoff = 20 * time.Millisecond
-	maxBackoff = 500 * time.Millisecond
-)
-
-func (n *Network) pause(d time.Duration) {
-	t := time.NewTimer(d)
-	defer t.Stop()
+// cutStrangers ends, once it is known which log this process is of, the connections of
+// processes of another one that it had let in.
+func (n *Network) cutStrangers() {
 	select {
-	case <-t.C:
+	case <-n.identity.settled:
 	case <-n.ctx.Done():
+		return
+	}
+	n.mu.Lock()
+	var conns []*conn
+	for _, l := range n.links {
+		if l.accepted != nil {
+			conns = append(conns, l.accepted)
+		}
+	}
+	n.mu.Unlock()
+	for _, c := range conns {
+		n.cutStranger(c)
 	}
 }
 
-// dialOnce connects and serves the connection until it ends. It reports whether
-// the peer was reached.
-func (n *Network) dialOnce(p Peer) bool {
-	d := net.Dialer{Timeout: n.cfg.Dial}
-	nc, err := d.DialContext(n.ctx, "tcp", p.Addr)
-	if err != nil {
-		if n.ctx.Err() == nil {
-			n.h.Refused(p.ID, p.Addr, err)
-		}
-		return false
+func (n *Network) cutStranger(c *conn) {
+	if k, mine := n.identity.judge(c.candidate); k == otherLog {
+		c.part(wire.RefusedLog, otherLogError(c.candidate, c.nc.RemoteAddr().String(), mine))
 	}
-	stop := context.AfterFunc(n.ctx, func() { _ = nc.Close() })
-	defer stop()
-	defer nc.Close()
-	c := newConn(n, nc)
-	welcome, err := c.sayHello(p)
-	if err != nil {
-		if n.ctx.Err() == nil {
-			n.h.Refused(p.ID, p.Addr, err)
-		}
-		return false
-	}
-	n.turn.Lock()
-	n.mu.Lock()
-	n.link(p.ID, p.Role).dialed = c
-	n.mu.Unlock()
-	n.h.PeerUp(p.ID, p.Role, welcome.Incarnation)
-	n.turn.Unlock()
-	err = c.run(p.ID, p.Role)
-	n.unlink(p.ID, c, err)
-	return true
 }
 
 // Close ends all connections and waits until no handler call is under way.
 func (n *Network) Close() {
 	n.cancel()
+	n.identity.close()
 	n.mu.Lock()
 	if n.listener != nil {
 		_ = n.listener.Close()

@@ -9,9 +9,14 @@ var handshakes = paxos.NewTable(
 	paxos.NewRow[Welcome](0, 0, "accepts it"),
 	paxos.NewRow[Refusal](0, 0, "refuses it, or ends it"),
 	paxos.NewRow[Ping](0, 0, "keeps it alive while it is idle"),
+	paxos.NewRow[Offer](0, 0, "follows a Hello: which versions are spoken, which log is known", paxos.Since(3)),
+	paxos.NewRow[Agreed](0, 0, "answers an Offer, before a Welcome", paxos.Since(3)),
 )
 
-// Hello opens a connection: who dials, and whom it means to reach.
+// Hello opens a connection: who dials, and whom it means to reach. It and Welcome stay for
+// ever as version 2 has them: they are read before any version is agreed on. Version is
+// the highest that the dialler speaks. From 3 on an Offer follows at once, and a listener
+// of version 2 refuses by the number, in words that the dialler understands.
 type Hello struct {
 	Version     uint64
 	Members     paxos.Membership // only Cluster of a client
@@ -29,7 +34,31 @@ type Welcome struct {
 	Incarnation uint64
 }
 
-// Refusal ends a connection, with a sentence for people.
+// Offer says what a dialler of version 3 or later has to say beside its Hello.
+type Offer struct {
+	Oldest uint64  // the lowest version that it speaks
+	Known  []Known // which log it is of
+	Later  []string
+}
+
+// Agreed answers an Offer that is acceptable: the version that both speak from here on.
+type Agreed struct {
+	Version uint64
+	Known   []Known
+	Later   []string
+}
+
+// Later, in Offer and Agreed, is room for what later versions have to say before a version
+// is agreed on, such as the level of a log; whoever does not know it passes over it.
+
+// Known is the incarnation under which a process knows an acceptor of its log.
+type Known struct {
+	ID          paxos.NodeID
+	Incarnation uint64
+}
+
+// Refusal ends a connection. Text is a sentence for people, and only for those who are
+// known: a stranger is told the code.
 type Refusal struct {
 	Code RefusalCode
 	Text string
@@ -41,10 +70,15 @@ type RefusalCode byte
 // The codes.
 const (
 	RefusedVersion     RefusalCode = 1
-	RefusedCluster     RefusalCode = 2 // another cluster, or another membership
-	RefusedIdentity    RefusalCode = 3 // another role or id than meant, or an unknown one
-	RefusedFull        RefusalCode = 4 // too many connections
-	RefusedIncarnation RefusalCode = 5 // the acceptor is known by another incarnation
+	RefusedCluster     RefusalCode = 2  // another cluster; to version 2 also: another cluster file
+	RefusedIdentity    RefusalCode = 3  // another role or id than meant, or an unknown one
+	RefusedFull        RefusalCode = 4  // too many connections
+	RefusedIncarnation RefusalCode = 5  // the acceptor is known by another incarnation
+	RefusedReplaced    RefusalCode = 6  // another process connects under this id
+	RefusedLog         RefusalCode = 7  // of another log: none of the acceptors' incarnations is the same
+	RefusedAcceptors   RefusalCode = 8  // the cluster files differ in the acceptors
+	RefusedQuorums     RefusalCode = 9  // in the quorum sizes
+	RefusedSessions    RefusalCode = 10 // in limits.sessions
 )
 
 // Ping keeps an idle connection alive.
@@ -61,3 +95,9 @@ func (*Refusal) MessageKind() Kind { return 3 }
 
 // MessageKind makes it a message.
 func (*Ping) MessageKind() Kind { return 4 }
+
+// MessageKind makes it a message.
+func (*Offer) MessageKind() Kind { return 5 }
+
+// MessageKind makes it a message.
+func (*Agreed) MessageKind() Kind { return 6 }

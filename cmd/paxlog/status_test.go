@@ -126,7 +126,7 @@ func TestWrongCluster(t *testing.T) {
 		"append x": command.ExitUsage, "tail": command.ExitUsage, "read 1": command.ExitUsage, "resolve " + someID: command.ExitUsage, "status": command.ExitUnavailable,
 	} {
 		got := paxlog(append(strings.Fields(line), "--config", file)...)
-		if got.code != code || !strings.Contains(got.errors, `this is cluster "dev", not "orders"`) || !strings.Contains(got.errors, "check the cluster file") {
+		if got.code != code || !strings.Contains(got.errors, `is of another cluster than "orders"`) || !strings.Contains(got.errors, "check the cluster file") {
 			t.Errorf("%s: %+v", line, got)
 		}
 	}

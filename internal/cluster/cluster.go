@@ -186,13 +186,25 @@ func (k *Cluster) Start(id paxos.NodeID) *Process {
 	if k.under != nil {
 		args = append(k.under(id), args...)
 	}
+	p := k.start(args)
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.running[id] = p
+	return p
+}
+
+// StartWith starts the program with any arguments; the cluster does not know it.
+func (k *Cluster) StartWith(args ...string) *Process {
+	k.t.Helper()
+	return k.start(append([]string{Binary(k.t)}, args...))
+}
+
+func (k *Cluster) start(args []string) *Process {
+	k.t.Helper()
 	p, err := start(args)
 	if err != nil {
 		k.t.Fatal(err)
 	}
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.running[id] = p
 	return p
 }
 

@@ -1,0 +1,102 @@
+package node
+
+import (
+	"errors"
+	"io"
+	"os"
+
+	"github.com/rs/zerolog"
+
+	"github.com/paxlog/paxlog/paxos"
+	"github.com/paxlog/paxlog/transport"
+	"github.com/paxlog/paxlog/wire"
+)
+
+// handler is what the connections tell a node; many goroutines call it. It is a type of
+// its own so that Node shows applications nothing of it.
+type handler struct{ n *Node }
+
+var _ transport.Handler = handler{}
+
+// Receive implements transport.Handler.
+func (h handler) Receive(from paxos.NodeID, m paxos.Message, size int) {
+	h.n.inbox.putRemote(item{from: from, msg: m, size: size})
+}
+
+// Rest implements transport.Handler.
+func (h handler) Rest() { h.n.turn.try() }
+
+// PeerUp implements transport.Handler.
+func (h handler) PeerUp(id paxos.NodeID, role paxos.Role, incarnation uint64) {
+	n := h.n
+	if role != paxos.RoleClient && n.peerLog.came(id) {
+		n.log.Info().Str("peer", string(id)).Msg("peer connected")
+	}
+	n.inbox.put(item{from: n.opts.ID, msg: &paxos.PeerUp{ID: id, Role: role, Incarnation: incarnation}})
+}
+
+// PeerDown implements transport.Handler.
+func (h handler) PeerDown(id paxos.NodeID, role paxos.Role, why error) {
+	n := h.n
+	switch {
+	case role != paxos.RoleClient:
+		if more, ok := n.peerLog.went(id); ok {
+			repeats(n.log.Warn(), more).Str("peer", string(id)).AnErr("reason", why).Msg("peer lost")
+		}
+	case errors.Is(why, wire.ErrFrame), errors.Is(why, transport.ErrSlow):
+		if more, ok := n.peerLog.tell("cut", "client cut off", fewStrangers); ok {
+			repeats(n.log.Warn(), more).Str("peer", string(id)).AnErr("reason", why).Msg("client cut off")
+		}
+	}
+	n.inbox.put(item{from: n.opts.ID, msg: &paxos.PeerDown{ID: id}})
+}
+
+// repeats adds how many lines of the same kind were left out since the last.
+func repeats(e *zerolog.Event, more int) *zerolog.Event {
+	if more > 0 {
+		e = e.Int("left_out", more)
+	}
+	return e
+}
+
+// Refused implements transport.Handler. No peer's word ends this process: an acceptor that
+// a peer remembers otherwise does not vote (package acceptor), and one that is refused as
+// of another log hears nothing of the others.
+func (h handler) Refused(id paxos.NodeID, addr string, why error) {
+	n := h.n
+	var refused *transport.RefusedError
+	switch {
+	case errors.Is(why, transport.ErrReplaced):
+		if more, ok := n.peerLog.tell(string(id), "replaced", 1); ok {
+			repeats(n.log.Warn(), more).Str("peer", string(id)).Str("from", addr).AnErr("reason", why).Msg("peer connected twice")
+		}
+	case id == "":
+		if more, ok := n.peerLog.tell("", strangerKind(why), fewStrangers); ok {
+			repeats(n.log.Warn(), more).Str("from", addr).AnErr("reason", why).Msg("connection refused")
+		}
+	case errors.As(why, &refused) && refused.Code == wire.RefusedReplaced:
+		if more, ok := n.peerLog.tell("", "twin", 1); ok {
+			repeats(n.log.Error(), more).Str("peer", string(id)).AnErr("reason", why).Msg("another process runs under the id of this one")
+		}
+	case errors.As(why, &refused):
+		if n.peerLog.refused(id, why.Error()) {
+			n.log.Error().Str("peer", string(id)).AnErr("reason", why).Msg("peer refuses this process, or is refused")
+		}
+	default:
+		if n.peerLog.refused(id, why.Error()) {
+			n.log.Info().Str("peer", string(id)).Str("peer_addr", addr).AnErr("reason", why).Msg("peer not reachable")
+		}
+	}
+}
+
+// strangerKind says what kind of a stranger was refused: their lines are limited by kind,
+// since their texts are theirs.
+func strangerKind(why error) string {
+	switch {
+	case errors.Is(why, wire.ErrFrame):
+		return "garbage"
+	case errors.Is(why, io.EOF), errors.Is(why, io.ErrUnexpectedEOF), errors.Is(why, os.ErrDeadlineExceeded):
+		return "silence"
+	}
+	return "refusal"
+}

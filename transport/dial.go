@@ -1,0 +1,281 @@
+package transport
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"slices"
+	"time"
+
+	"github.com/paxlog/paxlog/paxos"
+	"github.com/paxlog/paxlog/wire"
+)
+
+// Errors of peers that are not reached, beside those of package net. Each says something
+// else to do: a refused connection says that nobody runs there, ErrUnresolved that nobody
+// could be asked, and ErrNoAnswer that somebody runs there and hangs.
+var (
+	// ErrUnresolved is wrapped when a name could not be resolved.
+	ErrUnresolved = errors.New("its name could not be resolved")
+	// ErrNoAnswer is wrapped when a process takes connections, and says nothing.
+	ErrNoAnswer = errors.New("it takes connections and does not answer: it runs, and hangs or is overloaded")
+)
+
+// Dial keeps a connection to each of peers until Close. A process that keeps nothing dials
+// all that it knows at once, so that none of them alone tells it which log it is of.
+func (n *Network) Dial(peers ...Peer) {
+	for _, p := range peers {
+		n.identity.dials(p.ID)
+	}
+	for _, p := range peers {
+		d := &dialer{n: n, p: p, names: newNames(n, p.Addr)}
+		n.wg.Go(d.run)
+	}
+}
+
+// dialer keeps the connection to one peer.
+type dialer struct {
+	n     *Network
+	p     Peer
+	names *names
+	wait  backoff
+	// plain has the next greeting be that of the oldest version: the peer refused another.
+	plain bool
+}
+
+// outcome is what came of dialling once.
+type outcome byte
+
+const (
+	unreachable outcome = iota // nobody takes connections there
+	useless                    // somebody does, and nothing came of it
+	replaced                   // another process took the connection over
+	served                     // it was of use
+)
+
+// usefulTime is how long a connection must last to have been of use. One that ends at
+// once is no reason to hurry, whoever ended it.
+const usefulTime = time.Second
+
+// backoff is how long to wait before the next attempt. A process that is not there may be
+// restarted any moment, and is asked often, which costs it nothing. One that takes
+// connections and ends them would be kept busy by that, and fills both logs; two that run
+// under one id would cut each other off for ever.
+type backoff struct{ wait time.Duration }
+
+const minBackoff = 20 * time.Millisecond
+
+// maxBackoffs bound the wait after each outcome.
+var maxBackoffs = [...]time.Duration{
+	unreachable: 500 * time.Millisecond,
+	useless:     5 * time.Second,
+	replaced:    30 * time.Second,
+	served:      minBackoff,
+}
+
+// after is how long to wait after an outcome.
+func (b *backoff) after(o outcome) time.Duration {
+	b.wait = min(max(2*b.wait, minBackoff), maxBackoffs[o])
+	return b.wait
+}
+
+func (d *dialer) run() {
+	for d.n.ctx.Err() == nil {
+		wait := d.wait.after(d.once())
+		// Jitter, so that a restarted process is not met by all at once.
+		d.n.pause(wait/2 + rand.N(wait/2+1))
+	}
+}
+
+func (n *Network) pause(d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-n.ctx.Done():
+	}
+}
+
+// once connects and serves the connection until it ends.
+func (d *dialer) once() outcome {
+	n, p := d.n, d.p
+	nc, err := d.connect()
+	if err != nil {
+		d.plain = false
+		d.refused(err)
+		return unreachable
+	}
+	stop := context.AfterFunc(n.ctx, func() { _ = nc.Close() })
+	defer stop()
+	defer nc.Close()
+	c := newConn(n, nc)
+	greeted, err := c.sayHello(p, d.plain)
+	var refusal *RefusedError
+	isOld := errors.As(err, &refusal) && refusal.Code == wire.RefusedVersion
+	if isOld && !d.plain {
+		// An older process: it is greeted at once as it expects, and again with the range
+		// once this connection has ended, since it may be a newer one by then.
+		d.plain = true
+		return d.once()
+	}
+	if err == nil {
+		c.kin, err = n.identity.admit(n.ctx, greeted.candidate, p.Addr)
+	}
+	if err != nil {
+		// Who refuses the oldest version for another reason is not asked twice each time.
+		d.plain = d.plain && refusal != nil && !isOld
+		d.refused(err)
+		return useless
+	}
+	d.plain = false
+	return d.serve(c, greeted)
+}
+
+// serve serves a connection that is welcome.
+func (d *dialer) serve(c *conn, greeted *greeting) outcome {
+	n, p := d.n, d.p
+	c.candidate = greeted.candidate
+	began := time.Now()
+	n.turn.Lock()
+	n.mu.Lock()
+	n.link(p.ID, p.Role).dialed = c
+	n.mu.Unlock()
+	n.h.PeerUp(p.ID, p.Role, greeted.incarnation)
+	n.turn.Unlock()
+	err := c.run(p.ID, p.Role)
+	n.unlink(p.ID, c, err)
+	var told *RefusedError
+	switch {
+	case errors.As(err, &told):
+		told.Addr = p.Addr
+		d.refused(err)
+		return replaced
+	case time.Since(began) < usefulTime:
+		return useless
+	}
+	return served
+}
+
+func (d *dialer) refused(err error) {
+	d.n.identity.failed(d.p.ID)
+	if d.n.ctx.Err() == nil {
+		d.n.h.Refused(d.p.ID, d.p.Addr, err)
+	}
+}
+
+// connect opens a connection to one of the peer's addresses.
+func (d *dialer) connect() (net.Conn, error) {
+	addrs, err := d.names.addrs()
+	if err != nil {
+		return nil, err
+	}
+	dial := net.Dialer{Timeout: d.n.cfg.Dial}
+	for _, addr := range addrs {
+		nc, dialErr := dial.DialContext(d.n.ctx, "tcp", addr)
+		if dialErr == nil {
+			d.names.worked(addr)
+			return nc, nil
+		}
+		err = dialErr
+	}
+	return nil, err
+}
+
+// names resolves the address of one peer. Asking name servers has a time of its own: it
+// takes seconds when the first of them is dead, and that says nothing of the peer. While
+// they are asked again, the addresses that they told last are used.
+type names struct {
+	n          *Network
+	addr       string
+	host, port string // host is empty if there is nothing to resolve
+	last       []string
+	asked      chan []string // not nil: being asked
+	err        error         // of the last time; written before asked is closed
+}
+
+// resolvePatience is how long an answer is waited for while there is an old one.
+const resolvePatience = 100 * time.Millisecond
+
+func newNames(n *Network, addr string) *names {
+	s := &names{n: n, addr: addr}
+	if host, port, err := net.SplitHostPort(addr); err == nil && host != "" && net.ParseIP(host) == nil {
+		s.host, s.port = host, port
+	}
+	return s
+}
+
+// addrs are the addresses to dial, that which worked last first.
+func (s *names) addrs() ([]string, error) {
+	if s.host == "" {
+		return []string{s.addr}, nil
+	}
+	if s.asked == nil {
+		s.ask()
+	}
+	var patience <-chan time.Time
+	if s.last != nil {
+		t := time.NewTimer(resolvePatience)
+		defer t.Stop()
+		patience = t.C
+	}
+	select {
+	case told := <-s.asked:
+		s.asked = nil
+		if told != nil {
+			s.take(told)
+		} else if s.last == nil {
+			return nil, s.err
+		}
+	case <-patience:
+	}
+	return s.last, nil
+}
+
+// ask asks the name servers, in the background.
+func (s *names) ask() {
+	asked := make(chan []string, 1)
+	s.asked = asked
+	s.n.wg.Go(func() {
+		ctx, cancel := context.WithTimeout(s.n.ctx, s.n.cfg.Resolve)
+		defer cancel()
+		hosts, err := s.n.cfg.Lookup(ctx, s.host)
+		if err == nil && len(hosts) == 0 {
+			err = errors.New("no address")
+		}
+		if err != nil {
+			s.err = fmt.Errorf("%w: %s: %w", ErrUnresolved, s.host, err)
+			asked <- nil
+			return
+		}
+		told := make([]string, len(hosts))
+		for i, h := range hosts {
+			told[i] = net.JoinHostPort(h, s.port)
+		}
+		asked <- told
+	})
+}
+
+// take keeps what was told, in its order, but what worked last goes first.
+func (s *names) take(told []string) {
+	if len(s.last) > 0 {
+		if i := slices.Index(told, s.last[0]); i > 0 {
+			told[0], told[i] = told[i], told[0]
+		}
+	}
+	s.last = told
+}
+
+func (s *names) worked(addr string) {
+	if i := slices.Index(s.last, addr); i > 0 {
+		s.last[0], s.last[i] = s.last[i], s.last[0]
+	}
+}
+
+// Peer is a node to stay connected to.
+type Peer struct {
+	Role paxos.Role
+	ID   paxos.NodeID
+	Addr string
+}

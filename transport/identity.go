@@ -1,0 +1,320 @@
+package transport
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/paxlog/paxlog/paxos"
+	"github.com/paxlog/paxlog/wire"
+)
+
+// identity is how a process knows which log it is of: by the incarnations under which it
+// knows that log's acceptors. Two clusters can have one name and the same ids, and an
+// address is soon used again: a2's file may name the address where now a learner of
+// another log listens. So both sides of a handshake show what they know. If they know
+// some acceptor alike, they are of one log. If they know some otherwise and none alike,
+// they are of two, refuse each other, and believe nothing that the other said.
+//
+// Acceptors and learners remember on disk. Proposers and clients keep nothing, and a new
+// learner has nothing yet: they hold to the set that they meet first, for as long as they
+// live. The first to answer may be the stranger, so they ask all, and decide when most of
+// the acceptors agree, when everybody whom they dial has answered or failed, or when
+// settleTime is over: for what most acceptors know. Until then nobody who has something
+// to show is let in, since what it says may be of another log.
+type identity struct {
+	cfg Config
+
+	mu         sync.Mutex
+	met        map[paxos.NodeID]uint64 // what it holds to beside what it remembers
+	candidates []candidate             // in the order in which they were met
+	unheard    map[paxos.NodeID]bool   // dialled, and neither met nor failed yet
+	window     *time.Timer             // runs from the first candidate on
+	settled    chan struct{}           // closed when nothing has to be decided any more
+}
+
+// candidate is a peer and what it showed.
+type candidate struct {
+	role  paxos.Role
+	id    paxos.NodeID
+	known incarnations
+}
+
+// settleTime is how long a process that knows nothing waits for more to answer than those
+// that have.
+const settleTime = 200 * time.Millisecond
+
+// incarnations are what somebody knows acceptors by.
+type incarnations map[paxos.NodeID]uint64
+
+func newIdentity(cfg Config) *identity {
+	i := &identity{cfg: cfg, met: incarnations{}, unheard: map[paxos.NodeID]bool{}, settled: make(chan struct{})}
+	if cfg.Role == paxos.RoleAcceptor || len(i.knownLocked()) > 0 {
+		close(i.settled)
+	}
+	return i
+}
+
+// knownLocked is all that this process knows; mu is held, or nobody else knows of i.
+func (i *identity) knownLocked() incarnations {
+	known := incarnations{}
+	for id, v := range i.met {
+		known[id] = v
+	}
+	if i.cfg.Remembered != nil {
+		for _, id := range i.cfg.Members.Acceptors {
+			if v := i.cfg.Remembered(id); v != 0 {
+				known[id] = v
+			}
+		}
+	}
+	if i.cfg.Role == paxos.RoleAcceptor {
+		known[i.cfg.ID] = i.cfg.Incarnation
+	}
+	return known
+}
+
+func (i *identity) known() incarnations {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.knownLocked()
+}
+
+// shown is what this process shows others of what it knows.
+func (i *identity) shown() []wire.Known { return i.known().list() }
+
+func (k incarnations) list() (out []wire.Known) {
+	for id, v := range k {
+		out = append(out, wire.Known{ID: id, Incarnation: v})
+	}
+	slices.SortFunc(out, func(a, b wire.Known) int { return strings.Compare(string(a.ID), string(b.ID)) })
+	return out
+}
+
+// String lists them, for people.
+func (k incarnations) String() string {
+	if len(k) == 0 {
+		return "no acceptor"
+	}
+	var out []string
+	for _, v := range k.list() {
+		out = append(out, fmt.Sprintf("%s by %016x", v.ID, v.Incarnation))
+	}
+	return strings.Join(out, ", ")
+}
+
+// claims is what a peer shows. An acceptor shows at least itself, also one of version 2.
+func claims(role paxos.Role, id paxos.NodeID, incarnation uint64, shown []wire.Known) incarnations {
+	k := incarnations{}
+	for _, v := range shown {
+		if v.Incarnation != 0 && isName(v.ID) {
+			k[v.ID] = v.Incarnation
+		}
+	}
+	if role == paxos.RoleAcceptor && incarnation != 0 {
+		k[id] = incarnation
+	}
+	return k
+}
+
+// kinship is what two sets of incarnations say of each other.
+type kinship byte
+
+const (
+	unproven kinship = iota // no acceptor is in both
+	sameLog                 // some acceptor is known alike
+	otherLog                // some are known otherwise, and none alike
+	doubtful                // otherLog, but all that this acceptor knows is itself
+)
+
+func (k incarnations) compare(o incarnations) kinship {
+	differ := false
+	for id, v := range o {
+		if mine := k[id]; mine == v {
+			return sameLog
+		} else if mine != 0 {
+			differ = true
+		}
+	}
+	if differ {
+		return otherLog
+	}
+	return unproven
+}
+
+// isAnew reports whether all that an acceptor shows is itself. Then it cannot be told
+// whether it is of another log or whether its directory was initialised anew. Whoever
+// remembers lets it in as one whose word does not count (paxos.Peers.IsStranger), so that
+// it learns by Vouch that it must not vote.
+func (c *candidate) isAnew() bool {
+	return c.role == paxos.RoleAcceptor && len(c.known) == 1 && c.known[c.id] != 0
+}
+
+// judge says how c is related to this process. Nothing is decided by it.
+//
+// An acceptor that knows nothing but itself, and is known otherwise by a peer, cannot tell
+// whether that peer is of another log or its own directory was initialised anew and may
+// have voted before. So it takes of that peer one thing only: the word that it must not
+// vote (paxos.Vouched). Took it more, it could copy another log's values into its own.
+func (i *identity) judge(c candidate) (k kinship, mine incarnations) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	mine = i.knownLocked()
+	if k = mine.compare(c.known); k == otherLog && c.isAnew() && i.cfg.Remembered != nil {
+		k = unproven
+	}
+	if k == otherLog && i.cfg.Role == paxos.RoleAcceptor && len(mine) == 1 {
+		k = doubtful
+	}
+	return k, mine
+}
+
+// take holds to what a server shows that was let in, beside what is known already.
+func (i *identity) take(c candidate) {
+	if i.cfg.Role == paxos.RoleAcceptor || c.role == paxos.RoleClient {
+		return
+	}
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	select {
+	case <-i.settled:
+	default:
+		return
+	}
+	mine := i.knownLocked()
+	if mine.compare(c.known) == otherLog {
+		return
+	}
+	for id, v := range c.known {
+		if mine[id] == 0 {
+			i.met[id] = v
+		}
+	}
+}
+
+// dials notes that id is dialled, so that its answer may be waited for.
+func (i *identity) dials(id paxos.NodeID) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.unheard[id] = true
+}
+
+// failed notes that id could not be reached.
+func (i *identity) failed(id paxos.NodeID) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	delete(i.unheard, id)
+	i.trySettle(false)
+}
+
+// errUnsettled ends a connection that ended before it was decided which log is the right one.
+var errUnsettled = errors.New("it is not known yet which log this process is of")
+
+// admit waits until it is known which log this process is of, and returns an error if
+// what a dialled peer shows is of another one.
+func (i *identity) admit(ctx context.Context, c candidate, at string) (kinship, error) {
+	i.mu.Lock()
+	delete(i.unheard, c.id)
+	if len(c.known) > 0 {
+		i.candidates = slices.DeleteFunc(i.candidates, func(o candidate) bool { return o.id == c.id })
+		i.candidates = append(i.candidates, c)
+	}
+	i.trySettle(false)
+	i.mu.Unlock()
+	if len(c.known) > 0 {
+		select {
+		case <-i.settled:
+		case <-ctx.Done():
+			return unproven, errUnsettled
+		}
+	}
+	k, mine := i.judge(c)
+	if k == otherLog {
+		return k, otherLogError(c, at, mine)
+	}
+	i.take(c)
+	return k, nil
+}
+
+// trySettle decides which log this process is of, if it can, or must; mu is held.
+func (i *identity) trySettle(must bool) {
+	select {
+	case <-i.settled:
+		i.candidates = nil
+		return
+	default:
+	}
+	if len(i.candidates) == 0 {
+		return
+	}
+	best := i.largest()
+	most := len(i.cfg.Members.Acceptors) > 0 && 2*best.acceptors > len(i.cfg.Members.Acceptors)
+	if !must && !most && len(i.unheard) > 0 {
+		if i.window == nil {
+			i.window = time.AfterFunc(settleTime, func() {
+				i.mu.Lock()
+				defer i.mu.Unlock()
+				i.trySettle(true)
+			})
+		}
+		return
+	}
+	if i.window != nil {
+		i.window.Stop()
+	}
+	i.met, i.candidates = best.known, nil
+	close(i.settled)
+}
+
+// log is what candidates that can be of one log know together.
+type log struct {
+	known              incarnations
+	acceptors, members int
+}
+
+// largest is the log that most acceptors are of, else most candidates, else the first met.
+func (i *identity) largest() log {
+	var logs []*log
+	for _, c := range i.candidates {
+		n := slices.IndexFunc(logs, func(l *log) bool { return l.known.compare(c.known) != otherLog })
+		if n < 0 {
+			logs, n = append(logs, &log{known: incarnations{}}), len(logs)
+		}
+		l := logs[n]
+		l.members++
+		if c.role == paxos.RoleAcceptor {
+			l.acceptors++
+		}
+		for id, v := range c.known {
+			if l.known[id] == 0 {
+				l.known[id] = v
+			}
+		}
+	}
+	best := logs[0]
+	for _, l := range logs[1:] {
+		if l.acceptors > best.acceptors || l.acceptors == best.acceptors && l.members > best.members {
+			best = l
+		}
+	}
+	return *best
+}
+
+// close ends what runs by itself.
+func (i *identity) close() {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.window != nil {
+		i.window.Stop()
+	}
+}
+
+func otherLogError(c candidate, at string, mine incarnations) error {
+	return &RefusedError{Addr: at, Code: wire.RefusedLog, Text: sentence(fmt.Sprintf(
+		"%s %.32q there is of another log, and nothing that it says is believed: it knows %s; here %s. "+
+			"Either the address is one that another cluster uses now, or the cluster file is that of another one", c.role, c.id, c.known, mine))}
+}

@@ -1,0 +1,249 @@
+package transport
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/paxlog/paxlog/paxos"
+	"github.com/paxlog/paxlog/wire"
+)
+
+// Two clusters of one name and of the same ids: what their processes know.
+var (
+	logA = incarnations{"a1": 0xa1, "a2": 0xa2, "a3": 0xa3}
+	logB = incarnations{"a1": 0xb1, "a2": 0xb2, "a3": 0xb3}
+)
+
+// of is the configuration of a process that remembers known.
+func of(known incarnations, role paxos.Role, id paxos.NodeID) Config {
+	cfg := config(role, id)
+	cfg.Incarnation = known[id]
+	if role == acceptor || role == learner {
+		cfg.Remembered = func(id paxos.NodeID) uint64 { return known[id] }
+	}
+	return cfg
+}
+
+func isOtherLog(err error) bool {
+	var why *RefusedError
+	return errors.As(err, &why) && why.Code == wire.RefusedLog
+}
+
+func TestCompare(t *testing.T) {
+	for _, c := range []struct {
+		mine, theirs incarnations
+		want         kinship
+	}{
+		{nil, nil, unproven},
+		{logA, nil, unproven},
+		{nil, logA, unproven},
+		{logA, logA, sameLog},
+		{logA, logB, otherLog},
+		{logA, incarnations{"a2": 0xa2}, sameLog},
+		{logA, incarnations{"a2": 0xb2}, otherLog},
+		{logA, incarnations{"a1": 0xb1, "a2": 0xb2, "a3": 0xa3}, sameLog}, // two directories were initialised anew
+		{incarnations{"a1": 0xa1}, incarnations{"a2": 0xb2}, unproven},
+		{logA, incarnations{"x": 7}, unproven},
+	} {
+		if got := c.mine.compare(c.theirs); got != c.want {
+			t.Errorf("%v and %v: %d, not %d", c.mine, c.theirs, got, c.want)
+		}
+		if got := c.theirs.compare(c.mine); got != c.want {
+			t.Errorf("%v and %v, the other way: %d, not %d", c.theirs, c.mine, got, c.want)
+		}
+	}
+}
+
+// TestLearnerOfAnotherLog: a learner of A listens where that of B did. B's acceptors
+// refuse it and are refused, stay up, and both sides say what both know.
+func TestLearnerOfAnotherLog(t *testing.T) {
+	l := listen(t, of(logA, learner, "l1"))
+	b := start(t, of(logB, acceptor, "a2"), newRecorder())
+	b.Dial(l.peer())
+	e := b.await(t, 1, refused, "l1")
+	if !isOtherLog(e.err) {
+		t.Errorf("a2 is told %v", e.err)
+	}
+	for _, want := range []string{"00000000000000a3", "00000000000000b3", l.peer().Addr, "of another log"} {
+		if !strings.Contains(e.err.Error(), want) {
+			t.Errorf("a2 does not say %q: %v", want, e.err)
+		}
+	}
+	e = l.await(t, 1, refused, "")
+	for _, want := range []string{"acceptor \"a2\"", "00000000000000a3", "00000000000000b3", "of another log"} {
+		if !strings.Contains(e.err.Error(), want) {
+			t.Errorf("l1 does not say %q: %v", want, e.err)
+		}
+	}
+	if len(b.of(up, ""))+len(l.of(up, "")) > 0 {
+		t.Error("one let the other in")
+	}
+}
+
+// TestAcceptorOfAnotherLog: a proposer whose file names an acceptor of A among those of B
+// holds to B, whoever answers first, and so does one that restarts; A's is refused.
+func TestAcceptorOfAnotherLog(t *testing.T) {
+	a1, a2 := listen(t, of(logB, acceptor, "a1")), listen(t, of(logB, acceptor, "a2"))
+	a3 := listen(t, of(logA, acceptor, "a3"))
+	for _, order := range [][]*process{{a1, a2, a3}, {a3, a1, a2}} {
+		p := start(t, config(proposer, "p1"), newRecorder())
+		p.Dial(order[0].peer(), order[1].peer(), order[2].peer())
+		p.await(t, 1, up, "a1")
+		p.await(t, 1, up, "a2")
+		if e := p.await(t, 1, refused, "a3"); !isOtherLog(e.err) {
+			t.Errorf("of a3 is told %v", e.err)
+		}
+		if len(p.of(up, "a3")) > 0 {
+			t.Error("a3 was let in")
+		}
+		if got := p.identity.known(); got.compare(logB) != sameLog || got["a3"] != 0xb3 {
+			t.Errorf("p1 holds to %v", got)
+		}
+	}
+}
+
+// TestFirstMetIsHeldTo: a process that keeps nothing holds to the log that it met, also
+// when nobody of it is left; and shows others which one that is.
+func TestFirstMetIsHeldTo(t *testing.T) {
+	c := start(t, config(client, ""), newRecorder())
+	l1 := listen(t, of(logA, learner, "l1"))
+	c.Dial(l1.peer())
+	c.await(t, 1, up, "l1")
+	within(t, "Close", l1.Close)
+	c.await(t, 1, down, "l1")
+	l2 := listen(t, of(logB, learner, "l2"))
+	c.Dial(l2.peer())
+	if e := c.await(t, 1, refused, "l2"); !isOtherLog(e.err) {
+		t.Error(e.err)
+	}
+	if e := l2.await(t, 1, refused, ""); !strings.Contains(e.err.Error(), "client") || !strings.Contains(e.err.Error(), "00000000000000a1") {
+		t.Error(e.err)
+	}
+	l3 := listen(t, of(logA, learner, "l3"))
+	c.Dial(l3.peer())
+	c.await(t, 1, up, "l3")
+}
+
+// TestStrangerThatCameFirst: a proposer that knows nothing lets another one in, and cuts
+// it off as soon as acceptors show that it is of another log.
+func TestStrangerThatCameFirst(t *testing.T) {
+	p := listen(t, config(proposer, "p1"))
+	a1, a2 := listen(t, of(logB, acceptor, "a1")), listen(t, of(logB, acceptor, "a2"))
+	h := hello(proposer, "p2", p)
+	h.Version, h.Incarnation = wire.Version, 0
+	r := dialRaw(t, p)
+	r.bytes(append(append([]byte(preface), frame(t, h)...), frame(t, &wire.Offer{Oldest: 2, Known: logA.list()})...))
+	p.await(t, 1, up, "p2")
+	p.Dial(a1.peer())
+	p.Dial(a2.peer())
+	if e := p.await(t, 1, down, "p2"); !isOtherLog(e.err) {
+		t.Error(e.err)
+	}
+	p.await(t, 1, up, "a1")
+	if len(p.of(up, "a1")) == 0 || p.identity.known().compare(logA) != otherLog {
+		t.Error("p1 holds to the stranger's log")
+	}
+}
+
+// TestInitialisedAnew: an acceptor that shows nothing but another directory is let in by
+// who remembers, so that its machine tells it, and by nobody else (hazards 11 and 29).
+func TestInitialisedAnew(t *testing.T) {
+	anew := candidate{acceptor, "a1", incarnations{"a1": 9}}
+	known := candidate{acceptor, "a1", incarnations{"a1": 9, "a2": 0xb2}}
+	l := start(t, of(logB, learner, "l1"), newRecorder())
+	if k, _ := l.identity.judge(anew); k != unproven {
+		t.Errorf("a learner that remembers takes it for %d", k)
+	}
+	if k, _ := l.identity.judge(known); k != sameLog {
+		t.Errorf("one that knows the others is taken for %d", k)
+	}
+	if k, _ := l.identity.judge(candidate{acceptor, "a1", logA}); k != otherLog {
+		t.Errorf("one of another log is taken for %d", k)
+	}
+	p := start(t, config(proposer, "p1"), newRecorder())
+	if _, err := p.identity.admit(context.Background(), candidate{acceptor, "a2", logB}, "b"); err != nil {
+		t.Fatal(err)
+	}
+	if k, _ := p.identity.judge(anew); k != otherLog {
+		t.Errorf("a proposer takes it for %d", k)
+	}
+}
+
+// TestImpostor: an acceptor that shows another directory does not take the place of the
+// one that is remembered and connected, though it may come when that is gone.
+func TestImpostor(t *testing.T) {
+	l := listen(t, of(logB, learner, "l1"))
+	real := start(t, of(logB, acceptor, "a1"), newRecorder())
+	real.Dial(l.peer())
+	l.await(t, 1, up, "a1")
+	cfg := of(incarnations{"a1": 9}, acceptor, "a1")
+	impostor := start(t, cfg, newRecorder())
+	impostor.Dial(l.peer())
+	e := impostor.await(t, 1, refused, "l1")
+	var why *RefusedError
+	if !errors.As(e.err, &why) || why.Code != wire.RefusedIncarnation || !strings.Contains(why.Text, "0000000000000009") {
+		t.Errorf("it is told %v", e.err)
+	}
+	if len(l.of(down, "")) > 0 {
+		t.Error("the one that is known was disturbed")
+	}
+	within(t, "Close", real.Close)
+	impostor.await(t, 1, up, "l1")
+	if e := l.await(t, 2, up, "a1"); e.incarnation != 9 {
+		t.Errorf("its incarnation is told as %x", e.incarnation)
+	}
+}
+
+// TestDoubt: an acceptor that knows nothing but itself takes from a peer that knows it
+// otherwise the word that it must not vote, and nothing else.
+func TestDoubt(t *testing.T) {
+	for _, dials := range []bool{true, false} {
+		a := listen(t, of(incarnations{"a1": 9}, acceptor, "a1"))
+		b := listen(t, of(logA, acceptor, "a2"))
+		if dials {
+			a.Dial(b.peer())
+		} else {
+			b.Dial(a.peer())
+		}
+		a.await(t, 1, up, "a2")
+		b.await(t, 1, up, "a1")
+		b.Send("a1", &paxos.Vouch{Incarnation: 0xa2})
+		b.Send("a1", &paxos.Page{Held: 7})
+		b.Send("a1", &paxos.Vouched{Known: 0xa1})
+		b.Send("a1", &paxos.Fetch{})
+		b.Send("a1", &paxos.Vouched{Known: 0xa1})
+		a.await(t, 2, got, "a2")
+		for _, e := range a.of(got, "") {
+			if _, ok := e.msg.(*paxos.Vouched); !ok {
+				t.Errorf("%T was believed", e.msg)
+			}
+		}
+	}
+}
+
+// TestLargest: of several logs, that of most acceptors counts, then that of most peers,
+// then the first.
+func TestLargest(t *testing.T) {
+	a3, l1, p1 := candidate{acceptor, "a3", logA}, candidate{learner, "l1", logA}, candidate{proposer, "p1", logA}
+	b1, b2 := candidate{acceptor, "a1", incarnations{"a1": 0xb1}}, candidate{acceptor, "a2", logB}
+	bl := candidate{learner, "l2", logB}
+	for i, c := range []struct {
+		met  []candidate
+		want incarnations
+	}{
+		{[]candidate{a3, b1, b2}, logB},
+		{[]candidate{b1, a3, b2}, logB},
+		{[]candidate{l1, p1, b2}, logB},
+		{[]candidate{bl, l1, p1}, logA},
+		{[]candidate{bl, l1}, logB},
+		{[]candidate{l1, bl}, logA},
+	} {
+		id := newIdentity(config(client, ""))
+		id.candidates = c.met
+		if got := id.largest(); got.known.compare(c.want) != sameLog {
+			t.Errorf("case %d: %v", i, got.known)
+		}
+	}
+}

@@ -1,0 +1,128 @@
+package transport
+
+import (
+	"net"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// stream is the network connection under a conn. What it needs beside net.Conn is one
+// method, so that a connection which has no file descriptor of its own to write to, such
+// as one of package tls, is a stream too: its TryWrite takes nothing.
+type stream interface {
+	net.Conn
+	// TryWrite writes what can be written without waiting, and returns how much. Errors
+	// are met by the next Write.
+	TryWrite(b []byte) int
+}
+
+// asStream is nc as a stream.
+func asStream(nc net.Conn) stream {
+	if s, ok := nc.(stream); ok {
+		return s
+	}
+	if s, ok := nc.(syscall.Conn); ok {
+		if raw, err := s.SyscallConn(); err == nil {
+			return &rawStream{nc, raw}
+		}
+	}
+	return waiting{nc}
+}
+
+// rawStream writes to a file descriptor.
+type rawStream struct {
+	net.Conn
+	raw syscall.RawConn
+}
+
+func (s *rawStream) TryWrite(b []byte) (n int) {
+	// Its error, of a deadline or of a broken connection, the next Write will meet.
+	_ = s.raw.Write(func(fd uintptr) bool {
+		n = writeSome(fd, b)
+		return true // whatever happened: the caller does not wait
+	})
+	return n
+}
+
+// waiting is a connection that can only be written to by who may wait.
+type waiting struct{ net.Conn }
+
+func (waiting) TryWrite([]byte) int { return 0 }
+
+// writer writes frames to a stream: a sender that finds the connection idle writes what
+// can be written at once, which saves waking the write loop, most of what a message costs
+// on an idle connection; the write loop writes the rest. mu is held by who encodes and
+// writes, so that frames neither mix nor change their order.
+type writer struct {
+	mu     sync.Mutex
+	stream stream
+	idle   time.Duration // how long a write may wait
+	spare  []byte        // to encode into
+	left   []byte        // encoded, and not written yet: what try could not write
+}
+
+// try writes what encode makes as far as that needs no waiting, and then calls wrote. It
+// reports whether the write loop has something to do: what is left, or what wrote says, or
+// all of it, if somebody else is writing.
+func (w *writer) try(encode func([]byte) ([]byte, error), wrote func() (more bool)) (left bool, err error) {
+	if !w.mu.TryLock() {
+		return true, nil
+	}
+	defer w.mu.Unlock()
+	if len(w.left) > 0 {
+		return true, nil
+	}
+	buf, err := w.encode(encode)
+	if err != nil || len(buf) == 0 {
+		return false, err // if there is nothing, somebody else has written it
+	}
+	w.left = buf[w.stream.TryWrite(buf):]
+	return len(w.left) > 0 || wrote(), nil
+}
+
+// write writes what was left, and then what encode makes. It reports whether there was
+// anything.
+func (w *writer) write(encode func([]byte) ([]byte, error)) (wrote bool, err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if err := w.flush(w.left); err != nil {
+		return false, err
+	}
+	wrote = len(w.left) > 0
+	w.left = nil
+	buf, err := w.encode(encode)
+	if err != nil {
+		return false, err
+	}
+	return wrote || len(buf) > 0, w.flush(buf)
+}
+
+// hurry bounds how long what is still to be written may wait.
+func (w *writer) hurry(idle time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.idle = idle
+}
+
+func (w *writer) encode(encode func([]byte) ([]byte, error)) ([]byte, error) {
+	buf, err := encode(w.spare[:0])
+	if err != nil {
+		return nil, err
+	}
+	if w.spare = buf; cap(buf) > 8*writeChunk {
+		w.spare = nil // too large to keep
+	}
+	return buf, nil
+}
+
+func (w *writer) flush(buf []byte) error {
+	if len(buf) == 0 {
+		return nil
+	}
+	if err := w.stream.SetWriteDeadline(time.Now().Add(w.idle)); err != nil {
+		return err
+	}
+	_, err := w.stream.Write(buf)
+	return err
+}
