@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -19,6 +20,7 @@ import (
 	"github.com/paxlog/paxlog/cmd/paxlog/internal/daemons"
 	"github.com/paxlog/paxlog/config"
 	"github.com/paxlog/paxlog/internal/cluster"
+	"github.com/paxlog/paxlog/paxos"
 )
 
 // These tests close, block and interrupt what stands around a command: pipes,
@@ -352,4 +354,45 @@ func TestLeastLimits(t *testing.T) {
 func valid(c config.Cluster) bool {
 	c.Name, c.Acceptors, c.Proposers, c.Learners = "dev", config.Dev(1).Acceptors, config.Dev(1).Proposers, config.Dev(1).Learners
 	return c.Validate() == nil
+}
+
+// TestInspectLeavesNoTrace: it changes nothing that it reads, and two of them do not mind
+// each other.
+func TestInspectLeavesNoTrace(t *testing.T) {
+	k := cluster.New(t, 1, 1, 1)
+	k.Must("append", "one", "two")
+	for _, id := range []paxos.NodeID{"a1", "l1"} {
+		k.Kill(id)
+		before := listing(t, k.Data(id))
+		var pair [2]started
+		for i := range pair {
+			pair[i] = start(t, nil, "inspect", k.Data(id), "--verify", "-o", "json")
+		}
+		for _, p := range pair {
+			if code := p.exits(t); code != command.ExitDone {
+				t.Errorf("%s: exit code %d, %s", id, code, p.errors)
+			}
+		}
+		if after := listing(t, k.Data(id)); after != before {
+			t.Errorf("%s was\n%sand is\n%s", id, before, after)
+		}
+	}
+}
+
+// listing is the name, size and time of every file below a directory.
+func listing(t *testing.T, dir string) string {
+	t.Helper()
+	var b strings.Builder
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := d.Info()
+		fmt.Fprintln(&b, path, info.Size(), info.ModTime().UnixNano())
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"sync"
 	"syscall"
 	"testing"
@@ -29,7 +30,11 @@ func Binary(t testing.TB) string {
 			return
 		}
 		built.path = filepath.Join(dir, "paxlog")
-		out, err := exec.Command("go", "build", "-o", built.path, "github.com/paxlog/paxlog/cmd/paxlog").CombinedOutput()
+		build := exec.Command("go", "build", "-o", built.path, "github.com/paxlog/paxlog/cmd/paxlog")
+		if _, here, _, ok := runtime.Caller(0); ok { // the test may be in a directory of its own
+			build.Dir = filepath.Dir(here)
+		}
+		out, err := build.CombinedOutput()
 		if err != nil {
 			built.err = fmt.Errorf("go build: %w\n%s", err, out)
 		}
