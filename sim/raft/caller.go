@@ -196,15 +196,5 @@ func (c *caller) giveUp() {
 	c.dialect.end(c)
 }
 
-// unknowns are the appends whose user was told that the outcome is unknown.
-func (c *caller) unknowns() (all []*call) {
-	for _, k := range c.calls {
-		if k.unknown != 0 {
-			all = append(all, k)
-		}
-	}
-	return all
-}
-
 // Flush implements paxos.Machine.
 func (c *caller) Flush() paxos.Output { return c.Take() }

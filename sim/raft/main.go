@@ -70,7 +70,9 @@ func run(args []string, out, errors io.Writer) error {
 		}
 		return nil
 	case a.figures:
-		columns, err := compare(a.seed, a.runs)
+		columns, err := compare(a.seed, a.runs, func(contender, row string) {
+			fmt.Fprintf(errors, "measured: %s: %s\n", contender, row)
+		})
 		switch {
 		case err != nil:
 			return err

@@ -66,7 +66,7 @@ func TestArguments(t *testing.T) {
 // TestFigures makes the table of few seeds. What it says of Paxlog in the docs holds in
 // each: whatever is cut, an append is answered.
 func TestFigures(t *testing.T) {
-	columns, err := compare(1, 3)
+	columns, err := compare(1, 3, func(string, string) {})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -27,8 +27,6 @@ var names = [...]paxos.NodeID{"A", "B", "C", "D", "E"}
 
 func name(id uint64) paxos.NodeID { return names[id-1] }
 
-func number(id paxos.NodeID) uint64 { return uint64(id[0]-'A') + 1 }
-
 // encodeRaft makes bytes of a message: so nobody shares memory with the library,
 // which changes what it is given.
 func encodeRaft(m *pb.Message) *sim.GuestMessage {

@@ -41,15 +41,24 @@ func thrownAway(st *stage) {
 		func() *side { return newPaxlog(st.seed, 5, 1) },
 		func() *side { return newRaft(st.seed, 5, options{}) },
 	} {
-		st.alone(make, func(s *side) {
-			c := s.waiting()
+		goOn := func(s *side, c *caller) {
 			s.minority(c)
 			s.Run(30 * sim.Millisecond)
 			s.answeredIn(s.callers[1].Append("8"))
 			s.Run(2 * sim.Second)
 			s.Net.Heal()
 			s.Run(3 * sim.Second)
+		}
+		st.alone(make, func(s *side) {
+			c := s.waiting()
+			goOn(s, c)
 			s.fact("the others had a leader and went on: %s", s.outcomeOf(c.calls[1]))
+		})
+		st.alone(make, func(s *side) {
+			c := s.waiting()
+			c.retry, c.patience = 100, 0
+			goOn(s, c)
+			s.fact("the same, and the client has not given up but sends 5 again, under the same id: %s", c.calls[1])
 		})
 		st.alone(make, func(s *side) {
 			c := s.waiting()

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/paxlog/paxlog/paxos"
 	"github.com/paxlog/paxlog/sim"
 )
 
@@ -81,7 +80,8 @@ type unknown struct {
 }
 
 // compare measures all contenders with the same seeds. Those of Raft take turns.
-func compare(first, runs uint64) ([]column, error) {
+// say is told of each row that is done.
+func compare(first, runs uint64, say func(contender, row string)) ([]column, error) {
 	columns := make([]column, len(contenders))
 	var all sync.WaitGroup
 	all.Add(1)
@@ -89,13 +89,13 @@ func compare(first, runs uint64) ([]column, error) {
 		defer all.Done()
 		for k, c := range contenders {
 			if !c.raft {
-				columns[k] = c.column(first, runs)
+				columns[k] = c.column(first, runs, say)
 			}
 		}
 	}()
 	for k, c := range contenders {
 		if c.raft {
-			columns[k] = c.column(first, runs)
+			columns[k] = c.column(first, runs, say)
 		}
 	}
 	all.Wait()
@@ -107,7 +107,7 @@ func compare(first, runs uint64) ([]column, error) {
 	return columns, nil
 }
 
-func (c contender) column(first, runs uint64) column {
+func (c contender) column(first, runs uint64, say func(contender, row string)) column {
 	out := column{Name: c.name}
 	for _, f := range figures() {
 		r := row{What: f.name, unit: f.unit}
@@ -126,9 +126,10 @@ func (c contender) column(first, runs uint64) column {
 		slices.Sort(values)
 		r.Median, r.Worst = values[len(values)/2], values[len(values)-1]
 		out.Rows = append(out.Rows, r)
+		say(c.name, f.name)
 	}
 	for seed := first; seed < first+runs; seed++ {
-		res := c.random(seed)
+		res := random(seed, c.make)
 		if res.err != nil {
 			out.err = fmt.Errorf("%s under random faults, seed %d: %w", c.name, seed, res.err)
 			return out
@@ -139,44 +140,8 @@ func (c contender) column(first, runs uint64) column {
 		out.Faults.Never += res.resolved[never]
 		out.Faults.Nothing += res.resolved[pending]
 	}
+	say(c.name, "random faults")
 	return out
-}
-
-// random plays the faults that sim draws from a seed, which befall hosts: what
-// befalls a host befalls all of its processes.
-func (c contender) random(seed uint64) result {
-	plan := sim.DrawPlan(seed)
-	s := c.make(seed, 3+2*int(seed%2))
-	defer s.close()
-	place := map[paxos.NodeID]int{}
-	for k, id := range planned(plan.Topology) {
-		place[id] = k%s.n + 1
-	}
-	return s.play(plan, func(f sim.Fault) { s.befall(f, place[f.Node], place[f.Peer]) })
-}
-
-// befall does a fault to a host, or to the links of two.
-func (s *side) befall(f sim.Fault, host, peer int) {
-	switch f.Kind {
-	case sim.RollBack, sim.Orphan: // Raft does not promise to live through the one, and has not the other
-	case sim.CrashAll, sim.ReplayOld, sim.LossyNetwork, sim.HealNetwork:
-		s.Harm(f, s.processes())
-	case sim.Isolate:
-		s.isolate(host)
-	case sim.CutOneWay, sim.CutBothWays, sim.Flap, sim.BreakConnection:
-		if host == peer {
-			return
-		}
-		s.each(host, peer, func(a, b paxos.NodeID) {
-			f.Node, f.Peer = a, b
-			s.Harm(f, nil)
-		})
-	default:
-		for _, id := range s.procs[host-1] {
-			f.Node, f.Peer = id, ""
-			s.Harm(f, nil)
-		}
-	}
 }
 
 // printTable prints the comparison, as a table for the docs.
