@@ -8,7 +8,7 @@ type Config struct {
 	Membership  paxos.Membership
 	Incarnation uint64
 	// Seed is random at each start: nonces begin there, so that no answer to an
-	// earlier run fits, and marks show it.
+	// earlier process fits, and marks show it.
 	Seed uint64
 	// Sources are the other acceptors and all learners, in a fixed order: it copies
 	// from them what it missed. They and Proposers vouch for it.
@@ -81,7 +81,7 @@ func New(cfg Config, st State) *Acceptor {
 	a := &Acceptor{
 		cfg: cfg, promised: st.Promised, held: st.Held, highest: st.Held, known: st.Held,
 		votes: make(map[paxos.Instance]vote, len(st.Votes)), peers: st.Peers,
-		mark:  paxos.Mark{Commits: st.Commits, Run: cfg.Seed, Life: st.Life},
+		mark:  paxos.Mark{Commits: st.Commits, Process: cfg.Seed, Life: st.Life},
 		loads: map[uint64]pending{}, up: map[paxos.NodeID]bool{}, strangers: map[paxos.NodeID]bool{}, warned: map[paxos.NodeID]paxos.Timer{},
 	}
 	a.admission = newAdmission(a.mark)
@@ -95,7 +95,7 @@ func New(cfg Config, st State) *Acceptor {
 	a.check = check{promised: a.promised, held: a.held, mark: a.mark}
 	if st.Forgot {
 		a.stopVoting(paxos.Ballot{})
-		a.Warn("this data directory has forgotten commits, as an earlier run found out; it does not vote until it has rejoined")
+		a.Warn("this data directory has forgotten commits, as an earlier process found out; it does not vote until it has rejoined")
 	}
 	return a
 }
@@ -161,8 +161,8 @@ func (a *Acceptor) Tick(mono paxos.Ticks, _ paxos.UnixNanos) {
 func (a *Acceptor) Flush() paxos.Output {
 	if a.Out.Sync {
 		if a.admission.admitted {
-			// Else the count would catch up with what peers remember, and a later run would
-			// be taken for one that has forgotten nothing.
+			// Else the count would catch up with what peers remember, and a later process
+			// would be taken for one that has forgotten nothing.
 			a.mark.Commits++
 		}
 		a.Write(paxos.SetMark{Commits: a.mark.Commits, Life: a.mark.Life, Forgot: a.forgot()})

@@ -18,7 +18,7 @@ func config() Config {
 }
 
 func ballot(round uint64, p paxos.NodeID) paxos.Ballot {
-	return paxos.Ballot{Round: round, Proposer: p, Run: 1}
+	return paxos.Ballot{Round: round, Proposer: p, Process: 1}
 }
 
 // ready returns an admitted acceptor that has heard nobody for a long time.
@@ -345,7 +345,7 @@ func TestDeniedLate(t *testing.T) {
 func TestVouchRemembers(t *testing.T) {
 	a := ready(State{})
 	for n, want := range []uint64{5, 5} {
-		a.Step("a2", &paxos.Vouch{Incarnation: uint64(5 + n), Mark: paxos.Mark{Run: 1}})
+		a.Step("a2", &paxos.Vouch{Incarnation: uint64(5 + n), Mark: paxos.Mark{Process: 1}})
 		out := a.Flush()
 		v := sent[*paxos.Vouched](out)
 		if len(v) != 1 || v[0].Known != want || len(out.SendNow) != 0 || out.Sync != (n == 0) {

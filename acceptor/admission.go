@@ -19,7 +19,7 @@ import (
 // acceptor from voting"). The check is as good as the peers that remember.
 type admission struct {
 	admitted bool
-	start    paxos.Mark // that of the directory when this run, or this life, began
+	start    paxos.Mark // that of the directory when this process, or this life, began
 	since    paxos.Ticks
 	answered map[paxos.NodeID]bool
 	vouched  paxos.Set               // acceptors that did
@@ -84,7 +84,7 @@ func (a *Acceptor) askWitnesses() {
 func (a *Acceptor) onVouched(from paxos.NodeID, m *paxos.Vouched) {
 	v := &a.admission
 	if m.Asked != v.start {
-		return // the answer to an earlier run, or life
+		return // the answer to an earlier process, or life
 	}
 	if m.Known != 0 && m.Known != a.cfg.Incarnation {
 		a.deny(from, m.Known)
@@ -120,10 +120,10 @@ func (a *Acceptor) deny(by paxos.NodeID, incarnation uint64) {
 	a.tellWhy()
 }
 
-// contradicts reports whether a mark of an earlier run, or life, shows that this
+// contradicts reports whether a mark of an earlier process, or life, shows that this
 // directory has lost what it held then.
 func (a *Acceptor) contradicts(m paxos.Mark) bool {
-	return m.Run != a.cfg.Seed && a.admission.start.Forgets(m) || a.mark.Life.Less(m.Life)
+	return m.Process != a.cfg.Seed && a.admission.start.Forgets(m) || a.mark.Life.Less(m.Life)
 }
 
 func (v *admission) tryAdmit(a *Acceptor) {

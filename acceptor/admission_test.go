@@ -20,7 +20,7 @@ func starting(cfg Config, commits uint64) *Acceptor {
 }
 
 func vouched(commits, run uint64) *paxos.Vouched {
-	return &paxos.Vouched{Asked: paxos.Mark{Commits: 10, Run: 5}, Known: 7, Mark: paxos.Mark{Commits: commits, Run: run}}
+	return &paxos.Vouched{Asked: paxos.Mark{Commits: 10, Process: 5}, Known: 7, Mark: paxos.Mark{Commits: commits, Process: run}}
 }
 
 // votes reports whether a would promise a new ballot.
@@ -46,7 +46,7 @@ func TestAdmission(t *testing.T) {
 		{"all answered", []paxos.NodeID{"a2", "a3", "l1", "p1"}, false, true},
 	} {
 		a := starting(config(), 10)
-		if v := sent[*paxos.Vouch](a.Flush()); len(v) != 4 || v[0].Mark.Commits != 10 || v[0].Mark.Run != 5 {
+		if v := sent[*paxos.Vouch](a.Flush()); len(v) != 4 || v[0].Mark.Commits != 10 || v[0].Mark.Process != 5 {
 			t.Fatalf("%s: asked %+v", c.name, v)
 		}
 		for _, id := range c.answers {
@@ -66,7 +66,7 @@ func TestAnswersOfAnEarlierRun(t *testing.T) {
 	a := starting(config(), 10)
 	for _, id := range []paxos.NodeID{"a2", "a3", "l1", "p1"} {
 		m := vouched(10, 4)
-		m.Asked.Run = 4
+		m.Asked.Process = 4
 		a.Step(id, m)
 	}
 	if a.admission.admitted {
@@ -84,10 +84,10 @@ func TestForgotten(t *testing.T) {
 		"a learner":   func(a *Acceptor) { a.Step("l1", vouched(11, 4)) },
 		"a proposer":  func(a *Acceptor) { a.Step("p1", vouched(11, 4)) },
 		"a later life": func(a *Acceptor) {
-			a.Step("a3", &paxos.Vouched{Asked: paxos.Mark{Commits: 10, Run: 5}, Known: 7, Mark: paxos.Mark{Life: b}})
+			a.Step("a3", &paxos.Vouched{Asked: paxos.Mark{Commits: 10, Process: 5}, Known: 7, Mark: paxos.Mark{Life: b}})
 		},
 		"the leader": func(a *Acceptor) {
-			a.Step("p1", &paxos.Heartbeat{Ballot: b, Marks: []paxos.Mark{{Commits: 11, Run: 4}, {}, {}}})
+			a.Step("p1", &paxos.Heartbeat{Ballot: b, Marks: []paxos.Mark{{Commits: 11, Process: 4}, {}, {}}})
 		},
 	} {
 		for _, late := range []bool{false, true} {
@@ -124,7 +124,7 @@ func TestForgotten(t *testing.T) {
 func TestOwnRunIsNoEvidence(t *testing.T) {
 	a := starting(config(), 10)
 	a.Step("a2", vouched(99, 5))
-	a.Step("p1", &paxos.Heartbeat{Ballot: ballot(3, "p1"), Marks: []paxos.Mark{{Commits: 99, Run: 5}, {}, {}}})
+	a.Step("p1", &paxos.Heartbeat{Ballot: ballot(3, "p1"), Marks: []paxos.Mark{{Commits: 99, Process: 5}, {}, {}}})
 	if a.Flush(); a.admission.rejoin != nil {
 		t.Fatal("it takes its own commits for forgotten ones")
 	}
@@ -160,8 +160,8 @@ func TestRejoin(t *testing.T) {
 	if out := a.Flush(); len(sent[*paxos.Rejoin](out)) != 1 {
 		t.Fatalf("it does not ask: %+v", out)
 	}
-	grant := &paxos.Rejoined{Run: 5, Ballot: n, UpTo: 2, Marks: []paxos.Mark{{}, {}, {Life: ballot(2, "p2")}}}
-	a.Step("p1", &paxos.Rejoined{Run: 4, Ballot: n})
+	grant := &paxos.Rejoined{Process: 5, Ballot: n, UpTo: 2, Marks: []paxos.Mark{{}, {}, {Life: ballot(2, "p2")}}}
+	a.Step("p1", &paxos.Rejoined{Process: 4, Ballot: n})
 	if a.Flush(); a.admission.admitted {
 		t.Fatal("it votes by a grant for an earlier run, which may lack what that run voted for")
 	}
@@ -222,12 +222,12 @@ func TestGrantBelowALife(t *testing.T) {
 	a := starting(config(), 10)
 	a.Step("a3", vouched(15, 4))
 	a.Step("p1", &paxos.Heartbeat{Ballot: ballot(3, "p1")})
-	a.Step("p1", &paxos.Rejoined{Run: 5, Ballot: ballot(4, "p1"), UpTo: 5, Marks: make([]paxos.Mark, 3)})
+	a.Step("p1", &paxos.Rejoined{Process: 5, Ballot: ballot(4, "p1"), UpTo: 5, Marks: make([]paxos.Mark, 3)})
 	a.Flush()
 	void := ballot(6, "p2")
 	a.Tick(1000, 0)
-	a.Step("p1", &paxos.Heartbeat{Ballot: ballot(7, "p1"), Marks: []paxos.Mark{{Commits: 15, Run: 4, Life: void}, {}, {}}})
-	if r := sent[*paxos.Rejoin](a.Flush()); len(r) != 1 || r[0].Run != 5 || r[0].Void != void {
+	a.Step("p1", &paxos.Heartbeat{Ballot: ballot(7, "p1"), Marks: []paxos.Mark{{Commits: 15, Process: 4, Life: void}, {}, {}}})
+	if r := sent[*paxos.Rejoin](a.Flush()); len(r) != 1 || r[0].Process != 5 || r[0].Void != void {
 		t.Fatalf("asked %+v", r)
 	}
 }
@@ -275,11 +275,11 @@ func TestVoidLives(t *testing.T) {
 func TestVouchRemembersMarks(t *testing.T) {
 	a := ready(State{})
 	vouch := func(commits, run uint64) *paxos.Vouched {
-		a.Step("a2", &paxos.Vouch{Incarnation: 8, Mark: paxos.Mark{Commits: commits, Run: run}})
+		a.Step("a2", &paxos.Vouch{Incarnation: 8, Mark: paxos.Mark{Commits: commits, Process: run}})
 		return sent[*paxos.Vouched](a.Flush())[0]
 	}
 	shown := func(commits, run uint64) uint64 {
-		a.Step("p1", &paxos.Heartbeat{Ballot: ballot(1, "p1"), Marks: []paxos.Mark{{}, {Commits: commits, Run: run}, {}}})
+		a.Step("p1", &paxos.Heartbeat{Ballot: ballot(1, "p1"), Marks: []paxos.Mark{{}, {Commits: commits, Process: run}, {}}})
 		a.Flush()
 		return a.peers["a2"].Mark.Commits
 	}
@@ -290,13 +290,13 @@ func TestVouchRemembersMarks(t *testing.T) {
 	if n := shown(30, 2); n != 20 {
 		t.Fatalf("remembered %d of a run that was not vouched for", n)
 	}
-	if v := vouch(15, 2); v.Mark.Commits != 20 || v.Asked.Run != 2 {
+	if v := vouch(15, 2); v.Mark.Commits != 20 || v.Asked.Process != 2 {
 		t.Fatalf("told %+v", v)
 	}
 	if n := shown(30, 2); n != 20 {
 		t.Fatalf("remembered %d of a run that has forgotten something", n)
 	}
-	if v := vouch(20, 3); v.Mark.Commits != 20 || a.peers["a2"].Mark.Run != 3 {
+	if v := vouch(20, 3); v.Mark.Commits != 20 || a.peers["a2"].Mark.Process != 3 {
 		t.Fatalf("told %+v", v)
 	}
 }
@@ -307,7 +307,7 @@ func TestVouchRemembersMarks(t *testing.T) {
 func TestForgettingIsRemembered(t *testing.T) {
 	a := starting(config(), 10)
 	for run := range uint64(5) {
-		a.Step("a2", &paxos.Vouch{Incarnation: 8, Mark: paxos.Mark{Run: 90 + run}}) // remembered with a sync
+		a.Step("a2", &paxos.Vouch{Incarnation: 8, Mark: paxos.Mark{Process: 90 + run}}) // remembered with a sync
 		if m := wrote[paxos.SetMark](a.Flush()); len(m) != 1 || m[0].Commits != 10 || m[0].Forgot {
 			t.Fatalf("before it may vote: %+v", m)
 		}
@@ -339,7 +339,7 @@ func TestUnmeetableGrant(t *testing.T) {
 	a := starting(config(), 10)
 	a.Step("a3", vouched(15, 4))
 	a.Step("p1", &paxos.Heartbeat{Ballot: ballot(3, "p1")})
-	a.Step("p1", &paxos.Rejoined{Run: 5, Ballot: ballot(4, "p1"), UpTo: 5, Marks: make([]paxos.Mark, 3)})
+	a.Step("p1", &paxos.Rejoined{Process: 5, Ballot: ballot(4, "p1"), UpTo: 5, Marks: make([]paxos.Mark, 3)})
 	a.Flush()
 	a.Tick(20*config().RetryTicks, 0)
 	a.Step("p1", &paxos.Heartbeat{Ballot: ballot(4, "p1")})
@@ -350,7 +350,7 @@ func TestUnmeetableGrant(t *testing.T) {
 	if r := sent[*paxos.Rejoin](a.Flush()); len(r) != 1 {
 		t.Fatal("not asked a later leader")
 	}
-	a.Step("p2", &paxos.Rejoined{Run: 5, Ballot: ballot(6, "p2"), Marks: make([]paxos.Mark, 3)})
+	a.Step("p2", &paxos.Rejoined{Process: 5, Ballot: ballot(6, "p2"), Marks: make([]paxos.Mark, 3)})
 	if a.Flush(); !a.admission.admitted || a.mark.Life != ballot(6, "p2") {
 		t.Fatal("the later grant does not count")
 	}

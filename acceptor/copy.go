@@ -13,9 +13,9 @@ type copying struct {
 	failed int // sources in a row that could not help
 }
 
-// rest lets some time pass before anything is fetched: held has just risen, and may go
+// pause lets some time pass before anything is fetched: held has just risen, and may go
 // on by itself.
-func (c *copying) rest(a *Acceptor) { c.start.Set(a.now + a.cfg.RetryTicks) }
+func (c *copying) pause(a *Acceptor) { c.start.Set(a.now + a.cfg.RetryTicks) }
 
 // tickCopy fetches what lies above held and is known to be chosen, once it is
 // plain that it will not come by itself. When no source has it, the leader is
@@ -25,7 +25,7 @@ func (a *Acceptor) tickCopy() {
 	switch {
 	case a.known <= a.held:
 		c.failed = 0
-		c.rest(a)
+		c.pause(a)
 		return
 	case !c.start.Due(a.now), c.source != "" && !c.late.Due(a.now):
 		return
@@ -35,7 +35,7 @@ func (a *Acceptor) tickCopy() {
 	}
 	if c.failed >= len(a.cfg.Sources) {
 		c.failed = 0
-		c.rest(a) // and then ask all of them again
+		c.pause(a) // and then ask all of them again
 		a.tellLeader(a.held + 1)
 		return
 	}
@@ -61,7 +61,7 @@ func (a *Acceptor) fetch(source paxos.NodeID) {
 	c.nonce++
 	c.source = source
 	c.late.Set(a.now + patience*a.cfg.RetryTicks)
-	a.Now(source, &paxos.Fetch{Nonce: c.nonce, From: a.held + 1, Values: true})
+	a.Send(source, &paxos.Fetch{Nonce: c.nonce, From: a.held + 1, Values: true})
 }
 
 // onPage takes chosen values that a source holds. They are written without a
@@ -84,7 +84,7 @@ func (a *Acceptor) onPage(from paxos.NodeID, m *paxos.Page) {
 		return
 	}
 	c.failed = 0
-	c.rest(a)
+	c.pause(a)
 	a.highest = max(a.highest, a.held)
 	a.Write(paxos.SetHeld{Held: a.held})
 	a.advance()

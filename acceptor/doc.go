@@ -24,7 +24,7 @@
 // acceptor from voting, for that peer may be the only one that saw the old votes.
 //
 // Example of the second: a1, a2 and p1 choose a value at instance 7. a2's directory is
-// initialised anew. Of those that run only l1 remembers the old a2. If a2 voted because
+// initialised anew. Of those that are up only l1 remembers the old a2. If a2 voted because
 // a3 vouches for it, a2 and a3 could choose another value at instance 7.
 //
 // The acceptor stays up: it serves what it holds, copies what is chosen, shows the

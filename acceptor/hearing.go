@@ -24,7 +24,7 @@ func (a *Acceptor) hear(b paxos.Ballot) { a.hearing = hearing{ballot: b, at: a.n
 // made ballot b was heard within ElectionTicks. An acceptor that was just started
 // or paused counts as having heard somebody.
 func (a *Acceptor) hearsOther(b paxos.Ballot) bool {
-	return a.hearing.silent(a.now) < a.cfg.ElectionTicks && !a.hearing.ballot.SameRun(b)
+	return a.hearing.silent(a.now) < a.cfg.ElectionTicks && !a.hearing.ballot.SameProcess(b)
 }
 
 // onHeartbeat answers a leader that it could vote for. One below promised is
@@ -46,7 +46,7 @@ func (a *Acceptor) onHeartbeat(from paxos.NodeID, m *paxos.Heartbeat) {
 	}
 	a.hear(m.Ballot)
 	if !a.hung() {
-		a.Now(from, &paxos.HeartbeatAck{Ballot: m.Ballot, Nonce: m.Nonce, Held: a.held, Highest: a.highest})
+		a.Send(from, &paxos.HeartbeatAck{Ballot: m.Ballot, Nonce: m.Nonce, Held: a.held, Highest: a.highest})
 	}
 }
 
@@ -63,6 +63,6 @@ func (a *Acceptor) onQuery(from paxos.NodeID, m *paxos.Query) {
 // chosen, cannot be had from anybody.
 func (a *Acceptor) tellLeader(i paxos.Instance) {
 	if i > 0 && a.hearing.silent(a.now) < a.cfg.ElectionTicks && !a.hearing.ballot.IsZero() {
-		a.Now(a.hearing.ballot.Proposer, &paxos.Repair{Instance: i})
+		a.Send(a.hearing.ballot.Proposer, &paxos.Repair{Instance: i})
 	}
 }

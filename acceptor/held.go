@@ -23,7 +23,7 @@ func (a *Acceptor) advance() {
 	if a.held != before {
 		a.known = max(a.known, a.held)
 		a.Write(paxos.SetHeld{Held: a.held}) // costs no sync of its own
-		a.copy.rest(a)
+		a.copy.pause(a)
 	}
 }
 

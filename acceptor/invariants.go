@@ -46,7 +46,7 @@ func (a *Acceptor) assert() {
 	a.check = check{promised: a.promised, held: a.held, mark: a.mark}
 }
 
-// recover takes a vote of an earlier run. Its value is in the store, and not known here.
+// recover takes a vote of an earlier process. Its value is in the store, and not known here.
 func (a *Acceptor) recover(i paxos.Instance, b paxos.Ballot) {
 	switch {
 	case a.promised.Less(b):
@@ -74,7 +74,7 @@ func (a *Acceptor) assertVote(i paxos.Instance, v vote) {
 }
 
 // assertStored is asked what the store returned for a load: in order, within the range
-// asked for, and, at an instance where this run voted, the value voted for.
+// asked for, and, at an instance where this process voted, the value voted for.
 func (a *Acceptor) assertStored(m *paxos.Loaded) {
 	last := paxos.Instance(0)
 	for k := range m.Votes {

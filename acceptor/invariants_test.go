@@ -114,7 +114,7 @@ func TestRejoinBelowPromised(t *testing.T) {
 	cfg.Seed = 5
 	a := New(cfg, State{Promised: high, Forgot: true, Commits: 10})
 	a.Tick(1, 0)
-	a.Step("p1", &paxos.Rejoined{Run: 5, Ballot: ballot(4, "p1"), Marks: make([]paxos.Mark, 3)})
+	a.Step("p1", &paxos.Rejoined{Process: 5, Ballot: ballot(4, "p1"), Marks: make([]paxos.Mark, 3)})
 	if out := a.Flush(); out.Halt != "" || a.promised != high || !a.admission.admitted {
 		t.Fatalf("promised %v, admitted %v: %s", a.promised, a.admission.admitted, out.Halt)
 	}
@@ -124,13 +124,13 @@ func TestRejoinBelowPromised(t *testing.T) {
 // remembers another directory.
 func TestRejoinWhileDenied(t *testing.T) {
 	a := starting(config(), 10)
-	a.Step("l1", &paxos.Vouched{Asked: paxos.Mark{Commits: 10, Run: 5}, Known: 6})
+	a.Step("l1", &paxos.Vouched{Asked: paxos.Mark{Commits: 10, Process: 5}, Known: 6})
 	a.Step("a3", vouched(15, 4))
-	a.Step("p1", &paxos.Rejoined{Run: 5, Ballot: ballot(4, "p1"), Marks: make([]paxos.Mark, 3)})
+	a.Step("p1", &paxos.Rejoined{Process: 5, Ballot: ballot(4, "p1"), Marks: make([]paxos.Mark, 3)})
 	if a.Flush(); a.mark.Life != ballot(4, "p1") || a.admission.admitted {
 		t.Fatalf("life %v, admitted %v", a.mark.Life, a.admission.admitted)
 	}
-	now := paxos.Mark{Commits: a.admission.start.Commits, Run: 5, Life: a.mark.Life}
+	now := paxos.Mark{Commits: a.admission.start.Commits, Process: 5, Life: a.mark.Life}
 	for _, id := range []paxos.NodeID{"a2", "a3", "p1", "l1"} {
 		a.Step(id, &paxos.Vouched{Asked: now, Known: 7})
 	}

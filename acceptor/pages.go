@@ -19,10 +19,10 @@ type pending struct {
 	// Fetch pages:
 	from paxos.Instance
 	runs []paxos.VoteRun
-	// held is the mark when the load was asked for. A value that is read at or
-	// below it is the chosen one. Above it, it may be a vote that was replaced by
-	// the chosen value, or marked held, after it was read: only the mark of then
-	// tells what a value read then is.
+	// held is what it was when the load was asked for. A value that is read at or
+	// below it is the chosen one. A value above it may be a vote that the chosen value
+	// replaced after it was read, though held has passed it since. So what a value is
+	// depends on held at that time, and not on held when the value is sent.
 	held paxos.Instance
 }
 

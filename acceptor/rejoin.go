@@ -46,7 +46,7 @@ func (a *Acceptor) stopVoting(void paxos.Ballot) {
 		v.admitted, v.rejoin = false, &rejoining{}
 		v.tell.Set(a.now + warnTicks) // it is told now
 		a.acks = nil                  // votes of this flush are not told any more
-		a.Out.Sync = true             // a later run must know it, too
+		a.Out.Sync = true             // a later process must know it, too
 	}
 	if r := v.rejoin; r.void.Less(void) {
 		r.void = void
@@ -56,7 +56,7 @@ func (a *Acceptor) stopVoting(void paxos.Ballot) {
 	}
 }
 
-// forgot is what a later run of this directory has to know: that it must rejoin. Where
+// forgot is what a later process with this directory has to know: that it must rejoin. Where
 // rejoining is not possible, one peer's word would keep the directory from voting for
 // good, so it is not written: whoever remembers the loss will say it again.
 func (a *Acceptor) forgot() bool {
@@ -75,7 +75,7 @@ func (a *Acceptor) askToRejoin(leader paxos.NodeID, b paxos.Ballot) {
 		return
 	}
 	r.ask.Set(a.now + a.cfg.RetryTicks)
-	a.Now(leader, &paxos.Rejoin{Run: a.cfg.Seed, Void: r.void})
+	a.Send(leader, &paxos.Rejoin{Process: a.cfg.Seed, Void: r.void})
 }
 
 // voidLife notes, durably, that an acceptor's earlier promises are void from a
@@ -99,12 +99,12 @@ func (a *Acceptor) voidLife(m *paxos.Prepare) (own bool) {
 	return own
 }
 
-// onRejoined takes a leader's grant. One for an earlier run says nothing of what this
-// run began without.
+// onRejoined takes a leader's grant. One for an earlier process says nothing of what
+// this one began without.
 func (a *Acceptor) onRejoined(m *paxos.Rejoined) {
 	r := a.admission.rejoin
 	switch {
-	case r == nil, m.Run != a.cfg.Seed, m.Ballot.Less(r.void), !a.mark.Life.Less(m.Ballot):
+	case r == nil, m.Process != a.cfg.Seed, m.Ballot.Less(r.void), !a.mark.Life.Less(m.Ballot):
 		return
 	case r.granted != nil && !r.granted.Ballot.Less(m.Ballot):
 		return

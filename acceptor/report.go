@@ -37,7 +37,7 @@ func (a *Acceptor) Report() Report {
 
 func (a *Acceptor) onStatus(from paxos.NodeID, m *paxos.StatusQuery) {
 	r := a.Report()
-	a.Now(from, &paxos.StatusReply{
+	a.Send(from, &paxos.StatusReply{
 		Nonce: m.Nonce, Role: paxos.RoleAcceptor, ID: a.cfg.ID, Promised: r.Promised, Highest: r.Highest,
 		Held: r.Held, Chosen: r.Known, Missing: r.Missing, Voting: r.Voting, Forgot: r.Forgot, Reason: r.WhyNotVoting,
 	})

@@ -9,7 +9,7 @@ import (
 // vote is what is remembered of a proposal that this acceptor accepted.
 type vote struct {
 	ballot paxos.Ballot
-	sum    uint32 // of the value, never 0; 0 for a vote of an earlier run
+	sum    uint32 // of the value, never 0; 0 for a vote of an earlier process
 }
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli) // processors have an instruction for it
@@ -18,7 +18,7 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli) // processors have an instruc
 // mixed up, not values that somebody made to collide.
 func voteOf(b paxos.Ballot, v paxos.Value) vote {
 	sum := crc32.Checksum(v.Batch, castagnoli)
-	sum ^= uint32(v.Time) ^ uint32(v.Time>>32) ^ uint32(v.Origin.Round) ^ uint32(v.Origin.Run)
+	sum ^= uint32(v.Time) ^ uint32(v.Time>>32) ^ uint32(v.Origin.Round) ^ uint32(v.Origin.Process)
 	return vote{ballot: b, sum: max(sum, 1)}
 }
 
@@ -79,7 +79,7 @@ func (a *Acceptor) vote(m *paxos.Accept, v vote) {
 	a.Out.Sync = true
 	for _, s := range a.subs {
 		if s.values {
-			a.Now(s.id, &paxos.Relay{Ballot: m.Ballot, Instance: m.Instance, Value: m.Value})
+			a.Send(s.id, &paxos.Relay{Ballot: m.Ballot, Instance: m.Instance, Value: m.Value})
 		}
 	}
 }

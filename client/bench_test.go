@@ -15,7 +15,7 @@ func BenchmarkSession(b *testing.B) {
 			c, s := newCore(), &Session{c: &Client{}}
 			c.id, c.born = paxos.NewSessionID(0, [12]byte{1}), true
 			value := make([]byte, 256)
-			origin := paxos.Ballot{Round: 1, Proposer: "p1", Run: 1}
+			origin := paxos.Ballot{Round: 1, Proposer: "p1", Process: 1}
 			b.SetBytes(int64(entries * len(value)))
 			b.ReportAllocs()
 			for b.Loop() {

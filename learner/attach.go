@@ -12,7 +12,7 @@ type attachment struct {
 }
 
 func (l *Learner) onAttach(from paxos.NodeID, m *paxos.Attach) {
-	l.Now(from, &paxos.Attached{
+	l.Send(from, &paxos.Attached{
 		Nonce: m.Nonce, Session: m.Session, Applied: l.state.Applied, MaxEntry: l.cfg.EntryBytes, MaxBatch: l.cfg.BatchBytes, LastIndex: l.last(),
 	})
 	if m.Session == (paxos.SessionID{}) {
@@ -57,7 +57,7 @@ func (l *Learner) detach(r ref) {
 	c, session := l.clients.all.at(a.conn), a.session
 	l.tellResults(c)
 	l.forget(r)
-	l.Now(c.id, &paxos.Detached{Session: session})
+	l.Send(c.id, &paxos.Detached{Session: session})
 }
 
 // forget ends an attachment.
@@ -113,7 +113,7 @@ func (l *Learner) tellResults(c *connection) {
 	}
 	m := c.results
 	c.results = paxos.Results{}
-	l.Now(c.id, &m)
+	l.Send(c.id, &m)
 }
 
 // tell sends a result to whoever is attached to its session, after what was applied
@@ -122,7 +122,7 @@ func (l *Learner) tell(r *paxos.Result) {
 	if a := l.attachment(r.Session); a != nil {
 		c := l.clients.all.at(a.conn)
 		l.tellResults(c)
-		l.Now(c.id, r)
+		l.Send(c.id, r)
 	}
 }
 

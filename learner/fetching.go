@@ -26,7 +26,7 @@ func (l *Learner) pollOne(id paxos.NodeID, nonce uint64) {
 	if l.behind() && l.now-l.progressAt > stuckRetries*l.cfg.RetryTicks {
 		m.Stuck = l.state.Applied + 1
 	}
-	l.Now(id, m)
+	l.Send(id, m)
 }
 
 // switchRelay takes values from the next acceptor that is connected.
@@ -98,11 +98,11 @@ func (l *Learner) fetch(source paxos.NodeID) {
 	from := l.state.Applied + 1
 	for _, id := range l.cfg.Membership.Acceptors {
 		if id != source && l.sources.of(id).up {
-			l.Now(id, &paxos.Fetch{Nonce: f.nonce, From: from})
+			l.Send(id, &paxos.Fetch{Nonce: f.nonce, From: from})
 		}
 	}
 	if source != "" {
-		l.Now(source, &paxos.Fetch{Nonce: f.nonce, From: from, Values: true})
+		l.Send(source, &paxos.Fetch{Nonce: f.nonce, From: from, Values: true})
 	}
 }
 
@@ -111,7 +111,7 @@ func (l *Learner) fetchMore(from paxos.NodeID) {
 	f := &l.copying
 	f.nonce++
 	f.asked, f.askedAt, f.resume = from, l.now, ""
-	l.Now(from, &paxos.Fetch{Nonce: f.nonce, From: l.state.Applied + 1, Values: true})
+	l.Send(from, &paxos.Fetch{Nonce: f.nonce, From: l.state.Applied + 1, Values: true})
 }
 
 func (l *Learner) onPage(from paxos.NodeID, m *paxos.Page) {

@@ -52,7 +52,7 @@ type copyLoad struct {
 func (l *Learner) onFetch(from paxos.NodeID, m *paxos.Fetch) {
 	first := max(m.From, 1)
 	if !m.Values || first > l.state.Applied || first < l.state.FirstInstance {
-		l.Now(from, l.page(m.Nonce, m.From))
+		l.Send(from, l.page(m.Nonce, m.From))
 		return
 	}
 	q := paxos.Load{Kind: paxos.LoadVotes, From: m.From, To: l.state.Applied, MaxBytes: l.cfg.PageBytes}
@@ -62,7 +62,7 @@ func (l *Learner) onFetch(from paxos.NodeID, m *paxos.Fetch) {
 func (c *copyLoad) loaded(l *Learner, m *paxos.Loaded) {
 	p := l.page(c.nonce, m.Load.From)
 	p.Values = m.Votes
-	l.Now(c.to, p)
+	l.Send(c.to, p)
 }
 
 // page says what is held here; it has no values yet.

@@ -25,7 +25,7 @@ func (l *Learner) onRead(from paxos.NodeID, m *paxos.Read) {
 
 // sendEmpty answers a read with a page without entries.
 func (l *Learner) sendEmpty(to paxos.NodeID, nonce uint64) {
-	l.Now(to, &paxos.LogPage{Nonce: nonce, First: l.first(), Last: l.last()})
+	l.Send(to, &paxos.LogPage{Nonce: nonce, First: l.first(), Last: l.last()})
 }
 
 // park lets a read wait for its entry. At the bounds the oldest read of the connection
@@ -148,7 +148,7 @@ func (p *pageLoad) loaded(l *Learner, m *paxos.Loaded) {
 			c.burst += size
 			l.activate(q.conn)
 		}
-		l.Now(c.id, &paxos.LogPage{Nonce: q.nonce, Records: records, First: l.first(), Last: l.last()})
+		l.Send(c.id, &paxos.LogPage{Nonce: q.nonce, Records: records, First: l.first(), Last: l.last()})
 		l.drop(r)
 	}
 }

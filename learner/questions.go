@@ -150,6 +150,6 @@ func (k *lookupLoad) loaded(l *Learner, m *paxos.Loaded) {
 func (l *Learner) answer(r ref, m paxos.Message) {
 	q := l.clients.questions.at(r)
 	q.waits = forNothing
-	l.Now(l.client(q).id, m)
+	l.Send(l.client(q).id, m)
 	l.drop(r)
 }

@@ -48,7 +48,7 @@ func (l *Learner) onLocate(from paxos.NodeID, m *paxos.Locate) {
 	why := ""
 	switch {
 	case m.Stale && m.Time == 0:
-		l.Now(from, l.ends(m.Nonce))
+		l.Send(from, l.ends(m.Nonce))
 		return
 	case c.asked.n >= maxAsked:
 		why = fmt.Sprintf("%d questions of this client wait at %s already", c.asked.n, l.cfg.ID)
@@ -69,7 +69,7 @@ func (l *Learner) onLocate(from paxos.NodeID, m *paxos.Locate) {
 
 // sendOpen answers a Locate that could not be decided.
 func (l *Learner) sendOpen(to paxos.NodeID, nonce uint64, open paxos.Instance, why string) {
-	l.Now(to, &paxos.Located{Nonce: nonce, First: l.first(), Last: l.last(), Open: open, Detail: why})
+	l.Send(to, &paxos.Located{Nonce: nonce, First: l.first(), Last: l.last(), Open: open, Detail: why})
 }
 
 // flushReads starts a round for the reads that wait, and answers those of which

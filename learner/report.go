@@ -46,7 +46,7 @@ func (l *Learner) Report() Report {
 
 func (l *Learner) onStatus(from paxos.NodeID, m *paxos.StatusQuery) {
 	r := l.Report()
-	l.Now(from, &paxos.StatusReply{
+	l.Send(from, &paxos.StatusReply{
 		Nonce: m.Nonce, Role: paxos.RoleLearner, ID: r.ID, Applied: r.Applied, Chosen: r.Chosen, First: r.First, Last: r.Last,
 		Open: r.Open, Sessions: r.Sessions,
 	})

@@ -20,7 +20,7 @@ func proposerConfig(c *config.Cluster, id paxos.NodeID, seed uint64) proposer.Co
 	t, l := c.Timeouts, c.Limits
 	r := paxos.Rand{State: seed}
 	return proposer.Config{
-		ID: id, Membership: c.Membership(), Run: r.Uint64(), Seed: r.Uint64(),
+		ID: id, Membership: c.Membership(), Process: r.Uint64(), Seed: r.Uint64(),
 		HeartbeatTicks: ticks(t.Heartbeat), ElectionMin: ticks(t.ElectionMin), ElectionMax: ticks(t.ElectionMax),
 		RetryTicks: ticks(t.Retry), StallTicks: ticks(t.Stall),
 		Window: l.Window, WindowBytes: l.ConnQueueBytes / 2, BatchBytes: l.BatchBytes, EntryBytes: l.EntryBytes, QueueBytes: l.QueueBytes,

@@ -12,7 +12,7 @@ type NodeID string
 // IsClient reports whether id was given to a client connection.
 func (id NodeID) IsClient() bool { return len(id) > 0 && id[0] == '@' }
 
-// Instance numbers one run of single-decree Paxos. The first is 1; 0 means none.
+// Instance numbers one execution of single-decree Paxos. The first is 1; 0 means none.
 type Instance uint64
 
 // Index is an entry's place in the log. The first is 1; 0 means none.
@@ -21,17 +21,17 @@ type Index uint64
 // Ticks is a monotone clock in milliseconds. It drives timeouts only.
 type Ticks int64
 
-// UnixNanos is a wall-clock time. It stamps values; nothing is decided by it.
+// UnixNanos is a wall-clock time. It stamps values; nothing depends on it.
 type UnixNanos int64
 
 // Ballot numbers a proposer's attempt. Ballots are ordered by Round, then
-// Proposer, then Run. Run is 64 random bits drawn at each start of a proposer,
+// Proposer, then Process. Process is 64 random bits drawn at each start of a proposer,
 // so that a proposer, which keeps nothing on disk, never uses a ballot twice.
 // The zero Ballot is below every other.
 type Ballot struct {
 	Round    uint64
 	Proposer NodeID
-	Run      uint64
+	Process  uint64
 }
 
 // Compare returns -1, 0 or 1 as b is below, equal to or above o.
@@ -42,7 +42,7 @@ func (b Ballot) Compare(o Ballot) int {
 	if c := cmp.Compare(b.Proposer, o.Proposer); c != 0 {
 		return c
 	}
-	return cmp.Compare(b.Run, o.Run)
+	return cmp.Compare(b.Process, o.Process)
 }
 
 // Less reports whether b is below o.
@@ -51,10 +51,10 @@ func (b Ballot) Less(o Ballot) bool { return b.Compare(o) < 0 }
 // IsZero reports whether b is the ballot below all others.
 func (b Ballot) IsZero() bool { return b == Ballot{} }
 
-// SameRun reports whether both ballots were made by one run of one proposer.
-func (b Ballot) SameRun(o Ballot) bool { return b.Proposer == o.Proposer && b.Run == o.Run }
+// SameProcess reports whether both ballots were made by one process of one proposer.
+func (b Ballot) SameProcess(o Ballot) bool { return b.Proposer == o.Proposer && b.Process == o.Process }
 
-// String is ROUND.PROPOSER, the form that people see; it leaves Run out.
+// String is ROUND.PROPOSER, the form that people see; it leaves Process out.
 func (b Ballot) String() string {
 	if b.IsZero() {
 		return "-"

@@ -15,14 +15,14 @@ func (fewBallots) Generate(r *rand.Rand, _ int) reflect.Value {
 	ids := []NodeID{"", "p1", "p10", "p2"}
 	out := make(fewBallots, 3)
 	for i := range out {
-		out[i] = Ballot{Round: uint64(r.Intn(3)), Proposer: ids[r.Intn(len(ids))], Run: uint64(r.Intn(3))}
+		out[i] = Ballot{Round: uint64(r.Intn(3)), Proposer: ids[r.Intn(len(ids))], Process: uint64(r.Intn(3))}
 	}
 	return reflect.ValueOf(out)
 }
 
 // dumbCompare is the order as its sentence says it: the first part that differs decides.
 func dumbCompare(a, b Ballot) int {
-	for _, c := range []int{cmp.Compare(a.Round, b.Round), cmp.Compare(a.Proposer, b.Proposer), cmp.Compare(a.Run, b.Run)} {
+	for _, c := range []int{cmp.Compare(a.Round, b.Round), cmp.Compare(a.Proposer, b.Proposer), cmp.Compare(a.Process, b.Process)} {
 		if c != 0 {
 			return c
 		}
@@ -45,23 +45,23 @@ func TestBallotsAreTotallyOrdered(t *testing.T) {
 }
 
 func TestSameRun(t *testing.T) {
-	b := Ballot{Round: 3, Proposer: "p1", Run: 9}
+	b := Ballot{Round: 3, Proposer: "p1", Process: 9}
 	for _, o := range []struct {
 		b    Ballot
 		want bool
 	}{
-		{Ballot{Round: 4, Proposer: "p1", Run: 9}, true},
-		{Ballot{Round: 3, Proposer: "p1", Run: 8}, false},
-		{Ballot{Round: 3, Proposer: "p2", Run: 9}, false},
+		{Ballot{Round: 4, Proposer: "p1", Process: 9}, true},
+		{Ballot{Round: 3, Proposer: "p1", Process: 8}, false},
+		{Ballot{Round: 3, Proposer: "p2", Process: 9}, false},
 	} {
-		if got := b.SameRun(o.b); got != o.want {
+		if got := b.SameProcess(o.b); got != o.want {
 			t.Errorf("%v and %v: same run %v", b, o.b, got)
 		}
 	}
 }
 
 func TestBallotString(t *testing.T) {
-	for want, b := range map[string]Ballot{"-": {}, "7.p1": {Round: 7, Proposer: "p1", Run: 5}, "0.": {Run: 1}} {
+	for want, b := range map[string]Ballot{"-": {}, "7.p1": {Round: 7, Proposer: "p1", Process: 5}, "0.": {Process: 1}} {
 		if got := b.String(); got != want {
 			t.Errorf("%#v is shown as %q, not %q", b, got, want)
 		}

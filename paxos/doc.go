@@ -1,32 +1,43 @@
-// Package paxos is the vocabulary of Paxlog: ballots, instances, values,
-// messages, quorums, and the contract between a role and whatever drives it.
-// It decides nothing and does no I/O; the three machines (packages acceptor,
-// proposer, learner) import this package and nothing else of the module.
+// Package paxos is the vocabulary of Paxlog: ballots, instances, values, messages,
+// quorums, and the contract between a role and whatever drives it. It does no I/O. The
+// three machines (packages acceptor, proposer, learner) import this package and nothing
+// else of the module.
 //
 // # Glossary
 //
+// Each word has this one meaning, in code, logs and documents alike.
+//
 //	ballot      a proposer's attempt, totally ordered; no ballot is used twice
-//	instance    one run of single-decree Paxos: 1, 2, 3, ...
+//	instance    one execution of single-decree Paxos: 1, 2, 3, ...
 //	value       what an instance chooses: an ordered batch of commands, or a no-op
 //	proposal    a value under a ballot
 //	vote        a proposal that an acceptor accepted at an instance
-//	promised    the highest ballot an acceptor promised; covers all instances
-//	chosen      a value that a Phase 2 quorum accepted at one ballot
-//	held        an acceptor's mark: every instance <= held is in its store and
+//	promised    the highest ballot that an acceptor promised; covers all instances
+//	chosen      said of a value that a Phase 2 quorum accepted at one ballot
+//	held        how far an acceptor has got: every instance <= held is in its store and
 //	            known to be chosen; immutable, exempt from the promise
 //	chosenUpTo  a leader's announcement: every instance <= it is chosen
 //	entry       what a user appends; its index is its place in the log: 1, 2, ...
 //	session     one ordered stream of commands of a client, numbered 1, 2, ...
+//	run         a stretch without a gap: of commands of one session in a batch (Run), of
+//	            instances at which an acceptor voted under one ballot (VoteRun)
 //	birth       the applied instance at which a session's learner stood
 //	fence       a command that closes a session for good
 //	floor       sessions born below it that are unknown have expired
+//	origin      the ballot that first carried a value; stays when it is proposed again
+//	process     one start of an acceptor, proposer or learner, told apart from earlier
+//	            ones by random bits
 //	incarnation a random number drawn when a data directory is initialised
 //	mark        how far an acceptor's directory has come: its life, and its commits so
 //	            far; shown in its messages and remembered by its peers
 //	life        the ballot under which an acceptor last rejoined; zero at first
+//	forgotten   said of promises and votes that an acceptor told, and that its directory
+//	            has lost
 //	vouching    a peer's answer that it knows no other incarnation of an acceptor,
 //	            and no higher mark
 //	rejoining   how an acceptor that has forgotten votes comes to vote again
+//	standby     a proposer that does not lead; passes appends on
+//	load        a read of durable state, done beside the machine (Load, Loaded)
 //
 // # Messages
 //
@@ -49,7 +60,7 @@
 //	27 PollReply     acceptor          -> learner                      urgent   the read point; durable: the votes it counts
 //	28 Fetch         acceptor, learner -> acceptor, learner                     a range of instances
 //	29 Page          acceptor, learner -> any                          values   the answer; to a leader the value held where it proposed; durable: the votes in it
-//	30 Vouch         acceptor          -> any                          urgent   do you know me otherwise?; durable: the run that it names
+//	30 Vouch         acceptor          -> any                          urgent   do you know me otherwise?; durable: the process that it names
 //	31 Vouched       any               -> acceptor                     urgent   what it remembers; durable: what it remembers
 //	32 Repair        acceptor          -> proposer                     urgent   to the leader: nobody can tell me, or a learner (Poll.Stuck), this instance
 //	33 Rejoin        acceptor          -> proposer                     urgent   to the leader: I have forgotten votes, let me vote again
@@ -89,55 +100,86 @@
 //
 // Three additions need their own argument.
 //
-// Held. A value is marked held only when it is known to be chosen: the leader of
-// ballot N announced chosenUpTo >= I and the acceptor's vote at I has ballot N
-// (the leader of N proposes one value at I, and either saw it chosen at N, or
-// was forced to it because it had been chosen before; so that vote's value is
-// the chosen one), or it was copied from a node that holds I. A vote of an older
-// ballot is not covered by the announcement. A held value never changes, so it
-// needs no promise: telling it is telling a fact, not voting.
+// # Held
 //
-// Starting above held. A new leader starts at max(held)+1 over its Phase 1
-// quorum: everything at or below is chosen, so it has nothing to propose there.
-// If the only holder is lost, the value is still in a Phase 2 quorum's votes; the
-// leader reads the instance at a Phase 1 quorum under its own ballot (all of
-// whom promised it, so no older vote can appear later) and proposes what that
-// forces. It keeps such a proposal until it is chosen, so that it never proposes
-// two values at one instance under one ballot.
+// An acceptor raises held over instance I for one of two reasons.
 //
-// Rejoining. An acceptor A that finds out, by its peers' marks, that its directory
-// has forgotten commits of earlier runs, neither promises nor votes. A leader lets it
-// vote again by a campaign at a new ballot N, which begins after A's present run did
-// (A names the run, and takes no grant for another). Its quorum S, without A, is a
-// Phase 1 quorum, and so large that it meets every quorum that A was counted in, of
-// either phase, in another acceptor (Membership.IsRejoin). Each of S writes down,
-// before it promises N, that A's promises are void until A rejoins (its life is N).
-// A copies every instance up to the highest that S reported or holds; then it
-// promises N, and votes.
+//   - It copied the value at I from a process that holds I.
+//   - The leader of ballot N announced chosenUpTo >= I, and the acceptor's own vote at I
+//     has ballot N. The leader of N proposes one value at I. Either it saw that value
+//     chosen at N, or it had to propose it because it had been chosen before. So the
+//     value of that vote is the chosen one.
 //
-//   - What A voted for is not lost: A voted only at ballots whose Phase 1 was
-//     complete. Such a quorum meets S in an acceptor that had promised that ballot
-//     before N, so N is higher. If a forgotten vote of A counts towards a chosen
-//     value, then another member of that Phase 2 quorum is in S, and voted before it
-//     promised N: it reported the instance, or holds it. So A holds the chosen value.
-//   - What A promised does no harm: for ballots up to N, A promises N. For a ballot
-//     b above N, Phase 1 was not complete when S promised N. A quorum that completes
-//     it together with A's forgotten promise contains one of S, which shows A's life
-//     N: the candidate then drops that promise, and has to ask A again.
+// A vote of an older ballot is not covered by the announcement. Example: a1 votes for x at
+// instance 4 under ballot 1. Under ballot 2 y is chosen there by a2 and a3, and the leader
+// announces chosenUpTo 4. If a1 marked its x as held, it would serve x as chosen.
 //
-// Lives are ballots. The quorums of two rejoins that were completed meet, being Phase
-// 1 quorums of more than half: so the later one has the higher ballot. An acceptor
-// that rejoins is told the lives of the others, lest it forget those. Marks are
-// ordered by life first: a new life makes up for all that was forgotten before it.
+// A held value never changes, so it needs no promise. Who tells it tells a fact, and does
+// not vote.
 //
-// While it may not vote, A's commits do not count, and that it has forgotten something
-// is durable: else a crash before it has rejoined would hide it.
+// # Starting above held
 //
-// This is as good as the peers that remember: if nobody who is asked has seen what
-// A has forgotten, A votes as if it had not forgotten. And it takes all others but
-// those that a quorum can do without: of three acceptors, none may be down meanwhile.
+// A new leader starts at max(held)+1 over its Phase 1 quorum. Everything at or below is
+// chosen, so there is nothing to propose.
 //
-// Counting. Quorum members are the ids that the transport authenticated in the
+// If the only holder is lost, the value is still in the votes of a Phase 2 quorum. The
+// leader reads the instance at a Phase 1 quorum under its own ballot. All of them have
+// promised that ballot, so no older vote can appear later. The leader proposes what the
+// votes force. It keeps such a proposal until it is chosen, so that it never proposes two
+// values at one instance under one ballot.
+//
+// # Rejoining
+//
+// An acceptor A finds out, by its peers' marks, that its directory has forgotten commits of
+// earlier processes. From then on A neither promises nor votes. It votes again as follows.
+//
+//  1. A asks the leader, and names its present process. It takes no grant for another one.
+//  2. The leader campaigns at a new ballot N, which begins after A's process did. Its quorum
+//     S is without A. S is a Phase 1 quorum, and so large that it meets every quorum that A
+//     was counted in, of either phase, in another acceptor (Membership.IsRejoin).
+//  3. Each of S writes down, before it promises N, that A's promises are void until A rejoins
+//     with life N.
+//  4. A copies every instance up to the highest that S reported or holds. Then A promises N,
+//     and votes.
+//
+// What A voted for is not lost. A voted only at ballots whose Phase 1 was complete. Such a
+// quorum meets S in an acceptor that had promised that ballot before N, so N is higher. If a
+// forgotten vote of A counts towards a chosen value, then another member of that Phase 2
+// quorum is in S, and voted before it promised N: it reported the instance, or holds it. So A
+// holds the chosen value.
+//
+// What A promised does no harm. For ballots up to N, A promises N. For a ballot b above N,
+// Phase 1 was not complete when S promised N. A quorum that completes it together with A's
+// forgotten promise contains one of S, which shows A's life N. The candidate then drops that
+// promise, and has to ask A again.
+//
+// Lives are ballots. The quorums of two rejoins that were completed meet, being Phase 1
+// quorums of more than half. So the later one has the higher ballot. An acceptor that rejoins
+// is told the lives of the others, lest it forget those. Marks are ordered by life first: a
+// new life makes up for all that was forgotten before it.
+//
+// While A may not vote, its commits do not count, and that it has forgotten something is
+// durable. Else a crash before it has rejoined would hide the loss.
+//
+// This is as good as the peers that remember. If nobody who is asked has seen what A has
+// forgotten, A votes as if it had not forgotten. And it takes all others but those that a
+// quorum can do without: of three acceptors, none may be down meanwhile.
+//
+// # Who may keep whom from voting
+//
+// One peer's word never ends a process. One word of a process that is of the same log keeps
+// an acceptor from voting, until that peer takes it back. Package acceptor says why.
+//
+// # Invariants
+//
+// Machines check their own state while they run (Outbox.Violated). An invariant that is
+// broken stops the process before anything that follows from it is written or sent. A message
+// that contradicts what a machine knows is the sender's fault: it is refused, counted and
+// told, and stops nobody.
+//
+// # Counting
+//
+// Quorum members are the ids that the transport authenticated in the
 // handshake, kept in sets; a message delivered twice counts once. Votes are
 // counted for each ballot apart: equal values at different ballots never add up.
 package paxos

@@ -70,8 +70,8 @@ type Field struct {
 // Outbox collects the Output of a machine; machines embed it.
 type Outbox struct{ Out Output }
 
-// Now queues a message that carries no vote and no promise.
-func (o *Outbox) Now(to NodeID, m Message) {
+// Send queues a message that carries no vote and no promise.
+func (o *Outbox) Send(to NodeID, m Message) {
 	o.Out.SendNow = append(o.Out.SendNow, Envelope{to, m})
 }
 

@@ -132,7 +132,7 @@ type Fetch struct {
 	Values bool // the values too, not only votes
 }
 
-// Page answers Fetch. Held is the sender's mark (a learner's applied instance).
+// Page answers Fetch. Held is how far the sender holds what is chosen (of a learner: its applied instance).
 // Runs are the sender's votes above it from From on. Values are consecutive in
 // the sender's store from From on; one at or below Held is the chosen value.
 // First is the first instance that the sender keeps: if it is above From, what was
@@ -147,7 +147,7 @@ type Page struct {
 }
 
 // Vouch introduces an acceptor, at each start, to a peer: its incarnation, and the
-// mark that its directory has, with the bits of this run.
+// mark that its directory has, with the bits of this process.
 type Vouch struct {
 	Incarnation uint64
 	Mark        Mark
@@ -163,21 +163,21 @@ type Vouched struct {
 }
 
 // Rejoin asks a leader to let the sender vote again, although it has forgotten
-// promises and votes: those of runs before Run. Void is the highest ballot that is
+// promises and votes: those of processes before Process. Void is the highest ballot that is
 // known to have voided its promises.
 type Rejoin struct {
-	Run  uint64
-	Void Ballot
+	Process uint64
+	Void    Ballot
 }
 
-// Rejoined answers Rejoin of the same Run: once the sender holds every instance
+// Rejoined answers Rejoin of the same Process: once the sender holds every instance
 // <= UpTo it may promise Ballot and vote. Marks are what the leader knows of the
 // acceptors, by place.
 type Rejoined struct {
-	Run    uint64
-	Ballot Ballot
-	UpTo   Instance
-	Marks  ByPlace[Mark]
+	Process uint64
+	Ballot  Ballot
+	UpTo    Instance
+	Marks   ByPlace[Mark]
 }
 
 // Repair tells a leader that an instance which is chosen cannot be had anywhere.

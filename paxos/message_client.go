@@ -1,12 +1,12 @@
 package paxos
 
 // Append carries commands of one session, as one run or one fence, to a
-// proposer. A standby forwards it to the leader and fills in Origin.
+// proposer. A standby forwards it to the leader and fills in Client.
 type Append struct {
 	Session SessionID
 	First   uint64 // of the run; 0 for a fence
 	Attempt uint64 // the client's number for this message; a refusal repeats it
-	Origin  NodeID // the client, if forwarded
+	Client  NodeID // who sent it, if a standby passed it on
 	Batch   []byte `codec:"-"`
 }
 
@@ -26,7 +26,7 @@ type Refused struct {
 	Session SessionID
 	First   uint64
 	Attempt uint64
-	Origin  NodeID
+	Client  NodeID
 	Reason  RefuseReason
 	Detail  string
 }
@@ -144,7 +144,7 @@ type Locate struct {
 }
 
 // Located answers Locate. If Open is not 0 the end is not known: that instance
-// cannot be decided now, for the reason in Detail.
+// cannot be finished now, for the reason in Detail.
 type Located struct {
 	Nonce  uint64
 	First  Index

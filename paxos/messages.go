@@ -32,7 +32,7 @@ var Messages = NewTable(
 	NewRow[Fetch](acceptors|learners, acceptors|learners, "a range of instances", upkeep),
 	NewRow[Page](acceptors|learners, acceptors|learners|proposers, "the answer; to a leader the value held where it proposed",
 		durable("the votes in it"), upkeep, votesIn(func(m Message) []Vote { return m.(*Page).Values })),
-	NewRow[Vouch](acceptors, servers, "do you know me otherwise?", urgent, upkeep, durable("the run that it names")),
+	NewRow[Vouch](acceptors, servers, "do you know me otherwise?", urgent, upkeep, durable("the process that it names")),
 	NewRow[Vouched](servers, acceptors, "what it remembers", urgent, upkeep, durable("what it remembers")),
 	NewRow[Repair](acceptors, proposers, "to the leader: nobody can tell me, or a learner (Poll.Stuck), this instance", urgent),
 	NewRow[Rejoin](acceptors, proposers, "to the leader: I have forgotten votes, let me vote again", urgent, upkeep),

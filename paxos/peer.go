@@ -4,8 +4,8 @@ package paxos
 // shows its mark, so that its peers notice when its directory has lost commits that
 // it spoke of: the end of its log was damaged, or an old copy was put back.
 type Mark struct {
-	Commits uint64 // commits waited for that it made, over all runs, while it could vote
-	Run     uint64 // random bits of the process that says so
+	Commits uint64 // commits waited for that it made, over all its processes, while it could vote
+	Process uint64 // random bits of the process that says so
 	Life    Ballot // the ballot under which it last rejoined, zero if it never did
 }
 
@@ -33,7 +33,7 @@ type Vouching byte
 
 // The ways to be known.
 const (
-	VouchedBefore Vouching = iota // as it shows itself, and in this very run
+	VouchedBefore Vouching = iota // as it shows itself, and by this very process
 	VouchedNow                    // not at all, or as it shows itself: its mark is remembered from now on
 	KnownAnew                     // by another incarnation: its directory was initialised anew
 	KnownFurther                  // by a higher mark: its directory has forgotten commits
@@ -42,7 +42,7 @@ const (
 // Vouch says how the acceptor id, which shows itself by m, is known. After VouchedNow
 // k has changed, and the caller writes k[id] before it answers.
 //
-// A mark is remembered only of a run that is vouched for. Example: a2 has lost its last
+// A mark is remembered only of a process that is vouched for. Example: a2 has lost its last
 // three commits of ten and starts with mark 7. Were that mark taken, a2's next three
 // commits would bring it to 10 again, and the loss would not be seen any more.
 func (k Peers) Vouch(id NodeID, m *Vouch) Vouching {
@@ -50,7 +50,7 @@ func (k Peers) Vouch(id NodeID, m *Vouch) Vouching {
 	switch {
 	case known.Incarnation != 0 && known.Incarnation != m.Incarnation:
 		return KnownAnew
-	case known.Incarnation != 0 && known.Mark.Run == m.Mark.Run && known.Mark.Life == m.Mark.Life:
+	case known.Incarnation != 0 && known.Mark.Process == m.Mark.Process && known.Mark.Life == m.Mark.Life:
 		return VouchedBefore
 	case m.Mark.Forgets(known.Mark):
 		return KnownFurther
@@ -66,7 +66,7 @@ func (k Peers) Take(id NodeID, m Mark) (news bool) {
 	if known.Mark.Life.Less(m.Life) {
 		known.Mark.Life, known.Mark.Commits, news = m.Life, 0, true
 	}
-	if known.Incarnation != 0 && known.Mark.Run == m.Run && known.Mark.Life == m.Life && known.Mark.Commits < m.Commits {
+	if known.Incarnation != 0 && known.Mark.Process == m.Process && known.Mark.Life == m.Life && known.Mark.Commits < m.Commits {
 		known.Mark.Commits, news = m.Commits, true
 	}
 	if news {

@@ -1,6 +1,6 @@
 package paxos
 
-// Rand is a seeded source of randomness for machines, so that a run can be
+// Rand is a seeded source of randomness for machines, so that what a machine did can be
 // replayed (splitmix64; Steele, Lea and Flood, OOPSLA 2014). Not for secrets.
 type Rand struct{ State uint64 }
 

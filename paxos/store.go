@@ -10,8 +10,8 @@ type SetPromised struct{ Ballot Ballot }
 // replacing what was at its instance.
 type PutVote struct{ Vote Vote }
 
-// SetHeld raises an acceptor's held mark. Never waited for: a lost mark is
-// knowledge that is found again.
+// SetHeld raises held. Never waited for: what is lost of it is knowledge that is found
+// again.
 type SetHeld struct{ Held Instance }
 
 // SetMark counts an acceptor's commits; it is in each commit that is waited for.

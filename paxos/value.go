@@ -21,7 +21,7 @@ func (v Value) Equal(o Value) bool {
 }
 
 // Vote is a proposal at an instance that some acceptor accepted (or, at or below
-// an acceptor's held mark, the value chosen there).
+// what the acceptor holds, the value chosen there).
 type Vote struct {
 	Instance Instance
 	Ballot   Ballot

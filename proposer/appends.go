@@ -41,5 +41,5 @@ func MaxAppend(batchBytes, entryBytes int) int { return max(batchBytes, entryByt
 
 // refuse says that m is dropped here, and never queued.
 func (p *Proposer) refuse(to paxos.NodeID, m *paxos.Append, why paxos.RefuseReason, detail string) {
-	p.Now(to, &paxos.Refused{Session: m.Session, First: m.First, Attempt: m.Attempt, Origin: m.Origin, Reason: why, Detail: detail})
+	p.Send(to, &paxos.Refused{Session: m.Session, First: m.First, Attempt: m.Attempt, Client: m.Client, Reason: why, Detail: detail})
 }

@@ -17,10 +17,10 @@ type preparing struct {
 }
 
 // rejoiner is an acceptor that may vote again under a ballot, although it has
-// forgotten votes of the runs before this one. The zero rejoiner is nobody.
+// forgotten votes of the processes before this one. The zero rejoiner is nobody.
 type rejoiner struct {
-	id  paxos.NodeID
-	run uint64
+	id      paxos.NodeID
+	process uint64
 }
 
 // campaign starts Phase 1a: "A proposer selects a proposal number n and sends a
@@ -29,7 +29,7 @@ type rejoiner struct {
 func (p *Proposer) campaign(why string, rejoin rejoiner) {
 	p.round++
 	c := &preparing{
-		ballot: paxos.Ballot{Round: p.round, Proposer: p.cfg.ID, Run: p.cfg.Run},
+		ballot: paxos.Ballot{Round: p.round, Proposer: p.cfg.ID, Process: p.cfg.Process},
 		why:    why,
 		rejoin: rejoin,
 	}

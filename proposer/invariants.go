@@ -6,12 +6,12 @@ import "github.com/paxlog/paxlog/paxos"
 // comparisons. What each line rules out:
 //
 //   - two leaders that both own a ballot, and the votes for it;
-//   - an instance announced as chosen that is not: acceptors would mark it held for good;
+//   - an instance announced as chosen that is not: acceptors would hold it for good;
 //   - bounds that leak until memory is full, or stop a leader that has nothing in flight.
 func (l *leading) assert(p *Proposer) {
 	inFlight := l.next - 1 - l.chosenUpTo
 	switch {
-	case l.ballot != p.latest || l.ballot.Proposer != p.cfg.ID || l.ballot.Run != p.cfg.Run:
+	case l.ballot != p.latest || l.ballot.Proposer != p.cfg.ID || l.ballot.Process != p.cfg.Process:
 		p.Violated("a leader leads under the ballot of its latest campaign", "ballot", l.ballot, "campaign", p.latest)
 	case l.chosenUpTo < l.announced:
 		p.Violated("chosenUpTo is never lowered", "announced", l.announced, "chosenUpTo", l.chosenUpTo)

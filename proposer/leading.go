@@ -77,7 +77,7 @@ func (p *Proposer) lead(c *preparing) {
 		"proposed_again", again, "filled", noops)
 	l.beat(p)
 	if l.rejoin.id != "" {
-		p.Now(l.rejoin.id, l.grant(p))
+		p.Send(l.rejoin.id, l.grant(p))
 	}
 }
 

@@ -10,7 +10,7 @@ import (
 type Config struct {
 	ID         paxos.NodeID
 	Membership paxos.Membership
-	Run        uint64 // random bits, fresh at each start
+	Process    uint64 // random bits, fresh at each start
 	Seed       uint64 // of the election timeouts
 
 	HeartbeatTicks paxos.Ticks
@@ -36,7 +36,7 @@ type Proposer struct {
 	wall paxos.UnixNanos
 
 	round  uint64       // highest round seen anywhere
-	latest paxos.Ballot // of the latest campaign of this run
+	latest paxos.Ballot // of the latest campaign
 	phase  phase        // *standby, *preparing or *leading
 
 	stopping bool // finishing what was accepted, taking nothing new
@@ -97,14 +97,14 @@ func (p *Proposer) Step(from paxos.NodeID, m paxos.Message) {
 		p.onAppend(from, m)
 	case *paxos.Refused:
 		// From the leader, about an append passed on from here.
-		if m.Origin.IsClient() {
-			p.Now(m.Origin, &paxos.Refused{Session: m.Session, First: m.First, Attempt: m.Attempt, Reason: m.Reason, Detail: m.Detail})
+		if m.Client.IsClient() {
+			p.Send(m.Client, &paxos.Refused{Session: m.Session, First: m.First, Attempt: m.Attempt, Reason: m.Reason, Detail: m.Detail})
 		}
 	case *paxos.Leads:
 		p.onLeads(from, m)
 	case *paxos.Vouch:
 		if place := p.place(from); place >= 0 {
-			p.Now(from, &paxos.Vouched{Asked: m.Mark, Mark: p.marks[place]})
+			p.Send(from, &paxos.Vouched{Asked: m.Mark, Mark: p.marks[place]})
 		}
 	case *paxos.Stopping:
 		p.stopping = true
@@ -149,7 +149,7 @@ func (p *Proposer) Flush() paxos.Output {
 	if claim != p.claimed {
 		p.claimed = claim
 		for _, id := range p.proposers {
-			p.Now(id, &paxos.Leads{Ballot: claim})
+			p.Send(id, &paxos.Leads{Ballot: claim})
 		}
 	}
 	return p.Take()
@@ -158,7 +158,7 @@ func (p *Proposer) Flush() paxos.Output {
 func (p *Proposer) tellClients(leader paxos.Ballot) {
 	p.told = leader
 	for _, c := range p.clients {
-		p.Now(c, &paxos.Leader{Ballot: leader})
+		p.Send(c, &paxos.Leader{Ballot: leader})
 	}
 }
 
@@ -170,12 +170,12 @@ func (p *Proposer) onPeerUp(m *paxos.PeerUp) {
 	switch m.Role {
 	case paxos.RoleClient:
 		p.clients.add(m.ID)
-		p.Now(m.ID, &paxos.Leader{Ballot: p.told})
+		p.Send(m.ID, &paxos.Leader{Ballot: p.told})
 		return
 	case paxos.RoleProposer:
 		p.proposers.add(m.ID)
 		if !p.claimed.IsZero() {
-			p.Now(m.ID, &paxos.Leads{Ballot: p.claimed})
+			p.Send(m.ID, &paxos.Leads{Ballot: p.claimed})
 		}
 	}
 	p.phase.step(p, m.ID, m)
@@ -204,11 +204,11 @@ func (p *Proposer) onLeads(from paxos.NodeID, m *paxos.Leads) {
 // broadcast sends m to every acceptor.
 func (p *Proposer) broadcast(m paxos.Message) {
 	for _, id := range p.cfg.Membership.Acceptors {
-		p.Now(id, m)
+		p.Send(id, m)
 	}
 }
 
-// see notes the mark that an acceptor shows. The highest is kept, whatever run showed
+// see notes the mark that an acceptor shows. The highest is kept, whatever process showed
 // it: an acceptor that starts with a lower one has forgotten something.
 func (p *Proposer) see(place int, m paxos.Mark) {
 	if known := &p.marks[place]; known.Forgets(m) {

@@ -12,7 +12,7 @@ var members = paxos.Membership{Cluster: "t", Acceptors: []paxos.NodeID{"a1", "a2
 
 func config() Config {
 	return Config{
-		ID: "p1", Membership: members, Run: 77, Seed: 1,
+		ID: "p1", Membership: members, Process: 77, Seed: 1,
 		HeartbeatTicks: 50, ElectionMin: 150, ElectionMax: 300, RetryTicks: 100, StallTicks: 1500,
 		Window: 2, WindowBytes: 1000, BatchBytes: 100, EntryBytes: 50, QueueBytes: 200,
 	}
@@ -55,7 +55,7 @@ func campaigning(t *testing.T, cfg Config) (*Proposer, map[paxos.NodeID]*paxos.P
 	prepares := map[paxos.NodeID]*paxos.Prepare{}
 	for _, id := range members.Acceptors {
 		m := sentTo[*paxos.Prepare](out, id)
-		if len(m) != 1 || m[0].Ballot.Round != 8 || m[0].Ballot.Run != 77 {
+		if len(m) != 1 || m[0].Ballot.Round != 8 || m[0].Ballot.Process != 77 {
 			t.Fatalf("no campaign above the round heard of: %+v", out)
 		}
 		prepares[id] = m[0]
@@ -122,7 +122,7 @@ func TestPages(t *testing.T) {
 	promised(p, "a2", &other, 0, true, 0)     // another read's nonce
 	promised(p, "l1", prep["a2"], 0, true, 0) // no acceptor
 	old := *prep["a2"]
-	old.Ballot.Run = 1
+	old.Ballot.Process = 1
 	promised(p, "a2", &old, 0, true, 0) // an earlier run's ballot
 	if leads(p) != nil {
 		t.Fatal("leads by pages that do not fit")
@@ -234,7 +234,7 @@ func TestStepDownWithoutQuorum(t *testing.T) {
 			return &paxos.HeartbeatAck{Ballot: b, Nonce: 2}
 		},
 		"of other ballot": func(b paxos.Ballot, now paxos.Ticks) *paxos.HeartbeatAck {
-			b.Run++
+			b.Process++
 			return &paxos.HeartbeatAck{Ballot: b, Nonce: uint64(now)}
 		},
 		"from the future": func(b paxos.Ballot, now paxos.Ticks) *paxos.HeartbeatAck {
@@ -323,15 +323,15 @@ func TestForward(t *testing.T) {
 	p.Step("a1", &paxos.QueryReply{Nonce: 1, Silent: 3, Heard: paxos.Ballot{Round: 4, Proposer: "p2"}})
 	p.Step("@7", appendOf(1, "x"))
 	out := p.Flush()
-	if f := sentTo[*paxos.Append](out, "p2"); len(f) != 1 || f[0].Origin != "@7" {
+	if f := sentTo[*paxos.Append](out, "p2"); len(f) != 1 || f[0].Client != "@7" {
 		t.Fatalf("%+v", out.SendNow)
 	}
-	p.Step("p2", &paxos.Refused{First: 1, Attempt: 1, Origin: "@7", Reason: paxos.RefuseBusy})
+	p.Step("p2", &paxos.Refused{First: 1, Attempt: 1, Client: "@7", Reason: paxos.RefuseBusy})
 	if r := sentTo[*paxos.Refused](p.Flush(), "@7"); len(r) != 1 || r[0].Attempt != 1 {
 		t.Fatalf("the refusal was not relayed: %+v", r)
 	}
 	forwarded := appendOf(2, "y")
-	forwarded.Origin = "@3"
+	forwarded.Client = "@3"
 	p.Step("p3", forwarded)
 	if out := p.Flush(); len(sentTo[*paxos.Append](out, "p2")) != 0 || len(sentTo[*paxos.Refused](out, "p3")) != 1 {
 		t.Fatalf("an append travels in circles: %+v", out.SendNow)
@@ -390,7 +390,7 @@ func TestHeldElsewhere(t *testing.T) {
 // TestBallotsDiffer: two runs of a proposer never use the same ballot.
 func TestBallotsDiffer(t *testing.T) {
 	one, two := config(), config()
-	two.Run = 78
+	two.Process = 78
 	_, a := campaigning(t, one)
 	p := New(two)
 	p.round = 7

@@ -82,7 +82,7 @@ func (q *quorumRead) ask(p *Proposer, place int) {
 	}
 	c := &q.promises[place]
 	c.again.Set(p.now + c.wait)
-	p.Now(p.cfg.Membership.Acceptors[place], &paxos.Prepare{
+	p.Send(p.cfg.Membership.Acceptors[place], &paxos.Prepare{
 		Ballot: q.ballot, Nonce: c.nonce, Page: c.next, From: c.from, To: q.to, Rejoin: q.rejoin,
 	})
 }
@@ -115,8 +115,8 @@ func (q *quorumRead) onPromise(p *Proposer, from paxos.NodeID, m *paxos.Promise)
 	c.next++
 	c.held = max(c.held, m.Held)
 	for _, v := range m.Votes {
-		// What the vote is depends on the mark of its own page: later pages may show
-		// a higher one.
+		// Whether the vote is what was chosen depends on held in its own page: later
+		// pages may show a higher one.
 		c.votes = append(c.votes, reported{v, v.Instance <= m.Held})
 	}
 	switch n := len(m.Votes); {
@@ -129,7 +129,7 @@ func (q *quorumRead) onPromise(p *Proposer, from paxos.NodeID, m *paxos.Promise)
 	return true
 }
 
-// held is the highest mark in the quorum: everything at or below it is chosen.
+// held is the highest that the quorum shows: everything at or below it is chosen.
 func (q *quorumRead) held() paxos.Instance {
 	var h paxos.Instance
 	for i, c := range q.promises {

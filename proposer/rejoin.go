@@ -11,12 +11,12 @@ import (
 // ballot that begins with a campaign among the others, in which each of them notes
 // that its earlier promises are void. Such a campaign interrupts the log for a
 // moment, so it begins only when enough others answer, and not too often.
-// The ballot must have begun after the run that asks: what was forgotten is of
-// earlier runs, and so were the votes that Phase 1 has to find elsewhere.
+// The ballot must have begun after the process that asks: what was forgotten is
+// of earlier processes, and so were the votes that Phase 1 has to find elsewhere.
 func (l *leading) onRejoin(p *Proposer, place int, m *paxos.Rejoin) {
-	who := rejoiner{p.cfg.Membership.Acceptors[place], m.Run}
+	who := rejoiner{p.cfg.Membership.Acceptors[place], m.Process}
 	if l.rejoin == who && !l.ballot.Less(m.Void) {
-		p.Now(who.id, l.grant(p))
+		p.Send(who.id, l.grant(p))
 		return
 	}
 	// A campaign that fails would void the promises of a directory that may yet be put
@@ -36,5 +36,5 @@ func (l *leading) onRejoin(p *Proposer, place int, m *paxos.Rejoin) {
 
 // grant tells an acceptor that it may vote again.
 func (l *leading) grant(p *Proposer) *paxos.Rejoined {
-	return &paxos.Rejoined{Run: l.rejoin.run, Ballot: l.ballot, UpTo: l.upTo, Marks: slices.Clone(p.marks)}
+	return &paxos.Rejoined{Process: l.rejoin.process, Ballot: l.ballot, UpTo: l.upTo, Marks: slices.Clone(p.marks)}
 }

@@ -31,7 +31,7 @@ func rejoining(t *testing.T) *Proposer {
 	p := led(t)
 	heard(p, p.now+config().ElectionMax)
 	heard(p, p.now+1)
-	_, m := asks(p, &paxos.Rejoin{Run: 9})
+	_, m := asks(p, &paxos.Rejoin{Process: 9})
 	if m == nil || m.Rejoin != "a3" {
 		t.Fatalf("no campaign for a3: %+v", m)
 	}
@@ -44,7 +44,7 @@ func rejoining(t *testing.T) *Proposer {
 	if l := leads(p); l == nil || l.upTo != 1 {
 		t.Fatalf("%+v", p.phase)
 	}
-	if g := sentTo[*paxos.Rejoined](p.Flush(), "a3"); len(g) != 1 || g[0].Run != 9 || g[0].UpTo != 1 || g[0].Ballot != m.Ballot {
+	if g := sentTo[*paxos.Rejoined](p.Flush(), "a3"); len(g) != 1 || g[0].Process != 9 || g[0].UpTo != 1 || g[0].Ballot != m.Ballot {
 		t.Fatalf("granted %+v", g)
 	}
 	for _, id := range []paxos.NodeID{"a1", "a2"} {
@@ -57,18 +57,18 @@ func rejoining(t *testing.T) *Proposer {
 // may have forgotten votes of this very ballot: it takes a campaign of its own.
 func TestRejoinIsOfOneRun(t *testing.T) {
 	p := rejoining(t)
-	if g, m := asks(p, &paxos.Rejoin{Run: 9}); len(g) != 1 || m != nil {
+	if g, m := asks(p, &paxos.Rejoin{Process: 9}); len(g) != 1 || m != nil {
 		t.Fatalf("the same run: %+v, %+v", g, m)
 	}
 	heard(p, p.now+config().ElectionMax)
 	heard(p, p.now+1)
-	if g, m := asks(p, &paxos.Rejoin{Run: 10}); len(g) != 0 || m != nil {
+	if g, m := asks(p, &paxos.Rejoin{Process: 10}); len(g) != 0 || m != nil {
 		t.Fatalf("at once after another: %+v, %+v", g, m)
 	}
 	for until := p.now + config().StallTicks; p.now < until; {
 		heard(p, p.now+config().ElectionMin)
 	}
-	if g, m := asks(p, &paxos.Rejoin{Run: 10}); len(g) != 0 || m == nil {
+	if g, m := asks(p, &paxos.Rejoin{Process: 10}); len(g) != 0 || m == nil {
 		t.Fatalf("another run: %+v, %+v", g, m)
 	}
 }
@@ -81,7 +81,7 @@ func TestRejoinAboveVoid(t *testing.T) {
 		heard(p, p.now+config().ElectionMin)
 	}
 	void := paxos.Ballot{Round: 70, Proposer: "p2"}
-	if g, m := asks(p, &paxos.Rejoin{Run: 9, Void: void}); len(g) != 0 || m == nil || !void.Less(m.Ballot) {
+	if g, m := asks(p, &paxos.Rejoin{Process: 9, Void: void}); len(g) != 0 || m == nil || !void.Less(m.Ballot) {
 		t.Fatalf("%+v, %+v", g, m)
 	}
 }
@@ -120,11 +120,11 @@ func TestNoCampaignThatMustFail(t *testing.T) {
 	heard(p, p.now+1)
 	p.Step("p1", &paxos.PeerUp{ID: "a2", Role: paxos.RoleAcceptor})
 	p.Flush()
-	if _, m := asks(p, &paxos.Rejoin{Run: 9}); m != nil {
+	if _, m := asks(p, &paxos.Rejoin{Process: 9}); m != nil {
 		t.Fatal("a campaign without knowing that a2 may vote")
 	}
 	heard(p, p.now+1)
-	if _, m := asks(p, &paxos.Rejoin{Run: 9}); m == nil {
+	if _, m := asks(p, &paxos.Rejoin{Process: 9}); m == nil {
 		t.Fatal("no campaign although both others vote")
 	}
 }

@@ -40,7 +40,7 @@ func (p *Proposer) Report() Report {
 
 func (p *Proposer) onStatus(from paxos.NodeID, m *paxos.StatusQuery) {
 	r := p.Report()
-	p.Now(from, &paxos.StatusReply{
+	p.Send(from, &paxos.StatusReply{
 		Nonce: m.Nonce, Role: paxos.RoleProposer, ID: p.cfg.ID, State: r.State, Ballot: r.Ballot,
 		Chosen: r.ChosenUpTo, Quorum: r.Quorum, Reason: r.WhyNot,
 	})

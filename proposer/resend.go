@@ -23,7 +23,7 @@ func (l *leading) resend(p *Proposer) {
 		o.again.Set(p.now + o.wait)
 		for place, id := range p.cfg.Membership.Acceptors {
 			if !o.votes.Has(place) && p.up[id] {
-				p.Now(id, l.accept(i))
+				p.Send(id, l.accept(i))
 			}
 		}
 	}
@@ -33,7 +33,7 @@ func (l *leading) resend(p *Proposer) {
 func (l *leading) resendTo(p *Proposer, place int) {
 	for _, i := range slices.Sorted(maps.Keys(l.open)) {
 		if !l.open[i].votes.Has(place) {
-			p.Now(p.cfg.Membership.Acceptors[place], l.accept(i))
+			p.Send(p.cfg.Membership.Acceptors[place], l.accept(i))
 		}
 	}
 }

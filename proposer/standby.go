@@ -117,12 +117,12 @@ func (s *standby) onAppend(p *Proposer, from paxos.NodeID, m *paxos.Append) {
 	switch {
 	case leader == "":
 		p.refuse(from, m, paxos.RefuseNoLeader, "no leader: "+s.why(p))
-	case m.Origin != "" || !p.up[leader]:
+	case m.Client != "" || !p.up[leader]:
 		p.refuse(from, m, paxos.RefuseNoLeader, fmt.Sprintf("%s does not lead, and cannot pass appends on to %s", p.cfg.ID, leader))
 	default:
 		passed := *m
-		passed.Origin = from
+		passed.Client = from
 		p.passedTo = leader
-		p.Now(leader, &passed)
+		p.Send(leader, &passed)
 	}
 }

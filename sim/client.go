@@ -182,7 +182,7 @@ func (c *Client) learnerID() paxos.NodeID { return c.learners[c.learner%len(c.le
 
 func (c *Client) attach() {
 	if c.born {
-		c.Now(c.learnerID(), &paxos.Attach{Session: c.session, From: c.base})
+		c.Send(c.learnerID(), &paxos.Attach{Session: c.session, From: c.base})
 	}
 }
 
@@ -207,7 +207,7 @@ func (c *Client) send(from uint64) {
 			run.Count++
 			from++
 		}
-		c.Now(to, &paxos.Append{Session: c.session, First: run.First, Batch: run.AppendTo(nil)})
+		c.Send(to, &paxos.Append{Session: c.session, First: run.First, Batch: run.AppendTo(nil)})
 	}
 }
 
@@ -219,7 +219,7 @@ func (c *Client) Tick(mono paxos.Ticks, _ paxos.UnixNanos) {
 			c.learner++
 		}
 		c.askedAt = c.now
-		c.Now(c.learnerID(), &paxos.Attach{})
+		c.Send(c.learnerID(), &paxos.Attach{})
 	}
 	for c.born && c.issued < c.Total && len(c.ops) < c.Window && c.rng.Uint64()%c.Think == 0 {
 		value := string(c.id) + "-" + strconv.Itoa(c.issued)
@@ -243,7 +243,7 @@ func (c *Client) Tick(mono paxos.Ticks, _ paxos.UnixNanos) {
 		c.nonce++
 		place := c.check.history.begin(operation{kind: opEnd, client: c.id})
 		c.reads[c.nonce] = clientRead{place, c.check.history.answered}
-		c.Now(c.learners[c.rng.Uint64()%uint64(len(c.learners))], &paxos.Locate{Nonce: c.nonce})
+		c.Send(c.learners[c.rng.Uint64()%uint64(len(c.learners))], &paxos.Locate{Nonce: c.nonce})
 	}
 	c.tickResolving()
 	c.askAgain()
@@ -277,9 +277,9 @@ func (c *Client) tickResolving() {
 		}
 		r.sentAt = c.now
 		c.target++
-		c.Now(c.proposers[c.target%len(c.proposers)], &paxos.Append{Session: r.session, Batch: paxos.Fence(r.session)})
+		c.Send(c.proposers[c.target%len(c.proposers)], &paxos.Append{Session: r.session, Batch: paxos.Fence(r.session)})
 		learner := c.learners[c.rng.Uint64()%uint64(len(c.learners))] // one may be gone for good
-		c.Now(learner, &paxos.Lookup{Nonce: r.nonce, Session: r.session, Seq: r.first})
+		c.Send(learner, &paxos.Lookup{Nonce: r.nonce, Session: r.session, Seq: r.first})
 	}
 }
 
@@ -311,7 +311,7 @@ func (c *Client) onFound(m *paxos.Found) {
 			return
 		}
 		c.beginResolve(r)
-		c.Now(c.learnerID(), &paxos.Lookup{Nonce: r.nonce, Session: r.session, Seq: r.first})
+		c.Send(c.learnerID(), &paxos.Lookup{Nonce: r.nonce, Session: r.session, Seq: r.first})
 		return
 	}
 	c.onFoundAgain(m)
@@ -332,7 +332,7 @@ func (c *Client) askAgain() {
 	id := c.fates[c.rng.Uint64()%uint64(len(c.fates))]
 	c.again, c.againID = c.nonce, id
 	learner := c.learners[c.rng.Uint64()%uint64(len(c.learners))]
-	c.Now(learner, &paxos.Lookup{Nonce: c.again, Session: id.Session, Seq: id.Seq})
+	c.Send(learner, &paxos.Lookup{Nonce: c.again, Session: id.Session, Seq: id.Seq})
 }
 
 func (c *Client) onFoundAgain(m *paxos.Found) {

@@ -88,7 +88,7 @@ func NewCluster(seed uint64, t Topology) *Cluster {
 			Window: 8, WindowBytes: 1500, BatchBytes: 400, EntryBytes: 200, QueueBytes: 2000,
 		}
 		c.Add(paxos.RoleProposer, id, func(*Store) paxos.Machine {
-			cfg.Run, cfg.Seed = c.rng.Uint64(), c.rng.Uint64()
+			cfg.Process, cfg.Seed = c.rng.Uint64(), c.rng.Uint64()
 			return proposer.New(cfg)
 		})
 	}

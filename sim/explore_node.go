@@ -82,7 +82,7 @@ func (x *exCluster) newAcceptor(id paxos.NodeID, disk *contents, runs uint64) *e
 // far: no two are alike, and what is sent in one order may arrive in any other.
 func (x *exCluster) newProposer(id paxos.NodeID, campaigns int) *exNode {
 	m := proposer.New(proposer.Config{
-		ID: id, Membership: x.members, Run: uint64(campaigns), Seed: uint64(campaigns), RetryTicks: 1000, StallTicks: 1000, HeartbeatTicks: 1000,
+		ID: id, Membership: x.members, Process: uint64(campaigns), Seed: uint64(campaigns), RetryTicks: 1000, StallTicks: 1000, HeartbeatTicks: 1000,
 		Window: x.cfg.Instances, WindowBytes: 1 << 20, BatchBytes: 1, EntryBytes: 100, QueueBytes: 1 << 20,
 	})
 	m.Tick(1, 0)
@@ -229,7 +229,7 @@ func (n *exNode) dead(m paxos.Message, putBack bool) bool {
 	case *paxos.Prepare:
 		return !putBack && m.Ballot.Less(n.Disk.promised) // it is refused
 	case *paxos.Vouched:
-		return n.Disk != nil && m.Asked.Run < n.Runs
+		return n.Disk != nil && m.Asked.Process < n.Runs
 	case *paxos.Rejoined:
 		return !putBack && !n.Disk.mark.Life.Less(m.Ballot)
 	case *paxos.Promise:

@@ -35,7 +35,7 @@ func TestGuest(t *testing.T) {
 	w.Net.Observe = ladder.Observe
 	w.Node("g1").Start()
 	w.Node("@c1").Start()
-	client.Now("g1", &GuestMessage{Body: []byte("x"), Text: "keep x"})
+	client.Send("g1", &GuestMessage{Body: []byte("x"), Text: "keep x"})
 	w.Run(20 * Millisecond)
 	if got, want := ladder.Take(), "@c1 -> g1           keep x\ng1  -> @c1          kept x\n"; got != want {
 		t.Errorf("ladder:\n%s, want\n%s", got, want)

@@ -223,7 +223,7 @@ func (d *hasher) learner(st learner.State) {
 func (d *hasher) ballot(b paxos.Ballot) {
 	d.word(b.Round)
 	d.text(string(b.Proposer))
-	d.word(b.Run)
+	d.word(b.Process)
 }
 
 func (d *hasher) peers(peers paxos.Peers) {
@@ -231,7 +231,7 @@ func (d *hasher) peers(peers paxos.Peers) {
 		d.text(string(id))
 		d.word(peers[id].Incarnation)
 		d.word(peers[id].Mark.Commits)
-		d.word(peers[id].Mark.Run)
+		d.word(peers[id].Mark.Process)
 		d.ballot(peers[id].Mark.Life)
 	}
 }

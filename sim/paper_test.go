@@ -16,7 +16,7 @@ import (
 
 var paperMembers = paxos.Membership{Cluster: "paper", Acceptors: []paxos.NodeID{"a1", "a2", "a3"}, Phase1: 2, Phase2: 2, Sessions: 10}
 
-func paperBallot(n uint64) paxos.Ballot { return paxos.Ballot{Round: n, Proposer: "p1", Run: n} }
+func paperBallot(n uint64) paxos.Ballot { return paxos.Ballot{Round: n, Proposer: "p1", Process: n} }
 
 func paperValue(s string) paxos.Value { return paxos.Value{Origin: paperBallot(1), Batch: []byte(s)} }
 
@@ -150,7 +150,7 @@ func newPaperHistory(seed uint64) *paperHistory {
 // newPaperProposer is a proposer that is about to campaign, above every round so far.
 func newPaperProposer(id paxos.NodeID, round uint64) *proposer.Proposer {
 	p := proposer.New(proposer.Config{
-		ID: id, Membership: paperMembers, Run: round + 1, HeartbeatTicks: 50, ElectionMin: 150, ElectionMax: 300, RetryTicks: 100,
+		ID: id, Membership: paperMembers, Process: round + 1, HeartbeatTicks: 50, ElectionMin: 150, ElectionMax: 300, RetryTicks: 100,
 		StallTicks: 1500, Window: 8, WindowBytes: 1000, BatchBytes: 100, EntryBytes: 100, QueueBytes: 100,
 	})
 	p.Tick(1, 0)
@@ -252,7 +252,7 @@ func TestPaperP2b(t *testing.T) {
 // accepted by the acceptors in S."
 func TestPaperP2c(t *testing.T) {
 	p := proposer.New(proposer.Config{
-		ID: "p1", Membership: paperMembers, Run: 1, HeartbeatTicks: 50, ElectionMin: 150, ElectionMax: 300, RetryTicks: 100,
+		ID: "p1", Membership: paperMembers, Process: 1, HeartbeatTicks: 50, ElectionMin: 150, ElectionMax: 300, RetryTicks: 100,
 		StallTicks: 1500, Window: 8, WindowBytes: 1000, BatchBytes: 100, EntryBytes: 100, QueueBytes: 100,
 	})
 	p.Tick(1, 0)
@@ -363,7 +363,7 @@ func TestPaperProgress(t *testing.T) {
 	// A number already used is learned from the refusal: the next one is greater.
 	p := newPaperProposer("p1", 1)
 	p.Flush()
-	p.Step("a1", &paxos.Reject{Ballot: paxos.Ballot{Round: 2, Proposer: "p1", Run: 2}, Promised: paxos.Ballot{Round: 9, Proposer: "p2"}})
+	p.Step("a1", &paxos.Reject{Ballot: paxos.Ballot{Round: 2, Proposer: "p1", Process: 2}, Promised: paxos.Ballot{Round: 9, Proposer: "p2"}})
 	for now := paxos.Ticks(10); ; now += 10 {
 		p.Tick(now, 0)
 		for _, a := range paperMembers.Acceptors {
@@ -416,7 +416,7 @@ func TestPaperNumbers(t *testing.T) {
 	used := map[paxos.Ballot]bool{}
 	for _, id := range []paxos.NodeID{"p1", "p2"} {
 		for run := range uint64(2) {
-			p := proposer.New(proposer.Config{ID: id, Membership: paperMembers, Run: run, ElectionMin: 150, ElectionMax: 300, HeartbeatTicks: 50, RetryTicks: 100})
+			p := proposer.New(proposer.Config{ID: id, Membership: paperMembers, Process: run, ElectionMin: 150, ElectionMax: 300, HeartbeatTicks: 50, RetryTicks: 100})
 			var last paxos.Ballot
 			for now := paxos.Ticks(1); now < 5000; now += 10 {
 				p.Tick(now, 0)

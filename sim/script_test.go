@@ -78,15 +78,15 @@ func (s *script) run(d *datadriven.TestData) (out string) {
 	case "append", "resend":
 		s.append(d)
 	case "fence":
-		s.client.Now(target(s.t, d), &paxos.Append{Session: s.client.session, Batch: paxos.Fence(s.client.session)})
+		s.client.Send(target(s.t, d), &paxos.Append{Session: s.client.session, Batch: paxos.Fence(s.client.session)})
 		s.c.Run(15 * Millisecond)
 	case "lookup":
 		var seq uint64
 		d.ScanArgs(s.t, "seq", &seq)
-		s.client.Now("l1", &paxos.Lookup{Nonce: 1, Session: s.client.session, Seq: seq})
+		s.client.Send("l1", &paxos.Lookup{Nonce: 1, Session: s.client.session, Seq: seq})
 		s.c.Run(15 * Millisecond)
 	case "locate":
-		s.client.Now("l1", &paxos.Locate{Nonce: 1})
+		s.client.Send("l1", &paxos.Locate{Nonce: 1})
 		s.c.Run(1100 * Millisecond)
 	case "log":
 		for i, e := range s.c.Check.entries {
@@ -152,7 +152,7 @@ func (s *script) cluster(d *datadriven.TestData) {
 func (s *script) attach(id paxos.SessionID) {
 	s.client.session, s.next = id, 1
 	for _, l := range s.c.Learners {
-		s.client.Now(l, &paxos.Attach{Session: id, From: 1})
+		s.client.Send(l, &paxos.Attach{Session: id, From: 1})
 	}
 	s.c.Run(5 * Millisecond)
 }
@@ -179,7 +179,7 @@ func (s *script) append(d *datadriven.TestData) {
 	for _, v := range words(d) {
 		s.c.Check.history.begin(operation{kind: opAppend, client: "@c1", value: v})
 		r := paxos.Run{Kind: paxos.RunAppend, Session: s.client.session, First: s.next, Count: 1, Entries: paxos.AppendEntry(nil, []byte(v))}
-		s.client.Now(to, &paxos.Append{Session: s.client.session, First: s.next, Batch: r.AppendTo(nil)})
+		s.client.Send(to, &paxos.Append{Session: s.client.session, First: s.next, Batch: r.AppendTo(nil)})
 		s.next++
 	}
 	s.c.Run(15 * Millisecond)
@@ -262,7 +262,7 @@ func (s *script) tamper(d *datadriven.TestData, n *Node) {
 // status asks a process how it is.
 func (s *script) status(id paxos.NodeID) string {
 	s.client.status = nil
-	s.client.Now(id, &paxos.StatusQuery{Nonce: 1})
+	s.client.Send(id, &paxos.StatusQuery{Nonce: 1})
 	s.c.Run(15 * Millisecond)
 	r := s.client.status
 	switch {

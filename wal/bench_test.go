@@ -37,7 +37,7 @@ func BenchmarkCommit(b *testing.B) {
 	}{{1, 256, true}, {1, 256, false}, {16, 256, false}, {1, 64 << 10, false}} {
 		b.Run(fmt.Sprintf("votes-%d-bytes-%d-sync-%v", shape.votes, shape.size, shape.sync), func(b *testing.B) {
 			s := benchStore(b)
-			origin := paxos.Ballot{Round: 1, Proposer: "p1", Run: 1}
+			origin := paxos.Ballot{Round: 1, Proposer: "p1", Process: 1}
 			batch := make([]byte, shape.size)
 			_, _ = rand.NewChaCha8([32]byte{1}).Read(batch) // it cannot fail
 			records := make([]paxos.Record, shape.votes+1)

@@ -84,7 +84,7 @@ func TestWhatVanishes(t *testing.T) {
 	mem := vfs.NewCrashableMem()
 	initDir(t, mem, paxos.RoleAcceptor)
 	s := mustOpen(t, mem, paxos.RoleAcceptor)
-	b := paxos.Ballot{Round: 1, Proposer: "p1", Run: 1}
+	b := paxos.Ballot{Round: 1, Proposer: "p1", Process: 1}
 	ends := []int{0}
 	for i := range paxos.Instance(commits) {
 		v := paxos.Value{Origin: b, Batch: bytes.Repeat([]byte{byte(i + 1)}, 100<<10)} // four blocks of the log

@@ -48,7 +48,7 @@ func keyNumber(key []byte) uint64 { return binary.BigEndian.Uint64(key[len(key)-
 
 func appendBallot(b []byte, x paxos.Ballot) []byte {
 	b = binary.AppendUvarint(b, x.Round)
-	b = binary.BigEndian.AppendUint64(b, x.Run)
+	b = binary.BigEndian.AppendUint64(b, x.Process)
 	b = binary.AppendUvarint(b, uint64(len(x.Proposer)))
 	return append(b, x.Proposer...)
 }
@@ -90,7 +90,7 @@ func (d *decoder) fixed() uint64 {
 func (d *decoder) ballot() paxos.Ballot {
 	var b paxos.Ballot
 	b.Round = d.uvarint()
-	b.Run = d.fixed()
+	b.Process = d.fixed()
 	b.Proposer = paxos.NodeID(d.take(d.uvarint()))
 	return b
 }
@@ -166,7 +166,7 @@ func (d *decoder) mark() paxos.Mark { return paxos.Mark{Commits: d.uvarint(), Li
 
 func appendPeer(b []byte, p paxos.Peer) []byte {
 	b = binary.BigEndian.AppendUint64(b, p.Incarnation)
-	b = binary.BigEndian.AppendUint64(b, p.Mark.Run)
+	b = binary.BigEndian.AppendUint64(b, p.Mark.Process)
 	return appendMark(b, p.Mark)
 }
 
@@ -176,7 +176,7 @@ func decodePeer(key, value []byte) (paxos.Peer, error) {
 	if len(d.b) > 0 {
 		run := d.fixed()
 		p.Mark = d.mark()
-		p.Mark.Run = run
+		p.Mark.Process = run
 	}
 	return p, d.err(key)
 }

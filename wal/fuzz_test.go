@@ -30,7 +30,7 @@ func again[T any](t *testing.T, key, value []byte, decode func(key, value []byte
 // FuzzValues gives each decoder what a damaged table might hold in spite of its
 // checksums.
 func FuzzValues(f *testing.F) {
-	b := paxos.Ballot{Round: 300, Proposer: "p1", Run: 9}
+	b := paxos.Ballot{Round: 300, Proposer: "p1", Process: 9}
 	value := paxos.Value{Origin: b, Time: -1, Batch: []byte("batch")}
 	f.Add(appendVote(nil, paxos.Vote{Ballot: b, Value: value}))
 	f.Add(appendApplied(nil, paxos.PutApplied{Record: paxos.LogRecord{First: 7, Count: 2, Time: 5, Log: []byte("xyz")}, Value: value}))

@@ -267,7 +267,7 @@ func (w *work) bytes(most int) []byte {
 }
 
 func (w *work) ballot(round uint64) paxos.Ballot {
-	return paxos.Ballot{Round: round, Proposer: paxos.NodeID(fmt.Sprintf("p%d", w.r.IntN(3))), Run: w.r.Uint64()}
+	return paxos.Ballot{Round: round, Proposer: paxos.NodeID(fmt.Sprintf("p%d", w.r.IntN(3))), Process: w.r.Uint64()}
 }
 
 // next is one commit; no two leave the same state.
@@ -280,7 +280,7 @@ func (w *work) next() []paxos.Record {
 	}
 	if w.r.IntN(4) == 0 {
 		out = append(out, paxos.SetPeer{ID: paxos.NodeID(fmt.Sprintf("a%d", w.r.IntN(4))), Peer: paxos.Peer{
-			Incarnation: w.r.Uint64(), Mark: paxos.Mark{Commits: w.r.Uint64(), Run: w.r.Uint64(), Life: w.ballot(1)},
+			Incarnation: w.r.Uint64(), Mark: paxos.Mark{Commits: w.r.Uint64(), Process: w.r.Uint64(), Life: w.ballot(1)},
 		}})
 	}
 	w.m.apply(out)

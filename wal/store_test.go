@@ -51,7 +51,7 @@ func TestRecovery(t *testing.T) {
 
 // TestEveryRecord round-trips one of each, at the ends of their ranges.
 func TestEveryRecord(t *testing.T) {
-	top := paxos.Ballot{Round: 1<<64 - 1, Proposer: paxos.NodeID(strings.Repeat("p", 300)), Run: 1<<64 - 1}
+	top := paxos.Ballot{Round: 1<<64 - 1, Proposer: paxos.NodeID(strings.Repeat("p", 300)), Process: 1<<64 - 1}
 	batch := paxos.Fence(paxos.SessionID{1})
 	for _, c := range []struct {
 		role    paxos.Role
@@ -62,7 +62,7 @@ func TestEveryRecord(t *testing.T) {
 		{paxos.RoleAcceptor, []paxos.Record{
 			paxos.SetPromised{Ballot: top}, paxos.SetHeld{Held: 7}, paxos.SetMark{Commits: 1<<64 - 1, Life: top, Forgot: true},
 			paxos.SetPeer{ID: "a2", Peer: paxos.Peer{Incarnation: 1<<64 - 1}}, paxos.SetPeer{ID: "a", Peer: paxos.Peer{Incarnation: 1}},
-			paxos.SetPeer{ID: "a2", Peer: paxos.Peer{Incarnation: 2, Mark: paxos.Mark{Commits: 1<<64 - 1, Run: 1<<64 - 1, Life: top}}},
+			paxos.SetPeer{ID: "a2", Peer: paxos.Peer{Incarnation: 2, Mark: paxos.Mark{Commits: 1<<64 - 1, Process: 1<<64 - 1, Life: top}}},
 			paxos.PutVote{Vote: paxos.Vote{Instance: 7, Ballot: top, Value: paxos.Value{Time: -1, Batch: []byte{0}}}},
 			paxos.PutVote{Vote: paxos.Vote{Instance: 9, Value: paxos.Value{Origin: top}}},
 			paxos.PutVote{Vote: paxos.Vote{Instance: 9, Ballot: top, Value: paxos.Value{Time: -1 << 63, Batch: batch}}},
@@ -116,7 +116,7 @@ func TestSkippedEntryOfEqualLength(t *testing.T) {
 
 // TestDecodeDamaged: no cut of a record decodes, and nothing panics.
 func TestDecodeDamaged(t *testing.T) {
-	b := paxos.Ballot{Round: 300, Proposer: "p1", Run: 9}
+	b := paxos.Ballot{Round: 300, Proposer: "p1", Process: 9}
 	key := numberKey(keyVote, 5)
 	for name, c := range map[string]struct {
 		whole  []byte
@@ -155,7 +155,7 @@ func TestVoteAboveThePromise(t *testing.T) {
 	initDir(t, fs, paxos.RoleAcceptor)
 	s := mustOpen(t, fs, paxos.RoleAcceptor)
 	defer mustClose(t, s)
-	b := paxos.Ballot{Round: 2, Proposer: "p1", Run: 1}
+	b := paxos.Ballot{Round: 2, Proposer: "p1", Process: 1}
 	mustCommit(t, s, []paxos.Record{
 		paxos.SetPromised{Ballot: paxos.Ballot{Round: 2, Proposer: "p1"}}, paxos.PutVote{Vote: paxos.Vote{Instance: 3, Ballot: b}},
 	}, true)

@@ -17,7 +17,7 @@ func TestApart(t *testing.T) {
 			initDir(t, mem, role)
 			s := mustOpen(t, mem, role)
 			defer mustClose(t, s)
-			origin := paxos.Ballot{Round: 1, Proposer: "p1", Run: 1}
+			origin := paxos.Ballot{Round: 1, Proposer: "p1", Process: 1}
 			for i := range paxos.Instance(40) {
 				v := paxos.Value{Origin: origin, Time: 1, Batch: make([]byte, 1000)}
 				records := []paxos.Record{paxos.SetMark{Commits: uint64(i)}, paxos.SetHeld{Held: i}, paxos.PutVote{Vote: paxos.Vote{Instance: i + 1, Ballot: origin, Value: v}}}

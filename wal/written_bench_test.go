@@ -118,7 +118,7 @@ func (f *filler) next(n int) []byte {
 
 // next returns the records of a commit, as the role makes them.
 func (a appended) next(first paxos.Instance, f *filler) []paxos.Record {
-	origin := paxos.Ballot{Round: 1, Proposer: "p1", Run: 1}
+	origin := paxos.Ballot{Round: 1, Proposer: "p1", Process: 1}
 	if a.role == paxos.RoleAcceptor {
 		records := []paxos.Record{paxos.SetMark{Commits: uint64(first)}, paxos.SetHeld{Held: first - 1}}
 		for i := range a.votes {

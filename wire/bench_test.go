@@ -20,7 +20,7 @@ func benchBytes(n int) []byte {
 // benchMessages are the messages of the hot path, by name.
 func benchMessages() (names []string, sent []paxos.Message) {
 	add := func(name string, m paxos.Message) { names, sent = append(names, name), append(sent, m) }
-	b := paxos.Ballot{Round: 3, Proposer: "p1", Run: 0x1234567890abcdef}
+	b := paxos.Ballot{Round: 3, Proposer: "p1", Process: 0x1234567890abcdef}
 	value := func(n int) paxos.Value {
 		return paxos.Value{Origin: b, Time: 1_700_000_000_000_000_000, Batch: benchBytes(n)}
 	}

@@ -50,7 +50,7 @@ func hostile(t *testing.T, limit int) map[string][]byte {
 	// As a node with this limit makes it at most: a page is a fifth of what is left
 	// without the overhead, and a no-op counts 64 bytes.
 	id := paxos.NodeID(strings.Repeat("p", 32))
-	ballot := paxos.Ballot{Round: 1 << 40, Proposer: id, Run: 1 << 63}
+	ballot := paxos.Ballot{Round: 1 << 40, Proposer: id, Process: 1 << 63}
 	frames["a page of no-ops, legal"] = encode(t, &paxos.Page{
 		Runs:   slices.Repeat([]paxos.VoteRun{{First: 1 << 40, Last: 1 << 40, Ballot: ballot}}, min(max(limit-Overhead, 0)/64, 4096)),
 		Values: slices.Repeat([]paxos.Vote{{Instance: 1 << 40, Ballot: ballot, Value: paxos.Value{Origin: ballot, Time: 1 << 60}}}, min(max(limit-Overhead, 0)/5/64, maxItems)),
