@@ -2,6 +2,7 @@ package shapes
 
 import (
 	"errors"
+	"syscall"
 
 	"github.com/paxlog/paxlog/client"
 	"github.com/paxlog/paxlog/paxos"
@@ -26,7 +27,39 @@ type Process struct {
 	Up    bool    `json:"up"`
 	Error *string `json:"error,omitempty"` // why it counts as down
 
-	Refused bool `json:"-"` // it answers, as somebody else than was meant
+	Trouble Trouble `json:"-"` // what Error means
+}
+
+// What makes every struct that embeds a Process tell it.
+func (p Process) What() Process { return p }
+
+// Trouble is why nothing is known of a process, as far as it tells what to do.
+type Trouble byte
+
+// The troubles.
+const (
+	NoTrouble Trouble = iota
+	Down              // nobody takes connections at its address
+	Hangs             // it takes connections and does not answer
+	Unasked           // it could not be asked: it may run, or not
+	Refuses           // it answers, as somebody else than was meant
+)
+
+// troubleOf says what a failure to ask means. What does not tell for sure that nobody is
+// there is no reason to say so.
+func troubleOf(err error) Trouble {
+	var refusal *transport.RefusedError
+	switch {
+	case err == nil:
+		return NoTrouble
+	case errors.As(err, &refusal):
+		return Refuses
+	case errors.Is(err, transport.ErrNoAnswer):
+		return Hangs
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return Down
+	}
+	return Unasked
 }
 
 // Acceptor is what is known of an acceptor.
@@ -69,8 +102,7 @@ func NewStatus(cluster string, s client.Status) Status {
 		up, r := p.Err == nil, p.Reply
 		base := Process{ID: p.ID, Addr: p.Addr, Up: up}
 		if !up {
-			var refusal *transport.RefusedError
-			base.Error, base.Refused = Known(OneLine(p.Err), true), errors.As(p.Err, &refusal)
+			base.Error, base.Trouble = Known(OneLine(p.Err), true), troubleOf(p.Err)
 		}
 		switch p.Role {
 		case paxos.RoleAcceptor:

@@ -1,6 +1,7 @@
 package clients
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -24,7 +25,8 @@ func writeTable(s shapes.Status, w io.Writer) error {
 	row := func(p shapes.Process, role string, cells ...string) {
 		if !p.Up {
 			// Why, below the table: a row of fewer cells would end its columns.
-			fmt.Fprintf(t, "%s\t%s\t%s\tno%s\n", p.ID, role, p.Addr, strings.Repeat("\t-", len(cells)))
+			up := map[shapes.Trouble]string{shapes.Hangs: "hangs", shapes.Unasked: "?"}[p.Trouble]
+			fmt.Fprintf(t, "%s\t%s\t%s\t%s%s\n", p.ID, role, p.Addr, cmp.Or(up, "no"), strings.Repeat("\t-", len(cells)))
 			troubles = append(troubles, fmt.Sprintf("%s: %s", p.ID, shapes.OrDash(p.Error)))
 			return
 		}

@@ -2,6 +2,7 @@ package clients
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/paxlog/paxlog/cmd/paxlog/internal/clusterfile"
@@ -16,59 +17,53 @@ func verdict(s shapes.Status, c clusterfile.Found, serving bool) error {
 	case s.Leader != nil && s.Quorum && serving:
 		return nil
 	case s.Leader != nil && s.Quorum:
-		return command.Exitf(command.ExitUnavailable, "no learner serves: %s", startLearner(s, c))
+		return command.Exitf(command.ExitUnavailable, "no learner serves: %s", remedy(c, "learner", " --data DIR", silent(s.Learners)))
 	}
-	if refusal := refusedByAll(s); refusal != "" {
-		return command.Exitf(command.ExitUnavailable, "every process that answers refuses this client: %s: check the cluster file", refusal)
+	all := slices.Concat(silent(s.Acceptors), silent(s.Proposers), silent(s.Learners))
+	if len(all) == len(s.Acceptors)+len(s.Proposers)+len(s.Learners) {
+		if i := find(all, shapes.Refuses); i >= 0 {
+			return command.Exitf(command.ExitUnavailable, "every process that answers refuses this client: %s: check the cluster file", *all[i].Error)
+		}
+		if find(all, shapes.Down) < 0 && find(all, shapes.Hangs) < 0 {
+			return command.Exitf(command.ExitUnavailable, "none of the %d processes could be asked, so whether they run is not known: %s", len(all), remedy(c, "", "", all))
+		}
 	}
 	reason := "no proposer leads"
-	if s.Leader != nil {
+	switch proposers := silent(s.Proposers); {
+	case s.Leader != nil:
 		reason = *s.Leader + " leads, but has no answers of a quorum"
+	case find(proposers, shapes.Hangs) >= 0 || find(proposers, shapes.Unasked) >= 0:
+		reason = "no proposer that answers leads"
 	}
 	return command.Exitf(command.ExitUnavailable, "%s: %s", reason, whyNoLeader(s, c))
 }
 
-// refusedByAll returns a refusal if some process refuses, and none is up.
-func refusedByAll(s shapes.Status) string {
-	var all []shapes.Process
-	for _, a := range s.Acceptors {
-		all = append(all, a.Process)
-	}
-	for _, p := range s.Proposers {
-		all = append(all, p.Process)
-	}
-	for _, l := range s.Learners {
-		all = append(all, l.Process)
-	}
-	refusal := ""
+// ofProcess is what Acceptor, Proposer and Learner have in common.
+type ofProcess interface{ What() shapes.Process }
+
+// silent are the processes of which nothing is known.
+func silent[P ofProcess](all []P) (out []shapes.Process) {
 	for _, p := range all {
-		if p.Up {
-			return ""
-		}
-		if p.Refused {
-			refusal = *p.Error
+		if what := p.What(); !what.Up {
+			out = append(out, what)
 		}
 	}
-	return refusal
+	return out
 }
 
-// startLearner says which learners to start.
-func startLearner(s shapes.Status, c clusterfile.Found) string {
-	down := make([]shapes.Process, len(s.Learners))
-	for i, l := range s.Learners {
-		down[i] = l.Process
-	}
-	return howToStart(c, "learner", " --data DIR", down)
+// find is the place of the first process with that trouble, or -1.
+func find(all []shapes.Process, trouble shapes.Trouble) int {
+	return slices.IndexFunc(all, func(p shapes.Process) bool { return p.Trouble == trouble })
 }
 
 // whyNoLeader finds what keeps a proposer from leading.
 func whyNoLeader(s shapes.Status, c clusterfile.Found) string {
 	m := c.Membership()
-	var down, waiting, forgotten []shapes.Process
+	away := silent(s.Acceptors)
+	var waiting, forgotten []shapes.Process
 	for _, a := range s.Acceptors {
 		switch {
 		case !a.Up:
-			down = append(down, a.Process)
 		case a.Forgot != nil && *a.Forgot:
 			forgotten = append(forgotten, a.Process)
 		case a.Voting != nil && !*a.Voting:
@@ -76,66 +71,98 @@ func whyNoLeader(s shapes.Status, c clusterfile.Found) string {
 		}
 	}
 	need := max(m.Phase1, m.Phase2)
-	if up := len(s.Acceptors) - len(down); up < need {
-		return fmt.Sprintf("%d of %d acceptors are up, and %d are needed: %s", up, len(s.Acceptors), need, howToStart(c, "acceptor", " --data DIR", down))
+	if up := len(s.Acceptors) - len(away); up < need {
+		are := "are up"
+		if find(away, shapes.Hangs) >= 0 || find(away, shapes.Unasked) >= 0 {
+			are = "answer"
+		}
+		return fmt.Sprintf("%d of %d acceptors %s, and %d are needed: %s", up, len(s.Acceptors), are, need, remedy(c, "acceptor", " --data DIR", away))
 	}
-	if voting := len(s.Acceptors) - len(down) - len(waiting) - len(forgotten); voting < need {
-		return fmt.Sprintf("%d of %d acceptors vote, and %d are needed: %s", voting, len(s.Acceptors), need, whyNotVoting(c, down, waiting, forgotten))
+	if voting := len(s.Acceptors) - len(away) - len(waiting) - len(forgotten); voting < need {
+		return fmt.Sprintf("%d of %d acceptors vote, and %d are needed: %s", voting, len(s.Acceptors), need, whyNotVoting(c, away, waiting, forgotten))
 	}
-	var proposers []shapes.Process
+	proposers := silent(s.Proposers)
+	if len(proposers) == len(s.Proposers) {
+		every := "every proposer is down: "
+		if find(proposers, shapes.Hangs) >= 0 || find(proposers, shapes.Unasked) >= 0 {
+			every = "no proposer answers: "
+		}
+		return every + remedy(c, "proposer", "", proposers)
+	}
 	reason := ""
 	for _, p := range s.Proposers {
-		if !p.Up {
-			proposers = append(proposers, p.Process)
-		} else if p.Reason != nil && reason == "" {
+		if p.Up && p.Reason != nil && reason == "" {
 			reason = fmt.Sprintf("%s says: %s; ", p.ID, *p.Reason)
 		}
 	}
-	if len(proposers) == len(s.Proposers) {
-		return "every proposer is down: " + howToStart(c, "proposer", "", proposers)
+	if find(proposers, shapes.Hangs) >= 0 || find(proposers, shapes.Unasked) >= 0 {
+		reason += remedy(c, "proposer", "", proposers) + "; "
 	}
 	return reason + "an election takes less than a second: ask again, and if that goes on look at the proposers' logs"
 }
 
 // whyNotVoting says what acceptors that are up and do not vote wait for.
-func whyNotVoting(c clusterfile.Found, down, waiting, forgotten []shapes.Process) string {
-	names := func(processes []shapes.Process) string {
-		ids := make([]string, len(processes))
-		for i, p := range processes {
-			ids[i] = string(p.ID)
-		}
-		return strings.Join(ids, ", ")
-	}
+func whyNotVoting(c clusterfile.Found, away, waiting, forgotten []shapes.Process) string {
 	help := "look at their logs"
-	if len(down) > 0 {
-		help = "start " + names(down)
+	if len(away) > 0 {
+		help = remedy(c, "acceptor", " --data DIR", away)
 	}
 	if len(forgotten) == 0 {
-		return fmt.Sprintf("not vouched for yet: %s; if that goes on, %s", names(waiting), help)
+		return fmt.Sprintf("not vouched for yet: %s; if that goes on, %s", list(waiting), help)
 	}
-	if len(down)+len(waiting) > 0 {
-		return fmt.Sprintf("forgotten votes (an old or damaged directory): %s, to rejoin once enough of the others vote; %s", names(forgotten), help)
+	if len(away)+len(waiting) > 0 {
+		return fmt.Sprintf("forgotten votes (an old or damaged directory): %s, to rejoin once enough of the others vote; %s", list(forgotten), help)
 	}
 	return fmt.Sprintf("forgotten votes (old or damaged directories): %s, too many to let each other rejoin: "+
-		"put the newest directory of some of them back; meanwhile the learners still serve `paxlog tail --stale`", names(forgotten))
+		"put the newest directory of some of them back; meanwhile the learners still serve `paxlog tail --stale`", list(forgotten))
 }
 
-// howToStart says how to start the first of some processes that are down, or what to
-// do if it answers as somebody else.
-func howToStart(c clusterfile.Found, role, data string, down []shapes.Process) string {
-	if len(down) == 0 {
+// idsOf are the ids of processes.
+func idsOf(processes []shapes.Process) []string {
+	ids := make([]string, len(processes))
+	for i, p := range processes {
+		ids[i] = p.ID
+	}
+	return ids
+}
+
+// list names processes.
+func list(processes []shapes.Process) string { return strings.Join(idsOf(processes), ", ") }
+
+// remedy says what to do about processes of which nothing is known. Only one that is
+// certainly not there is to be started: a second one beside it that hangs does harm.
+func remedy(c clusterfile.Found, role, data string, away []shapes.Process) string {
+	with := func(trouble shapes.Trouble) (some []shapes.Process) {
+		for _, p := range away {
+			if p.Trouble == trouble {
+				some = append(some, p)
+			}
+		}
+		return some
+	}
+	var parts []string
+	if p := with(shapes.Refuses); len(p) > 0 {
+		parts = append(parts, fmt.Sprintf("%s: %s: check the cluster file", p[0].ID, *p[0].Error))
+	}
+	if p := with(shapes.Down); len(p) > 0 {
+		start := "start `paxlog dev` again"
+		if !c.Assumed() && !clusterfile.IsDev(c) {
+			start = fmt.Sprintf("start %s (`paxlog %s --config %s --id %s%s`)", command.OrList(idsOf(p)), role, c.File, p[0].ID, data)
+		}
+		parts = append(parts, start)
+	}
+	if p := with(shapes.Hangs); len(p) > 0 {
+		form := "%s runs and does not answer: look whether it was stopped, or its disk or host hangs; its log may say"
+		if len(p) > 1 {
+			form = "%s run and do not answer: look whether they were stopped, or their disks or hosts hang; their logs may say"
+		}
+		parts = append(parts, fmt.Sprintf(form, list(p)))
+	}
+	if p := with(shapes.Unasked); len(p) > 0 {
+		parts = append(parts, fmt.Sprintf("%s could not be asked (%s): check the network and the address, or wait longer with --timeout", list(p), *p[0].Error))
+	}
+	if len(parts) == 0 {
 		return "look at their logs"
 	}
-	first := down[0]
-	if first.Refused {
-		return fmt.Sprintf("%s: %s: check the cluster file", first.ID, *first.Error)
-	}
-	if c.Assumed() || clusterfile.IsDev(c) {
-		return "start `paxlog dev` again"
-	}
-	var ids []string
-	for _, p := range down {
-		ids = append(ids, p.ID)
-	}
-	return fmt.Sprintf("start %s (`paxlog %s --config %s --id %s%s`)", command.OrList(ids), role, c.File, first.ID, data)
+	return strings.Join(parts, "; ")
 }

@@ -1,7 +1,10 @@
 package clients
 
 import (
-	"errors"
+	"context"
+	"fmt"
+	"net"
+	"syscall"
 	"testing"
 
 	"github.com/paxlog/paxlog/client"
@@ -16,7 +19,7 @@ import (
 func TestVerdicts(t *testing.T) {
 	c := clusterfile.Found{Cluster: config.Dev(1), File: "f.yaml"}
 	c.Name = "orders"
-	down := errors.New("connection refused")
+	down := &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}
 	process := func(role paxos.Role, id string, change func(*client.ProcessStatus)) client.ProcessStatus {
 		p := client.ProcessStatus{Role: role, Peer: client.Peer{ID: id}, Reply: paxos.StatusReply{State: "standby", Reason: "just started", Voting: true}}
 		if change != nil {
@@ -26,6 +29,8 @@ func TestVerdicts(t *testing.T) {
 	}
 	dead := func(p *client.ProcessStatus) { p.Err = down }
 	refusing := func(p *client.ProcessStatus) { p.Err = &transport.RefusedError{Addr: "h:1", Text: "no"} }
+	hung := func(p *client.ProcessStatus) { p.Err = fmt.Errorf("h:1: %w", transport.ErrNoAnswer) }
+	unasked := func(p *client.ProcessStatus) { p.Err = context.DeadlineExceeded }
 	mute := func(p *client.ProcessStatus) { p.Reply.Voting = false }
 	for _, test := range []struct {
 		a, p, l func(*client.ProcessStatus)
@@ -42,6 +47,12 @@ func TestVerdicts(t *testing.T) {
 		{refusing, nil, nil, "", false, "no proposer leads: 0 of 2 acceptors are up, and 2 are needed: a1: refused by h:1: no: check the cluster file"},
 		{dead, refusing, nil, "", false,
 			"no proposer leads: 0 of 2 acceptors are up, and 2 are needed: start a1 or a2 (`paxlog acceptor --config f.yaml --id a1 --data DIR`)"},
+		{hung, nil, nil, "", false, "no proposer leads: 0 of 2 acceptors answer, and 2 are needed: a1, a2 run and do not answer: look whether they were stopped, or their disks or hosts hang; their logs may say"},
+		{unasked, nil, nil, "", false, "no proposer leads: 0 of 2 acceptors answer, and 2 are needed: a1, a2 could not be asked (context deadline exceeded): check the network and the address, or wait longer with --timeout"},
+		{nil, hung, nil, "", false, "no proposer that answers leads: no proposer answers: p1 runs and does not answer: look whether it was stopped, or its disk or host hangs; its log may say"},
+		{nil, nil, hung, "p1", true, "no learner serves: l1 runs and does not answer: look whether it was stopped, or its disk or host hangs; its log may say"},
+		{nil, nil, unasked, "p1", true, "no learner serves: l1 could not be asked (context deadline exceeded): check the network and the address, or wait longer with --timeout"},
+		{unasked, unasked, unasked, "", false, "none of the 4 processes could be asked, so whether they run is not known: a1, a2, p1, l1 could not be asked (context deadline exceeded): check the network and the address, or wait longer with --timeout"},
 		{dead, refusing, refusing, "", false, "every process that answers refuses this client: refused by h:1: no: check the cluster file"},
 	} {
 		s := client.Status{Leader: test.leader, Quorum: test.quorum, Processes: []client.ProcessStatus{
