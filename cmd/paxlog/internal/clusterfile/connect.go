@@ -51,7 +51,7 @@ func somebodyListens(ctx context.Context, c *client.Client) error {
 	}
 	for _, p := range s.Processes {
 		var failed *net.OpError
-		if !errors.As(p.Err, &failed) || failed.Op != "dial" {
+		if !errors.As(p.Err, &failed) || failed.Op != "dial" || failed.Timeout() {
 			return nil
 		}
 	}
