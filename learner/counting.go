@@ -95,7 +95,9 @@ func (l *Learner) addVotes(place int, runs []paxos.VoteRun) {
 
 func (l *Learner) onRelay(from paxos.NodeID, m *paxos.Relay) {
 	if s := l.sources.voter(from); s != nil {
-		l.copying.relayed += len(m.Value.Batch)
+		if l.copying.asked != "" {
+			l.copying.relayed += len(m.Value.Batch)
+		}
 		l.addValue(s, m.Instance, m.Ballot, m.Value, false)
 	}
 }

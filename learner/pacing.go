@@ -5,7 +5,7 @@ import "github.com/paxlog/paxlog/paxos"
 // pacing is when the next page is fetched.
 type pacing struct {
 	wait     paxos.Ticks  // after fetches that did not help: doubles up to fetchMax
-	relayed  int          // bytes of new values since the last page
+	relayed  int          // bytes of new values since a page was asked for
 	resume   paxos.NodeID // the source of the next page, when its pause is over; "" if none waits
 	resumeAt paxos.Timer
 }

@@ -67,6 +67,10 @@ func (m Membership) Difference(o Membership) string {
 // ByPlace is something for each acceptor, by its place in Membership.Acceptors.
 type ByPlace[T any] []T
 
+// Places is for how many acceptors there is something. Who renames acceptors knows by
+// this method a list whose order is theirs.
+func (b ByPlace[T]) Places() int { return len(b) }
+
 // Set is a set of acceptors, by their place in Membership.Acceptors. Adding a
 // member twice counts it once.
 type Set uint64

@@ -5,16 +5,25 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
-	"strings"
 	"unsafe"
 
+	"github.com/paxlog/paxlog/acceptor"
+	"github.com/paxlog/paxlog/learner"
 	"github.com/paxlog/paxlog/paxos"
+	"github.com/paxlog/paxlog/proposer"
 )
 
 // Exploring needs two things of a machine that it does not offer itself: a copy, and
 // bytes that are the same for equal states. Both are made by reflection over all of
-// its fields, so that no field can be forgotten. What must not be looked at: cfg,
-// which never changes.
+// its fields, so that no field can be forgotten. Fields whose type is a configuration
+// are copied and not looked at: they never change.
+
+// configurations are the types of what a machine is told when it is made.
+var configurations = map[reflect.Type]bool{
+	reflect.TypeFor[acceptor.Config](): true,
+	reflect.TypeFor[proposer.Config](): true,
+	reflect.TypeFor[learner.Config]():  true,
+}
 
 // clone returns a deep copy of what p points to.
 func clone[T any](p *T) *T {
@@ -90,6 +99,7 @@ type encoder struct {
 var (
 	typeNodeID = reflect.TypeFor[paxos.NodeID]()
 	typeSet    = reflect.TypeFor[paxos.Set]()
+	typePlaced = reflect.TypeFor[interface{ Places() int }]()
 )
 
 // canonical returns bytes that are equal for equal values, with acceptors renamed.
@@ -131,8 +141,8 @@ func (e *encoder) value(v reflect.Value) {
 	switch v.Kind() {
 	case reflect.Struct:
 		for i := range v.NumField() {
-			if v.Type().Field(i).Name != "cfg" {
-				e.value(open(v.Field(i)))
+			if f := v.Field(i); !configurations[f.Type()] {
+				e.value(open(f))
 			}
 		}
 	case reflect.Pointer, reflect.Interface:
@@ -156,7 +166,7 @@ func (e *encoder) value(v reflect.Value) {
 		if e.b = append(e.b, 0); v.Bool() {
 			e.b[len(e.b)-1] = 1
 		}
-	case reflect.Int, reflect.Int64:
+	case reflect.Int, reflect.Int32, reflect.Int64:
 		e.number(uint64(v.Int()))
 	case reflect.Uint8, reflect.Uint32, reflect.Uint64:
 		e.number(v.Uint())
@@ -167,7 +177,7 @@ func (e *encoder) value(v reflect.Value) {
 
 func (e *encoder) slice(v reflect.Value) {
 	e.number(uint64(v.Len()))
-	byPlace := strings.HasPrefix(v.Type().Name(), "ByPlace[") && v.Len() == len(e.r.to)
+	byPlace := v.Type().Implements(typePlaced) && v.Len() == len(e.r.to)
 	for i := range v.Len() {
 		from := i
 		if byPlace {

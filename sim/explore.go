@@ -19,6 +19,8 @@ type Explored struct {
 	Executed    uint64 // steps of real machines: the rest was looked up
 	Chosen      uint64 // states in which something is chosen
 	Twice       uint64 // states in which one value is chosen at two ballots
+	Applied     uint64 // states in which a learner has applied something
+	Answered    uint64 // states in which the client was answered for both of its appends
 	Err         error  // a violation
 	Ladder      string // how it came about
 }
@@ -36,8 +38,8 @@ func unpack(n uint32) budget { return budget{uint8(n), uint8(n >> 8), uint8(n >>
 // budget, and the messages sent, ascending.
 type explorer struct {
 	exCluster
-	slots   []paxos.NodeID // acceptors, then proposers
-	tables  []*exTable     // by slot
+	procs   []paxos.NodeID // acceptors, then proposers
+	tables  []*exTable     // by process
 	msgs    exMessages
 	perms   []renaming
 	seen    fingerprints
@@ -54,7 +56,7 @@ type explorer struct {
 // exParent is how a state was reached.
 type exParent struct {
 	state uint32
-	slot  uint8
+	proc  uint8
 	input uint32
 }
 
@@ -86,17 +88,21 @@ func newExplorer(x Exploration) *explorer {
 	acceptors := ids("a", x.Acceptors)
 	e := &explorer{
 		exCluster: exCluster{cfg: x, first: map[paxos.NodeID]*contents{}, members: paxos.Membership{
-			Cluster: "explore", Acceptors: acceptors, Phase1: x.Acceptors/2 + 1, Phase2: x.Acceptors/2 + 1, Sessions: 1,
+			Cluster: "explore", Acceptors: acceptors, Phase1: x.Acceptors/2 + 1, Phase2: x.Acceptors/2 + 1, Sessions: 1 + x.Learners,
 		}},
-		slots: append(slices.Clone(acceptors), ids("p", x.Proposers)...),
+		procs: slices.Concat(acceptors, ids("p", x.Proposers), ids("l", x.Learners)),
+	}
+	if x.Learners > 0 {
+		e.procs = append(e.procs, exClientID)
 	}
 	// An acceptor copies from one peer after the other, in the order of its
-	// configuration: then a renamed state does not behave as the renamed cluster.
-	e.perms = renamings(acceptors, x.Patience == 0 && !x.plain)
+	// configuration, and one of them relays values to a learner: then a renamed state
+	// does not behave as the renamed cluster.
+	e.perms = renamings(acceptors, x.Patience == 0 && x.Learners == 0 && !x.plain)
 	e.out.Symmetry = len(e.perms)
-	e.msgs = exMessages{known: map[string]uint32{}, slots: e.slots, perms: e.perms}
-	for slot := range e.slots {
-		e.tables = append(e.tables, newExTable(e.perms, slot < x.Acceptors, slot))
+	e.msgs = exMessages{known: map[string]uint32{}, procs: e.procs, perms: e.perms}
+	for proc := range e.procs {
+		e.tables = append(e.tables, newExTable(e.perms, proc < x.Acceptors, proc))
 	}
 	return e
 }
@@ -120,12 +126,16 @@ func renamings(acceptors []paxos.NodeID, all bool) []renaming {
 	return out
 }
 
-// start is the first state: acceptors that have vouched for each other, proposers
-// that stand by, and a client's append on its way to each of them.
+// start is the first state: acceptors that have vouched for each other and know the
+// learners, proposers that stand by, and a client's append on its way to each of them.
 func (e *explorer) start() []uint32 {
 	nodes := map[paxos.NodeID]*exNode{}
 	for _, id := range e.members.Acceptors {
 		nodes[id] = e.newAcceptor(id, newContents(), 1)
+	}
+	learners := ids("l", e.cfg.Learners)
+	for _, id := range learners {
+		nodes[id] = e.newLearner(id, newContents())
 	}
 	lag := e.cfg.Unsynced
 	e.cfg.Unsynced = 0
@@ -133,10 +143,12 @@ func (e *explorer) start() []uint32 {
 	var to []paxos.NodeID
 	send := func(from paxos.NodeID, sent []paxos.Envelope) {
 		for _, m := range sent {
-			way, to = append(way, exInput{kind: exDeliver, from: from, msg: m.Msg}), append(to, m.To)
+			if nodes[m.To] != nil {
+				way, to = append(way, exInput{kind: exDeliver, from: from, msg: m.Msg}), append(to, m.To)
+			}
 		}
 	}
-	for _, id := range e.members.Acceptors {
+	for _, id := range slices.Concat(e.members.Acceptors, learners) {
 		r := exResult{node: nodes[id]}
 		e.flush(id, &r)
 		send(id, r.sent)
@@ -148,44 +160,43 @@ func (e *explorer) start() []uint32 {
 		}
 	}
 	e.cfg.Unsynced = lag
-	state := make([]uint32, 0, len(e.slots)+1+e.cfg.Proposers)
-	for slot, id := range e.slots {
-		n := nodes[id]
-		if n == nil {
-			n = e.newProposer(id, 0)
-			n.Machine.Flush()
-		} else {
+	proposers := e.procs[e.cfg.Acceptors : e.cfg.Acceptors+e.cfg.Proposers]
+	for _, id := range proposers {
+		nodes[id] = e.newProposer(id, 0)
+		nodes[id].Machine.Flush()
+	}
+	nodes[exClientID] = &exNode{Role: paxos.RoleClient, Machine: &exClient{Proposers: proposers}}
+	state := make([]uint32, 0, len(e.procs)+1+e.cfg.Proposers)
+	for proc, id := range e.procs {
+		if n := nodes[id]; n.Disk != nil {
 			e.first[id] = n.Disk.clone()
 		}
-		state = append(state, e.tables[slot].intern(n))
+		state = append(state, e.tables[proc].intern(nodes[id]))
 	}
 	state = append(state, 0)
-	for slot := e.cfg.Acceptors; slot < len(e.slots); slot++ {
-		id, _ := e.msgs.intern("@c", paxos.Envelope{To: e.slots[slot], Msg: clientAppend(slot)})
-		state = append(state, id)
+	for n, id := range proposers {
+		session := n + 1 // of each proposer its own, so that they compete; but see exClient
+		if e.cfg.Learners > 0 {
+			session = 1
+		}
+		m, _ := e.msgs.intern(exClientID, paxos.Envelope{To: id, Msg: exAppend(session)})
+		state = append(state, m)
 	}
-	slices.Sort(state[len(e.slots)+1:])
+	slices.Sort(state[len(e.procs)+1:])
 	return state
 }
 
-// clientAppend is the append of the client of the proposer in a slot.
-func clientAppend(slot int) *paxos.Append {
-	id := paxos.NewSessionID(0, [12]byte{byte(slot)})
-	run := paxos.Run{Kind: paxos.RunAppend, Session: id, First: 1, Count: 1, Entries: paxos.AppendEntry(nil, []byte{'v', byte('0' + slot)})}
-	return &paxos.Append{Session: id, First: 1, Batch: run.AppendTo(nil)}
-}
-
 // visit adds a state that is known to be new.
-func (e *explorer) visit(s []uint32, parent uint32, slot int, in uint32) {
+func (e *explorer) visit(s []uint32, parent uint32, proc int, in uint32) {
 	p := e.fingerprint(s)
 	e.seen.add(p.least(len(e.perms)))
-	e.keep(s, parent, slot, in)
+	e.keep(s, parent, proc, in)
 }
 
-func (e *explorer) keep(s []uint32, parent uint32, slot int, in uint32) {
+func (e *explorer) keep(s []uint32, parent uint32, proc int, in uint32) {
 	e.next = append(e.next, s)
 	e.nextIDs = append(e.nextIDs, uint32(e.out.States))
-	e.parents = append(e.parents, exParent{parent, uint8(slot), in})
+	e.parents = append(e.parents, exParent{parent, uint8(proc), in})
 	e.out.States++
 }
 

@@ -11,7 +11,7 @@ import (
 
 // checkNode checks what one step did to an acceptor's disk.
 func checkNode(id paxos.NodeID, before, after *exNode, in exInput) error {
-	if after.Disk == nil {
+	if after.Role != paxos.RoleAcceptor {
 		return nil
 	}
 	if in.kind != exRollBack && after.Disk.promised.Less(before.Disk.promised) {
@@ -40,7 +40,7 @@ func (e *explorer) check(s []uint32) {
 	}
 	proposed := map[at]paxos.Value{}
 	votes := map[at]paxos.Set{}
-	for _, id := range s[len(e.slots)+1:] {
+	for _, id := range s[len(e.procs)+1:] {
 		switch m := e.msgs.list[id].msg.(type) {
 		case *paxos.Accept:
 			k := at{m.Ballot, m.Instance}
@@ -71,14 +71,17 @@ func (e *explorer) check(s []uint32) {
 		twice = twice || ok
 		chosen[k.instance] = v
 	}
-	for slot := range e.cfg.Acceptors {
-		disk := e.tables[slot].nodes[s[slot]].node.Disk
+	for proc := range e.cfg.Acceptors {
+		disk := e.tables[proc].nodes[s[proc]].node.Disk
 		for i := paxos.Instance(1); i <= disk.held; i++ {
 			v, ok := chosen[i]
 			if !ok || !v.Equal(disk.votes.at(i).Value) {
-				e.violation("P6 violated: %s holds at instance %d what was not chosen there", e.slots[slot], i)
+				e.violation("P6 violated: %s holds at instance %d what was not chosen there", e.procs[proc], i)
 			}
 		}
+	}
+	if e.cfg.Learners > 0 {
+		e.checkLearners(s, chosen)
 	}
 	if len(chosen) > 0 {
 		e.out.Chosen++
@@ -88,20 +91,20 @@ func (e *explorer) check(s []uint32) {
 	}
 }
 
-// ladder tells how a state was reached.
-func (e *explorer) ladder(state uint32) string {
+// ladder tells how a state was reached, and what came after it.
+func (e *explorer) ladder(state uint32, last ...exParent) string {
 	var steps []exParent
 	for p := e.parents[state]; p.state != math.MaxUint32; p = e.parents[p.state] {
 		steps = append(steps, p)
 	}
 	var b strings.Builder
-	for _, p := range slices.Concat(e.played, reversed(steps)) {
+	for _, p := range slices.Concat(e.played, reversed(steps), last) {
 		in := e.input(p.input)
 		if in.kind != exDeliver {
-			fmt.Fprintf(&b, "%-4s%s\n", e.slots[p.slot], in)
+			fmt.Fprintf(&b, "%-4s%s\n", e.procs[p.proc], in)
 			continue
 		}
-		fmt.Fprintf(&b, "%-4s-> %-12s %s\n", in.from, e.slots[p.slot], e.describe(in.msg))
+		fmt.Fprintf(&b, "%-4s-> %-12s %s\n", in.from, e.procs[p.proc], e.describe(in.msg))
 	}
 	return b.String()
 }

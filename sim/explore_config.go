@@ -14,20 +14,27 @@ type Exploration struct {
 	Name, Summary string
 	Acceptors     int
 	Proposers     int
+	Learners      int  // with a client that appends once, and once more when it was answered
 	Instances     int  // no leader proposes above it
 	Ballots       int  // campaigns of proposers, each with a fresh start
 	Renewals      int  // campaigns that leaders begin of their own accord
-	Crashes       int  // restarts of acceptors
+	Crashes       int  // restarts of acceptors, or of learners where there are any
 	RollBacks     int  // restarts of acceptors with the directory that they began with
 	Patience      int  // times that an acceptor's retry time may pass in one run
 	Unsynced      int  // outputs of an acceptor that may be under way to its disk; 0: all is durable at once
 	Held          bool // messages that spread what is chosen: heartbeats, fetches, pages
+	// Unheard leaves out the votes that leaders are told: what they know to be chosen
+	// makes no difference to learners, and many states.
+	Unheard bool
 	// Prologue is played first (see prologue). Then all messages are lost but those
-	// that bear on what is chosen, the clients', and Kept.
+	// that bear on what is chosen or carry values to learners, the client's, and Kept.
 	Prologue, Kept []string
 
 	plain bool // in tests: states that differ by a renaming of acceptors stay apart
 }
+
+// ledByP1 is a prologue: p1 leads.
+var ledByP1 = []string{"p1 campaigns", "p1>a1 Prepare", "p1>a2 Prepare", "a1>p1 Promise", "a2>p1 Promise"}
 
 // Explorations are all named configurations, in the order of the list.
 var Explorations = []Exploration{
@@ -90,6 +97,25 @@ var Explorations = []Exploration{
 			"a2>p1 HeartbeatAck", "a3>p1 HeartbeatAck", "a1 forgets", "a1>a3 Vouch", "a3>a1 Vouched",
 		},
 		Kept: []string{"p1>a1 Heartbeat"},
+	}, {
+		Name: "learner", Summary: "two ballots, of which the second finds a vote of the first or does not; a learner, and a client that appends once more when it was answered",
+		Acceptors: 3, Proposers: 2, Learners: 1, Instances: 2, Ballots: 2, Unheard: true,
+		Prologue: slices.Concat(ledByP1, []string{"@c>p1 Append", "p1>a1 Accept", "p2 campaigns"}),
+		Kept:     []string{"p2>a1 Prepare", "p2>a2 Prepare", "p2>a3 Prepare"},
+	}, {
+		Name: "learner-ballots", Summary: "the same with 2 acceptors, from where p1 leads",
+		Acceptors: 2, Proposers: 2, Learners: 1, Instances: 2, Ballots: 2, Unheard: true,
+		Prologue: ledByP1,
+	}, {
+		Name: "learner-repeat", Summary: "the client's first append is chosen twice, before its second one; the learner restarts",
+		Acceptors: 2, Proposers: 1, Learners: 1, Instances: 3, Ballots: 1, Crashes: 1, Unheard: true,
+		Prologue: slices.Concat(ledByP1, []string{
+			"@c>p1 Append", "p1>a1 Accept", "p1>a2 Accept", "@c>p1 Append", "p1>a1 Accept", "p1>a2 Accept",
+		}),
+	}, {
+		Name: "learner-restart", Summary: "a learner that restarts, with its directory or with an empty one",
+		Acceptors: 3, Proposers: 1, Learners: 1, Instances: 2, Ballots: 1, Crashes: 1, Unheard: true,
+		Prologue: ledByP1,
 	}, {
 		Name: "everything", Summary: "3 ballots, 2 instances, a crash, a lost directory, disks that lag",
 		Acceptors: 3, Proposers: 2, Instances: 2, Ballots: 3, Renewals: 1, Crashes: 1, RollBacks: 1, Patience: 1, Unsynced: 1, Held: true,

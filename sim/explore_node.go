@@ -1,7 +1,6 @@
 package sim
 
 import (
-	"fmt"
 	"slices"
 
 	"github.com/paxlog/paxlog/acceptor"
@@ -12,10 +11,12 @@ import (
 // exNode is one process while exploring: the real machine, and what its driver keeps.
 // It is never changed once it is in the table of states: a step works on a copy.
 type exNode struct {
+	Role    paxos.Role
 	Machine paxos.Machine
 	Ballot  paxos.Ballot // of a proposer's latest campaign
+	// Of an acceptor or learner:
+	Disk *contents // durable
 	// Of an acceptor:
-	Disk   *contents       // durable
 	Jobs   []exJob         // outputs that are not durable yet, oldest first
 	Loaded []paxos.Message // results of loads that the machine has not been told
 	Runs   uint64          // starts so far; a run's random bits
@@ -44,7 +45,7 @@ const (
 	exDeliver  exKind = iota
 	exSync            // the oldest output becomes durable
 	exTold            // the oldest result of a load is told
-	exCrash           // a restart, of which the first n outputs under way survive
+	exCrash           // a restart, of which the first n outputs under way survive; of a learner, n is 0: nothing does
 	exRollBack        // a restart with the directory as it was at first
 	exPatience        // an acceptor's retry time passes
 	exCampaign        // a proposer restarts and campaigns, above n rounds
@@ -69,7 +70,7 @@ func (x *exCluster) newAcceptor(id paxos.NodeID, disk *contents, runs uint64) *e
 		ID: id, Membership: x.members, Incarnation: 1, Seed: runs, Sources: without(x.members.Acceptors, id),
 		RetryTicks: 1, StallTicks: 1000, IdleTicks: 1000, PageBytes: 1 << 20,
 	}, s.Acceptor())
-	n := &exNode{Machine: m, Disk: disk.clone(), Runs: runs, Now: 1}
+	n := &exNode{Role: paxos.RoleAcceptor, Machine: m, Disk: disk.clone(), Runs: runs, Now: 1}
 	m.Tick(1, 0)
 	for _, o := range without(x.members.Acceptors, id) {
 		m.Step(id, &paxos.PeerUp{ID: o, Role: paxos.RoleAcceptor, Incarnation: 1})
@@ -86,13 +87,14 @@ func (x *exCluster) newProposer(id paxos.NodeID, campaigns int) *exNode {
 		Window: x.cfg.Instances, WindowBytes: 1 << 20, BatchBytes: 1, EntryBytes: 100, QueueBytes: 1 << 20,
 	})
 	m.Tick(1, 0)
-	return &exNode{Machine: m, Now: 1}
+	return &exNode{Role: paxos.RoleProposer, Machine: m, Now: 1}
 }
 
 // result is what came of an input: the process after it, and what it sent.
 type exResult struct {
 	node *exNode
 	sent []paxos.Envelope
+	halt string // why the machine stops, if it does
 }
 
 // step plays an input on a copy of n. ok is false if the input is not possible now.
@@ -107,17 +109,24 @@ func (x *exCluster) step(id paxos.NodeID, n *exNode, in exInput) (r exResult, ok
 		x.flush(id, &r)
 		return r, true
 	case exCrash, exRollBack:
-		if in.n > len(n.Jobs) {
+		if in.n > len(n.Jobs) && n.Role == paxos.RoleAcceptor {
 			return r, false
 		}
 		disk := n.Disk.clone()
-		for _, j := range n.Jobs[:in.n] {
+		for _, j := range n.Jobs[:min(in.n, len(n.Jobs))] {
 			disk.apply(j.Writes)
 		}
 		if in.kind == exRollBack {
 			disk = x.first[id].clone()
 		}
-		r.node = x.newAcceptor(id, disk, n.Runs+1)
+		if n.Role == paxos.RoleLearner {
+			if in.n == 0 { // its disk is exchanged for an empty one: it is merely earlier
+				disk = newContents()
+			}
+			r.node = x.newLearner(id, disk)
+		} else {
+			r.node = x.newAcceptor(id, disk, n.Runs+1)
+		}
 		x.flush(id, &r)
 		return r, true
 	}
@@ -169,7 +178,8 @@ func (x *exCluster) flush(id paxos.NodeID, r *exResult) {
 	for {
 		out := n.Machine.Flush()
 		if out.Halt != "" {
-			panic(fmt.Sprintf("%s halts: %s", id, out.Halt))
+			r.halt = out.Halt
+			return
 		}
 		r.sent = append(r.sent, out.SendNow...)
 		if n.Disk == nil {
@@ -189,11 +199,11 @@ func (x *exCluster) flush(id paxos.NodeID, r *exResult) {
 		for _, j := range n.Jobs {
 			visible.apply(j.Writes)
 		}
-		s := Store{role: paxos.RoleAcceptor, visible: visible}
+		s := Store{role: n.Role, visible: visible}
 		for _, l := range out.Loads {
 			n.Loaded = append(n.Loaded, s.load(l))
 		}
-		if x.cfg.Unsynced > 0 {
+		if x.cfg.Unsynced > 0 && n.Role == paxos.RoleAcceptor {
 			return
 		}
 		for _, m := range n.Loaded {
@@ -206,7 +216,7 @@ func (x *exCluster) flush(id paxos.NodeID, r *exResult) {
 // write hands an output to the disk, and sends what need not wait for it.
 func (x *exCluster) write(r *exResult, out paxos.Output) {
 	n := r.node
-	if x.cfg.Unsynced == 0 {
+	if x.cfg.Unsynced == 0 || n.Role == paxos.RoleLearner {
 		n.Disk.apply(out.Writes)
 		r.sent = append(r.sent, out.SendAfter...)
 		return
@@ -223,7 +233,7 @@ func (x *exCluster) write(r *exResult, out paxos.Output) {
 
 // dead reports whether a message can make no difference any more, whatever happens to
 // the process that it is sent to: states that differ only in such messages are one.
-// Acceptors whose directory may still be put back may yet need old ones.
+// Processes whose directory may still be put back may yet need old ones.
 func (n *exNode) dead(m paxos.Message, putBack bool) bool {
 	switch m := m.(type) {
 	case *paxos.Prepare:
@@ -234,6 +244,8 @@ func (n *exNode) dead(m paxos.Message, putBack bool) bool {
 		return !putBack && !n.Disk.mark.Life.Less(m.Ballot)
 	case *paxos.Promise:
 		return m.Ballot.Less(n.Ballot)
+	case *paxos.Relay:
+		return !putBack && m.Instance <= n.Disk.learner.Applied
 	}
 	return false
 }

@@ -4,20 +4,22 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/paxlog/paxlog/paxos"
 )
 
 // prologue plays the configuration's first steps, so that what is interesting lies
 // close to the beginning: "p1 campaigns", "p1>a2 Prepare" (the latest such message is
 // delivered), "a1 forgets".
 func (e *explorer) prologue(s []uint32) []uint32 {
-	at := len(e.slots)
+	at := len(e.procs)
 	for _, step := range e.cfg.Prologue {
-		slot, in := e.parse(s, step)
-		o := e.outcome(slot, s[slot], in)
-		if o.void || slot < e.cfg.Acceptors && in == action(exRollBack, 0) && !e.lossIsKnown(s, slot) {
+		proc, in := e.parse(s, step)
+		o := e.outcome(proc, s[proc], in)
+		if o.void || proc < e.cfg.Acceptors && in == action(exRollBack, 0) && !e.lossIsKnown(s, proc) {
 			panic(fmt.Sprintf("exploration %s: %q is not possible", e.cfg.Name, step))
 		}
-		e.played = append(e.played, exParent{slot: uint8(slot), input: in})
+		e.played = append(e.played, exParent{proc: uint8(proc), input: in})
 		b := unpack(s[at])
 		b.renewals += o.renewals
 		switch e.input(in).kind {
@@ -27,7 +29,7 @@ func (e *explorer) prologue(s []uint32) []uint32 {
 			b.rollBacks++
 		}
 		s = slices.Clone(s)
-		s[slot], s[at] = o.node, b.pack()
+		s[proc], s[at] = o.node, b.pack()
 		for _, m := range o.sent {
 			if !slices.Contains(s[at+1:], m) {
 				s = append(s, m)
@@ -41,7 +43,8 @@ func (e *explorer) prologue(s []uint32) []uint32 {
 			kept[id] = true
 		}
 		way := slices.DeleteFunc(s[at+1:], func(m uint32) bool {
-			return !kept[m] && !e.msgs.list[m].tells && e.msgs.list[m].from != "@c"
+			_, isRelay := e.msgs.list[m].msg.(*paxos.Relay)
+			return !kept[m] && !isRelay && !e.msgs.list[m].tells && e.msgs.list[m].from != exClientID
 		})
 		s = s[:at+1+len(way)]
 		slices.Sort(s[at+1:])
@@ -50,35 +53,35 @@ func (e *explorer) prologue(s []uint32) []uint32 {
 }
 
 // parse finds the input that a step of the prologue means.
-func (e *explorer) parse(s []uint32, step string) (slot int, in uint32) {
+func (e *explorer) parse(s []uint32, step string) (proc int, in uint32) {
 	who, what, _ := strings.Cut(step, " ")
 	from, to, isMessage := strings.Cut(who, ">")
 	if !isMessage {
 		to = from
 	}
-	for i, id := range e.slots {
+	for i, id := range e.procs {
 		if string(id) == to {
-			slot = i
+			proc = i
 		}
 	}
 	switch what {
 	case "campaigns":
-		b := unpack(s[len(e.slots)])
-		return slot, action(exCampaign, int(b.campaigns+b.renewals)+1)
+		b := unpack(s[len(e.procs)])
+		return proc, action(exCampaign, int(b.campaigns+b.renewals)+1)
 	case "ticks":
-		return slot, action(exTick, 0)
+		return proc, action(exTick, 0)
 	case "forgets":
-		return slot, action(exRollBack, 0)
+		return proc, action(exRollBack, 0)
 	}
 	found := false
-	for _, id := range s[len(e.slots)+1:] {
+	for _, id := range s[len(e.procs)+1:] {
 		m := e.msgs.list[id]
-		if string(m.from) == from && m.to == slot && messageName(m.msg) == what && (!found || id > in) {
+		if string(m.from) == from && m.to == proc && messageName(m.msg) == what && (!found || id > in) {
 			in, found = id, true
 		}
 	}
 	if !found {
 		panic(fmt.Sprintf("exploration %s: nothing for %q is on its way", e.cfg.Name, step))
 	}
-	return slot, in
+	return proc, in
 }

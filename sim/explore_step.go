@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/paxlog/paxlog/paxos"
@@ -8,48 +9,59 @@ import (
 
 // expand visits all states that follow s.
 func (e *explorer) expand(s []uint32, number uint32) {
-	at := len(e.slots)
+	at := len(e.procs)
 	b := unpack(s[at])
 	base := e.fingerprint(s)
 	for _, m := range s[at+1:] {
 		e.try(s, number, &base, b, e.msgs.list[m].to, m)
 	}
-	for slot := range e.slots {
-		if slot >= e.cfg.Acceptors {
+	for proc := range e.procs {
+		switch e.tables[proc].nodes[s[proc]].node.Role {
+		case paxos.RoleProposer:
 			if int(b.campaigns) < e.cfg.Ballots {
 				after := b
 				after.campaigns++
-				e.try(s, number, &base, after, slot, action(exCampaign, int(after.campaigns+after.renewals)))
+				e.try(s, number, &base, after, proc, action(exCampaign, int(after.campaigns+after.renewals)))
 			}
-			e.try(s, number, &base, b, slot, action(exTick, 0))
+			e.try(s, number, &base, b, proc, action(exTick, 0))
+			continue
+		case paxos.RoleLearner:
+			if int(b.crashes) < e.cfg.Crashes {
+				after := b
+				after.crashes++
+				e.try(s, number, &base, after, proc, action(exCrash, 0))
+				e.try(s, number, &base, after, proc, action(exCrash, 1))
+			}
+			continue
+		case paxos.RoleClient:
 			continue
 		}
 		if e.cfg.Unsynced > 0 {
-			e.try(s, number, &base, b, slot, action(exSync, 0))
-			e.try(s, number, &base, b, slot, action(exTold, 0))
+			e.try(s, number, &base, b, proc, action(exSync, 0))
+			e.try(s, number, &base, b, proc, action(exTold, 0))
 		}
-		e.try(s, number, &base, b, slot, action(exPatience, 0))
-		if int(b.crashes) < e.cfg.Crashes {
+		e.try(s, number, &base, b, proc, action(exPatience, 0))
+		if int(b.crashes) < e.cfg.Crashes && e.cfg.Learners == 0 {
 			after := b
 			after.crashes++
 			for keep := 0; keep <= e.cfg.Unsynced; keep++ {
-				e.try(s, number, &base, after, slot, action(exCrash, keep))
+				e.try(s, number, &base, after, proc, action(exCrash, keep))
 			}
 		}
-		if int(b.rollBacks) < e.cfg.RollBacks && e.lossIsKnown(s, slot) {
+		if int(b.rollBacks) < e.cfg.RollBacks && e.lossIsKnown(s, proc) {
 			after := b
 			after.rollBacks++
-			e.try(s, number, &base, after, slot, action(exRollBack, 0))
+			e.try(s, number, &base, after, proc, action(exRollBack, 0))
 		}
 	}
 }
 
 // lossIsKnown reports whether every other acceptor durably remembers commits that the
-// one in slot would forget: beyond that nothing is promised.
-func (e *explorer) lossIsKnown(s []uint32, slot int) bool {
-	id := e.slots[slot]
+// process proc would forget: beyond that nothing is promised.
+func (e *explorer) lossIsKnown(s []uint32, proc int) bool {
+	id := e.procs[proc]
 	for o := range e.cfg.Acceptors {
-		if o != slot && !e.first[id].ownMark().Forgets(e.tables[o].nodes[s[o]].node.Disk.peers[id].Mark) {
+		if o != proc && !e.first[id].ownMark().Forgets(e.tables[o].nodes[s[o]].node.Disk.peers[id].Mark) {
 			return false
 		}
 	}
@@ -69,28 +81,31 @@ func (e *explorer) input(in uint32) exInput {
 	return exInput{kind: exDeliver, from: m.from, msg: m.msg}
 }
 
-// try visits the state that follows s by an input of the process in slot.
-func (e *explorer) try(s []uint32, number uint32, base *prints, b budget, slot int, in uint32) {
-	o := e.outcome(slot, s[slot], in)
+// try visits the state that follows s by an input of process proc.
+func (e *explorer) try(s []uint32, number uint32, base *prints, b budget, proc int, in uint32) {
+	o := e.outcome(proc, s[proc], in)
+	if e.out.Err != nil && e.out.Ladder == "" {
+		e.out.Ladder = e.ladder(number, exParent{proc: uint8(proc), input: in})
+	}
 	if o.void {
 		return
 	}
-	at := len(e.slots)
+	at := len(e.procs)
 	if b.renewals += o.renewals; int(b.renewals) > e.cfg.Renewals {
 		return
 	}
-	if o.node == s[slot] && b.pack() == s[at] && !e.addsTo(s[at+1:], o.sent) {
+	if o.node == s[proc] && b.pack() == s[at] && !e.addsTo(s[at+1:], o.sent) {
 		return // nothing happened
 	}
 	e.out.Transitions++
-	c := e.follow(s, slot, o, b)
+	c := e.follow(s, proc, o, b)
 	p := *base
-	e.shift(&p, s, c, slot)
+	e.shift(&p, s, c, proc)
 	if !e.seen.add(p.least(len(e.perms))) {
 		e.arena = e.arena[:len(e.arena)-len(c)]
 		return
 	}
-	e.keep(c, number, slot, in)
+	e.keep(c, number, proc, in)
 	if o.proves || e.telling(o.sent) {
 		e.check(c)
 	}
@@ -105,16 +120,16 @@ func (e *explorer) addsTo(old, sent []uint32) bool {
 	return false
 }
 
-// follow makes the state after s: the process in slot has changed, and sent.
-func (e *explorer) follow(s []uint32, slot int, o *exOutcome, b budget) []uint32 {
-	at := len(e.slots)
+// follow makes the state after s: process proc has changed, and sent.
+func (e *explorer) follow(s []uint32, proc int, o *exOutcome, b budget) []uint32 {
+	at := len(e.procs)
 	if cap(e.arena)-len(e.arena) < len(s)+len(o.sent) {
 		e.arena = make([]uint32, 0, 1<<16)
 	}
 	start := len(e.arena)
 	c := append(e.arena, s[:at+1]...)
-	c[start+slot], c[start+at] = o.node, b.pack()
-	putBack := int(b.rollBacks) < e.cfg.RollBacks
+	c[start+proc], c[start+at] = o.node, b.pack()
+	putBack := int(b.rollBacks) < e.cfg.RollBacks || e.cfg.Learners > 0 && int(b.crashes) < e.cfg.Crashes
 	add := func(m uint32) {
 		x := &e.msgs.list[m]
 		if !e.tables[x.to].nodes[c[start+x.to]].node.dead(x.msg, putBack) {
@@ -125,7 +140,7 @@ func (e *explorer) follow(s []uint32, slot int, o *exOutcome, b budget) []uint32
 	for len(old)+len(sent) > 0 { // merge, both ascending
 		switch {
 		case len(sent) == 0 || len(old) > 0 && old[0] < sent[0]:
-			if e.msgs.list[old[0]].to == slot {
+			if e.msgs.list[old[0]].to == proc {
 				add(old[0])
 			} else {
 				c = append(c, old[0])
@@ -143,9 +158,9 @@ func (e *explorer) follow(s []uint32, slot int, o *exOutcome, b budget) []uint32
 }
 
 // shift turns the fingerprints of s into those of c, which follows it.
-func (e *explorer) shift(p *prints, s, c []uint32, slot int) {
-	at := len(e.slots)
-	was, is := &e.tables[slot].nodes[s[slot]].print, &e.tables[slot].nodes[c[slot]].print
+func (e *explorer) shift(p *prints, s, c []uint32, proc int) {
+	at := len(e.procs)
+	was, is := &e.tables[proc].nodes[s[proc]].print, &e.tables[proc].nodes[c[proc]].print
 	n := len(e.perms)
 	budget := mix(uint64(c[at])) - mix(uint64(s[at]))
 	for k := range n {
@@ -180,9 +195,9 @@ func (e *explorer) telling(sent []uint32) bool {
 	return false
 }
 
-// outcome looks up, or computes, what the process in slot makes of an input.
-func (e *explorer) outcome(slot int, node uint32, in uint32) *exOutcome {
-	t := e.tables[slot]
+// outcome looks up, or computes, what process proc makes of an input.
+func (e *explorer) outcome(proc int, node uint32, in uint32) *exOutcome {
+	t := e.tables[proc]
 	entry := &t.nodes[node]
 	if o, ok := entry.outcomes[in]; ok {
 		return o
@@ -192,9 +207,13 @@ func (e *explorer) outcome(slot int, node uint32, in uint32) *exOutcome {
 	o := &exOutcome{}
 	entry.outcomes[in] = o
 	before := entry.node
-	r, ok := e.step(e.slots[slot], before, input)
+	r, ok := e.step(e.procs[proc], before, input)
 	if !ok {
 		o.void = true
+		return o
+	}
+	if r.halt != "" {
+		o.void, e.out.Err = true, fmt.Errorf("%s halts: %s", e.procs[proc], r.halt)
 		return o
 	}
 	for _, m := range r.sent {
@@ -205,7 +224,7 @@ func (e *explorer) outcome(slot int, node uint32, in uint32) *exOutcome {
 			o.void = true
 			return o
 		}
-		if id, carried := e.msgs.carry(e.cfg, e.slots[slot], m); carried {
+		if id, carried := e.msgs.carry(e.cfg, e.procs[proc], m); carried {
 			o.sent = append(o.sent, id)
 		}
 	}
@@ -216,8 +235,8 @@ func (e *explorer) outcome(slot int, node uint32, in uint32) *exOutcome {
 	slices.Sort(o.sent)
 	o.sent = slices.Compact(o.sent)
 	o.node = t.intern(r.node)
-	o.proves = slot < e.cfg.Acceptors && r.node.Disk.held > before.Disk.held
-	if err := checkNode(e.slots[slot], before, r.node, input); err != nil && e.out.Err == nil {
+	o.proves = r.node.Disk != nil && (r.node.Disk.held > before.Disk.held || r.node.Disk.learner.Applied > before.Disk.learner.Applied)
+	if err := checkNode(e.procs[proc], before, r.node, input); err != nil && e.out.Err == nil {
 		e.out.Err = err
 	}
 	return o

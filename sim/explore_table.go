@@ -11,7 +11,7 @@ type exTable struct {
 	known map[string]uint32
 	nodes []exEntry
 	perms []renaming
-	slots []int // by renaming: the slot that this process takes
+	procs []int // by renaming: which process this one becomes
 }
 
 type exEntry struct {
@@ -44,11 +44,11 @@ func hash(b []byte) uint64 { return mix(maphash.Bytes(seed, b)) }
 
 func mix(x uint64) uint64 { return (&paxos.Rand{State: x}).Uint64() }
 
-func newExTable(perms []renaming, isAcceptor bool, slot int) *exTable {
-	t := &exTable{known: map[string]uint32{}, perms: perms, slots: make([]int, len(perms))}
+func newExTable(perms []renaming, isAcceptor bool, proc int) *exTable {
+	t := &exTable{known: map[string]uint32{}, perms: perms, procs: make([]int, len(perms))}
 	for k, p := range perms {
-		if t.slots[k] = slot; isAcceptor {
-			t.slots[k] = p.to[slot]
+		if t.procs[k] = proc; isAcceptor {
+			t.procs[k] = p.to[proc]
 		}
 	}
 	return t
@@ -64,7 +64,7 @@ func (t *exTable) intern(n *exNode) uint32 {
 	t.known[string(first)] = id
 	entry := exEntry{node: n, outcomes: map[uint32]*exOutcome{}}
 	for k, p := range t.perms {
-		entry.print[k] = mix(hash(canonical(p, n)) + uint64(t.slots[k]))
+		entry.print[k] = mix(hash(canonical(p, n)) + uint64(t.procs[k]))
 	}
 	t.nodes = append(t.nodes, entry)
 	return id
@@ -74,13 +74,13 @@ func (t *exTable) intern(n *exNode) uint32 {
 type exMessages struct {
 	known map[string]uint32
 	list  []exMessage
-	slots []paxos.NodeID
+	procs []paxos.NodeID
 	perms []renaming
 }
 
 type exMessage struct {
 	from  paxos.NodeID
-	to    int // slot
+	to    int // process
 	msg   paxos.Message
 	print prints
 	tells bool // it bears on what is chosen
@@ -90,7 +90,11 @@ type exMessage struct {
 // leaves out, as if it were lost: those that only keep things alive.
 func (x *exMessages) carry(cfg Exploration, from paxos.NodeID, m paxos.Envelope) (uint32, bool) {
 	switch m.Msg.(type) {
-	case *paxos.Prepare, *paxos.Promise, *paxos.Accept, *paxos.Accepted:
+	case *paxos.Accepted:
+		if cfg.Unheard && m.To[0] == 'p' {
+			return 0, false
+		}
+	case *paxos.Prepare, *paxos.Promise, *paxos.Accept, *paxos.Relay, *paxos.Results, *paxos.Result, *paxos.Append:
 	case *paxos.Vouch, *paxos.Vouched:
 		if cfg.Crashes+cfg.RollBacks == 0 {
 			return 0, false
@@ -111,7 +115,7 @@ func (x *exMessages) carry(cfg Exploration, from paxos.NodeID, m paxos.Envelope)
 
 func (x *exMessages) intern(from paxos.NodeID, m paxos.Envelope) (uint32, bool) {
 	to := -1
-	for i, id := range x.slots {
+	for i, id := range x.procs {
 		if id == m.To {
 			to = i
 		}
@@ -140,11 +144,11 @@ func (x *exMessages) intern(from paxos.NodeID, m paxos.Envelope) (uint32, bool) 
 // fingerprint computes a state's fingerprints anew.
 func (e *explorer) fingerprint(s []uint32) prints {
 	var p prints
-	at := len(e.slots)
+	at := len(e.procs)
 	for k := range e.perms {
 		p[k] = mix(uint64(s[at]))
-		for slot := range e.slots {
-			p[k] += e.tables[slot].nodes[s[slot]].print[k]
+		for proc := range e.procs {
+			p[k] += e.tables[proc].nodes[s[proc]].print[k]
 		}
 		for _, m := range s[at+1:] {
 			p[k] += e.msgs.list[m].print[k]
@@ -155,7 +159,7 @@ func (e *explorer) fingerprint(s []uint32) prints {
 
 // fingerprints is a set of them: open addressing over 64-bit numbers, 0 being none.
 type fingerprints struct {
-	slots []uint64
+	table []uint64
 	n     int
 }
 
@@ -164,20 +168,20 @@ func (f *fingerprints) add(p uint64) bool {
 	if p == 0 {
 		p = 1
 	}
-	if 4*(f.n+1) > 3*len(f.slots) {
-		old := f.slots
-		f.slots, f.n = make([]uint64, max(1<<12, 2*len(old))), 0
+	if 4*(f.n+1) > 3*len(f.table) {
+		old := f.table
+		f.table, f.n = make([]uint64, max(1<<12, 2*len(old))), 0
 		for _, o := range old {
 			if o != 0 {
 				f.add(o)
 			}
 		}
 	}
-	mask := uint64(len(f.slots) - 1)
+	mask := uint64(len(f.table) - 1)
 	for i := p & mask; ; i = (i + 1) & mask {
-		switch f.slots[i] {
+		switch f.table[i] {
 		case 0:
-			f.slots[i] = p
+			f.table[i] = p
 			f.n++
 			return true
 		case p:

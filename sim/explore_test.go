@@ -3,9 +3,12 @@ package sim
 import (
 	"context"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/paxlog/paxlog/paxos"
 )
 
 // TestExplore visits every state of the smallest configuration, and the first
@@ -16,8 +19,8 @@ func TestExplore(t *testing.T) {
 		most, _ = strconv.ParseUint(s, 10, 32)
 	}
 	for _, x := range Explorations {
-		if strings.HasPrefix(x.Name, "rejoin-") {
-			continue // TestExploreRejoin
+		if strings.HasPrefix(x.Name, "rejoin-") || x.Learners > 0 {
+			continue // TestExploreRejoin, TestExploreLearner
 		}
 		n := most
 		if x.Name == "small" {
@@ -41,6 +44,28 @@ func TestExploreRejoin(t *testing.T) {
 		x, _ := FindExploration(name)
 		if r := x.Explore(context.Background(), 400_000, nil); r.Err != nil || r.Chosen == 0 {
 			t.Errorf("%s: %v, something chosen in %d\n%s", name, r.Err, r.Chosen, r.Ladder)
+		}
+	}
+}
+
+// TestExploreLearner visits every state of a learner that restarts, and so many of the
+// others that the bugs put back there show.
+func TestExploreLearner(t *testing.T) {
+	for _, x := range Explorations {
+		if x.Learners == 0 {
+			continue
+		}
+		name, most := x.Name, uint64(100_000)
+		if name == "learner-restart" {
+			most = 1 << 20
+		}
+		r := x.Explore(context.Background(), most, nil)
+		t.Logf("%-16s %8d states, depth %2d, complete %v, applied in %d, answered in %d", name, r.States, r.Depth, r.Complete, r.Applied, r.Answered)
+		if r.Err != nil || r.Applied == 0 {
+			t.Errorf("%s: %v, something applied in %d\n%s", name, r.Err, r.Applied, r.Ladder)
+		}
+		if name == "learner-restart" && (!r.Complete || r.Answered == 0) {
+			t.Errorf("%s: not every state was visited, or the client was answered in none", name)
 		}
 	}
 }
@@ -93,5 +118,48 @@ func TestCopies(t *testing.T) {
 	}
 	if string(canonical(same, n)) != before || string(canonical(same, c)) == before {
 		t.Fatal("a step on a copy is seen in the original, or not in the copy")
+	}
+}
+
+// TestCopiesOfLearner: a learner of which everything is under way is copied as well:
+// what the copy goes on to do is not seen in the original.
+func TestCopiesOfLearner(t *testing.T) {
+	x, _ := FindExploration("learner")
+	e := newExplorer(x)
+	s := e.start()
+	proc := slices.Index(e.procs, "l1")
+	m := clone(e.tables[proc].nodes[s[proc]].node).Machine
+	other := paxos.NewSessionID(0, [12]byte{9})
+	for _, in := range []struct {
+		from paxos.NodeID
+		msg  paxos.Message
+	}{
+		{"a1", &paxos.Relay{Ballot: paxos.Ballot{Round: 1, Proposer: "p1"}, Instance: 1, Value: paxos.Value{Batch: exAppend(1).Batch}}},
+		{"a1", &paxos.Accepted{Runs: []paxos.VoteRun{{First: 1, Last: 2, Ballot: paxos.Ballot{Round: 1, Proposer: "p1"}}}}},
+		{"@x", &paxos.Attach{Session: other, From: 1}},
+		{"@x", &paxos.Read{Nonce: 1, From: 1, Wait: true}},
+		{"@x", &paxos.Lookup{Nonce: 2, Session: other, Seq: 1}},
+		{"@x", &paxos.Locate{Nonce: 3}},
+		{"a1", &paxos.Fetch{Nonce: 4, From: 1, Values: true}},
+	} {
+		m.Step(in.from, in.msg)
+	}
+	m.Flush()
+	same := e.perms[0]
+	before := string(canonical(same, m))
+	c := clone(&m)
+	if string(canonical(same, *c)) != before {
+		t.Fatal("a copy is not the same")
+	}
+	(*c).Step("a2", &paxos.Accepted{Runs: []paxos.VoteRun{{First: 1, Last: 1, Ballot: paxos.Ballot{Round: 1, Proposer: "p1"}}}})
+	(*c).Step("@x", &paxos.Withdraw{Nonce: 2})
+	(*c).Step("@x", &paxos.Detach{Session: other})
+	out := (*c).Flush()
+	if len(out.Loads) != 1 { // of the page for the read that waited
+		t.Errorf("the copy asks for %+v", out.Loads)
+	}
+	(*c).Step("l1", &paxos.PeerDown{ID: "@x"})
+	if string(canonical(same, m)) != before || string(canonical(same, *c)) == before {
+		t.Fatal("what a copy does is seen in the original, or not in the copy")
 	}
 }

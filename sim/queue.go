@@ -17,7 +17,7 @@ type queue struct {
 // entry is an event's time, above the low 32 bits, and its number, in them.
 type entry struct {
 	key  uint64
-	slot uint32
+	cell uint32
 }
 
 func (a entry) at() Micros          { return Micros(a.key >> 32) }
@@ -56,14 +56,14 @@ func (q *queue) push(at Micros, w work) {
 		q.work = append(q.work, new(block))
 	}
 	n := len(q.free) - 1
-	slot := q.free[n]
+	cell := q.free[n]
 	q.free = q.free[:n]
-	*q.at(slot) = w
+	*q.at(cell) = w
 	q.seq++
 	if at >= 1<<32 || q.seq == 0 {
 		panic("a world lives for 4,294 seconds and as many million events")
 	}
-	e := entry{uint64(at)<<32 | uint64(q.seq), slot}
+	e := entry{uint64(at)<<32 | uint64(q.seq), cell}
 	switch {
 	case q.any && !e.before(q.first):
 		q.sift(e)
@@ -98,16 +98,16 @@ type block [blockSize]work
 
 const blockSize = 128
 
-func (q *queue) at(slot uint32) *work { return &q.work[slot/blockSize][slot%blockSize] }
+func (q *queue) at(cell uint32) *work { return &q.work[cell/blockSize][cell%blockSize] }
 
-// done gives a slot back.
-func (q *queue) done(slot uint32) {
-	w := q.at(slot)
+// done gives a cell back.
+func (q *queue) done(cell uint32) {
+	w := q.at(cell)
 	w.msg, w.do = nil, nil
-	q.free = append(q.free, slot)
+	q.free = append(q.free, cell)
 }
 
-// pop takes the first entry, if it is not later than end. Its slot stays until done
+// pop takes the first entry, if it is not later than end. Its cell stays until done
 // is called.
 func (q *queue) pop(end Micros) (e entry, ok bool) {
 	top := q.first

@@ -38,11 +38,11 @@ func TestQueue(t *testing.T) {
 				now = end
 				continue
 			}
-			if got := int(q.at(e.slot).n); got != first || e.at() != waiting[first] {
+			if got := int(q.at(e.cell).n); got != first || e.at() != waiting[first] {
 				t.Fatalf("event %d at %d, want %d at %d", got, e.at(), first, waiting[first])
 			}
 			now = e.at()
-			q.done(e.slot)
+			q.done(e.cell)
 			delete(waiting, first)
 		}
 	}

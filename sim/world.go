@@ -72,8 +72,8 @@ func (w *World) Run(d Micros) {
 		}
 		w.now = e.at()
 		w.Steps++
-		w.do(w.queue.at(e.slot))
-		w.queue.done(e.slot)
+		w.do(w.queue.at(e.cell))
+		w.queue.done(e.cell)
 	}
 	w.now = end
 }
