@@ -40,6 +40,13 @@ type harm struct {
 // harms are those of the table: in each the client reaches every host.
 var harms = []harm{
 	{"the leader's host crashes (3 hosts)", 3, 1, nil, func(s *side) { s.crash(1) }},
+	{"all hosts crash, and start again after 100 ms (3 hosts)", 3, 1, nil, func(s *side) {
+		for host := 1; host <= s.n; host++ {
+			s.crash(host)
+		}
+		s.Run(100 * sim.Millisecond)
+		s.startAll()
+	}},
 	{"the leader hears nobody (3 hosts)", 3, 1, nil, func(s *side) {
 		for host := 2; host <= s.n; host++ {
 			s.cutTo(host, 1)
