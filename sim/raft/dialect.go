@@ -21,11 +21,11 @@ type inRaft struct{}
 
 func (inRaft) send(c *caller, to paxos.NodeID) {
 	for _, k := range c.waiting {
-		c.Now(to, encodeCommand(bodyRequest, command{k.id, k.value}, 0))
+		c.Send(to, encodeCommand(bodyRequest, command{k.id, k.value}, 0))
 	}
 }
 
-func (inRaft) read(c *caller, to paxos.NodeID) { c.Now(to, encodeRead(bodyRead, c.nonce, 0)) }
+func (inRaft) read(c *caller, to paxos.NodeID) { c.Send(to, encodeRead(bodyRead, c.nonce, 0)) }
 
 func (inRaft) step(c *caller, _ paxos.NodeID, m paxos.Message) {
 	g, ok := m.(*sim.GuestMessage)
@@ -76,10 +76,10 @@ func (d *inPaxlog) send(c *caller, to paxos.NodeID) {
 		run.Entries = paxos.AppendEntry(run.Entries, []byte(k.value))
 		run.Count++
 	}
-	c.Now(to, &paxos.Append{Session: run.Session, First: run.First, Batch: run.AppendTo(nil)})
+	c.Send(to, &paxos.Append{Session: run.Session, First: run.First, Batch: run.AppendTo(nil)})
 }
 
-func (d *inPaxlog) read(c *caller, _ paxos.NodeID) { c.Now(d.to(), &paxos.Locate{Nonce: c.nonce}) }
+func (d *inPaxlog) read(c *caller, _ paxos.NodeID) { c.Send(d.to(), &paxos.Locate{Nonce: c.nonce}) }
 
 func (d *inPaxlog) step(c *caller, _ paxos.NodeID, m paxos.Message) {
 	switch m := m.(type) {
@@ -139,11 +139,11 @@ func (d *inPaxlog) move(c *caller) {
 // attach asks for results.
 func (d *inPaxlog) attach(c *caller, from uint64) {
 	if !d.all {
-		c.Now(d.to(), &paxos.Attach{Session: c.session, From: from})
+		c.Send(d.to(), &paxos.Attach{Session: c.session, From: from})
 		return
 	}
 	for _, id := range d.learners {
-		c.Now(id, &paxos.Attach{Session: c.session, From: from})
+		c.Send(id, &paxos.Attach{Session: c.session, From: from})
 	}
 }
 
@@ -160,7 +160,7 @@ func (d *inPaxlog) tick(c *caller) {
 	}
 	d.asked, d.askedAt = true, c.now
 	if !c.open {
-		c.Now(d.to(), &paxos.Attach{})
+		c.Send(d.to(), &paxos.Attach{})
 	}
 	d.resolve(c)
 }
@@ -184,8 +184,8 @@ func (d *inPaxlog) resolve(c *caller) {
 	k := c.unsolved[0]
 	c.target++
 	d.nonce++
-	c.Now(c.servers[c.target%len(c.servers)], &paxos.Append{Session: k.id.Session, Batch: paxos.Fence(k.id.Session)})
-	c.Now(d.to(), &paxos.Lookup{Nonce: d.nonce, Session: k.id.Session, Seq: k.id.Seq})
+	c.Send(c.servers[c.target%len(c.servers)], &paxos.Append{Session: k.id.Session, Batch: paxos.Fence(k.id.Session)})
+	c.Send(d.to(), &paxos.Lookup{Nonce: d.nonce, Session: k.id.Session, Seq: k.id.Seq})
 }
 
 func (d *inPaxlog) found(c *caller, m *paxos.Found) {

@@ -198,11 +198,11 @@ func (n *node) step(m *pb.Message) {
 // onRequest proposes a command: the library hands it to the leader.
 func (n *node) onRequest(from paxos.NodeID, c command) {
 	if c.id.Seq <= n.state.last[c.id.Session] {
-		n.Now(from, encodeCommand(bodyAnswer, c, n.state.where[c.id]))
+		n.Send(from, encodeCommand(bodyAnswer, c, n.state.where[c.id]))
 		return
 	}
 	if err := n.library.Propose(c.appendTo(nil)); err != nil {
-		n.Now(from, encodeCommand(bodyRefused, c, 0))
+		n.Send(from, encodeCommand(bodyRefused, c, 0))
 		return
 	}
 	n.waiting[c.id.String()] = client{id: from}
@@ -241,7 +241,7 @@ func (n *node) Flush() paxos.Output {
 				if m.GetType() == pb.MsgSnap {
 					n.sent[m.GetTo()] = n.mono
 				}
-				n.Now(name(m.GetTo()), encodeRaft(m))
+				n.Send(name(m.GetTo()), encodeRaft(m))
 			}
 		}
 		n.answerReads()
@@ -268,7 +268,7 @@ func (n *node) save(m *pb.Message) {
 	for _, answer := range m.GetResponses() {
 		switch {
 		case answer.GetTo() != n.id && n.opts.forgetful:
-			n.Now(name(answer.GetTo()), encodeRaft(answer))
+			n.Send(name(answer.GetTo()), encodeRaft(answer))
 		case answer.GetTo() != n.id:
 			n.After(name(answer.GetTo()), encodeRaft(answer))
 		case len(n.told) == 0: // nothing of what it speaks of is still on its way to the disk
@@ -305,7 +305,7 @@ func (n *node) apply(m *pb.Message) {
 		}
 		if to, ok := n.waiting[c.id.String()]; ok && index != 0 {
 			delete(n.waiting, c.id.String())
-			n.Now(to.id, encodeCommand(bodyAnswer, c, index))
+			n.Send(to.id, encodeCommand(bodyAnswer, c, index))
 		}
 	}
 	for _, answer := range m.GetResponses() {
@@ -322,7 +322,7 @@ func (n *node) answerReads() {
 			rest = append(rest, r)
 			continue
 		}
-		n.Now(r.client.id, encodeRead(bodyEnd, r.nonce, paxos.Index(len(n.state.entries))))
+		n.Send(r.client.id, encodeRead(bodyEnd, r.nonce, paxos.Index(len(n.state.entries))))
 	}
 	n.reads = rest
 }
