@@ -105,7 +105,7 @@ func (b *inbox) take() []item {
 func (b *inbox) recycle(items []item) {
 	clear(items)
 	b.mu.Lock()
-	if b.spare == nil && cap(items) <= 1<<16 {
+	if b.spare == nil && cap(items) <= maxSpare {
 		b.spare = items[:0]
 	}
 	b.mu.Unlock()

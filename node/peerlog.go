@@ -29,13 +29,6 @@ type told struct {
 	over          bool // what it says of a peer is over: it was connected since
 }
 
-const (
-	logInterval  = time.Minute // lines are counted for so long
-	flaps        = 3           // times that a peer's coming and going is told in an interval
-	fewStrangers = 3           // times that a kind of stranger is
-	maxLines     = 1000        // kinds of lines that are remembered
-)
-
 func newPeerLog() *peerLog {
 	return &peerLog{now: time.Now, up: map[paxos.NodeID]bool{}, lines: map[line]*told{}}
 }

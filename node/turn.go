@@ -23,15 +23,6 @@ type turn struct {
 	lastTick time.Duration // when, since the start
 }
 
-const (
-	tickInterval = 10 * time.Millisecond
-	// burst is how soon after its last turn a machine is taken to be busy.
-	burst = 200 * time.Microsecond
-	// maxDrain bounds the messages stepped before a flush, so that time passes for the
-	// machine, and answers leave, also under a flood.
-	maxDrain = 1024
-)
-
 // begin calls f, which lets readers come, and tells the machine the time before any of
 // them gets the turn.
 func (t *turn) begin(f func() error) error {

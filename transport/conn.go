@@ -16,19 +16,6 @@ import (
 // ErrSlow ends the connection of a client that does not read.
 var ErrSlow = errors.New("too much is waiting for this client: it does not read")
 
-const (
-	ioBuffer   = 64 << 10
-	writeChunk = 256 << 10 // frames are coalesced up to about this before a write
-	// sendBuffer bounds what the kernel holds, which nothing can overtake. It costs
-	// throughput only where bandwidth times round trip exceeds it.
-	sendBuffer = 1 << 20
-	// maxPush bounds what a sender encodes and writes itself; a larger queue is left to
-	// the write loop.
-	maxPush = 16 << 10
-	// partingTime bounds how long it may take to tell a peer why its connection ends.
-	partingTime = time.Second
-)
-
 // conn is one connection: a queue, a writer with a loop, and a reader with one.
 type conn struct {
 	n  *Network

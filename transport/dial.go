@@ -26,13 +26,27 @@ var (
 // Dial keeps a connection to each of peers until Close. A process that keeps nothing dials
 // all that it knows at once, so that none of them alone tells it which log it is of.
 func (n *Network) Dial(peers ...Peer) {
-	for _, p := range peers {
-		n.identity.dials(p.ID)
-	}
-	for _, p := range peers {
-		d := &dialer{n: n, p: p, names: newNames(n, p.Addr)}
+	for _, d := range n.dialers(peers) {
 		n.wg.Go(d.run)
 	}
+}
+
+// Ask hears once from each of peers which log it is of, and keeps no connection. A client
+// asks the acceptors of its file before it dials anybody: it then believes them before a
+// learner that may be of another log.
+func (n *Network) Ask(peers ...Peer) {
+	for _, d := range n.dialers(peers) {
+		d.asks = true
+		n.wg.Go(func() { d.once() })
+	}
+}
+
+func (n *Network) dialers(peers []Peer) (out []*dialer) {
+	for _, p := range peers {
+		n.identity.dials(p)
+		out = append(out, &dialer{n: n, p: p, names: newNames(n, p.Addr)})
+	}
+	return out
 }
 
 // dialer keeps the connection to one peer.
@@ -43,6 +57,7 @@ type dialer struct {
 	wait  backoff
 	// plain has the next greeting be that of the oldest version: the peer refused another.
 	plain bool
+	asks  bool // only which log it is of
 }
 
 // outcome is what came of dialling once.
@@ -55,25 +70,11 @@ const (
 	served                     // it was of use
 )
 
-// usefulTime is how long a connection must last to have been of use. One that ends at
-// once is no reason to hurry, whoever ended it.
-const usefulTime = time.Second
-
 // backoff is how long to wait before the next attempt. A process that is not there may be
 // restarted any moment, and is asked often, which costs it nothing. One that takes
 // connections and ends them would be kept busy by that, and fills both logs; two that run
 // under one id would cut each other off for ever.
 type backoff struct{ wait time.Duration }
-
-const minBackoff = 20 * time.Millisecond
-
-// maxBackoffs bound the wait after each outcome.
-var maxBackoffs = [...]time.Duration{
-	unreachable: 500 * time.Millisecond,
-	useless:     5 * time.Second,
-	replaced:    30 * time.Second,
-	served:      minBackoff,
-}
 
 // after is how long to wait after an outcome.
 func (b *backoff) after(o outcome) time.Duration {
@@ -120,6 +121,10 @@ func (d *dialer) once() outcome {
 		d.plain = true
 		return d.once()
 	}
+	if err == nil && d.asks {
+		n.identity.heard(greeted.candidate)
+		return served
+	}
 	if err == nil {
 		c.kin, err = n.identity.admit(n.ctx, greeted.candidate, p.Addr)
 	}
@@ -160,7 +165,7 @@ func (d *dialer) serve(c *conn, greeted *greeting) outcome {
 
 func (d *dialer) refused(err error) {
 	d.n.identity.failed(d.p.ID)
-	if d.n.ctx.Err() == nil {
+	if d.n.ctx.Err() == nil && !d.asks {
 		d.n.h.Refused(d.p.ID, d.p.Addr, err)
 	}
 }
@@ -194,9 +199,6 @@ type names struct {
 	asked      chan []string // not nil: being asked
 	err        error         // of the last time; written before asked is closed
 }
-
-// resolvePatience is how long an answer is waited for while there is an old one.
-const resolvePatience = 100 * time.Millisecond
 
 func newNames(n *Network, addr string) *names {
 	s := &names{n: n, addr: addr}

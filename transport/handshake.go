@@ -19,13 +19,6 @@ import (
 // before any of its bytes is taken for a length.
 const preface = "paxlog/1"
 
-// helloBytes bounds the frames of a handshake.
-const helloBytes = 64 << 10
-
-// refusalBytes bounds the sentence of a refusal: what a stranger says of itself is
-// repeated there, and must not make the frame too long to be read.
-const refusalBytes = 8 << 10
-
 // sentence makes a sentence of one that repeats what a stranger said: printable,
 // since it reaches logs and terminals, and of bounded length.
 func sentence(text string) string {

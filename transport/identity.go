@@ -33,6 +33,7 @@ type identity struct {
 	met        map[paxos.NodeID]uint64 // what it holds to beside what it remembers
 	candidates []candidate             // in the order in which they were met
 	unheard    map[paxos.NodeID]bool   // dialled, and neither met nor failed yet
+	acceptors  int                     // how many are dialled
 	window     *time.Timer             // runs from the first candidate on
 	settled    chan struct{}           // closed when nothing has to be decided any more
 }
@@ -43,10 +44,6 @@ type candidate struct {
 	id    paxos.NodeID
 	known incarnations
 }
-
-// settleTime is how long a process that knows nothing waits for more to answer than those
-// that have.
-const settleTime = 200 * time.Millisecond
 
 // incarnations are what somebody knows acceptors by.
 type incarnations map[paxos.NodeID]uint64
@@ -196,11 +193,14 @@ func (i *identity) take(c candidate) {
 	}
 }
 
-// dials notes that id is dialled, so that its answer may be waited for.
-func (i *identity) dials(id paxos.NodeID) {
+// dials notes that p is dialled, so that its answer may be waited for.
+func (i *identity) dials(p Peer) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	i.unheard[id] = true
+	i.unheard[p.ID] = true
+	if p.Role == paxos.RoleAcceptor {
+		i.acceptors++
+	}
 }
 
 // failed notes that id could not be reached.
@@ -214,17 +214,22 @@ func (i *identity) failed(id paxos.NodeID) {
 // errUnsettled ends a connection that ended before it was decided which log is the right one.
 var errUnsettled = errors.New("it is not known yet which log this process is of")
 
-// admit waits until it is known which log this process is of, and returns an error if
-// what a dialled peer shows is of another one.
-func (i *identity) admit(ctx context.Context, c candidate, at string) (kinship, error) {
+// heard notes what a dialled peer shows.
+func (i *identity) heard(c candidate) {
 	i.mu.Lock()
+	defer i.mu.Unlock()
 	delete(i.unheard, c.id)
 	if len(c.known) > 0 {
 		i.candidates = slices.DeleteFunc(i.candidates, func(o candidate) bool { return o.id == c.id })
 		i.candidates = append(i.candidates, c)
 	}
 	i.trySettle(false)
-	i.mu.Unlock()
+}
+
+// admit waits until it is known which log this process is of, and returns an error if
+// what a dialled peer shows is of another one.
+func (i *identity) admit(ctx context.Context, c candidate, at string) (kinship, error) {
+	i.heard(c)
 	if len(c.known) > 0 {
 		select {
 		case <-i.settled:
@@ -252,7 +257,7 @@ func (i *identity) trySettle(must bool) {
 		return
 	}
 	best := i.largest()
-	most := len(i.cfg.Members.Acceptors) > 0 && 2*best.acceptors > len(i.cfg.Members.Acceptors)
+	most := 2*best.acceptors > max(len(i.cfg.Members.Acceptors), i.acceptors)
 	if !must && !most && len(i.unheard) > 0 {
 		if i.window == nil {
 			i.window = time.AfterFunc(settleTime, func() {

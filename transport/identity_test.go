@@ -126,6 +126,22 @@ func TestFirstMetIsHeldTo(t *testing.T) {
 	c.await(t, 1, up, "l3")
 }
 
+// TestAsk: a client that asks the acceptors of its file believes them, and not the learner
+// that it reaches first.
+func TestAsk(t *testing.T) {
+	a1, a2 := listen(t, of(logB, acceptor, "a1")), listen(t, of(logB, acceptor, "a2"))
+	l := listen(t, of(logA, learner, "l1"))
+	c := start(t, config(client, ""), newRecorder())
+	c.Ask(a1.peer(), a2.peer(), Peer{acceptor, "a3", "127.0.0.1:1"})
+	c.Dial(l.peer())
+	if e := c.await(t, 1, refused, "l1"); !isOtherLog(e.err) {
+		t.Error(e.err)
+	}
+	if ups, told := len(c.of(up, "")), c.of(refused, "a3"); ups > 0 || len(told) > 0 {
+		t.Errorf("%d are up, and of those asked is told %v", ups, told)
+	}
+}
+
 // TestStrangerThatCameFirst: a proposer that knows nothing lets another one in, and cuts
 // it off as soon as acceptors show that it is of another log.
 func TestStrangerThatCameFirst(t *testing.T) {

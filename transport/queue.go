@@ -28,9 +28,6 @@ type queue struct {
 	err     error     // why nothing is queued any more
 }
 
-// burst is how close two messages must follow each other to be taken for a burst.
-const burst = 100 * time.Microsecond
-
 // queued is what a sender has to see to after it queued a message.
 type queued struct {
 	mine  bool // nothing waited: push or signal must follow

@@ -2,6 +2,11 @@
 // dials and dials again, listens, checks who is at the other end, frames, queues
 // within bounds, and tells who is connected. It decides nothing about Paxos.
 //
+// Both ends of a connection offer the versions of the protocol that they speak, and take
+// the highest in common (handshake.go). Both show by which incarnations they know the
+// acceptors: a process of another log is refused, and nothing it says is believed
+// (identity.go). A stream is what lies under a connection, so that TLS can (stream.go).
+//
 // Delivery is not guaranteed: what was queued on a connection that breaks is
 // lost, and a full queue drops what is sent to a server (a client that does not
 // read is cut off). One stopped process therefore never stalls another; the
@@ -45,16 +50,10 @@ type Config struct {
 	Lookup func(context.Context, string) ([]string, error)
 }
 
-// resolveTime is how long resolving may take: two name servers that are dead, at 5 s each.
-const resolveTime = 10 * time.Second
-
 // ErrReplaced is told to Refused when a process connects again while its old connection is
 // still open.
 var ErrReplaced = errors.New("a second connection under this id replaced the first: " +
 	"if this is told again and again, two processes run under one id, and one of them must be stopped")
-
-// serverReserve is how many connections clients cannot take.
-const serverReserve = 64
 
 // Handler is told what happens. Calls come from many goroutines.
 type Handler interface {
@@ -166,9 +165,6 @@ func (n *Network) SendAll(envelopes []paxos.Envelope) {
 		c.push()
 	}
 }
-
-// maxPushes bounds the connections that one SendAll writes itself.
-const maxPushes = 32
 
 // connTo is the connection to use for a node, or nil.
 func (n *Network) connTo(to paxos.NodeID) *conn {

@@ -12,6 +12,9 @@
 // frame that fits the reader's buffer is decoded there, and only its payload is
 // copied, once; the values of a larger one alias what was read.
 //
+// A message or a field that came with a later version of the protocol is left out of what
+// is written for an older peer, and is not expected of it (book.go).
+//
 // The MessagePack library is lenient: it takes nil, short arrays, maps for
 // arrays and trailing bytes without an error, and believes counts. So every header
 // is first walked along the shape of its message (shape.go), and nothing is

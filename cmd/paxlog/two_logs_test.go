@@ -1,0 +1,91 @@
+package main
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/paxlog/paxlog/internal/cluster"
+	"github.com/paxlog/paxlog/paxos"
+)
+
+// twoLogs are two clusters of one name and of the same ids.
+func twoLogs(t *testing.T) (a, b *cluster.Cluster) {
+	t.Helper()
+	a, b = cluster.New(t, 3, 1, 1), cluster.New(t, 3, 1, 2)
+	a.Must("append", "of A")
+	b.Must("append", "of B")
+	return a, b
+}
+
+// takesOver has a process of a listen at the address that b's file has for its id.
+func takesOver(t *testing.T, a, b *cluster.Cluster, id paxos.NodeID) *cluster.Process {
+	t.Helper()
+	a.Kill(id)
+	b.Kill(id)
+	role, node, _ := b.Config.Lookup(id)
+	return a.StartWith(role.String(), "--config", a.File, "--id", string(id), "--data", a.Data(id), "--listen", node.Addr)
+}
+
+// stayUp checks that processes run.
+func stayUp(t *testing.T, k *cluster.Cluster, ids ...paxos.NodeID) {
+	t.Helper()
+	for _, id := range ids {
+		select {
+		case <-k.Process(id).Done():
+			t.Errorf("%s ended: %s", id, k.Process(id).Stderr())
+		default:
+		}
+	}
+}
+
+// TestLearnerOfAnotherLogAtAnOldAddress: nobody ends, both sides say what they know, and
+// who tails B sees B.
+func TestLearnerOfAnotherLogAtAnOldAddress(t *testing.T) {
+	a, b := twoLogs(t)
+	stranger := takesOver(t, a, b, "l1")
+	for _, id := range []paxos.NodeID{"a1", "a2", "a3"} {
+		b.Await(string(id)+" refuses it", func() bool { return strings.Contains(b.Process(id).Stderr(), "is of another log") })
+	}
+	b.Await("it says the same", func() bool { return strings.Contains(stranger.Stderr(), "it is of another log") })
+	b.Must("append", "of B, too")
+	if out := b.Must("tail"); out != "of B\nof B, too\n" {
+		t.Errorf("B's log is %q", out)
+	}
+	stayUp(t, b, "a1", "a2", "a3", "p1", "l2")
+}
+
+// TestAcceptorOfAnotherLogInTheFile: it votes in its own log only, and B goes on with two.
+func TestAcceptorOfAnotherLogInTheFile(t *testing.T) {
+	a, b := twoLogs(t)
+	stranger := takesOver(t, a, b, "a3")
+	for _, id := range []paxos.NodeID{"a1", "p1", "l2"} {
+		b.Await(string(id)+" refuses it", func() bool { return strings.Contains(b.Process(id).Stderr(), "is of another log") })
+	}
+	b.Await("it says the same", func() bool { return strings.Contains(stranger.Stderr(), "it is of another log") })
+	b.Kill("p1") // the next one knows nothing yet
+	b.Start("p1")
+	b.Must("append", "of B, too")
+	a.Must("append", "of A, too")
+	if outA, outB := a.Must("tail"), b.Must("tail"); outA != "of A\nof A, too\n" || outB != "of B\nof B, too\n" {
+		t.Errorf("A's log is %q, B's is %q", outA, outB)
+	}
+	stayUp(t, b, "a1", "a2", "p1", "l1", "l2")
+	stayUp(t, a, "a1", "a2", "p1", "l1")
+}
+
+// TestTwins: two processes of one id are told so, and say it; so do their peers, once.
+func TestTwins(t *testing.T) {
+	k := cluster.New(t, 1, 2, 1)
+	k.Must("append", "one")
+	twin := k.StartWith("proposer", "--config", k.File, "--id", "p2", "--listen", "127.0.0.1:0")
+	says := func(p *cluster.Process, what string) int { return strings.Count(p.Stderr(), what) }
+	const told = "another process runs under the id of this one"
+	k.Await("both twins say so", func() bool { return says(twin, told) > 0 && says(k.Process("p2"), told) > 0 })
+	k.Must("append", "two")
+	if n := says(k.Process("a1"), "peer connected twice"); n == 0 || n > 2 { // once a minute
+		t.Errorf("a1 says %d times that p2 connected twice", n)
+	}
+	if a, b := says(twin, told), says(k.Process("p2"), told); a > 2 || b > 2 {
+		t.Errorf("the twins say so %d and %d times", a, b)
+	}
+}

@@ -1,0 +1,25 @@
+package node
+
+import "time"
+
+// Of the turn.
+const (
+	// tickInterval is how often a machine is told the time at least. It bounds how late a
+	// timeout is noticed, and what an idle process costs.
+	tickInterval = 10 * time.Millisecond
+	// burst is how soon after its last turn a machine is taken to be busy.
+	burst = 200 * time.Microsecond
+	// maxDrain bounds the messages stepped before a flush, so that time passes for the
+	// machine, and answers leave, also under a flood.
+	maxDrain = 1024
+	// maxSpare bounds the items of an inbox that is kept for the next messages.
+	maxSpare = 1 << 16
+)
+
+// Of what is logged of connections (peerLog).
+const (
+	logInterval  = time.Minute // lines are counted for so long
+	flaps        = 3           // times that a peer's coming and going is told in an interval
+	fewStrangers = 3           // times that a kind of stranger is
+	maxLines     = 1000        // kinds of lines that are remembered
+)
