@@ -1,60 +1,62 @@
 package client
 
 import (
-	"errors"
 	"fmt"
 
-	"github.com/paxlog/paxlog/paxos"
+	"github.com/paxlog/paxlog/client/core"
 )
 
 // Errors that a caller decides on, for errors.Is.
+//
+//	                    returned by                       an append was
+//	ErrUnavailable      all: nobody could do it in time   certainly not appended
+//	ErrUnknownOutcome   Append, Wait                      unknown: Resolve tells
+//	ErrTooLarge         Append, AppendAsync               certainly not appended
+//	ErrFenced           Append, Wait                      certainly not appended
+//	ErrSessionEnded     Session.Append, AppendAsync, Wait certainly not appended
+//	ErrClosed           all, once Close was called        certainly not appended
+//	ErrRefused          all: a wrong cluster or version   certainly not appended
+//	ErrNotFound         Read; Tail, as *AheadError
+//	ErrTrimmed          Read, Tail
+//	ErrFutureAppend     Resolve
+//
+// An append whose fate is not known never passes for one that certainly was not
+// appended: its error is an *UnknownOutcomeError, in which errors.Is finds
+// ErrUnknownOutcome and the error of the caller's context, and none of the others. The
+// error of a context that ended is always found: context.Canceled,
+// context.DeadlineExceeded or its cause.
 var (
-	// ErrUnavailable: no leader, no quorum or no learner in time. An append that
-	// fails with it was certainly not appended.
-	ErrUnavailable = errors.New("not available")
-	// ErrUnknownOutcome: the append may have been or may still be appended. The
-	// error is an *UnknownOutcomeError.
-	ErrUnknownOutcome = errors.New("unknown outcome")
-	// ErrTooLarge: the entry is over the limit.
-	ErrTooLarge = errors.New("entry too large")
-	// ErrNotFound: the index is past the end of the log.
-	ErrNotFound = errors.New("no such index")
-	// ErrTrimmed: the index is before the first one kept.
-	ErrTrimmed = errors.New("trimmed")
-	// ErrFenced: the session was ended by a Resolve; the append was certainly not
-	// appended.
-	ErrFenced = errors.New("the session was ended by resolve")
-	// ErrRefused: the processes reached are of another cluster or version.
-	ErrRefused = errors.New("not a process of this cluster")
-	// ErrSessionEnded: the append came after a failure had ended its session; it
-	// was certainly not appended.
-	ErrSessionEnded = errors.New("the session has ended")
-	// ErrClosed: the client was closed; the append was certainly not appended.
-	ErrClosed = errors.New("the client is closed")
+	ErrUnavailable    = core.ErrUnavailable
+	ErrUnknownOutcome = core.ErrUnknownOutcome
+	ErrTooLarge       = core.ErrTooLarge
+	ErrNotFound       = core.ErrNotFound
+	ErrTrimmed        = core.ErrTrimmed
+	ErrFenced         = core.ErrFenced
+	ErrRefused        = core.ErrRefused
+	ErrSessionEnded   = core.ErrSessionEnded
+	ErrClosed         = core.ErrClosed
+	ErrFutureAppend   = core.ErrFutureAppend
 )
 
-// UnknownOutcomeError says that an append may have been, or may still be,
-// appended, as all appends First .. Last of its session that failed with it.
-// Resolve tells.
-type UnknownOutcomeError struct {
-	Session     paxos.SessionID
-	Seq         uint64 // of the append that this is the error of
-	First, Last uint64
-	Cause       error // why there is no answer
+// UnknownOutcomeError says that an append may have been, or may still be, appended.
+type UnknownOutcomeError = core.UnknownOutcomeError
+
+// AheadError says that a tail was to begin further ahead than one past the end of the
+// log: the position is mistyped, or of another log. errors.Is finds ErrNotFound in it.
+type AheadError struct {
+	Index Index // where it was to begin
+	Last  Index // where the log ends
+	// Learner is set if only this learner was asked (TailOptions.Stale): Last is how far
+	// it has come, and the log may be longer.
+	Learner string
 }
 
-func (e *UnknownOutcomeError) Error() string {
-	return fmt.Sprintf("unknown outcome of append %s: %v", e.AppendID(), e.Cause)
+func (e *AheadError) Error() string {
+	if e.Learner != "" {
+		return fmt.Sprintf("%d is ahead of what %s has learned, which is up to %d", e.Index, e.Learner, e.Last)
+	}
+	return fmt.Sprintf("%d is ahead of the log, which ends at %d", e.Index, e.Last)
 }
 
-// Is makes errors.Is(err, ErrUnknownOutcome) true.
-func (e *UnknownOutcomeError) Is(target error) bool { return target == ErrUnknownOutcome }
-
-// Unwrap returns the cause. It is not the outcome: a cause of ErrUnavailable does
-// not mean that the append was not appended, so it is hidden from errors.Is.
-func (e *UnknownOutcomeError) Unwrap() error { return nil }
-
-// AppendID is the id of the append, as Resolve takes it.
-func (e *UnknownOutcomeError) AppendID() paxos.AppendID {
-	return paxos.AppendID{Session: e.Session, Seq: e.Seq}
-}
+// Is makes errors.Is(err, ErrNotFound) true.
+func (e *AheadError) Is(target error) bool { return target == ErrNotFound }

@@ -4,46 +4,37 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"github.com/paxlog/paxlog/paxos"
+	"github.com/paxlog/paxlog/client/core"
 )
 
 // Result says where an entry is.
 type Result struct {
-	Index    uint64
-	Instance uint64
-	Ballot   string // ROUND.PROPOSER, of the proposal that first carried it
-	AppendID paxos.AppendID
+	Index    Index
+	Instance Instance
+	Ballot   Ballot // of the proposal that first carried it
+	AppendID AppendID
 	Time     time.Time // from the log, UTC
 }
 
 // Pending is an append under way.
 type Pending struct {
-	value    []byte
-	deadline paxos.Ticks // 0: none
-	maybe    int         // sends that were not refused: the entry may be appended
-	answered bool
-	result   Result
-	err      error
-	finished atomic.Bool // result and err are there
-	done     chan struct{}
-	reused   bool // by Append: done holds one, and is sent to, not closed
+	entry    core.Append
 	session  *Session
+	finished atomic.Bool   // entry has its answer
+	done     chan struct{} // made by who waits; closed with the answer
+	reused   bool          // by Append: done holds one, and is sent to, not closed
 }
 
 // pendings are for Append, which nobody else waits with.
 var pendings = sync.Pool{New: func() any { return &Pending{done: make(chan struct{}, 1), reused: true} }}
 
-// finish gives the answer; the client's lock is held. Nobody looks at p afterwards
-// but who waits for it.
-func (p *Pending) finish(err error) {
-	p.err = err
-	p.session.waiting -= len(p.value) + pendingBytes
-	p.session.c.unanswered--
-	p.session.c.finished++
+// finish tells who waits; the client's lock is held.
+func (p *Pending) finish() {
 	p.finished.Store(true)
 	if p.reused {
 		p.done <- struct{}{}
@@ -66,59 +57,66 @@ func (p *Pending) Done() <-chan struct{} {
 	return p.done
 }
 
-// Wait returns the answer. If ctx ends first, it returns its error, and the
-// append goes on: its fate is not known.
+// Wait returns the answer. If ctx ends first it returns the error of ctx: the append
+// goes on, and Wait may be called again.
 func (p *Pending) Wait(ctx context.Context) (Result, error) {
 	if p.finished.Load() {
-		return p.result, p.err
+		return p.answer()
 	}
 	select {
 	case <-p.Done():
-		return p.result, p.err
+		return p.answer()
 	case <-ctx.Done():
 		return Result{}, context.Cause(ctx)
 	}
 }
 
-// pendingBytes is what an entry counts beside its bytes.
-const pendingBytes = 64
-
-// Session is an ordered stream of appends: an entry is in the log only if all
-// appended before it in the session are, at lower indexes.
-type Session struct {
-	c       *Client
-	core    *core
-	waiting int // bytes of unanswered entries
-	room    chan struct{}
-	ended   chan struct{} // closed when the session has ended
-	ready   bool          // in Client.ready
-	asked   paxos.NodeID
-	askedAt paxos.Ticks
-	askedBy uint64 // the call
+func (p *Pending) answer() (Result, error) {
+	a := &p.entry
+	if a.Err != nil {
+		return Result{}, a.Err
+	}
+	return Result{
+		Index: a.Index, Instance: a.Instance, Ballot: a.Origin, AppendID: a.ID, Time: time.Unix(0, int64(a.Time)).UTC(),
+	}, nil
 }
 
-// NewSession begins a stream of its own over the client's connections.
+// Session is an ordered stream of appends: an entry is in the log only if all appended
+// before it in the session are, at lower indexes; except those that failed as certainly
+// not appended because their own caller's context had ended before they were sent.
+type Session struct {
+	c       *Client
+	machine *core.Session
+	waiters []*waiter // that wait for room, in order
+}
+
+// waiter is a caller whose entry waits for room in its session.
+type waiter struct {
+	entry    *core.Append
+	admitted chan struct{} // closed when the entry is queued, or the session has ended
+}
+
+// NewSession begins a stream of its own over the client's connections. End it when it
+// is not needed any more.
 func (c *Client) NewSession() *Session {
-	s := &Session{c: c, core: newCore(), room: make(chan struct{}, 1), ended: make(chan struct{})}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.opening = append(c.opening, s)
-	c.open()
+	s := &Session{c: c}
+	c.do(func(m *core.Machine) { s.machine = m.Open(random()) })
 	return s
 }
 
-// Append appends value in the client's main session and waits for its answer.
+// Append appends value and waits for its answer, in a session that all callers of the
+// client's Append and AppendAsync share. See Session.Append.
 func (c *Client) Append(ctx context.Context, value []byte) (Result, error) {
 	for {
 		r, err := c.mainSession().Append(ctx, value)
-		if !errors.Is(err, ErrSessionEnded) { // else another append ended it just now
+		if !errors.Is(err, ErrSessionEnded) { // else another append ended it, and this one certainly was not appended
 			return r, err
 		}
 	}
 }
 
-// AppendAsync appends value in the client's main session. It returns when the
-// entry is queued, in order; it waits only while too much is unanswered.
+// AppendAsync appends value in the session that all callers share. See
+// Session.AppendAsync.
 func (c *Client) AppendAsync(ctx context.Context, value []byte) (*Pending, error) {
 	for {
 		p, err := c.mainSession().AppendAsync(ctx, value)
@@ -128,11 +126,11 @@ func (c *Client) AppendAsync(ctx context.Context, value []byte) (*Pending, error
 	}
 }
 
-// mainSession returns the main session, a new one if the last one ended.
+// mainSession returns the session that all share, a new one if the last one ended.
 func (c *Client) mainSession() *Session {
 	c.mu.Lock()
 	s := c.main
-	ended := s.core.err != nil && !c.closed
+	ended := s.machine.Err() != nil && !c.closed
 	c.mu.Unlock()
 	if !ended {
 		return s
@@ -142,183 +140,172 @@ func (c *Client) mainSession() *Session {
 	defer c.mu.Unlock()
 	if c.main == s {
 		c.main = fresh
+		return fresh
 	}
+	fresh.machine.End(ErrSessionEnded, nil) // somebody else was faster
 	return c.main
 }
 
-// Append appends value and waits for its answer. It returns ErrTooLarge,
-// ErrUnavailable, ErrFenced or ErrClosed, after which value is certainly not in
-// the log, or an *UnknownOutcomeError. When ctx ends the session ends with it.
+// Append appends value and waits for its answer.
+//
+// A caller gives up alone: when ctx ends, or the client's timeout is over, the session
+// and its other appends go on. If value was sent by then the error is an
+// *UnknownOutcomeError, and the session goes on sending it until it is answered, so that
+// what comes after it can be appended. If it was not, the error is ErrUnavailable, and
+// value certainly is not in the log; so it is with ErrTooLarge, ErrFenced,
+// ErrSessionEnded and ErrClosed. A context that is over sends nothing.
 func (s *Session) Append(ctx context.Context, value []byte) (Result, error) {
 	p := pendings.Get().(*Pending)
-	p.value, p.session = value, s
-	err := s.queue(ctx, p)
-	if err == nil {
-		select {
-		case <-p.done:
-		case <-ctx.Done():
-			if !p.finished.Load() {
-				s.End(fmt.Errorf("%w: %w", ErrUnavailable, context.Cause(ctx)))
-			}
-			<-p.done // at once: all that had no answer has one now
-		}
-		err = p.err
+	p.entry.Value, p.session = value, s
+	if err := s.queue(ctx, p); err != nil {
+		p.reset()
+		return Result{}, err
 	}
-	r := p.result
-	p.reset()
-	pendings.Put(p)
+	select {
+	case <-p.done:
+	case <-ctx.Done():
+		s.c.do(func(*core.Machine) { s.machine.GiveUp(&p.entry, context.Cause(ctx)) })
+		<-p.done // at once, with the answer that came in this moment, if one did
+	}
+	r, err := p.answer()
+	if err == nil { // else the session may still have it
+		p.reset()
+	}
 	return r, err
 }
 
-// reset makes p what pendings makes.
+// reset gives p back to pendings.
 func (p *Pending) reset() {
-	p.value, p.deadline, p.maybe, p.answered = nil, 0, 0, false
-	p.result, p.err, p.session = Result{}, nil, nil
+	p.entry, p.session = core.Append{}, nil
 	p.finished.Store(false)
+	pendings.Put(p)
 }
 
-// End ends the session: what is unanswered fails, for the given cause.
-func (s *Session) End(cause error) {
-	s.c.mu.Lock()
-	defer s.c.mu.Unlock()
-	s.core.fail(cause)
-	s.act()
-}
-
-// AppendAsync queues value. It copies nothing: value must not be changed before
-// its answer. After the session ended it returns ErrSessionEnded.
+// AppendAsync queues value and returns, so that many appends are under way; it waits
+// only while too much is unanswered (WithInflight). It copies nothing: value must not be
+// changed before its answer. ctx is for the waiting; it does not end the append.
+//
+// What is queued after value is never appended without it. If the client's timeout is
+// over before value was sent, the session ends there, and all after it fails with
+// ErrSessionEnded.
 func (s *Session) AppendAsync(ctx context.Context, value []byte) (*Pending, error) {
-	p := &Pending{value: value, session: s}
+	p := &Pending{session: s, entry: core.Append{Value: value, Stream: true}}
 	if err := s.queue(ctx, p); err != nil {
 		return nil, err
 	}
 	return p, nil
 }
 
-// queue queues p, and waits while too much is unanswered.
+// queue queues p, after all that waits for room, and waits for room itself.
 func (s *Session) queue(ctx context.Context, p *Pending) error {
-	size := len(p.value)
-	if size > s.c.opts.entryBytes {
-		return fmt.Errorf("%w: %d bytes, the limit is %d", ErrTooLarge, size, s.c.opts.entryBytes)
+	c := s.c
+	size := len(p.entry.Value)
+	if size > c.opts.entryBytes {
+		return fmt.Errorf("%w: %d bytes, the limit is %d", ErrTooLarge, size, c.opts.entryBytes)
+	}
+	if ctx.Err() != nil {
+		return fmt.Errorf("%w: %w", ErrUnavailable, context.Cause(ctx))
+	}
+	p.entry.Owner = p
+	c.mu.Lock()
+	if err := s.ended(); err != nil {
+		c.mu.Unlock()
+		return err
+	}
+	c.m.Tick(c.now(), 0)
+	if s.machine.Err() == nil && len(s.waiters) == 0 && s.machine.Room(size) {
+		s.add(&p.entry)
+		c.act()
+		c.mu.Unlock()
+		return nil
+	}
+	w := &waiter{entry: &p.entry, admitted: make(chan struct{})}
+	if len(s.waiters) == 0 {
+		c.crowded = append(c.crowded, s)
+	}
+	s.waiters = append(s.waiters, w)
+	c.act() // the clock may have ended the session, or made room
+	c.mu.Unlock()
+	return s.wait(ctx, w)
+}
+
+// add queues an entry; the lock is held, and there is room.
+func (s *Session) add(a *core.Append) {
+	if t := s.c.opts.timeout; t > 0 {
+		a.Deadline = s.c.now() + ticks(t)
+	}
+	s.machine.Append(a)
+}
+
+// ended returns why nothing can be appended any more, nil if it can.
+func (s *Session) ended() error {
+	err := s.machine.Err()
+	switch {
+	case s.c.closed:
+		return ErrClosed
+	case err == nil || errors.Is(err, ErrSessionEnded):
+		return err
+	}
+	return fmt.Errorf("%w: %w", ErrSessionEnded, err)
+}
+
+// wait waits until w is admitted, in its turn.
+func (s *Session) wait(ctx context.Context, w *waiter) error {
+	var late <-chan time.Time
+	if t := s.c.opts.timeout; t > 0 {
+		timer := time.NewTimer(t)
+		defer timer.Stop()
+		late = timer.C
+	}
+	var err error
+	select {
+	case <-w.admitted:
+	case <-ctx.Done():
+		err = context.Cause(ctx)
+	case <-late:
+		err = errNoRoom
 	}
 	s.c.mu.Lock()
 	defer s.c.mu.Unlock()
-	for s.core.err == nil && s.waiting > 0 && s.waiting+size > s.c.opts.inflight {
-		s.c.mu.Unlock()
-		var err error
-		select {
-		case <-s.room:
-		case <-s.ended:
-		case <-ctx.Done():
-			err = context.Cause(ctx)
+	if i := slices.Index(s.waiters, w); i >= 0 {
+		s.waiters = slices.Delete(s.waiters, i, i+1)
+		if why := s.machine.Why(); why != "" && errors.Is(err, errNoRoom) {
+			err = fmt.Errorf("%w: %s", err, why)
 		}
-		s.c.mu.Lock()
-		if err != nil {
-			return err
-		}
+		return fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
-	if s.c.closed {
-		return ErrClosed
+	if w.entry != nil { // the session ended meanwhile
+		return s.ended()
 	}
-	if s.core.err != nil {
-		return fmt.Errorf("%w: %w", ErrSessionEnded, s.core.err)
-	}
-	now := s.c.now()
-	if s.c.opts.timeout > 0 {
-		p.deadline = now + paxos.Ticks(s.c.opts.timeout.Milliseconds())
-	}
-	s.waiting += size + pendingBytes
-	s.c.unanswered++
-	s.core.add(now, p)
-	s.actSoon()
 	return nil
 }
 
-// begin gives the session its id, born at an instance that a learner has applied.
-func (s *Session) begin(m *paxos.Attached) {
-	c := s.c
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for i, o := range c.opening {
-		if o == s {
-			c.opening = append(c.opening[:i:i], c.opening[i+1:]...)
-			s.core.id, s.core.born = paxos.NewSessionID(m.Applied, random()), true
-			if m.MaxBatch > 0 {
-				s.core.chunk = min(s.core.chunk, m.MaxBatch)
+var errNoRoom = errors.New("no answer in time to those that were appended before, so this one was not sent")
+
+// admit queues what waits for room, in order, as far as there is room; the lock is held.
+func (c *Client) admit() {
+	c.crowded = slices.DeleteFunc(c.crowded, func(s *Session) bool {
+		ended := s.machine.Err() != nil
+		n := 0
+		for n < len(s.waiters) && (ended || s.machine.Room(len(s.waiters[n].entry.Value))) {
+			w := s.waiters[n]
+			if !ended {
+				s.add(w.entry)
+				w.entry = nil
 			}
-			c.sessions[s.core.id] = s
-			if id := c.learnerID(); id != "" {
-				c.net.Send(id, &paxos.Attach{Session: s.core.id, From: s.core.base})
-			}
-			s.act()
-			return
+			close(w.admitted)
+			n++
 		}
-	}
+		s.waiters = slices.Delete(s.waiters, 0, n)
+		return len(s.waiters) == 0
+	})
 }
 
-// actSoon does what the core decided: at once if nobody else appends, which is the
-// fastest for one, else together with what others append in this moment.
-func (s *Session) actSoon() {
-	c := s.c
-	if c.unanswered <= 1 && c.finished <= 1 {
-		s.act()
-		return
+// End ends the session: what is unanswered fails, for the given cause, and what may have
+// been sent is unknown. The servers forget what they kept for it.
+func (s *Session) End(cause error) {
+	if cause == nil {
+		cause = ErrSessionEnded
 	}
-	if !s.ready {
-		s.ready = true
-		c.ready = append(c.ready, s)
-	}
-	select {
-	case c.wake <- struct{}{}:
-	default:
-	}
-}
-
-// act does what the core decided; the client's lock is held.
-func (s *Session) act() {
-	for _, e := range s.decide(nil) {
-		s.c.net.Send(e.To, e.Msg)
-	}
-}
-
-// decide does what the core decided, but for the entries to send: it adds them to out.
-func (s *Session) decide(out []paxos.Envelope) []paxos.Envelope {
-	c := s.c
-	if s.core.err != nil { // also if it expired: who ended it must find it ended
-		delete(c.sessions, s.core.id)
-		select {
-		case <-s.ended:
-		default:
-			close(s.ended)
-		}
-		return out
-	}
-	if s.core.expire {
-		delete(c.sessions, s.core.id)
-		s.core = s.core.rebirth()
-		s.asked = ""
-		c.opening = append(c.opening, s)
-		c.open()
-		return out
-	}
-	if s.core.stuck {
-		s.core.stuck = false
-		c.tryOthers()
-	}
-	if s.core.attach {
-		s.core.attach = false
-		if id := c.learnerID(); id != "" {
-			c.net.Send(id, &paxos.Attach{Session: s.core.id, From: s.core.base})
-		}
-	}
-	to, now := c.proposerID(), c.now()
-	for m := s.core.take(now, to); m != nil; m = s.core.take(now, to) {
-		out = append(out, paxos.Envelope{To: to, Msg: m})
-	}
-	c.due = min(c.due, s.core.due(now))
-	select {
-	case s.room <- struct{}{}:
-	default:
-	}
-	return out
+	s.c.do(func(*core.Machine) { s.machine.End(cause, nil) })
 }

@@ -11,13 +11,58 @@ import (
 	"github.com/paxlog/paxlog/transport"
 )
 
-// ProcessStatus is the state of one process. If Err is not nil, the rest is not
-// known.
+// Role is what a process is.
+type Role = paxos.Role
+
+// The roles of the processes that Status asks.
+const (
+	RoleAcceptor = paxos.RoleAcceptor
+	RoleProposer = paxos.RoleProposer
+	RoleLearner  = paxos.RoleLearner
+)
+
+// ProcessStatus is one process and its state. If Err is not nil, the state is not known.
 type ProcessStatus struct {
 	Peer
-	Role  paxos.Role
-	Err   error
-	Reply paxos.StatusReply
+	Role Role
+	Err  error
+	ProcessState
+}
+
+// ProcessState is what a process says of itself; fields of other roles are zero.
+type ProcessState struct {
+	Chosen Instance // highest known to be chosen; of a proposer, chosenUpTo
+
+	// Of an acceptor.
+	Promised Ballot
+	Highest  Instance // highest instance accepted
+	Held     Instance // every instance up to it is in its store
+	Missing  uint64   // chosen instances that it does not have
+	Voting   bool     // its peers vouched for it
+	Forgot   bool     // it has forgotten votes, and has to rejoin
+
+	// Of a proposer.
+	State  string // standby, preparing, leading
+	Ballot Ballot // its own, or the leader's it hears of
+	Quorum bool   // leading, with fresh answers of a Phase 2 quorum
+	Reason string // why it is not leading
+
+	// Of a learner.
+	Applied  Instance
+	First    Index    // first index kept, 0 if the log is empty
+	Last     Index    // last index, 0 if the log is empty
+	Open     Instance // the instance that it waits for, 0 if none
+	Sessions int
+}
+
+// stateOf is a process's answer as applications see it.
+func stateOf(r *paxos.StatusReply) ProcessState {
+	return ProcessState{
+		Chosen:   r.Chosen,
+		Promised: r.Promised, Highest: r.Highest, Held: r.Held, Missing: r.Missing, Voting: r.Voting, Forgot: r.Forgot,
+		State: r.State, Ballot: r.Ballot, Quorum: r.Quorum, Reason: r.Reason,
+		Applied: r.Applied, First: r.First, Last: r.Last, Open: r.Open, Sessions: r.Sessions,
+	}
 }
 
 // Status is the state of every process of the cluster, in the order of the
@@ -25,7 +70,7 @@ type ProcessStatus struct {
 type Status struct {
 	Processes []ProcessStatus
 	Leader    string // "" if none leads
-	Ballot    string // the leader's
+	Ballot    Ballot // the leader's, zero if none leads
 	Quorum    bool   // the leader has fresh answers of a quorum
 	Serving   bool   // a learner serves
 }
@@ -49,7 +94,7 @@ func (c *Client) Status(ctx context.Context) (Status, error) {
 	add(paxos.RoleProposer, c.opts.proposers)
 	add(paxos.RoleLearner, c.opts.learners)
 	p.open = len(p.all)
-	p.net = transport.New(transportConfig(c.opts), p)
+	p.net = transport.New(c.opts.transport(), p)
 	for _, s := range p.all {
 		p.net.Dial(transport.Peer{Role: s.Role, ID: paxos.NodeID(s.ID), Addr: s.Addr})
 	}
@@ -71,23 +116,23 @@ func summarise(all []ProcessStatus) Status {
 	chosen := paxos.Instance(0) // as far as any process knows
 	for _, p := range all {
 		if p.Err == nil {
-			chosen = max(chosen, p.Reply.Chosen, p.Reply.Held)
+			chosen = max(chosen, p.Chosen, p.Held)
 		}
 	}
 	for i, p := range all {
 		if p.Err != nil {
 			continue
 		}
-		if known := p.Reply.Chosen; p.Role == paxos.RoleAcceptor && chosen > known {
+		if known := p.Chosen; p.Role == paxos.RoleAcceptor && chosen > known {
 			// It has not heard of the rest.
-			all[i].Reply.Missing += uint64(chosen - known)
+			all[i].Missing += uint64(chosen - known)
 		}
 		if p.Role == paxos.RoleLearner {
 			s.Serving = true
 		}
-		if p.Reply.State == "leading" && best.Less(p.Reply.Ballot) {
-			best = p.Reply.Ballot
-			s.Leader, s.Ballot, s.Quorum = p.ID, best.String(), p.Reply.Quorum
+		if p.State == "leading" && best.Less(p.Ballot) {
+			best = p.Ballot
+			s.Leader, s.Ballot, s.Quorum = p.ID, best, p.Quorum
 		}
 	}
 	return s
@@ -105,14 +150,14 @@ type probe struct {
 	done  chan struct{}
 }
 
-func (p *probe) settle(id paxos.NodeID, err error, reply paxos.StatusReply) {
+func (p *probe) settle(id paxos.NodeID, err error, state ProcessState) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	i, ok := p.index[id]
 	if !ok || !errors.Is(p.all[i].Err, errSilent) {
 		return
 	}
-	p.all[i].Err, p.all[i].Reply = err, reply
+	p.all[i].Err, p.all[i].ProcessState = err, state
 	if p.open--; p.open == 0 {
 		close(p.done)
 	}
@@ -121,7 +166,7 @@ func (p *probe) settle(id paxos.NodeID, err error, reply paxos.StatusReply) {
 // Receive implements transport.Handler.
 func (p *probe) Receive(from paxos.NodeID, m paxos.Message, _ int) {
 	if r, ok := m.(*paxos.StatusReply); ok {
-		p.settle(from, nil, *r)
+		p.settle(from, nil, stateOf(r))
 	}
 }
 
@@ -136,9 +181,9 @@ func (p *probe) PeerUp(id paxos.NodeID, _ paxos.Role, _ uint64) {
 // PeerDown implements transport.Handler.
 func (p *probe) PeerDown(id paxos.NodeID, _ paxos.Role, why error) {
 	if p.ctx.Err() == nil && why != nil {
-		p.settle(id, why, paxos.StatusReply{})
+		p.settle(id, why, ProcessState{})
 	}
 }
 
 // Refused implements transport.Handler.
-func (p *probe) Refused(id paxos.NodeID, _ string, why error) { p.settle(id, why, paxos.StatusReply{}) }
+func (p *probe) Refused(id paxos.NodeID, _ string, why error) { p.settle(id, why, ProcessState{}) }

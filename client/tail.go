@@ -1,19 +1,27 @@
 package client
 
 import (
+	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"iter"
 	"time"
 
+	"github.com/paxlog/paxlog/client/core"
 	"github.com/paxlog/paxlog/paxos"
 )
 
-// Entry is one entry of the log.
+// Entry is one entry of the log. Value shares the memory of the page that it came in,
+// some hundred kilobytes: who keeps entries of a tail keeps their Clone.
 type Entry struct {
 	Result
 	Value []byte
+}
+
+// Clone returns e with a Value of its own.
+func (e Entry) Clone() Entry {
+	e.Value = bytes.Clone(e.Value)
+	return e
 }
 
 // Position is where a tail starts.
@@ -29,8 +37,9 @@ func FromStart() Position { return Position{} }
 // FromEnd is after the last entry.
 func FromEnd() Position { return Position{kind: 'e'} }
 
-// FromIndex is the entry at index n.
-func FromIndex(n uint64) Position { return Position{kind: 'i', n: n} }
+// FromIndex is the entry at index n. One past the end of the log is where the next
+// entry will be; further ahead is refused, with an *AheadError.
+func FromIndex(n Index) Position { return Position{kind: 'i', n: uint64(n)} }
 
 // FromLast is the last n entries.
 func FromLast(n uint64) Position { return Position{kind: 'l', n: n} }
@@ -41,17 +50,20 @@ func FromTime(t time.Time) Position { return Position{kind: 't', at: t} }
 // TailOptions say what to tail. The zero value is the whole log as it is now.
 type TailOptions struct {
 	From   Position
-	To     uint64 // the last index, 0: none
+	To     Index  // the last index, 0: none
 	Count  uint64 // at most so many entries, 0: all
 	Follow bool   // go on when the end is reached
 	Stale  bool   // what the learner has, without asking a quorum
 }
 
-// Tail yields the entries that opts ask for, in order, each once. Without Follow
-// it stops at the end of the log as it was when it began, which includes every
-// entry whose append had been answered. With Follow it goes on for ever, through
-// outages and from another learner. It ends after the first error: of ctx,
-// ErrUnavailable, ErrTrimmed, ErrClosed or ErrRefused.
+// Tail yields the entries that opts ask for, in order, each once. Without Follow it
+// stops at the end of the log as it was when it began, which includes every entry whose
+// append had been answered. With Follow it goes on for ever, through outages and from
+// another learner.
+//
+// It ends without an error only when it is complete or the consumer breaks off. Otherwise
+// the last pair carries the error: of ctx, ErrUnavailable, ErrTrimmed, ErrClosed,
+// ErrRefused, or an *AheadError.
 func (c *Client) Tail(ctx context.Context, opts TailOptions) iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {
 		next, last, err := c.startTail(ctx, opts)
@@ -62,76 +74,105 @@ func (c *Client) Tail(ctx context.Context, opts TailOptions) iter.Seq2[Entry, er
 		if last < next {
 			return
 		}
-		ctx, cancel := context.WithCancel(ctx)
+		ahead, cancel := context.WithCancel(ctx)
 		defer cancel()
-		for p := range c.pages(ctx, next, last, opts) {
+		for p := range c.pages(ahead, next, last, opts.Follow) {
 			if p.err != nil {
 				yield(Entry{}, p.err)
 				return
 			}
-			for e := range entries(p.records, p.from, last) {
+			for e := range entries(p.records, next, last) {
+				if e.Index != next {
+					break
+				}
 				if !yield(e, nil) {
 					return
 				}
+				next++
 			}
+			if next < p.end && next <= last {
+				yield(Entry{}, errPage(p.learner, next))
+				return
+			}
+			if ctx.Err() != nil {
+				break
+			}
+		}
+		if next <= last { // the log goes on, and ctx does not
+			yield(Entry{}, context.Cause(ctx))
 		}
 	}
 }
 
-// forever is above every index.
-const forever = uint64(1<<63 - 1)
+// lastIndex is above every index that a log can have.
+const lastIndex = Index(1<<63 - 1)
 
 // startTail returns the first and the last index to yield.
-func (c *Client) startTail(ctx context.Context, opts TailOptions) (next, last uint64, err error) {
-	ctx, cancel := c.withTimeout(ctx, c.opts.timeout)
-	defer cancel()
-	where, _, err := c.locate(ctx, opts.Stale, opts.From.at)
-	if err != nil {
+func (c *Client) startTail(ctx context.Context, opts TailOptions) (next, last Index, err error) {
+	k := &core.Call{Kind: core.CallEnd, Stale: opts.Stale, At: unixNanos(opts.From.at)}
+	if err := c.call(ctx, k, c.opts.timeout); err != nil {
 		return 0, 0, err
 	}
-	end := uint64(where.Last)
 	switch opts.From.kind {
 	case 'e':
-		next = end + 1
+		next = k.Last + 1
 	case 'i':
-		next = max(1, opts.From.n)
+		if next = max(1, Index(opts.From.n)); next > k.Last+1 {
+			ahead := &AheadError{Index: next, Last: k.Last}
+			if opts.Stale {
+				ahead.Learner = string(k.Learner)
+			}
+			return 0, 0, ahead
+		}
 	case 'l':
-		next = end + 1 - min(end, opts.From.n)
+		next = k.Last + 1 - min(k.Last, Index(opts.From.n))
 	case 't':
-		next = uint64(where.AtTime)
+		next = k.AtIndex
 	default:
-		next = max(1, uint64(where.First))
+		next = max(1, k.First)
 	}
-	if first := uint64(where.First); next < first {
-		return 0, 0, trimmed(next, first)
+	if next < k.First {
+		if opts.From.kind != 'l' {
+			return 0, 0, fmt.Errorf("%w: %d; the first index kept is %d", ErrTrimmed, next, k.First)
+		}
+		next = k.First // all that is left of the last n
 	}
-	last = end
+	last = k.Last
 	if opts.Follow {
-		last = forever
+		last = lastIndex
 	}
 	if opts.To > 0 {
 		last = min(last, opts.To)
 	}
-	if opts.Count > 0 {
-		last = min(last, next+opts.Count-1)
+	if opts.Count > 0 && Index(opts.Count-1) <= lastIndex-next {
+		last = min(last, next+Index(opts.Count-1))
 	}
 	return next, last, nil
 }
 
-// page is a stretch of the log, or why there is none.
+// page is a stretch of the log, up to before index end, or why there is none.
 type page struct {
 	records []paxos.LogRecord
-	from    uint64
+	end     Index
+	learner paxos.NodeID
 	err     error
 }
 
+// errPage: a page without a gap is what a learner owes; nothing is passed over.
+func errPage(learner paxos.NodeID, index Index) error {
+	return fmt.Errorf("learner %s sent a page in which entry %d is missing or damaged: ask another one, and look at its log", learner, index)
+}
+
+// pagesAhead is how many pages are fetched ahead of whoever consumes them.
+const pagesAhead = 2
+
 // pages fetches [next, last] ahead of whoever consumes it.
-func (c *Client) pages(ctx context.Context, next, last uint64, opts TailOptions) <-chan page {
-	out := make(chan page, 2)
+func (c *Client) pages(ctx context.Context, next, last Index, follow bool) <-chan page {
+	out := make(chan page, pagesAhead)
 	go func() {
 		defer close(out)
 		for next <= last {
-			p := c.page(ctx, next, last, opts)
+			p := c.page(ctx, next, last, follow)
 			select {
 			case out <- p:
 			case <-ctx.Done():
@@ -140,65 +181,32 @@ func (c *Client) pages(ctx context.Context, next, last uint64, opts TailOptions)
 			if p.err != nil {
 				return
 			}
-			r := p.records[len(p.records)-1]
-			next = uint64(r.First) + r.Count
+			next = p.end
 		}
 	}()
 	return out
 }
 
 // page fetches the page that begins with index next.
-func (c *Client) page(ctx context.Context, next, last uint64, opts TailOptions) page {
+func (c *Client) page(ctx context.Context, next, last Index, follow bool) page {
 	limit := c.opts.timeout
-	if opts.Follow {
+	if follow {
 		limit = 0 // an entry may be long in coming
 	}
-	ctx, cancel := c.withTimeout(ctx, limit)
-	defer cancel()
-	for {
-		id, err := c.waitLearner(ctx)
-		if err != nil {
-			return page{err: err}
-		}
-		wait, patient := callWait, func() bool { return false }
-		if opts.Follow {
-			wait, patient = followWait, func() bool { return c.keepsUp(ctx, id, next) }
-		}
-		m, err := askWhile[*paxos.LogPage](ctx, c, id, wait, patient, func(nonce uint64) paxos.Message {
-			return &paxos.Read{Nonce: nonce, From: paxos.Index(next), UpTo: paxos.Index(min(last, forever)), Wait: true}
-		})
-		switch {
-		case errors.Is(err, errLost):
-			c.nextLearner(id)
-		case err != nil:
-			return page{err: c.explain(ctx, fmt.Sprintf("learner %s does not have index %d", id, next))}
-		case uint64(m.First) > next:
-			return page{err: trimmed(next, uint64(m.First))}
-		case len(m.Records) > 0:
-			return page{records: m.Records, from: next}
-		}
+	k := &core.Call{Kind: core.CallPage, From: next, UpTo: last, Follow: follow}
+	if err := c.call(ctx, k, limit); err != nil {
+		return page{err: err}
 	}
-}
-
-// followWait is for how long nothing may come from a learner that is followed,
-// before it is asked whether it still keeps up.
-const followWait = time.Second
-
-// keepsUp reports whether a learner from which nothing came for a while is not to
-// blame: it can tell the end of the log, and that lies before next.
-func (c *Client) keepsUp(ctx context.Context, id paxos.NodeID, next uint64) bool {
-	m, err := ask[*paxos.Located](ctx, c, id, followWait, func(nonce uint64) paxos.Message {
-		return &paxos.Locate{Nonce: nonce, Wait: paxos.Ticks(followWait.Milliseconds() / 2)}
-	})
-	return err == nil && m.Open == 0 && uint64(m.Last) < next
+	r := k.Records[len(k.Records)-1]
+	return page{records: k.Records, end: r.First + Index(r.Count), learner: k.Learner}
 }
 
 // entries yields the entries of records that lie in [from, to].
-func entries(records []paxos.LogRecord, from, to uint64) iter.Seq[Entry] {
+func entries(records []paxos.LogRecord, from, to Index) iter.Seq[Entry] {
 	return func(yield func(Entry) bool) {
 		for _, r := range records {
-			index := uint64(r.First)
-			ballot, at := r.Origin.String(), time.Unix(0, int64(r.Time)).UTC()
+			index := r.First
+			at := time.Unix(0, int64(r.Time)).UTC()
 			for log := r.Log; len(log) > 0; {
 				run, rest, err := paxos.NextRun(log)
 				if err != nil {
@@ -210,8 +218,8 @@ func entries(records []paxos.LogRecord, from, to uint64) iter.Seq[Entry] {
 					value, b = paxos.NextEntry(b)
 					if index >= from && index <= to {
 						e := Entry{Value: value, Result: Result{
-							Index: index, Instance: uint64(r.Instance), Ballot: ballot, Time: at,
-							AppendID: paxos.AppendID{Session: run.Session, Seq: seq},
+							Index: index, Instance: r.Instance, Ballot: r.Origin, Time: at,
+							AppendID: AppendID{Session: run.Session, Seq: seq},
 						}}
 						if !yield(e) {
 							return

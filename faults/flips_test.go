@@ -29,7 +29,7 @@ type flips struct {
 	t     *testing.T
 	m     *memory
 	c     *client.Client
-	acked map[uint64]string // entries answered, by index
+	acked map[client.Index]string // entries answered, by index
 	// emptied says that a1 was started once more while nobody was there: its log is
 	// in tables then, and nothing but its MANIFEST tells how far it had come.
 	emptied bool
@@ -116,7 +116,7 @@ func readStore(s *wal.Store) (*known, error) {
 // edits and, unless it is emptied, a log, and stops a1.
 func newFlips(t *testing.T, emptied bool) *flips {
 	t.Helper()
-	f := &flips{t: t, m: newMemory(t), emptied: emptied, acked: map[uint64]string{}}
+	f := &flips{t: t, m: newMemory(t), emptied: emptied, acked: map[client.Index]string{}}
 	t.Cleanup(f.m.stopAll)
 	f.must(f.m.start("a1", "a2", "a3", "p1", "l1"))
 	f.c = f.m.client()

@@ -72,7 +72,7 @@ func caughtUp(k *cluster.Cluster, c *client.Client, id paxos.NodeID) {
 		var far paxos.Instance
 		for _, p := range s.Processes {
 			if p.Err == nil {
-				far = max(far, p.Reply.Chosen)
+				far = max(far, p.Chosen)
 			}
 		}
 		for _, p := range s.Processes {
@@ -80,9 +80,9 @@ func caughtUp(k *cluster.Cluster, c *client.Client, id paxos.NodeID) {
 				continue
 			}
 			if p.Role == paxos.RoleLearner {
-				return p.Reply.Applied+100 >= far
+				return p.Applied+100 >= far
 			}
-			return p.Reply.Voting && p.Reply.Missing < 100
+			return p.Voting && p.Missing < 100
 		}
 		return false
 	})

@@ -167,15 +167,15 @@ func (m *memory) client() *client.Client {
 }
 
 // acceptorStatus is what an acceptor says of itself, the zero value if nothing.
-func acceptorStatus(c *client.Client, id string) paxos.StatusReply {
+func acceptorStatus(c *client.Client, id string) client.ProcessState {
 	s, err := c.Status(context.Background())
 	if err != nil {
-		return paxos.StatusReply{}
+		return client.ProcessState{}
 	}
 	for _, p := range s.Processes {
 		if p.ID == id && p.Err == nil {
-			return p.Reply
+			return p.ProcessState
 		}
 	}
-	return paxos.StatusReply{}
+	return client.ProcessState{}
 }

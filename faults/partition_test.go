@@ -159,7 +159,7 @@ func TestNoQuorum(t *testing.T) {
 
 // knowsLeader reports whether p is a proposer that leads or knows who does, or does not answer.
 func knowsLeader(p client.ProcessStatus) bool {
-	return p.Role == paxos.RoleProposer && (p.Err != nil || p.Reply.Ballot != (paxos.Ballot{}))
+	return p.Role == paxos.RoleProposer && (p.Err != nil || p.Ballot != (paxos.Ballot{}))
 }
 
 // TestLossyNetwork loses one packet of ten on every host, and delays or throttles

@@ -147,7 +147,7 @@ func TestAppendAndTail(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if r.Index != uint64(i+1) {
+		if r.Index != client.Index(i+1) {
 			t.Fatalf("entry %d has index %d", i, r.Index)
 		}
 		if i == 0 {
@@ -160,7 +160,7 @@ func TestAppendAndTail(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if want := fmt.Sprintf("entry %d", n); string(e.Value) != want || e.Index != uint64(n+1) {
+		if want := fmt.Sprintf("entry %d", n); string(e.Value) != want || e.Index != client.Index(n+1) {
 			t.Fatalf("entry %d: %q at %d", n, e.Value, e.Index)
 		}
 		n++

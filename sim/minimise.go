@@ -76,9 +76,9 @@ func (s *shortener) size() int {
 }
 
 // fails reports whether q fails as the first plan did, and keeps it if so. What is
-// left to chance in a run changes with all else, so it gets a few chances.
+// left to chance in a run changes with all else, so it gets eight chances.
 func (s *shortener) fails(q Plan) bool {
-	for chance := range uint64(4) {
+	for chance := range uint64(8) {
 		if s.tries++; s.tries > mostTries || s.spent > mostTime {
 			return false
 		}

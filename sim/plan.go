@@ -207,3 +207,8 @@ func (t Topology) quorums() (phase1, phase2 int) {
 	}
 	return t.Phase1, t.Phase2
 }
+
+// repeats reports whether messages arrive more than once in a run of p.
+func (p *Plan) repeats() bool {
+	return slices.ContainsFunc(p.Faults, func(f Fault) bool { return f.Kind == LossyNetwork || f.Kind == ReplayOld })
+}

@@ -108,6 +108,7 @@ func runPlan(p Plan, o watch) (rep Report) {
 func (c *Cluster) prepare(p Plan) {
 	for _, k := range c.Clients {
 		k.Think = uint64(c.between(1, 30))
+		k.Repeats = p.repeats()
 	}
 	if p.Store != ModelStore {
 		c.Events[p.Store.String()+" store"]++
@@ -149,7 +150,7 @@ func (c *Cluster) finish() error {
 func (c *Cluster) waiting() string {
 	s := ""
 	for _, k := range c.Clients {
-		s += fmt.Sprintf(" %s %d/%d done, %d open, %d sessions to resolve, born %v;", k.id, k.done, k.Total, len(k.ops), len(k.resolving), k.born)
+		s += fmt.Sprintf(" %s %d/%d done, %d open, %d sessions to resolve, born %v;", k.id, k.done, k.Total, len(k.open), k.resolving, k.session != nil && k.session.ID() != paxos.SessionID{})
 	}
 	return s
 }

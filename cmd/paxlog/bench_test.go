@@ -195,7 +195,7 @@ func TestBenchInterrupted(t *testing.T) {
 }
 
 // awaitEntries returns when the log has n more entries, or cannot be asked any more.
-func awaitEntries(c *client.Client, n uint64) {
+func awaitEntries(c *client.Client, n client.Index) {
 	_, first, err := c.End(context.Background())
 	for last := first; err == nil && last < first+n; {
 		_, last, err = c.End(context.Background())

@@ -165,7 +165,6 @@ func TestTailRanges(t *testing.T) {
 		"--from -2 --learner l1":                "6\n7\n",
 		"--from end":                            "",
 		"--from " + at(8):                       "",
-		"--from " + at(10000):                   "",
 		"--from @" + third.Time:                 "6\n7\n",
 		"--from @2200-01-01T00:00:00Z":          "",
 		"-f --from " + at(3) + " -n 2":          "3\n4\n",
@@ -173,6 +172,12 @@ func TestTailRanges(t *testing.T) {
 	} {
 		if got := must(t, "", append([]string{"tail"}, strings.Fields(args)...)...); got != want {
 			t.Errorf("tail %s: got %q, want %q", args, got, want)
+		}
+	}
+	for _, args := range [][]string{{"--from", at(9)}, {"-f", "--from", at(10000)}, {"--stale", "--from", at(9)}} {
+		got := paxlog(append([]string{"tail"}, args...)...)
+		if got.code != command.ExitNoIndex || got.out != "" || !strings.Contains(got.errors, args[len(args)-1]+" is ahead of ") || !strings.Contains(got.errors, at(7)) {
+			t.Errorf("tail %v: %+v", args, got)
 		}
 	}
 	for _, args := range [][]string{{"tail"}, {"tail", "--from", "start"}, {"tail", "--from", "@-1000h"}, {"tail", "--from", "-1000000000"}} {

@@ -86,7 +86,7 @@ func TestFiveProposersSettle(t *testing.T) {
 	c := k.Client(client.WithTimeout(20 * time.Second))
 	// Two that campaign at once may leave the loser's promise at one acceptor, above which
 	// the winner renews its ballot once; one that missed the campaign promises with a vote.
-	var ballot string
+	var ballot client.Ballot
 	k.Await("all acceptors follow one leader", func() bool {
 		r, err := c.Append(context.Background(), []byte("first"))
 		if err != nil {
@@ -94,7 +94,7 @@ func TestFiveProposersSettle(t *testing.T) {
 		}
 		ballot = r.Ballot
 		return !slices.ContainsFunc(k.Status(c).Processes, func(p client.ProcessStatus) bool {
-			return p.Role == paxos.RoleAcceptor && (p.Err != nil || p.Reply.Promised.String() != ballot)
+			return p.Role == paxos.RoleAcceptor && (p.Err != nil || p.Promised != ballot)
 		})
 	})
 	for range 200 {

@@ -41,7 +41,7 @@ func (k *Cluster) Check(l *Load) {
 }
 
 // log is what a learner serves up to an index.
-func (k *Cluster) log(learner string, end uint64) (log []string) {
+func (k *Cluster) log(learner string, end client.Index) (log []string) {
 	k.t.Helper()
 	c := k.Client(client.WithLearner(learner), client.WithTimeout(patience))
 	ctx, cancel := context.WithTimeout(context.Background(), 2*patience)
@@ -51,7 +51,7 @@ func (k *Cluster) log(learner string, end uint64) (log []string) {
 			k.t.Fatalf("tailing %s: %v", learner, err)
 		}
 		log = append(log, string(e.Value))
-		if e.Index != uint64(len(log)) {
+		if e.Index != client.Index(len(log)) {
 			k.t.Fatalf("%s: index %d at place %d", learner, e.Index, len(log))
 		}
 	}

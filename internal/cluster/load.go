@@ -104,8 +104,8 @@ func (l *Load) Answered(_ load.Place, value []byte, r client.Result) error {
 func (l *Load) answered(value string, r client.Result) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.index[value] = r.Index
-	l.highest.Store(max(l.highest.Load(), r.Index))
+	l.index[value] = uint64(r.Index)
+	l.highest.Store(max(l.highest.Load(), uint64(r.Index)))
 	l.answers.Add(1)
 	now := time.Now()
 	l.silence, l.last = max(l.silence, now.Sub(l.last)), now
@@ -173,7 +173,7 @@ func (l *Load) sayStatus() {
 	s, err := l.c.Status(context.Background())
 	l.t.Logf("leader %q with a quorum: %v, %v", s.Leader, s.Quorum, err)
 	for _, p := range s.Processes {
-		l.t.Logf("%s: %+v, %v", p.ID, p.Reply, p.Err)
+		l.t.Logf("%s: %+v, %v", p.ID, p.ProcessState, p.Err)
 	}
 }
 

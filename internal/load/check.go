@@ -17,13 +17,13 @@ var ErrCheck = errors.New("check failed")
 // compared with it.
 type stream struct {
 	client   int
-	base     uint64 // command s carries the client's value base+s
-	answered uint64 // commands 1 to answered
-	last     uint64 // the index of the last of them
-	gaps     []byte // the distance of each index from the one before, as uvarints: a byte or two each
+	base     uint64       // command s carries the client's value base+s
+	answered uint64       // commands 1 to answered
+	last     client.Index // the index of the last of them
+	gaps     []byte       // the distance of each index from the one before, as uvarints: a byte or two each
 
-	seen  uint64 // commands found in the log
-	index uint64 // answered index of command seen
+	seen  uint64       // commands found in the log
+	index client.Index // answered index of command seen
 }
 
 // Answers is a Watcher that keeps what was answered, to hold the log against it.
@@ -70,7 +70,7 @@ func (a *clientAnswers) add(client int, n uint64, r client.Result) error {
 	case r.Index <= s.last:
 		return fmt.Errorf("%w: append %s was answered with index %d, after an earlier one with %d", ErrCheck, r.AppendID, r.Index, s.last)
 	}
-	s.gaps = binary.AppendUvarint(s.gaps, r.Index-s.last)
+	s.gaps = binary.AppendUvarint(s.gaps, uint64(r.Index-s.last))
 	s.last = r.Index
 	s.answered++
 	return nil
@@ -163,7 +163,7 @@ func (c *checker) entry(e client.Entry) (answered bool, err error) {
 	}
 	gap, n := binary.Uvarint(s.gaps)
 	s.gaps = s.gaps[n:]
-	s.index += gap
+	s.index += client.Index(gap)
 	if s.index != e.Index {
 		return false, fmt.Errorf("%w: append %s was answered with index %d, and is at %d", ErrCheck, e.AppendID, s.index, e.Index)
 	}

@@ -53,7 +53,7 @@ type fakePending struct {
 func (p *fakePending) Done() <-chan struct{} { return p.done }
 
 func (p *fakePending) Wait(context.Context) (client.Result, error) {
-	return client.Result{Index: p.seq, AppendID: paxos.AppendID{Seq: p.seq}}, p.err
+	return client.Result{Index: client.Index(p.seq), AppendID: paxos.AppendID{Seq: p.seq}}, p.err
 }
 
 func (s *fakeSession) Append(context.Context, []byte) (Answer, error) {
@@ -219,12 +219,12 @@ func checked(t *testing.T) (*Values, Answers, []client.Entry) {
 	for n := range uint64(200) {
 		c := int(n % 2)
 		id := paxos.AppendID{Session: paxos.SessionID{0: byte(c + 1)}, Seq: n/2 + 1}
-		r := client.Result{Index: 1000 + 2*n, AppendID: id} // with entries of others between
+		r := client.Result{Index: client.Index(1000 + 2*n), AppendID: id} // with entries of others between
 		if err := answers[c].add(c, n/2, r); err != nil {
 			t.Fatal(err)
 		}
 		log = append(log, client.Entry{Result: r, Value: values.fill(make([]byte, 64), c, n/2)})
-		other := client.Result{Index: 1001 + 2*n, AppendID: paxos.AppendID{Session: paxos.SessionID{0: 9}, Seq: n + 1}}
+		other := client.Result{Index: client.Index(1001 + 2*n), AppendID: paxos.AppendID{Session: paxos.SessionID{0: 9}, Seq: n + 1}}
 		log = append(log, client.Entry{Result: other, Value: []byte("somebody else's entry, which is none of ours")})
 	}
 	// One more, whose outcome was unknown, is in the log as well.
@@ -302,7 +302,7 @@ func TestAnswersInOrder(t *testing.T) {
 	a := &clientAnswers{}
 	id := func(seq uint64) paxos.AppendID { return paxos.AppendID{Session: paxos.SessionID{0: 1}, Seq: seq} }
 	for n := range uint64(3) {
-		if err := a.add(0, n, client.Result{Index: 5 + n, AppendID: id(n + 1)}); err != nil {
+		if err := a.add(0, n, client.Result{Index: client.Index(5 + n), AppendID: id(n + 1)}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -20,7 +20,7 @@ var layers = map[string]int{
 	"paxos": 0, "wire": 1,
 	"acceptor": 2, "proposer": 2, "learner": 2,
 	"transport": 3, "wal": 3, "config": 3,
-	"node": 4, "client": 4, "sim": 4,
+	"client/core": 2, "node": 4, "client": 4, "sim": 4,
 	"internal/load": 5, "internal/shapes": 5,
 	"cmd/paxlog/internal/command": 6, "cmd/paxlog/internal/commandtest": 7, "cmd/paxlog/internal/clusterfile": 7,
 	"cmd/paxlog/internal/clients": 8,
@@ -80,7 +80,7 @@ func TestImports(t *testing.T) {
 
 func checkImport(t *testing.T, path, pkg string, height int, name string) {
 	t.Helper()
-	machine := pkg == "acceptor" || pkg == "proposer" || pkg == "learner"
+	machine := pkg == "acceptor" || pkg == "proposer" || pkg == "learner" || pkg == "client/core"
 	local, ours := strings.CutPrefix(name, module)
 	switch {
 	case ours && machine && local != "paxos":

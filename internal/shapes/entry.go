@@ -107,16 +107,16 @@ func OrDash[T any](v *T) string {
 // FromResult translates an entry of the client library.
 func FromResult(r client.Result, value []byte) Entry {
 	return Entry{
-		Index: paxos.Index(r.Index), Instance: paxos.Instance(r.Instance), Ballot: r.Ballot,
+		Index: r.Index, Instance: r.Instance, Ballot: r.Ballot.String(),
 		Time: paxos.UnixNanos(r.Time.UnixNano()), AppendID: r.AppendID, Value: value,
 	}
 }
 
 // Resolution is what `resolve -o json` prints.
 type Resolution struct {
-	AppendID string  `json:"append_id"`
-	Result   string  `json:"result"` // chosen or never
-	Index    *uint64 `json:"index"`  // null if never
+	AppendID string        `json:"append_id"`
+	Result   string        `json:"result"` // chosen or never
+	Index    *client.Index `json:"index"`  // null if never
 }
 
 // OneLine is err on one line, or "" if there is nothing to say about it. Part of its text

@@ -94,12 +94,12 @@ type Learner struct {
 // NewStatus translates what the client found out.
 func NewStatus(cluster string, s client.Status) Status {
 	out := Status{
-		Cluster: cluster, Leader: Known(s.Leader, s.Leader != ""), Ballot: Known(s.Ballot, s.Leader != ""), Quorum: s.Quorum,
+		Cluster: cluster, Leader: Known(s.Leader, s.Leader != ""), Ballot: Known(s.Ballot.String(), s.Leader != ""), Quorum: s.Quorum,
 		Acceptors: []Acceptor{}, Proposers: []Proposer{}, Learners: []Learner{},
 	}
 	chosen := HighestChosen(s)
 	for _, p := range s.Processes {
-		up, r := p.Err == nil, p.Reply
+		up, r := p.Err == nil, p.ProcessState
 		base := Process{ID: p.ID, Addr: p.Addr, Up: up}
 		if !up {
 			base.Error, base.Trouble = Known(OneLine(p.Err), true), troubleOf(p.Err)
@@ -133,7 +133,7 @@ func HighestChosen(s client.Status) paxos.Instance {
 	var chosen paxos.Instance
 	for _, p := range s.Processes {
 		if p.Err == nil {
-			chosen = max(chosen, p.Reply.Chosen, p.Reply.Applied)
+			chosen = max(chosen, p.Chosen, p.Applied)
 		}
 	}
 	return chosen

@@ -176,10 +176,10 @@ func (c *catchup) look(s client.Status) error {
 		}
 	}
 	if l.Err == nil {
-		if l.Reply.Applied != c.applied {
+		if l.Applied != c.applied {
 			c.moved = now
 		}
-		c.applied, c.last = l.Reply.Applied, l.Reply.Last
+		c.applied, c.last = l.Applied, l.Last
 	}
 	switch {
 	case c.phase == phaseBefore && l.Err != nil:

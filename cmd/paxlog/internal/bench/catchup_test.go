@@ -25,11 +25,11 @@ type seenAt struct {
 
 func (s seenAt) status() client.Status {
 	l := client.ProcessStatus{Peer: client.Peer{ID: "l2"}, Role: paxos.RoleLearner}
-	l.Reply = paxos.StatusReply{Applied: s.applied, Last: s.last}
+	l.Applied, l.Last = s.applied, s.last
 	if s.down {
-		l.Err, l.Reply = errors.New("down"), paxos.StatusReply{}
+		l.Err, l.ProcessState = errors.New("down"), client.ProcessState{}
 	}
-	p := client.ProcessStatus{Peer: client.Peer{ID: "p1"}, Role: paxos.RoleProposer, Reply: paxos.StatusReply{Chosen: s.chosen}}
+	p := client.ProcessStatus{Peer: client.Peer{ID: "p1"}, Role: paxos.RoleProposer, ProcessState: client.ProcessState{Chosen: s.chosen}}
 	return client.Status{Processes: []client.ProcessStatus{p, l}}
 }
 

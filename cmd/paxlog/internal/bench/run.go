@@ -76,7 +76,7 @@ func failures(m *load.Meter) error {
 
 // connect returns the connections, each of which has found a learner, and the
 // index at which the log ends.
-func (opts options) connect(ctx context.Context, cluster clusterfile.Found) (conns []*client.Client, end uint64, err error) {
+func (opts options) connect(ctx context.Context, cluster clusterfile.Found) (conns []*client.Client, end client.Index, err error) {
 	perConn := (opts.Clients + opts.Conns - 1) / max(opts.Conns, 1)
 	extra := []client.Option{client.WithInflight(perConn * opts.Inflight * (opts.Size + clients.EntryOverhead))}
 	if opts.Mode == modeAppend {
@@ -182,7 +182,7 @@ func (a *appends) measure(ctx context.Context, env *command.Environment) (*hdrhi
 }
 
 // check tails back what was appended after index before, and verifies it.
-func (a *appends) check(ctx context.Context, env *command.Environment, c *client.Client, before uint64) error {
+func (a *appends) check(ctx context.Context, env *command.Environment, c *client.Client, before client.Index) error {
 	found, err := a.answers.Check(a.values, c.Tail(ctx, client.TailOptions{From: client.FromIndex(before + 1)}))
 	if err != nil {
 		return err

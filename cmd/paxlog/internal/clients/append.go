@@ -163,7 +163,7 @@ func runAppend(ctx context.Context, env *command.Environment, opts appendOptions
 	receipts := &receipts{printer: newReceiptPrinter(env.Stdout, opts.JSON, opts.Quiet)}
 	a := &appender{session: c.NewSession(), source: from, idle: receipts.flush}
 	a.answered = func(r client.Result, entryBytes int) error {
-		shown.add(r.Index, entryBytes)
+		shown.add(uint64(r.Index), entryBytes)
 		return receipts.print(r)
 	}
 	ended := a.run(ctx)

@@ -159,10 +159,20 @@ func (a *appender) wait(e sentEntry) (client.Result, error) {
 		}
 	}
 	r, err := e.pending.Wait(context.Background())
-	if err != nil {
-		a.rest(e)
+	if err == nil {
+		return r, nil
+	}
+	untold := a.rest(e)
+	var unknown *client.UnknownOutcomeError
+	if errors.As(err, &unknown) { // and so are those after it that were sent as well
+		err = untold.unknown(unknown.Cause)
 	}
 	return r, err
+}
+
+// unknown is the error of entries of which nobody knows what became.
+func (r idRange) unknown(cause error) *client.UnknownOutcomeError {
+	return &client.UnknownOutcomeError{Session: r.session, Seq: r.first, First: r.first, Last: r.last, Cause: cause}
 }
 
 // rest ends the session and returns those of the entries from e on, or from the next
@@ -199,9 +209,7 @@ func (a *appender) giveUp(err error, e sentEntry) error {
 	if untold.first == 0 {
 		return err
 	}
-	return errors.Join(err, &client.UnknownOutcomeError{
-		Session: untold.session, Seq: untold.first, First: untold.first, Last: untold.last, Cause: err,
-	})
+	return errors.Join(err, untold.unknown(err))
 }
 
 // notAppended says which entries of the input were read and are certainly not in the

@@ -50,7 +50,7 @@ func Pipe(ctx context.Context, env *command.Environment, c *client.Client, entry
 	write := p.one
 	p.one = func(e shapes.Entry) error {
 		err := write(e)
-		goal.see(uint64(e.Index))
+		goal.see(e.Index)
 		return err
 	}
 	err = printTail(printing, p, c, client.TailOptions{From: client.FromIndex(end + 1), Follow: true})
@@ -71,12 +71,12 @@ type goal struct {
 
 	mu      sync.Mutex
 	known   bool
-	last    uint64
-	printed uint64
+	last    client.Index
+	printed client.Index
 }
 
 // set says which index is the last one to print.
-func (g *goal) set(last uint64) {
+func (g *goal) set(last client.Index) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.known, g.last = true, last
@@ -84,7 +84,7 @@ func (g *goal) set(last uint64) {
 }
 
 // see notes that an index was printed.
-func (g *goal) see(index uint64) {
+func (g *goal) see(index client.Index) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.printed = index

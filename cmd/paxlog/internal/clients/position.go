@@ -93,7 +93,7 @@ func (s start) position() client.Position {
 	case startEnd:
 		return client.FromEnd()
 	case startIndex:
-		return client.FromIndex(uint64(s.Index))
+		return client.FromIndex(s.Index)
 	case startLast:
 		return client.FromLast(s.Last)
 	case startTime:

@@ -76,7 +76,7 @@ func runRead(ctx context.Context, env *command.Environment, opts readOptions) er
 		return err
 	}
 	defer c.Close()
-	e, err := readEntry(ctx, c, uint64(opts.Index), opts.Stale)
+	e, err := readEntry(ctx, c, opts.Index, opts.Stale)
 	if err != nil {
 		return err
 	}
@@ -89,7 +89,7 @@ func runRead(ctx context.Context, env *command.Environment, opts readOptions) er
 
 // readEntry returns the entry at index. If stale, only the learner is asked, and
 // an entry that it does not have is not found.
-func readEntry(ctx context.Context, c *client.Client, index uint64, stale bool) (client.Entry, error) {
+func readEntry(ctx context.Context, c *client.Client, index client.Index, stale bool) (client.Entry, error) {
 	if !stale {
 		return c.Read(ctx, index)
 	}

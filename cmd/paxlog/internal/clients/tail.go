@@ -108,7 +108,7 @@ func runTail(ctx context.Context, env *command.Environment, opts tailOptions) er
 	ctx, unwatch := env.WhileRead(ctx)
 	defer unwatch()
 	return printTail(ctx, newEntryPrinter(env.Stdout, opts.Form), c, client.TailOptions{
-		From: opts.From.position(), To: uint64(opts.To), Count: opts.Count, Follow: opts.Follow, Stale: opts.Stale,
+		From: opts.From.position(), To: opts.To, Count: opts.Count, Follow: opts.Follow, Stale: opts.Stale,
 	})
 }
 

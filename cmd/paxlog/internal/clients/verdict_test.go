@@ -21,7 +21,7 @@ func TestVerdicts(t *testing.T) {
 	c.Name = "orders"
 	down := &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}
 	process := func(role paxos.Role, id string, change func(*client.ProcessStatus)) client.ProcessStatus {
-		p := client.ProcessStatus{Role: role, Peer: client.Peer{ID: id}, Reply: paxos.StatusReply{State: "standby", Reason: "just started", Voting: true}}
+		p := client.ProcessStatus{Role: role, Peer: client.Peer{ID: id}, ProcessState: client.ProcessState{State: "standby", Reason: "just started", Voting: true}}
 		if change != nil {
 			change(&p)
 		}
@@ -31,7 +31,7 @@ func TestVerdicts(t *testing.T) {
 	refusing := func(p *client.ProcessStatus) { p.Err = &transport.RefusedError{Addr: "h:1", Text: "no"} }
 	hung := func(p *client.ProcessStatus) { p.Err = fmt.Errorf("h:1: %w", transport.ErrNoAnswer) }
 	unasked := func(p *client.ProcessStatus) { p.Err = context.DeadlineExceeded }
-	mute := func(p *client.ProcessStatus) { p.Reply.Voting = false }
+	mute := func(p *client.ProcessStatus) { p.Voting = false }
 	for _, test := range []struct {
 		a, p, l func(*client.ProcessStatus)
 		leader  string

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/paxlog/paxlog/client"
-	"github.com/paxlog/paxlog/config"
 	"github.com/paxlog/paxlog/paxos"
 )
 
@@ -15,14 +14,7 @@ import (
 // waits for ever. If there is no cluster file and nothing listens, it returns
 // errNoCluster.
 func (c Found) Connect(ctx context.Context, timeout time.Duration, extra ...client.Option) (*client.Client, error) {
-	opts := []client.Option{
-		client.WithCluster(c.Name),
-		client.WithAcceptors(peers(c.Acceptors)...),
-		client.WithProposers(peers(c.Proposers)...),
-		client.WithLearners(peers(c.Learners)...),
-		client.WithEntryBytes(c.Limits.EntryBytes),
-		client.WithTimeout(timeout),
-	}
+	opts := []client.Option{client.WithConfig(c.Cluster), client.WithTimeout(timeout)}
 	made, err := client.New(ctx, append(opts, extra...)...)
 	if err != nil || !c.Assumed() {
 		return made, err
@@ -56,15 +48,6 @@ func somebodyListens(ctx context.Context, c *client.Client) error {
 		}
 	}
 	return ErrNone
-}
-
-// peers translates nodes of the cluster file.
-func peers(nodes []config.Node) []client.Peer {
-	all := make([]client.Peer, len(nodes))
-	for i, n := range nodes {
-		all[i] = client.Peer{ID: string(n.ID), Addr: n.Addr}
-	}
-	return all
 }
 
 // AtLearner restricts a client to one learner, if id names one.

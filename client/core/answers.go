@@ -1,0 +1,135 @@
+package core
+
+import (
+	"fmt"
+
+	"github.com/paxlog/paxlog/paxos"
+)
+
+// onLocated answers a CallEnd, or the question of another call for the end of the log.
+func (m *Machine) onLocated(msg *paxos.Located) {
+	if v := &m.vital; v.question.nonce != 0 && msg.Nonce == v.question.nonce {
+		m.endVital(func(k *Call) bool { return msg.Open == 0 && msg.Last < k.From })
+		return
+	}
+	k := m.answered(msg.Nonce)
+	if k == nil {
+		return
+	}
+	if msg.Open != 0 { // it cannot be decided there now
+		k.why = msg.Detail
+		m.leave(k.Learner)
+		m.again(k, undecidedWait)
+		return
+	}
+	k.why = ""
+	switch k.Kind {
+	case CallEnd:
+		k.First, k.Last, k.AtIndex = msg.First, msg.Last, msg.AtTime
+		m.finish(k, nil)
+	case CallRead:
+		if msg.Last < k.From {
+			m.finish(k, fmt.Errorf("%w: %d; the log ends at %d", ErrNotFound, k.From, msg.Last))
+			return
+		}
+		k.phase = phaseWait
+		m.pursue(k)
+	case CallResolve:
+		k.phase = phaseAgain
+		m.pursue(k)
+	}
+}
+
+// onLogPage answers a CallRead or CallPage.
+func (m *Machine) onLogPage(msg *paxos.LogPage) {
+	k := m.answered(msg.Nonce)
+	if k == nil {
+		return
+	}
+	if msg.First > k.From {
+		m.finish(k, trimmed(k.From, msg.First))
+		return
+	}
+	if len(msg.Records) > 0 && covers(msg.Records, k.From) {
+		k.Records = msg.Records
+		m.finish(k, nil)
+		return
+	}
+	switch {
+	case k.Kind == CallRead && k.phase == phaseFirst:
+		// This learner may be behind: only a quorum can say that there is no such index.
+		k.phase = phaseLocate
+		m.pursue(k)
+	default: // it has too many readers, or gave up waiting
+		m.leave(k.Learner)
+		m.again(k, undecidedWait)
+	}
+}
+
+// covers reports whether the records begin with the one that holds index.
+func covers(records []paxos.LogRecord, index paxos.Index) bool {
+	return records[0].First <= index && index < records[0].First+paxos.Index(records[0].Count)
+}
+
+// resolveHere answers from the sessions of this client, or has k wait for them, and
+// reports whether it did. An append that this client itself still has is sent until it
+// is answered: k waits for that, and nobody is fenced.
+func (m *Machine) resolveHere(k *Call) bool {
+	s := m.sessions[k.ID.Session]
+	if s == nil || k.ID.Seq < s.base {
+		return false
+	}
+	if k.ID.Seq >= s.reached {
+		m.finish(k, fmt.Errorf("%w: this session has sent %d so far", ErrFutureAppend, s.reached-1))
+		return true
+	}
+	k.why = "the append has no answer yet"
+	if why := s.Why(); why != "" {
+		k.why = why
+	}
+	k.session = s
+	s.resolves = append(s.resolves, k)
+	return true
+}
+
+// onFound answers a CallResolve: its session is closed or has expired, or its entry was
+// answered to this client and is only looked up again. Otherwise the session is fenced,
+// and looked at again a moment later.
+func (m *Machine) onFound(msg *paxos.Found) {
+	k := m.answered(msg.Nonce)
+	if k == nil {
+		return
+	}
+	own := m.sessions[k.ID.Session] != nil
+	switch {
+	case msg.Closed || msg.Expired || own && msg.Index != 0:
+		k.Chosen, k.Index = msg.Index != 0, msg.Index
+		m.finish(k, nil)
+	case own: // that learner is behind
+		m.again(k, resolvePoll)
+	case msg.Future && k.phase == phaseFirst:
+		// This learner may only be behind: ask one that has what a quorum has chosen.
+		k.phase = phaseLocate
+		m.pursue(k)
+	case msg.Future && k.phase == phaseAgain:
+		m.finish(k, ErrFutureAppend)
+	default:
+		k.phase = phaseFirst
+		m.fence(k)
+		m.again(k, resolvePoll)
+	}
+}
+
+// fence closes the session of k, through whoever leads.
+func (m *Machine) fence(k *Call) {
+	late := k.fenceTo != "" && m.now-k.fencedAt > resolveSend
+	if late {
+		m.tryOthers()
+	}
+	to := m.proposer()
+	k.why = fmt.Sprintf("the fence of session %s is not chosen: there is no leader with a quorum", k.ID.Session)
+	if to != "" && (to != k.fenceTo || late) {
+		k.fenceTo, k.fencedAt = to, m.now
+		m.Send(to, &paxos.Append{Session: k.ID.Session, Batch: paxos.Fence(k.ID.Session)})
+	}
+}

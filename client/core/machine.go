@@ -1,0 +1,278 @@
+package core
+
+import (
+	"fmt"
+
+	"github.com/paxlog/paxlog/paxos"
+)
+
+// Config is what a client needs to know.
+type Config struct {
+	Proposers []paxos.NodeID // one that runs is enough
+	Learners  []paxos.NodeID // one that runs is enough
+	// InflightBytes bounds the unanswered entries of one session, by their bytes and
+	// EntryOverhead each. One entry is always admitted.
+	InflightBytes int
+}
+
+// Machine is one client. Create it with New.
+type Machine struct {
+	paxos.Outbox
+	cfg    Config
+	now    paxos.Ticks
+	due    paxos.Ticks // before it no timer runs out
+	closed bool
+	nonce  uint64
+
+	up       map[paxos.NodeID]bool
+	troubles map[paxos.NodeID]trouble
+
+	leadership
+	learner    int          // place of the learner in use
+	inUse      paxos.NodeID // that learner, "" if none is connected
+	attachment uint64       // counts changes of it: a session is attached under the newest, or not
+	triedAt    paxos.Ticks  // when others were tried last
+
+	birth    birth
+	sessions map[paxos.SessionID]*Session // those that are born and have not ended
+	busy     []*Session                   // those with unanswered entries, in no order
+	ready    []*Session                   // those that Flush looks at
+	pending  int                          // unanswered entries of all sessions
+
+	calls []*Call          // not answered, in no order
+	asked map[uint64]*Call // by the nonce of the question under way
+	vital vital
+
+	doneAppends []*Append
+	doneCalls   []*Call
+}
+
+// trouble is why a process cannot be used.
+type trouble struct {
+	why   error
+	final bool // it is of another cluster: waiting does not help
+}
+
+// New returns a client that is not connected to anybody.
+func New(cfg Config) *Machine {
+	return &Machine{
+		cfg: cfg, due: never, up: map[paxos.NodeID]bool{}, troubles: map[paxos.NodeID]trouble{},
+		leadership: newLeadership(), attachment: 1,
+		sessions: map[paxos.SessionID]*Session{}, asked: map[uint64]*Call{},
+	}
+}
+
+// Step implements paxos.Machine.
+func (m *Machine) Step(from paxos.NodeID, msg paxos.Message) {
+	switch msg := msg.(type) {
+	case *paxos.Leader:
+		if msg.Ballot.IsZero() {
+			m.onLost(from) // it knows of no leader any more: what it passed on may be lost
+		}
+		m.onLeader(from, msg.Ballot)
+	case *paxos.Refused:
+		if s := m.sessions[msg.Session]; s != nil {
+			s.onRefused(msg)
+		}
+		if msg.Reason == paxos.RefuseNoLeader {
+			m.onNoLeader(from)
+		}
+	case *paxos.Result:
+		if s := m.sessions[msg.Session]; s != nil {
+			s.onResult(msg)
+		}
+	case *paxos.Results:
+		m.birth.heard(m.now, msg.Instance)
+		for i := range msg.Applied {
+			if s := m.sessions[msg.Applied[i].Session]; s != nil {
+				r := msg.Result(i)
+				s.onApplied(&r)
+			}
+		}
+	case *paxos.Attached:
+		m.onAttached(msg)
+	case *paxos.Detached:
+		m.onDetached(from, msg)
+	case *paxos.Located:
+		m.onLocated(msg)
+	case *paxos.LogPage:
+		m.onLogPage(msg)
+	case *paxos.Found:
+		m.onFound(msg)
+	case *paxos.PeerUp:
+		m.onPeerUp(msg.ID)
+	case *paxos.PeerDown:
+		m.onPeerDown(msg.ID)
+	}
+}
+
+// Tick implements paxos.Machine. It costs next to nothing before Due.
+func (m *Machine) Tick(mono paxos.Ticks, _ paxos.UnixNanos) {
+	m.now = mono
+	if m.now < m.due {
+		return
+	}
+	m.due = never
+	for i := len(m.busy) - 1; i >= 0; i-- { // from the end: a session that is done leaves its place to the last
+		m.busy[i].tick()
+	}
+	m.tickBirth()
+	for i := len(m.calls) - 1; i >= 0; i-- {
+		m.tickCall(m.calls[i])
+	}
+	m.tickVital()
+}
+
+// Flush implements paxos.Machine: it packs what the sessions have to send.
+func (m *Machine) Flush() paxos.Output {
+	for i := 0; i < len(m.ready); i++ {
+		s := m.ready[i]
+		s.isReady = false
+		s.flush()
+	}
+	clear(m.ready)
+	m.ready = m.ready[:0]
+	return m.Take()
+}
+
+// Due is when Tick, at the latest, has something to do that no message brings.
+func (m *Machine) Due() paxos.Ticks { return m.due }
+
+// at makes the machine due at t.
+func (m *Machine) at(t paxos.Ticks) { m.due = min(m.due, t) }
+
+// Pending is how many entries of all sessions wait for their answer.
+func (m *Machine) Pending() int { return m.pending }
+
+// Delivered returns what was answered since it was called last. The lists are good
+// until the next call of any method; who has read them clears them.
+func (m *Machine) Delivered() ([]*Append, []*Call) {
+	appends, calls := m.doneAppends, m.doneCalls
+	m.doneAppends, m.doneCalls = m.doneAppends[:0], m.doneCalls[:0]
+	return appends, calls
+}
+
+// Trouble notes why the process id cannot be used. It is final if the process is of
+// another cluster or version: when all proposers or all learners are, nothing that
+// waits can ever be answered, and it fails with ErrRefused.
+func (m *Machine) Trouble(id paxos.NodeID, why error, final bool) {
+	m.troubles[id] = trouble{why, final}
+	err := m.refusedByAll()
+	if err == nil {
+		return
+	}
+	m.endAll(ErrRefused, err)
+}
+
+// Close ends every session and call with ErrClosed.
+func (m *Machine) Close() {
+	m.closed = true
+	m.endAll(ErrClosed, errClosing)
+}
+
+// errClosing is the cause of what Close leaves unknown.
+var errClosing = fmt.Errorf("the client was closed before the answer came")
+
+// endAll ends all sessions and calls: kind says what is certain of appends never sent,
+// why says what happened.
+func (m *Machine) endAll(kind, why error) {
+	for _, s := range m.sessions {
+		s.fail(kind, why)
+	}
+	for len(m.birth.waiting) > 0 {
+		m.birth.waiting[0].fail(kind, why)
+	}
+	for len(m.calls) > 0 {
+		m.finish(m.calls[0], fmt.Errorf("%w: %w", kind, why))
+	}
+}
+
+func (m *Machine) onPeerUp(id paxos.NodeID) {
+	m.up[id] = true
+	delete(m.troubles, id)
+	if m.isLearner(id) {
+		m.chooseLearner(id)
+		m.askForBirth()
+		for i := len(m.calls) - 1; i >= 0; i-- { // from the end: one that is done leaves its place to the last
+			if k := m.calls[i]; k.question.nonce == 0 && k.againAt == 0 && k.session == nil {
+				m.pursue(k)
+			}
+		}
+		return
+	}
+	for _, s := range m.busy {
+		s.act()
+	}
+}
+
+func (m *Machine) onPeerDown(id paxos.NodeID) {
+	delete(m.up, id)
+	if m.isLearner(id) {
+		m.chooseLearner("")
+		if m.birth.question.to == id {
+			m.birth.question = question{}
+			m.askForBirth()
+		}
+		if m.vital.question.to == id {
+			m.vital.question = question{}
+		}
+		for i := len(m.calls) - 1; i >= 0; i-- {
+			if k := m.calls[i]; k.question.nonce != 0 && k.question.to == id {
+				m.lost(k)
+			}
+		}
+		return
+	}
+	m.onLost(id)
+	m.onLeader(id, paxos.Ballot{})
+	for _, s := range m.busy {
+		s.act()
+	}
+}
+
+// onLost: what was sent to that proposer may be lost.
+func (m *Machine) onLost(id paxos.NodeID) {
+	for _, s := range m.busy {
+		s.onLost(id)
+	}
+}
+
+// refusedByAll returns an error if every proposer, or every learner, is of another
+// cluster.
+func (m *Machine) refusedByAll() error {
+	for _, peers := range [][]paxos.NodeID{m.cfg.Proposers, m.cfg.Learners} {
+		var err error
+		for _, id := range peers {
+			t := m.troubles[id]
+			if !t.final {
+				err = nil
+				break
+			}
+			err = t.why
+		}
+		if err != nil {
+			return fmt.Errorf("%w; check the cluster file and the addresses in it", err)
+		}
+	}
+	return nil
+}
+
+// unreachable says which role cannot be reached at all, and why; "" if both can.
+func (m *Machine) unreachable() string {
+	for _, r := range []struct {
+		name  string
+		peers []paxos.NodeID
+	}{{"proposer", m.cfg.Proposers}, {"learner", m.cfg.Learners}} {
+		up, why := false, ""
+		for _, id := range r.peers {
+			up = up || m.up[id]
+			if t := m.troubles[id]; t.why != nil && why == "" {
+				why = fmt.Sprintf("; %s: %v", id, t.why)
+			}
+		}
+		if !up {
+			return fmt.Sprintf("no %s can be reached%s", r.name, why)
+		}
+	}
+	return ""
+}
