@@ -46,6 +46,9 @@ func (l *Learner) applyValue(v paxos.Value) {
 	if rec.Count == 0 {
 		rec.Log = nil
 	}
+	if l.Out.Writes == nil { // there will be three: this, sessions, and the state
+		l.Out.Writes = make([]paxos.Record, 0, 3)
+	}
 	l.Write(paxos.PutApplied{Record: rec, Value: v})
 }
 

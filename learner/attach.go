@@ -45,9 +45,7 @@ func (l *Learner) attach(conn ref, session paxos.SessionID) {
 	r := cs.attachments.add(attachment{session: session, conn: conn})
 	cs.attachedTo[session] = r
 	cs.byUse.join(&c.attached, r)
-	if c.attached.n > maxAttached {
-		l.Violated("a queue is within its bound", "queue", "sessions attached by one connection", "bound", maxAttached, "in it", c.attached.n)
-	}
+	l.checkBound("sessions attached by one connection", c.attached.n, maxAttached)
 }
 
 // detach forgets an attachment, and says so: else its client would wait for results

@@ -47,18 +47,15 @@ func (l *Learner) checkFlush() {
 
 // checkBounds looks at the queues of limits.go.
 func (l *Learner) checkBounds() {
-	for _, q := range [...]struct {
-		what    string
-		n, most int
-	}{
-		{"instances above applied", len(l.above), maxAhead},
-		{"reads that wait for an entry", l.clients.parkedSize, maxParked},
-		{"linearizable reads that wait", l.reads.waiting.n, maxWaiting + 1}, // and its own
-		{"polls under way", len(l.reads.rounds), maxRounds},
-		{"sessions remembered", l.sessions.len(), l.cfg.Membership.Sessions},
-	} {
-		if q.n > q.most {
-			l.Violated("a queue is within its bound", "queue", q.what, "bound", q.most, "in it", q.n)
-		}
+	l.checkBound("instances above applied", len(l.above), maxAhead)
+	l.checkBound("reads that wait for an entry", l.clients.parkedSize, maxParked)
+	l.checkBound("linearizable reads that wait", l.reads.waiting.n, maxWaiting+1) // and its own
+	l.checkBound("polls under way", len(l.reads.rounds), maxRounds)
+	l.checkBound("sessions remembered", l.sessions.len(), l.cfg.Membership.Sessions)
+}
+
+func (l *Learner) checkBound(queue string, n, most int) {
+	if n > most {
+		l.Violated("a queue is within its bound", "queue", queue, "bound", most, "in it", n)
 	}
 }

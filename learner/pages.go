@@ -43,9 +43,7 @@ func (l *Learner) park(q question) {
 	l.wait(&members, r, forEntry, uint64(q.from))
 	l.setParked(q.from, members)
 	cs.parkedSize++
-	if n := cs.all.at(q.conn).parked.n; n > maxParkedHere {
-		l.Violated("a queue is within its bound", "queue", "reads of one connection that wait", "bound", maxParkedHere, "in it", n)
-	}
+	l.checkBound("reads of one connection that wait", cs.all.at(q.conn).parked.n, maxParkedHere)
 }
 
 // sendAway answers the oldest read that waits on a connection.

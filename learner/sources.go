@@ -2,7 +2,6 @@ package learner
 
 import (
 	"slices"
-	"strings"
 
 	"github.com/paxlog/paxlog/paxos"
 )
@@ -24,8 +23,8 @@ type source struct {
 	contradictions uint64
 }
 
-// sources are all of them, ordered by id. The list does not change while the learner
-// runs; what is known of each does.
+// sources are all of them. The list does not change while the learner runs; what is known
+// of each does.
 type sources []source
 
 func newSources(cfg Config) sources {
@@ -36,19 +35,17 @@ func newSources(cfg Config) sources {
 	for _, id := range cfg.Learners {
 		out = append(out, source{id: id, kind: paxos.RoleLearner, place: -1})
 	}
-	slices.SortFunc(out, func(a, b source) int { return compareIDs(a.id, b.id) })
 	return out
 }
 
-func compareIDs(a, b paxos.NodeID) int { return strings.Compare(string(a), string(b)) }
-
-// of returns what is known of a process, nil if it is no source.
+// of returns what is known of a process, nil if it is no source. There are few.
 func (s sources) of(id paxos.NodeID) *source {
-	i, ok := slices.BinarySearchFunc(s, id, func(x source, id paxos.NodeID) int { return compareIDs(x.id, id) })
-	if !ok {
-		return nil
+	for i := range s {
+		if s[i].id == id {
+			return &s[i]
+		}
 	}
-	return &s[i]
+	return nil
 }
 
 // voter returns what is known of an acceptor, nil if id is none.
