@@ -67,6 +67,8 @@ type row struct {
 	Median float64 `json:"median"`
 	Worst  float64 `json:"worst"`
 	Never  int     `json:"never"` // seeds
+	// Values are those of each seed, in order.
+	Values []float64 `json:"values"`
 	unit   string
 }
 
@@ -123,6 +125,7 @@ func (c contender) column(first, runs uint64, say func(contender, row string)) c
 			}
 			values = append(values, x)
 		}
+		r.Values = slices.Clone(values)
 		slices.Sort(values)
 		r.Median, r.Worst = values[len(values)/2], values[len(values)-1]
 		out.Rows = append(out.Rows, r)
