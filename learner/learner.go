@@ -8,6 +8,18 @@
 // reads poll a quorum of acceptors, without a leader (after "Paxos Quorum Reads",
 // Charapko et al., HotStorage 2019).
 //
+// Where to look:
+//
+//	counting.go                votes, and what is chosen
+//	fetching.go, pacing.go     what was missed: from whom, and when
+//	sources.go                 the processes that tell it what was chosen
+//	apply.go, session.go       what a value does to the log
+//	attach.go                  who is told what became of commands
+//	reads.go, pages.go         where the log ends; entries; what waits for them
+//	questions.go, loads.go     what is asked and not answered; reads of the store
+//	connections.go, pool.go    what each client waits for, and how that is kept
+//	limits.go, invariants.go   what bounds all this, and what must hold
+//
 // It does no I/O and reads no clock: a driver calls it, from one goroutine, as
 // paxos.Machine says. Nothing it says waits for its own disk: what it applies was
 // chosen, so a quorum of acceptors has it; a learner that crashes is merely
@@ -78,6 +90,7 @@ type Learner struct {
 
 	// What others wait for.
 	loads   map[uint64]pending     // under way, by tag
+	copies  int                    // of them, the copyLoads
 	reading map[paxos.Index]uint64 // of them, the pageLoad from each index on
 	tag     uint64
 	clients connections

@@ -34,6 +34,10 @@ const (
 	// stepping messages while the store is behind with its loads.
 	maxAsked = 16384
 
+	// maxCopies is how many loads are under way for acceptors and learners that copy. Each
+	// of them has one at a time; what comes beyond is dropped, and asked for again.
+	maxCopies = 256
+
 	// maxWaiting is how many linearizable reads of all connections wait for their round.
 	maxWaiting = 65536
 )

@@ -32,6 +32,7 @@ func (l *Learner) load(q paxos.Load, p pending) uint64 {
 func (l *Learner) onLoaded(m *paxos.Loaded) {
 	p, ok := l.loads[m.Load.Tag]
 	if !ok {
+		l.Violated("a load is answered once", "tag", m.Load.Tag)
 		return
 	}
 	delete(l.loads, m.Load.Tag)
@@ -55,11 +56,16 @@ func (l *Learner) onFetch(from paxos.NodeID, m *paxos.Fetch) {
 		l.Send(from, l.page(m.Nonce, m.From))
 		return
 	}
+	if l.copies >= maxCopies {
+		return // it asks again
+	}
+	l.copies++
 	q := paxos.Load{Kind: paxos.LoadVotes, From: m.From, To: l.state.Applied, MaxBytes: l.cfg.PageBytes}
 	l.load(q, &copyLoad{from, m.Nonce})
 }
 
 func (c *copyLoad) loaded(l *Learner, m *paxos.Loaded) {
+	l.copies--
 	p := l.page(c.nonce, m.Load.From)
 	p.Values = m.Votes
 	l.Send(c.to, p)

@@ -2,6 +2,7 @@ package learner
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/paxlog/paxlog/paxos"
@@ -211,5 +212,29 @@ func TestQuestionsAreBounded(t *testing.T) {
 	out := l.Flush()
 	if r := sent[*paxos.Located](out, "@1"); len(r) != 1 || r[0].Open == 0 || r[0].Detail == "" || l.Report().Asked != maxAsked+1 {
 		t.Fatalf("%+v", r)
+	}
+}
+
+// TestCopiesAreBounded: a peer that fetches without end does not fill the memory.
+func TestCopiesAreBounded(t *testing.T) {
+	l := newLearner()
+	l.choose(1, nil)
+	for n := range uint64(maxCopies + 10) {
+		l.Step("a1", &paxos.Fetch{Nonce: n, From: 1, Values: true})
+	}
+	out := l.Flush()
+	if len(out.Loads) != maxCopies || out.Halt != "" {
+		t.Fatalf("%d loads; %s", len(out.Loads), out.Halt)
+	}
+	for _, q := range out.Loads {
+		l.Step("l1", &paxos.Loaded{Load: q})
+	}
+	l.Step("a1", &paxos.Fetch{Nonce: 1 << 40, From: 1, Values: true})
+	if out = l.Flush(); len(out.Loads) != 1 || len(sent[*paxos.Page](out, "a1")) != maxCopies {
+		t.Fatalf("%d loads, %d pages", len(out.Loads), len(sent[*paxos.Page](out, "a1")))
+	}
+	l.Step("l1", &paxos.Loaded{Load: paxos.Load{Tag: 77}})
+	if !strings.Contains(l.Flush().Halt, "a load is answered once") {
+		t.Error("an answer to nothing is taken")
 	}
 }

@@ -464,7 +464,7 @@ func TestPaperOnePhase1(t *testing.T) {
 			t.Errorf("%d Prepares to %s", n, id)
 		}
 	}
-	if !c.Done() || len(prepares) != 3 || instances < 10 {
+	if !c.Done() || len(prepares) != 3 || instances < 5 {
 		t.Errorf("%d acceptors were prepared, %d instances", len(prepares), instances)
 	}
 }
