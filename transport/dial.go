@@ -132,6 +132,9 @@ func (d *dialer) once() outcome {
 		// Who refuses the oldest version for another reason is not asked twice each time.
 		d.plain = d.plain && refusal != nil && !isOld
 		d.refused(err)
+		if errors.Is(err, ErrNoAnswer) {
+			return unreachable // it has cost time enough, and whoever hung may go on any moment
+		}
 		return useless
 	}
 	d.plain = false

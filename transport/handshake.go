@@ -8,6 +8,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 	"unicode"
 
@@ -74,7 +75,7 @@ func (c *conn) sayHello(p Peer, plain bool) (*greeting, error) {
 		says = append(says, &wire.Offer{Oldest: wire.Oldest, Known: c.n.identity.shown()})
 	}
 	if err := c.writeFrames(preface, says...); err != nil {
-		return nil, noPorts(err)
+		return nil, notAnswered(p, err)
 	}
 	c.version = wire.Oldest
 	var known []wire.Known
@@ -151,8 +152,12 @@ func meaning(code wire.RefusalCode, p Peer, cfg Config) string {
 
 // notAnswered says what it means that no answer to a greeting came.
 func notAnswered(p Peer, err error) error {
-	if errors.Is(err, os.ErrDeadlineExceeded) {
+	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded):
 		return fmt.Errorf("%s at %s: %w: %w", p.ID, p.Addr, ErrNoAnswer, noPorts(err))
+	case errors.Is(err, wire.ErrFrame):
+	case errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
+		err = &portless{err, "it took the connection and closed it"} // however that was noticed
 	}
 	return fmt.Errorf("%s at %s did not answer as a paxlog process: %w", p.ID, p.Addr, noPorts(err))
 }
