@@ -78,16 +78,21 @@ func New(ctx context.Context, opts ...Option) (*Client, error) {
 		return nil, err
 	}
 	c := offline(o)
-	for _, p := range o.proposers {
-		c.net.Dial(transport.Peer{Role: paxos.RoleProposer, ID: paxos.NodeID(p.ID), Addr: p.Addr})
-	}
-	for _, p := range o.learners {
-		c.net.Dial(transport.Peer{Role: paxos.RoleLearner, ID: paxos.NodeID(p.ID), Addr: p.Addr})
-	}
+	// The acceptors are believed before others about which log this is: an address in the
+	// file may be that of another cluster's learner by now.
+	c.net.Ask(dialled(paxos.RoleAcceptor, o.acceptors)...)
+	c.net.Dial(append(dialled(paxos.RoleProposer, o.proposers), dialled(paxos.RoleLearner, o.learners)...)...)
 	c.wg.Add(2)
 	go c.timer()
 	go c.sendLoop()
 	return c, nil
+}
+
+func dialled(role paxos.Role, peers []Peer) (out []transport.Peer) {
+	for _, p := range peers {
+		out = append(out, transport.Peer{Role: role, ID: paxos.NodeID(p.ID), Addr: p.Addr})
+	}
+	return out
 }
 
 // Open returns a client of the cluster that a cluster file describes. Options given

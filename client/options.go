@@ -33,7 +33,8 @@ type Option func(*options)
 // WithCluster names the cluster; processes of another one are refused.
 func WithCluster(name string) Option { return func(o *options) { o.cluster = name } }
 
-// WithAcceptors names the acceptors; only Status uses them.
+// WithAcceptors names the acceptors. Status asks them; and every client does, once, which
+// log this is, so that it is not misled by a process of another one at an old address.
 func WithAcceptors(peers ...Peer) Option { return func(o *options) { o.acceptors = peers } }
 
 // WithProposers names the proposers; one that runs is enough.

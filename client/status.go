@@ -95,9 +95,11 @@ func (c *Client) Status(ctx context.Context) (Status, error) {
 	add(paxos.RoleLearner, c.opts.learners)
 	p.open = len(p.all)
 	p.net = transport.New(c.opts.transport(), p)
+	var peers []transport.Peer
 	for _, s := range p.all {
-		p.net.Dial(transport.Peer{Role: s.Role, ID: paxos.NodeID(s.ID), Addr: s.Addr})
+		peers = append(peers, transport.Peer{Role: s.Role, ID: paxos.NodeID(s.ID), Addr: s.Addr})
 	}
+	p.net.Dial(peers...)
 	select {
 	case <-p.done:
 	case <-ctx.Done():

@@ -89,3 +89,16 @@ func TestTwins(t *testing.T) {
 		t.Errorf("the twins say so %d and %d times", a, b)
 	}
 }
+
+// TestTailOfAnotherLog: who tails B where only a learner of A listens any more is told so,
+// and never sees A's log.
+func TestTailOfAnotherLog(t *testing.T) {
+	a, b := twoLogs(t)
+	b.Kill("l2")
+	stranger := takesOver(t, a, b, "l1")
+	b.Await("it serves", func() bool { return strings.Contains(stranger.Stderr(), `"ready"`) })
+	out, errs, code := b.Run("tail", "--timeout", "2s")
+	if out != "" || code == 0 || !strings.Contains(errs, "another log") {
+		t.Errorf("exit %d, it printed %q and said %q", code, out, errs)
+	}
+}
