@@ -69,6 +69,7 @@ type Node struct {
 	stopOnce  sync.Once
 	loopDone  chan struct{}
 	dead      atomic.Bool
+	ending    sync.Once
 	peerLog   *peerLog
 	known     known
 }
@@ -215,11 +216,11 @@ func (n *Node) send(envelopes []paxos.Envelope) {
 	n.out(envelopes)
 }
 
-// fatal stops everything at once: no message leaves after it.
+// fatal stops everything at once: no message leaves after it. Who comes second waits
+// for the first, which in a process does not return: the storage engine would panic.
 func (n *Node) fatal(err error) {
-	if n.dead.CompareAndSwap(false, true) {
-		n.opts.Fatal(err)
-	}
+	n.dead.Store(true)
+	n.ending.Do(func() { n.opts.Fatal(err) })
 }
 
 func (n *Node) becomeReady() {

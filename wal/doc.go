@@ -40,7 +40,9 @@
 //
 // A failed write or sync is final: whether the data is on disk is unknown, and
 // asking again may be answered from a page that the kernel marked clean. The
-// Fatal function is called, which must stop the process, and nothing is answered.
+// Fatal function is called, which must stop the process and not return, and nothing is
+// answered. It is called before Pebble hears of the error (writable.go): Pebble would
+// panic, or end the process with a trace.
 //
 // Pebble cannot always tell a lost tail from a clean end. These open without an error: a
 // MANIFEST with a damaged end; a newest log that is missing; and a newest log with damage

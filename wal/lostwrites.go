@@ -52,23 +52,24 @@ var errHole = errors.New("its MANIFEST or a log lost a part, and what came later
 // firstSeq is the number of the first write of a database.
 const firstSeq = 10
 
-// progress reads how far a database had come: the number of its last write. It
-// returns errHole if writes before it are missing.
-func progress(fs vfs.FS, db, manifest string) (last uint64, err error) {
+// progress reads how far a database had come: the number of its last write, and how
+// many bytes the logs have that are not in tables. It returns errHole if writes before
+// the last one are missing.
+func progress(fs vfs.FS, db, manifest string) (last, logged uint64, err error) {
 	last, firstLog, err := readManifest(fs, manifest)
 	if errors.Is(err, os.ErrNotExist) {
-		return 0, nil // Open says so
+		return 0, 0, nil // Open says so
 	}
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	options, err := newestOptions(fs, db)
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	logs, err := pebblewal.Scan(pebblewal.Dir{FS: fs, Dirname: db})
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	logs = slices.DeleteFunc(logs, func(l pebblewal.LogicalLog) bool { return uint64(l.Num) < firstLog }) // in tables
 	w := writes{last: max(last, firstSeq-1)}
@@ -77,12 +78,17 @@ func progress(fs vfs.FS, db, manifest string) (last uint64, err error) {
 		w.startLost = first != firstLog && first > options
 	}
 	for _, l := range logs {
+		size, err := l.PhysicalSize()
+		if err != nil {
+			return 0, 0, err
+		}
+		logged += size
 		r := l.OpenForRead()
 		if err := errors.Join(w.follow(r), r.Close()); err != nil {
-			return 0, err
+			return 0, 0, err
 		}
 	}
-	return max(w.last, w.logged), nil
+	return max(w.last, w.logged), logged, nil
 }
 
 // newestOptions is the number of the newest OPTIONS file, 0 if there is none.

@@ -90,9 +90,3 @@ func (n notedLock) Close() error {
 	delete(n.l.names, n.name)
 	return n.lock.Close()
 }
-
-// writable is the file system of a Store that writes.
-type writable struct{ vfs.FS }
-
-func (w writable) Lock(name string) (io.Closer, error) { return locked.take(w.FS, name) }
-func (w writable) Unwrap() vfs.FS                      { return w.FS }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -176,4 +177,52 @@ func TestFirstVotesAreInTheNewerForm(t *testing.T) {
 		t.Errorf("the first vote is in a chunk of type %d", got)
 	}
 	mustClose(t, s)
+}
+
+// crowded is a file system with so many bytes free.
+type crowded struct {
+	vfs.FS
+	free uint64
+}
+
+func (c crowded) GetDiskUsage(string) (vfs.DiskUsage, error) {
+	return vfs.DiskUsage{AvailBytes: c.free}, nil
+}
+
+// TestFreeSpace: a start that has no room is refused before anything is written, as a
+// full disk; what its logs hold counts, since it copies that into tables. Reading needs
+// no room.
+func TestFreeSpace(t *testing.T) {
+	mem := vfs.NewCrashableMem()
+	initDir(t, mem, paxos.RoleAcceptor)
+	open := func(fs vfs.FS, free uint64) error {
+		s, err := Open(dir, identity(paxos.RoleAcceptor), Options{FS: crowded{fs, free}, Fatal: neverFatal})
+		if err == nil {
+			err = s.Close()
+		}
+		return err
+	}
+	const want = "the disk of data is full: free some space and start again, nothing acknowledged is lost (1.0 MB are free, and a start needs 8.4 MB: "
+	if err := open(mem, 1e6); !errors.Is(err, syscall.ENOSPC) || !strings.HasPrefix(err.Error(), want) {
+		t.Errorf("got %v\nwant %s", err, want)
+	}
+	if err := open(mem, 9e6); err != nil {
+		t.Error(err)
+	}
+	s := mustOpen(t, mem, paxos.RoleAcceptor)
+	b := paxos.Ballot{Round: 1, Proposer: "p1"}
+	mustCommit(t, s, []paxos.Record{paxos.SetPromised{Ballot: b}, paxos.PutVote{Vote: paxos.Vote{Instance: 1, Ballot: b, Value: paxos.Value{Batch: make([]byte, 1<<20)}}}}, true)
+	left := mem.CrashClone(vfs.CrashCloneCfg{})
+	mustClose(t, s)
+	if err := open(left, 9e6); !errors.Is(err, syscall.ENOSPC) {
+		t.Errorf("with a log of 1 MiB: %v", err)
+	}
+	r, err := Inspect(crowded{left, 0}, dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mustClose(t, r)
+	if err := open(left, 10e6); err != nil {
+		t.Error(err)
+	}
 }

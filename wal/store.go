@@ -7,6 +7,7 @@ import (
 	"os"
 	"runtime"
 	"strings"
+	"sync"
 	"syscall"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -19,7 +20,8 @@ import (
 type Options struct {
 	FS vfs.FS
 	// Fatal is called, possibly from a goroutine of Pebble, when a write or sync
-	// failed. It must stop the process; nothing may be answered any more.
+	// failed. It must stop the process, and not return: nothing may be answered any
+	// more, and Pebble may panic if it hears of the error.
 	Fatal func(error)
 	// ReadOnly opens for inspection.
 	ReadOnly bool
@@ -45,6 +47,8 @@ type Store struct {
 	db   *pebble.DB
 	lock *pebble.Lock
 	opts Options
+
+	ending sync.Once
 	// scratch holds the key and the start of the value that a commit adds; it belongs
 	// to the goroutine that makes commits.
 	scratch []byte
@@ -74,12 +78,13 @@ func Inspect(fs vfs.FS, dir string) (*Store, error) {
 }
 
 func open(dir string, id Identity, opts Options) (*Store, error) {
+	s := &Store{dir: dir, id: id, opts: opts}
 	if opts.ReadOnly {
 		opts.FS = readOnly{opts.FS}
 	} else {
-		opts.FS = writable{opts.FS}
+		opts.FS = &writable{FS: opts.FS, failed: s.fatal}
 	}
-	s := &Store{dir: dir, id: id, opts: opts}
+	s.opts.FS = opts.FS
 	db := opts.FS.PathJoin(dir, dbDir)
 	if _, err := opts.FS.Stat(db); err != nil {
 		return nil, fmt.Errorf("%s is %w: it has no %s directory; restore it from a copy", dir, ErrDamaged, dbDir)
@@ -98,28 +103,25 @@ func open(dir string, id Identity, opts Options) (*Store, error) {
 			// Pebble retries failed flushes for ever: after a failed write the only
 			// sound thing is to stop.
 			BackgroundError: func(err error) { s.fatal(err) },
-			// A log that cannot be rotated makes Pebble panic: say why before.
-			WALCreated: func(i pebble.WALCreateInfo) {
-				if i.Err != nil {
-					s.fatal(i.Err)
-				}
-			},
-			DataCorruption: func(i pebble.DataCorruptionInfo) { s.fatal(i.Details) },
+			DataCorruption:  func(i pebble.DataCorruptionInfo) { s.fatal(i.Details) },
 		},
 	}
 	tune(po)
 	if opts.adjust != nil {
 		opts.adjust(po)
 	}
-	var last uint64
-	po.FormatMajorVersion, last, err = peek(opts.FS, dir, db)
+	found, err := peek(opts.FS, dir, db)
+	if err == nil && !opts.ReadOnly {
+		err = checkFree(opts.FS, dir, found.logged)
+	}
 	if err != nil {
 		return nil, errors.Join(err, s.lock.Close())
 	}
+	po.FormatMajorVersion = found.version
 	if s.db, err = pebble.Open(db, po); err != nil {
 		return nil, errors.Join(explainOpen(dir, err), s.lock.Close())
 	}
-	if err := checkHidden(s.db, last); err != nil {
+	if err := checkHidden(s.db, found.last); err != nil {
 		return nil, errors.Join(explainOpen(dir, err), s.Close())
 	}
 	if err := s.checkMeta(); err != nil {
@@ -139,33 +141,6 @@ func open(dir string, id Identity, opts Options) (*Store, error) {
 	return s, nil
 }
 
-// storageFormat is the version of Pebble's files in a directory that Init makes. A newer
-// Pebble knows newer ones. Which one is written is raised only when no process of an
-// earlier version of paxlog will open the directory again, so it is not Pebble's newest.
-const storageFormat pebble.FormatMajorVersion = 24 // which Pebble calls FormatValueSeparation
-
-// peek reads, before anything is opened, in which version Pebble's files are, and the
-// number of the last write. The version is the one to open with: another would convert
-// the directory, and an earlier version of paxlog could not go back to it.
-func peek(fs vfs.FS, dir, db string) (version pebble.FormatMajorVersion, last uint64, err error) {
-	desc, err := pebble.Peek(db, fs)
-	if err != nil || !desc.Exists {
-		return storageFormat, 0, nil // opening says what is wrong
-	}
-	if desc.FormatMajorVersion > storageFormat {
-		return 0, 0, fmt.Errorf("%s has storage format %d, this program knows format %d: use the version of paxlog that wrote it",
-			dir, uint64(desc.FormatMajorVersion), uint64(storageFormat))
-	}
-	last, err = progress(fs, db, desc.ManifestFilename)
-	if errors.Is(err, errUnknownTag) {
-		return 0, 0, fmt.Errorf("%s: %w", dir, err)
-	}
-	if err != nil {
-		return 0, 0, explainOpen(dir, err)
-	}
-	return desc.FormatMajorVersion, last, nil
-}
-
 // checkMeta makes sure that db belongs to IDENTITY.
 func (s *Store) checkMeta() error {
 	v, err := s.get([]byte{keyMeta})
@@ -178,16 +153,28 @@ func (s *Store) checkMeta() error {
 	return nil
 }
 
+// advice says what people can do about an error of the system. What was acknowledged
+// was synced, so nothing of it is lost.
+var advice = []struct {
+	is  error
+	say string // %[1]s is the directory, %[2]w the error
+}{
+	{syscall.ENOSPC, "the disk of %[1]s is full: free some space and start again, nothing acknowledged is lost (%[2]w)"},
+	{syscall.EDQUOT, "the quota of the disk of %[1]s is used up: raise it or free some space and start again, nothing acknowledged is lost (%[2]w)"},
+	{syscall.EFBIG, "a file of %[1]s may not become larger: raise the limit of file sizes (ulimit -f, LimitFSIZE=) and start again, nothing acknowledged is lost (%[2]w)"},
+	{syscall.EMFILE, "this process has too many files open for %[1]s: raise the limit (ulimit -n, LimitNOFILE=) and start again, nothing acknowledged is lost (%[2]w)"},
+	{syscall.ENFILE, "this machine has too many files open for %[1]s: raise the limit (sysctl fs.file-max) and start again, nothing acknowledged is lost (%[2]w)"},
+	{syscall.EROFS, "the file system of %[1]s is mounted read-only, often after its disk failed: look at the kernel's log, mount it for writing, and start again (%[2]w)"},
+	{syscall.EIO, "the disk of %[1]s fails: look at the kernel's log, and start again when it is sound, nothing acknowledged is lost (%[2]w)"},
+	{os.ErrPermission, "%[1]s belongs to another user: %[2]w; run as its owner, or give it to this user"},
+}
+
 // explain turns an error of the storage into a sentence.
 func explain(dir string, err error) error {
-	if errors.Is(err, syscall.ENOSPC) {
-		return fmt.Errorf("the disk of %s is full: free some space and start again, nothing acknowledged is lost (%w)", dir, err)
-	}
-	if errors.Is(err, syscall.EIO) {
-		return fmt.Errorf("the disk of %s fails: look at the kernel's log, and start again when it is sound, nothing acknowledged is lost (%w)", dir, err)
-	}
-	if errors.Is(err, os.ErrPermission) {
-		return fmt.Errorf("%s belongs to another user: %w; run as its owner, or give it to this user", dir, err)
+	for _, a := range advice {
+		if errors.Is(err, a.is) {
+			return fmt.Errorf(a.say, dir, err)
+		}
 	}
 	if pebble.IsCorruptionError(err) {
 		return fmt.Errorf("%s is %w: %w; restore it from a copy", dir, ErrDamaged, err)
@@ -206,7 +193,11 @@ func explainOpen(dir string, err error) error {
 	return fmt.Errorf("%s is %w: %w; restore it from a copy", dir, ErrDamaged, err)
 }
 
-func (s *Store) fatal(err error) { s.opts.Fatal(explain(s.dir, err)) }
+// fatal ends the process. Who comes second waits: in a process for ever, so that
+// Pebble does not go on, and panic, while the first line is being said.
+func (s *Store) fatal(err error) {
+	s.ending.Do(func() { s.opts.Fatal(explain(s.dir, err)) })
+}
 
 // Identity is whose data this is.
 func (s *Store) Identity() Identity { return s.id }

@@ -2,14 +2,17 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
 
+	"github.com/paxlog/paxlog/cmd/paxlog/internal/command"
 	"github.com/paxlog/paxlog/cmd/paxlog/internal/commandtest"
 	"github.com/paxlog/paxlog/internal/cluster"
 	"github.com/paxlog/paxlog/wal"
@@ -65,5 +68,31 @@ func TestInitTakesAMountAndWarnsOfMemory(t *testing.T) {
 	got := paxlog("init", "--config", file, "--id", "a1", "--data", dir)
 	if got.code != 0 || !strings.Contains(got.errors, "a reboot loses what a1 promised") || !strings.Contains(got.errors, kind) {
 		t.Errorf("%+v", got)
+	}
+}
+
+// TestLimits: where the system allows too little, a process says in one line what, and
+// ends with 1, without a trace.
+func TestLimits(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("limits of the address space are looked at on Linux only")
+	}
+	binary := cluster.Binary(t)
+	commandtest.Alone(t)
+	if err := os.WriteFile("in", bytes.Repeat([]byte(strings.Repeat("x", 1000)+"\n"), 3000), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for limit, want := range map[string]string{
+		"-v 2000000": "paxlog: too little address space: the limit (ulimit -v, LimitAS=) is 2.0 GB and 4.3 GB are needed",
+		"-f 1000":    "may not become larger: raise the limit of file sizes (ulimit -f, LimitFSIZE=) and start again, nothing acknowledged is lost (",
+	} {
+		cmd := exec.Command("bash", "-c", "ulimit "+limit+" && exec "+binary+" dev --pipe --log-level error <in >/dev/null")
+		var errs bytes.Buffer
+		cmd.Stderr = &errs
+		var exit *exec.ExitError
+		if err := cmd.Run(); !errors.As(err, &exit) || exit.ExitCode() != command.ExitFailed || !strings.HasPrefix(errs.String(), "paxlog: ") ||
+			!strings.Contains(errs.String(), want) || strings.Count(errs.String(), "\n") != 1 {
+			t.Errorf("ulimit %s: %v\n%.800s\nwant %s", limit, err, errs.String(), want)
+		}
 	}
 }

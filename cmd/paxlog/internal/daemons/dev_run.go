@@ -19,6 +19,9 @@ const startAttempts = 5
 // runDev runs the cluster until ctx ends, or with opts.Pipe until all of the
 // input has been printed, closes cleanly and returns nil.
 func runDev(ctx context.Context, env *command.Environment, opts devOptions) (err error) {
+	if err := checkAddressSpace(devAddressSpace); err != nil {
+		return err
+	}
 	keep := opts.Data != ""
 	if !keep {
 		if opts.Data, err = os.MkdirTemp("", "paxlog-dev-"); err != nil {

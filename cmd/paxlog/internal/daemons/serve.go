@@ -25,6 +25,9 @@ const fatalPrint = time.Second
 
 // serve runs a process until ctx ends, closes it cleanly and returns nil.
 func serve(ctx context.Context, env *command.Environment, opts daemonOptions) error {
+	if err := checkAddressSpace(addressSpace); err != nil {
+		return err
+	}
 	n, err := node.Start(node.Options{
 		Cluster: opts.Cluster, Role: opts.Role, ID: opts.Node.ID, Dir: opts.Data, Listen: opts.Listen,
 		Log: env.Log, Fatal: fatal(env),
