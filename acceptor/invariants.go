@@ -58,9 +58,8 @@ func (a *Acceptor) recover(i paxos.Instance, b paxos.Ballot) {
 	a.highest = max(a.highest, i)
 }
 
-// assertVote is asked before v is recorded at i.
-func (a *Acceptor) assertVote(i paxos.Instance, v vote) {
-	old := a.votes[i]
+// assertVote is asked before v is recorded at i, where old was the vote.
+func (a *Acceptor) assertVote(i paxos.Instance, v, old vote) {
 	switch {
 	case a.promised.Less(v.ballot):
 		a.Violated("promised is at least the ballot of every vote", "instance", i, "vote", v.ballot, "promised", a.promised)

@@ -13,18 +13,21 @@ func TestInvariants(t *testing.T) {
 	b := ballot(5, "p1")
 	accept := &paxos.Accept{Ballot: b, Instance: 4, Value: paxos.Value{Batch: []byte("x")}}
 	for name, breaks := range map[string]func(*Acceptor){
-		"promised is never lowered":                             func(a *Acceptor) { a.promised = ballot(4, "p1") },
-		"a promise is durable before it is told":                func(a *Acceptor) { a.promised = ballot(6, "p1") },
-		"a vote is durable before it is told":                   func(a *Acceptor) { a.Step("p1", accept); a.Out.Sync = false },
-		"held is never lowered":                                 func(a *Acceptor) { a.held-- },
-		"an acceptor's mark is never lowered":                   func(a *Acceptor) { a.mark.Commits-- },
-		"what is held is known to be chosen":                    func(a *Acceptor) { a.known-- },
-		"highest is at least held":                              func(a *Acceptor) { a.highest = 2 },
-		"no vote is told while an acceptor may not vote":        func(a *Acceptor) { a.Step("p1", accept); a.admission.admitted = false },
-		"does not vote before it has rejoined":                  func(a *Acceptor) { a.admission.rejoin = &rejoining{} },
-		"promised is at least the ballot of every vote":         func(a *Acceptor) { a.vote(accept, vote{ballot: ballot(6, "p1")}) },
-		"a vote is replaced by one of a higher ballot only":     func(a *Acceptor) { a.votes[4] = vote{ballot: ballot(6, "p1")}; a.vote(accept, vote{ballot: b}) },
-		"one value for ballot and instance":                     func(a *Acceptor) { a.Step("p1", accept); a.vote(accept, vote{ballot: b, sum: 1}) },
+		"promised is never lowered":                      func(a *Acceptor) { a.promised = ballot(4, "p1") },
+		"a promise is durable before it is told":         func(a *Acceptor) { a.promised = ballot(6, "p1") },
+		"a vote is durable before it is told":            func(a *Acceptor) { a.Step("p1", accept); a.Out.Sync = false },
+		"held is never lowered":                          func(a *Acceptor) { a.held-- },
+		"an acceptor's mark is never lowered":            func(a *Acceptor) { a.mark.Commits-- },
+		"what is held is known to be chosen":             func(a *Acceptor) { a.known-- },
+		"highest is at least held":                       func(a *Acceptor) { a.highest = 2 },
+		"no vote is told while an acceptor may not vote": func(a *Acceptor) { a.Step("p1", accept); a.admission.admitted = false },
+		"does not vote before it has rejoined":           func(a *Acceptor) { a.admission.rejoin = &rejoining{} },
+		"promised is at least the ballot of every vote":  func(a *Acceptor) { a.vote(accept, vote{ballot: ballot(6, "p1")}, a.votes[4]) },
+		"a vote is replaced by one of a higher ballot only": func(a *Acceptor) {
+			a.votes[4] = vote{ballot: ballot(6, "p1")}
+			a.vote(accept, vote{ballot: b}, a.votes[4])
+		},
+		"one value for ballot and instance":                     func(a *Acceptor) { a.Step("p1", accept); a.vote(accept, vote{ballot: b, sum: 1}, a.votes[4]) },
 		"no sync is done that was not asked for":                func(a *Acceptor) { a.Step("a1", &paxos.Synced{Count: 99}) },
 		"a load is answered once":                               func(a *Acceptor) { a.Step("a1", &paxos.Loaded{Load: paxos.Load{Tag: 3}}) },
 		"the store returns votes in order, within what was ask": func(a *Acceptor) { a.Step("a1", loaded(a, vote{}, 9, 8)) },
@@ -32,7 +35,7 @@ func TestInvariants(t *testing.T) {
 		"votes are kept above held only": func(a *Acceptor) {
 			late := *accept
 			late.Instance = 3
-			a.vote(&late, vote{ballot: b})
+			a.vote(&late, vote{ballot: b}, a.votes[4])
 		},
 		"reads under way are bounded": func(a *Acceptor) {
 			for i := range uint64(maxLoads + 1) {

@@ -61,7 +61,7 @@ func (a *Acceptor) onAccept(from paxos.NodeID, m *paxos.Accept) {
 	a.promise(m.Ballot)
 	a.hear(m.Ballot)
 	if old.ballot != m.Ballot {
-		a.vote(m, v)
+		a.vote(m, v, old)
 	}
 	// Else it is a repetition (the leader proposes one value at one instance):
 	// the vote is written, so only the answer is repeated.
@@ -69,9 +69,9 @@ func (a *Acceptor) onAccept(from paxos.NodeID, m *paxos.Accept) {
 	a.learnChosen(m.Ballot, m.ChosenUpTo)
 }
 
-// vote records a vote, and shows the value to learners that want it ahead.
-func (a *Acceptor) vote(m *paxos.Accept, v vote) {
-	a.assertVote(m.Instance, v)
+// vote records v in place of old, and shows the value to learners that want it ahead.
+func (a *Acceptor) vote(m *paxos.Accept, v, old vote) {
+	a.assertVote(m.Instance, v, old)
 	a.votes[m.Instance] = v
 	a.check.voted = true
 	a.highest = max(a.highest, m.Instance)

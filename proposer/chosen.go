@@ -38,29 +38,32 @@ func (l *leading) vote(p *Proposer, i paxos.Instance, place int) {
 	o.votes = o.votes.With(place)
 	if p.cfg.Membership.IsPhase2(o.votes) {
 		l.took = p.now - o.born
-		l.choose(p, i)
+		l.choose(p, i, o)
 	}
 }
 
-// choose notes that the proposal at i is chosen.
-func (l *leading) choose(p *Proposer, i paxos.Instance) {
-	l.open[i].chosen = true
+// choose notes that o, the proposal at i, is chosen.
+func (l *leading) choose(p *Proposer, i paxos.Instance, o *proposal) {
+	o.chosen = true
 	if i <= l.chosenUpTo { // a repaired instance
-		l.close(p, i)
+		l.close(p, i, o)
 		return
 	}
-	for o := l.open[l.chosenUpTo+1]; o != nil && o.chosen; o = l.open[l.chosenUpTo+1] {
+	if i > l.chosenUpTo+1 {
+		return // an earlier one is not chosen yet
+	}
+	for ; o != nil && o.chosen; o = l.open[l.chosenUpTo+1] {
 		l.chosenUpTo++
-		l.close(p, l.chosenUpTo)
+		l.close(p, l.chosenUpTo, o)
 	}
 }
 
-// close forgets a proposal: from now on its instance is known to be chosen.
-func (l *leading) close(p *Proposer, i paxos.Instance) {
-	if !l.open[i].chosen {
+// close forgets o, the proposal at i: from now on i is known to be chosen.
+func (l *leading) close(p *Proposer, i paxos.Instance, o *proposal) {
+	if !o.chosen {
 		p.Violated("chosenUpTo covers chosen instances only", "ballot", l.ballot, "instance", i)
 	}
-	l.openBytes -= len(l.open[i].value.Batch)
+	l.openBytes -= len(o.value.Batch)
 	delete(l.open, i)
 }
 
@@ -77,6 +80,6 @@ func (l *leading) onHeld(p *Proposer, from paxos.NodeID, m *paxos.Page) {
 			l.resign(p, fmt.Sprintf("%s holds another value at instance %d: a later leader has taken over", from, v.Instance), 0)
 			return
 		}
-		l.choose(p, v.Instance)
+		l.choose(p, v.Instance, o)
 	}
 }

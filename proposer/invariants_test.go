@@ -24,7 +24,7 @@ func TestInvariants(t *testing.T) {
 			l.propose(p, l.next, paxos.Value{})
 		},
 		"a leader proposes once at an instance":   func(p *Proposer, l *leading) { l.propose(p, l.next-1, paxos.Value{}) },
-		"chosenUpTo covers chosen instances only": func(p *Proposer, l *leading) { l.close(p, l.next-1) },
+		"chosenUpTo covers chosen instances only": func(p *Proposer, l *leading) { l.close(p, l.next-1, l.open[l.next-1]) },
 		"no ballot is used twice":                 func(p *Proposer, _ *leading) { p.round = 0; p.campaign("test", rejoiner{}) },
 		"nothing is proposed before Phase 1 is complete": func(p *Proposer, _ *leading) {
 			p.campaign("test", rejoiner{})
