@@ -42,6 +42,7 @@ type Acceptor struct {
 	promised paxos.Ballot            // at least the ballot of every vote
 	held     paxos.Instance          // all at or below: chosen, in the store, immutable
 	votes    map[paxos.Instance]vote // above held
+	voting   *paxos.Ballot           // of the latest vote
 	mark     paxos.Mark              // of the latest commit
 	peers    paxos.Peers
 

@@ -16,7 +16,7 @@ func (a *Acceptor) learnChosen(b paxos.Ballot, upTo paxos.Instance) {
 // advance raises held over all that the last announcement covers.
 func (a *Acceptor) advance() {
 	before := a.held
-	for a.held < a.announcedUpTo && a.votes[a.held+1].ballot == a.announced {
+	for a.held < a.announcedUpTo && a.votes[a.held+1].isUnder(&a.announced) {
 		a.held++
 		delete(a.votes, a.held)
 	}
@@ -35,7 +35,7 @@ func (a *Acceptor) missing() uint64 {
 	n := uint64(a.known - a.held)
 	for i, v := range a.votes {
 		// Announced and voted for at the announcing ballot, but above a hole.
-		if i <= a.announcedUpTo && v.ballot == a.announced {
+		if i <= a.announcedUpTo && v.isUnder(&a.announced) {
 			n--
 		}
 	}

@@ -22,7 +22,7 @@ type check struct {
 func (a *Acceptor) assert() {
 	c := &a.check
 	switch {
-	case a.promised.Less(c.promised):
+	case a.promised != c.promised && a.promised.Less(c.promised):
 		a.Violated("promised is never lowered", "was", c.promised, "is", a.promised)
 	case a.promised != c.promised && !a.Out.Sync:
 		a.Violated("a promise is durable before it is told", "promised", a.promised)
@@ -30,7 +30,7 @@ func (a *Acceptor) assert() {
 		a.Violated("a vote is durable before it is told", "highest", a.highest)
 	case a.held < c.held:
 		a.Violated("held is never lowered", "was", c.held, "is", a.held)
-	case a.mark.Forgets(c.mark):
+	case (a.mark.Commits < c.mark.Commits || a.mark.Life != c.mark.Life) && a.mark.Forgets(c.mark):
 		a.Violated("an acceptor's mark is never lowered", "was", c.mark, "is", a.mark)
 	case a.known < a.held:
 		a.Violated("what is held is known to be chosen", "held", a.held, "known", a.known)
@@ -43,7 +43,13 @@ func (a *Acceptor) assert() {
 	case len(a.loads) > maxLoads:
 		a.Violated("reads under way are bounded", "under way", len(a.loads), "limit", maxLoads)
 	}
-	a.check = check{promised: a.promised, held: a.held, mark: a.mark}
+	c.held, c.voted, c.mark.Commits = a.held, false, a.mark.Commits
+	if a.promised != c.promised {
+		c.promised = a.promised
+	}
+	if a.mark.Life != c.mark.Life {
+		c.mark.Life = a.mark.Life
+	}
 }
 
 // recover takes a vote of an earlier process. Its value is in the store, and not known here.
@@ -54,21 +60,22 @@ func (a *Acceptor) recover(i paxos.Instance, b paxos.Ballot) {
 	case i <= a.held:
 		a.Violated("votes are kept above held only", "instance", i, "held", a.held)
 	}
-	a.votes[i] = vote{ballot: b}
+	a.votes[i] = vote{ballot: a.shared(&b)}
 	a.highest = max(a.highest, i)
 }
 
 // assertVote is asked before v is recorded at i, where old was the vote.
 func (a *Acceptor) assertVote(i paxos.Instance, v, old vote) {
 	switch {
-	case a.promised.Less(v.ballot):
-		a.Violated("promised is at least the ballot of every vote", "instance", i, "vote", v.ballot, "promised", a.promised)
+	case *v.ballot != a.promised && a.promised.Less(*v.ballot):
+		a.Violated("promised is at least the ballot of every vote", "instance", i, "vote", v.under(), "promised", a.promised)
 	case i <= a.held:
 		a.Violated("votes are kept above held only", "instance", i, "held", a.held)
-	case v.ballot.Less(old.ballot):
-		a.Violated("a vote is replaced by one of a higher ballot only", "instance", i, "was", old.ballot, "is", v.ballot)
+	case old.ballot == nil:
+	case v.ballot.Less(*old.ballot):
+		a.Violated("a vote is replaced by one of a higher ballot only", "instance", i, "was", old.under(), "is", v.under())
 	case v.contradicts(old):
-		a.Violated("one value for ballot and instance", "instance", i, "ballot", v.ballot)
+		a.Violated("one value for ballot and instance", "instance", i, "ballot", v.under())
 	}
 }
 
@@ -83,7 +90,7 @@ func (a *Acceptor) assertStored(m *paxos.Loaded) {
 			return
 		}
 		last = v.Instance
-		if mine, ok := a.votes[v.Instance]; ok && mine.sum != 0 && mine.contradicts(voteOf(v.Ballot, v.Value)) {
+		if mine := a.votes[v.Instance]; mine.sum != 0 && mine.isUnder(&v.Ballot) && mine.sum != sumOf(&v.Value) {
 			a.Violated("the store returns the value that was voted for", "instance", v.Instance, "ballot", v.Ballot)
 			return
 		}

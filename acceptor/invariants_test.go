@@ -10,7 +10,7 @@ import (
 // TestInvariants breaks each invariant by hand, one at a time, and expects the acceptor
 // to stop with its name, having said nothing that follows.
 func TestInvariants(t *testing.T) {
-	b := ballot(5, "p1")
+	b, high := ballot(5, "p1"), ballot(6, "p1")
 	accept := &paxos.Accept{Ballot: b, Instance: 4, Value: paxos.Value{Batch: []byte("x")}}
 	for name, breaks := range map[string]func(*Acceptor){
 		"promised is never lowered":                      func(a *Acceptor) { a.promised = ballot(4, "p1") },
@@ -22,20 +22,20 @@ func TestInvariants(t *testing.T) {
 		"highest is at least held":                       func(a *Acceptor) { a.highest = 2 },
 		"no vote is told while an acceptor may not vote": func(a *Acceptor) { a.Step("p1", accept); a.admission.admitted = false },
 		"does not vote before it has rejoined":           func(a *Acceptor) { a.admission.rejoin = &rejoining{} },
-		"promised is at least the ballot of every vote":  func(a *Acceptor) { a.vote(accept, vote{ballot: ballot(6, "p1")}, a.votes[4]) },
+		"promised is at least the ballot of every vote":  func(a *Acceptor) { a.vote(accept, vote{ballot: &high}, a.votes[4]) },
 		"a vote is replaced by one of a higher ballot only": func(a *Acceptor) {
-			a.votes[4] = vote{ballot: ballot(6, "p1")}
-			a.vote(accept, vote{ballot: b}, a.votes[4])
+			a.votes[4] = vote{ballot: &high}
+			a.vote(accept, vote{ballot: &b}, a.votes[4])
 		},
-		"one value for ballot and instance":                     func(a *Acceptor) { a.Step("p1", accept); a.vote(accept, vote{ballot: b, sum: 1}, a.votes[4]) },
+		"one value for ballot and instance":                     func(a *Acceptor) { a.Step("p1", accept); a.vote(accept, vote{ballot: &b, sum: 1}, a.votes[4]) },
 		"no sync is done that was not asked for":                func(a *Acceptor) { a.Step("a1", &paxos.Synced{Count: 99}) },
 		"a load is answered once":                               func(a *Acceptor) { a.Step("a1", &paxos.Loaded{Load: paxos.Load{Tag: 3}}) },
 		"the store returns votes in order, within what was ask": func(a *Acceptor) { a.Step("a1", loaded(a, vote{}, 9, 8)) },
-		"the store returns the value that was voted for":        func(a *Acceptor) { a.Step("p1", accept); a.Step("a1", loaded(a, vote{ballot: b}, 4)) },
+		"the store returns the value that was voted for":        func(a *Acceptor) { a.Step("p1", accept); a.Step("a1", loaded(a, vote{ballot: &b}, 4)) },
 		"votes are kept above held only": func(a *Acceptor) {
 			late := *accept
 			late.Instance = 3
-			a.vote(&late, vote{ballot: b}, a.votes[4])
+			a.vote(&late, vote{ballot: &b}, a.votes[4])
 		},
 		"reads under way are bounded": func(a *Acceptor) {
 			for i := range uint64(maxLoads + 1) {
@@ -67,7 +67,7 @@ func loaded(a *Acceptor, v vote, instances ...paxos.Instance) *paxos.Loaded {
 	a.load(1, forever, pending{kind: pendingFetch, to: "a2"})
 	m := &paxos.Loaded{Load: paxos.Load{Tag: a.tag, From: 1, To: forever}}
 	for _, i := range instances {
-		m.Votes = append(m.Votes, paxos.Vote{Instance: i, Ballot: v.ballot, Value: paxos.Value{Batch: []byte("another")}})
+		m.Votes = append(m.Votes, paxos.Vote{Instance: i, Ballot: v.under(), Value: paxos.Value{Batch: []byte("another")}})
 	}
 	return m
 }

@@ -104,7 +104,7 @@ func (a *Acceptor) runs(first paxos.Instance) []paxos.VoteRun {
 	var runs []paxos.VoteRun
 	for _, i := range slices.Sorted(maps.Keys(a.votes)) {
 		if i >= first {
-			if runs = paxos.AppendRun(runs, i, a.votes[i].ballot); len(runs) >= maxRuns {
+			if runs = paxos.AppendRun(runs, i, a.votes[i].under()); len(runs) >= maxRuns {
 				break
 			}
 		}

@@ -6,25 +6,48 @@ import (
 	"github.com/paxlog/paxlog/paxos"
 )
 
-// vote is what is remembered of a proposal that this acceptor accepted.
+// vote is what is remembered of a proposal that this acceptor accepted; the zero vote is
+// none.
 type vote struct {
-	ballot paxos.Ballot
-	sum    uint32 // of the value, never 0; 0 for a vote of an earlier process
+	ballot *paxos.Ballot // shared by the votes under it: ballots are long, and change seldom
+	sum    uint32        // of the value, never 0; 0 for a vote of an earlier process
+}
+
+// under is the ballot of v, the zero ballot if there is no vote.
+func (v vote) under() paxos.Ballot {
+	if v.ballot == nil {
+		return paxos.Ballot{}
+	}
+	return *v.ballot
+}
+
+// isUnder reports whether v is a vote under b.
+func (v vote) isUnder(b *paxos.Ballot) bool {
+	return v.ballot == b || v.ballot != nil && *v.ballot == *b
+}
+
+// shared returns b where votes under it may point to.
+func (a *Acceptor) shared(b *paxos.Ballot) *paxos.Ballot {
+	if a.voting == nil || *a.voting != *b {
+		c := *b
+		a.voting = &c
+	}
+	return a.voting
 }
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli) // processors have an instruction for it
 
-// voteOf is a vote for a value under b. Its sum tells values apart that a fault has
-// mixed up, not values that somebody made to collide.
-func voteOf(b paxos.Ballot, v paxos.Value) vote {
+// sumOf tells values apart that a fault has mixed up, not values that somebody made to
+// collide.
+func sumOf(v *paxos.Value) uint32 {
 	sum := crc32.Checksum(v.Batch, castagnoli)
 	sum ^= uint32(v.Time) ^ uint32(v.Time>>32) ^ uint32(v.Origin.Round) ^ uint32(v.Origin.Process)
-	return vote{ballot: b, sum: max(sum, 1)}
+	return max(sum, 1)
 }
 
 // contradicts reports whether v and o are for different values under one ballot.
 func (v vote) contradicts(o vote) bool {
-	return v.ballot == o.ballot && v.sum != 0 && o.sum != 0 && v.sum != o.sum
+	return v.sum != o.sum && v.sum != 0 && o.sum != 0 && v.isUnder(o.ballot)
 }
 
 // ack collects the votes to tell one proposer.
@@ -53,14 +76,14 @@ func (a *Acceptor) onAccept(from paxos.NodeID, m *paxos.Accept) {
 		a.reject(from, m.Ballot, 0, paxos.RejectPromised)
 		return
 	}
-	v, old := voteOf(m.Ballot, m.Value), a.votes[m.Instance]
+	v, old := vote{a.shared(&m.Ballot), sumOf(&m.Value)}, a.votes[m.Instance]
 	if v.contradicts(old) {
 		a.contradicted(from, m.Instance, m.Ballot)
 		return
 	}
 	a.promise(m.Ballot)
 	a.hear(m.Ballot)
-	if old.ballot != m.Ballot {
+	if !old.isUnder(v.ballot) {
 		a.vote(m, v, old)
 	}
 	// Else it is a repetition (the leader proposes one value at one instance):

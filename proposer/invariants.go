@@ -11,7 +11,7 @@ import "github.com/paxlog/paxlog/paxos"
 func (l *leading) assert(p *Proposer) {
 	inFlight := l.next - 1 - l.chosenUpTo
 	switch {
-	case l.ballot != p.latest || l.ballot.Proposer != p.cfg.ID || l.ballot.Process != p.cfg.Process:
+	case l.ballot != p.latest || l.ballot.Process != p.cfg.Process:
 		p.Violated("a leader leads under the ballot of its latest campaign", "ballot", l.ballot, "campaign", p.latest)
 	case l.chosenUpTo < l.announced:
 		p.Violated("chosenUpTo is never lowered", "announced", l.announced, "chosenUpTo", l.chosenUpTo)

@@ -142,17 +142,21 @@ func (p *Proposer) Flush() paxos.Output {
 	if b := p.phase.leader(p); b != p.told {
 		p.tellClients(b)
 	}
-	var claim paxos.Ballot
-	if leads {
-		claim = l.ballot
-	}
-	if claim != p.claimed {
-		p.claimed = claim
-		for _, id := range p.proposers {
-			p.Send(id, &paxos.Leads{Ballot: claim})
-		}
+	switch {
+	case leads && l.ballot != p.claimed:
+		p.claim(l.ballot)
+	case !leads && !p.claimed.IsZero():
+		p.claim(paxos.Ballot{})
 	}
 	return p.Take()
+}
+
+// claim tells other proposers under which ballot this one leads, if any.
+func (p *Proposer) claim(b paxos.Ballot) {
+	p.claimed = b
+	for _, id := range p.proposers {
+		p.Send(id, &paxos.Leads{Ballot: b})
+	}
 }
 
 func (p *Proposer) tellClients(leader paxos.Ballot) {
