@@ -73,7 +73,7 @@ func star(s *side) {
 
 // A harm is watched for a while, and until an append is answered, but not for ever.
 const (
-	watched = 3 * sim.Second
+	watched = 1500 * sim.Millisecond
 	longest = 10 * sim.Second
 )
 

@@ -28,14 +28,17 @@ var names = [...]paxos.NodeID{"A", "B", "C", "D", "E"}
 func name(id uint64) paxos.NodeID { return names[id-1] }
 
 // encodeRaft makes bytes of a message: so nobody shares memory with the library,
-// which changes what it is given.
-func encodeRaft(m *pb.Message) *sim.GuestMessage {
+// which changes what it is given. Only what is shown is put into words.
+func encodeRaft(m *pb.Message, show bool) *sim.GuestMessage {
 	body, err := proto.MarshalOptions{Deterministic: true}.MarshalAppend([]byte{bodyRaft}, m)
 	if err != nil {
 		panic(err) // no message of the library can fail to be encoded
 	}
-	text, upkeep := raftText(m)
-	return &sim.GuestMessage{Body: body, Text: text, Upkeep: upkeep}
+	out := &sim.GuestMessage{Body: body}
+	if show {
+		out.Text, out.Upkeep = raftText(m)
+	}
+	return out
 }
 
 func encodeCommand(kind byte, c command, index paxos.Index) *sim.GuestMessage {

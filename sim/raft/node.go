@@ -46,6 +46,7 @@ type node struct {
 	id      uint64
 	opts    options
 	check   *sim.Checker
+	hidden  *bool // no ladder shows its messages now
 	library *raft.RawNode
 	storage storage
 	state   *state
@@ -96,9 +97,9 @@ type libraryStopped struct{ why string }
 
 func (e *libraryStopped) Error() string { return "the library stopped: " + e.why }
 
-func newNode(id uint64, voters []uint64, opts options, check *sim.Checker, disk *sim.Store) *node {
+func newNode(id uint64, voters []uint64, opts options, check *sim.Checker, hidden *bool, disk *sim.Store) *node {
 	n := &node{
-		id: id, opts: opts, check: check, state: newState(), waiting: map[string]client{}, sent: map[uint64]paxos.Ticks{},
+		id: id, opts: opts, check: check, hidden: hidden, state: newState(), waiting: map[string]client{}, sent: map[uint64]paxos.Ticks{},
 		storage: storage{raft.NewMemoryStorage(), &pb.ConfState{Voters: voters}},
 	}
 	for _, record := range disk.Guest() {
@@ -241,7 +242,7 @@ func (n *node) Flush() paxos.Output {
 				if m.GetType() == pb.MsgSnap {
 					n.sent[m.GetTo()] = n.mono
 				}
-				n.Send(name(m.GetTo()), encodeRaft(m))
+				n.Send(name(m.GetTo()), encodeRaft(m, !*n.hidden))
 			}
 		}
 		n.answerReads()
@@ -268,9 +269,9 @@ func (n *node) save(m *pb.Message) {
 	for _, answer := range m.GetResponses() {
 		switch {
 		case answer.GetTo() != n.id && n.opts.forgetful:
-			n.Send(name(answer.GetTo()), encodeRaft(answer))
+			n.Send(name(answer.GetTo()), encodeRaft(answer, !*n.hidden))
 		case answer.GetTo() != n.id:
-			n.After(name(answer.GetTo()), encodeRaft(answer))
+			n.After(name(answer.GetTo()), encodeRaft(answer, !*n.hidden))
 		case len(n.told) == 0: // nothing of what it speaks of is still on its way to the disk
 			n.step(answer)
 		default:

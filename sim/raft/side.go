@@ -80,7 +80,7 @@ func newRaft(seed uint64, n int, opts options) *side {
 		s.procs = append(s.procs, []paxos.NodeID{id})
 		s.servers = append(s.servers, id)
 		s.Add(sim.RoleGuest, id, func(disk *sim.Store) paxos.Machine {
-			s.nodes[i] = newNode(uint64(i+1), voters, opts, s.Check, disk)
+			s.nodes[i] = newNode(uint64(i+1), voters, opts, s.Check, &s.seen.hide, disk)
 			return s.nodes[i]
 		})
 	}
