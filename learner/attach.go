@@ -136,8 +136,13 @@ func (l *Learner) tellGap(id paxos.SessionID, expected uint64) {
 // log: they were applied before, or never will be.
 func (l *Learner) answerStored(id paxos.SessionID, first, last uint64) {
 	if a := l.attachment(id); a != nil {
-		l.load(paxos.Load{Kind: paxos.LoadRuns, Session: id, Seq: first, UpToSeq: last}, &storedAnswer{client: l.clients.all.at(a.conn).id})
+		l.load(l.runs(id, first, last), &storedAnswer{client: l.clients.all.at(a.conn).id})
 	}
+}
+
+// runs is a load of where commands of a session are.
+func (l *Learner) runs(id paxos.SessionID, first, last uint64) paxos.Load {
+	return paxos.Load{Kind: paxos.LoadRuns, Session: id, Seq: first, UpToSeq: last, From: l.state.FirstInstance}
 }
 
 // storedAnswer is a load of where commands of a session are, for a client that is

@@ -1,6 +1,10 @@
 package learner
 
-import "github.com/paxlog/paxlog/paxos"
+import (
+	"slices"
+
+	"github.com/paxlog/paxlog/paxos"
+)
 
 // pending is what a load of the store is for: its fields say what was asked and by
 // whom. These are the kinds:
@@ -22,11 +26,27 @@ func (abandoned) loaded(*Learner, *paxos.Loaded) {}
 
 // load reads the store, for p, and returns the load's tag.
 func (l *Learner) load(q paxos.Load, p pending) uint64 {
+	if len(l.loads) == 0 {
+		l.tag = 0 // each load is answered once: no answer to an earlier one can come
+	}
 	l.tag++
 	q.Tag = l.tag
 	l.loads[q.Tag] = p
 	l.Load(q)
 	return q.Tag
+}
+
+// abandon makes a load come to nothing. If it was asked for since the last Flush, it is
+// not asked for.
+func (l *Learner) abandon(tag uint64) {
+	for i := len(l.Out.Loads) - 1; i >= 0 && l.Out.Loads[i].Tag >= tag; i-- {
+		if l.Out.Loads[i].Tag == tag {
+			l.Out.Loads = slices.Delete(l.Out.Loads, i, i+1)
+			delete(l.loads, tag)
+			return
+		}
+	}
+	l.loads[tag] = abandoned{}
 }
 
 func (l *Learner) onLoaded(m *paxos.Loaded) {
@@ -36,9 +56,6 @@ func (l *Learner) onLoaded(m *paxos.Loaded) {
 		return
 	}
 	delete(l.loads, m.Load.Tag)
-	if len(l.loads) == 0 {
-		l.tag = 0 // every load has been answered
-	}
 	p.loaded(l, m)
 }
 

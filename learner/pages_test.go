@@ -126,6 +126,8 @@ func TestWithdraw(t *testing.T) {
 		}},
 		"a read that waited and is being loaded": {ask: read, steps: func(l *Learner) paxos.Output { return l.choose(1, run(s, 1, "a")) }},
 		"a lookup":                               {ask: &paxos.Lookup{Nonce: 5, Session: s, Seq: 1}, steps: func(l *Learner) paxos.Output { return l.Flush() }},
+		"a lookup that is withdrawn at once":     {ask: &paxos.Lookup{Nonce: 5, Session: s, Seq: 1}},
+		"a read that is withdrawn at once":       {ask: read, entries: true},
 		"a locate that waits for its round":      {ask: &paxos.Locate{Nonce: 5}},
 		"a locate that polls":                    {ask: &paxos.Locate{Nonce: 5}, steps: func(l *Learner) paxos.Output { return l.Flush() }},
 		"a locate that looks for a time":         {ask: &paxos.Locate{Nonce: 5, Stale: true, Time: 9}, steps: func(l *Learner) paxos.Output { return l.Flush() }},
@@ -162,6 +164,9 @@ func TestWithdraw(t *testing.T) {
 					l.Step(id, &paxos.PollReply{Nonce: l.reads.nonce})
 				}
 				more := l.Flush()
+				if len(more.Loads) != 0 {
+					t.Errorf("%s: it is read: %+v", name, more.Loads)
+				}
 				out.SendNow = append(out.SendNow, more.SendNow...)
 			}
 			for _, e := range out.SendNow {

@@ -98,11 +98,11 @@ func (l *Learner) drop(r ref) {
 	case forPage:
 		p := l.loads[q.key].(*pageLoad)
 		if cs.together.leave(&p.readers, r); p.readers.n == 0 {
-			l.loads[q.key] = abandoned{}
+			l.abandon(q.key)
 			delete(l.reading, q.from)
 		}
 	case forLoad:
-		l.loads[q.key] = abandoned{}
+		l.abandon(q.key)
 	}
 	if q.conn != 0 {
 		c := cs.all.at(q.conn)
@@ -134,7 +134,7 @@ func (l *Learner) onLookup(from paxos.NodeID, m *paxos.Lookup) {
 	}
 	conn := l.connection(from)
 	r := l.ask(question{conn: conn, nonce: m.Nonce}, &l.clients.all.at(conn).asked)
-	tag := l.load(paxos.Load{Kind: paxos.LoadRuns, Session: m.Session, Seq: m.Seq, UpToSeq: m.Seq}, &lookupLoad{r, found})
+	tag := l.load(l.runs(m.Session, m.Seq, m.Seq), &lookupLoad{r, found})
 	q := l.clients.questions.at(r)
 	q.waits, q.key = forLoad, tag
 }

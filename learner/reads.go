@@ -204,7 +204,7 @@ func (l *Learner) located(r ref) {
 	case q.at == 0:
 		l.answer(r, l.ends(q.nonce))
 	default:
-		tag := l.load(paxos.Load{Kind: paxos.LoadTime, Time: q.at}, &timeLoad{r, *l.ends(q.nonce)})
+		tag := l.load(paxos.Load{Kind: paxos.LoadTime, Time: q.at, Index: l.state.FirstIndex}, &timeLoad{r, *l.ends(q.nonce)})
 		q.waits, q.key = forLoad, tag
 	}
 }

@@ -115,7 +115,7 @@ type Load struct {
 }
 
 // RunAt says that Count commands of a session from First on are entries from
-// Index on, out of the given instance.
+// Index on, out of the given instance. If that was trimmed, Origin and Time are zero.
 type RunAt struct {
 	First, Count uint64
 	Index        Index

@@ -256,8 +256,8 @@ func (c *contents) load(role paxos.Role, l paxos.Load) *paxos.Loaded {
 		}
 	case paxos.LoadTime:
 		for i := paxos.Instance(1); i <= c.top; i++ {
-			if r := c.applied.at(i).Record; r.Count > 0 && r.Time >= l.Time {
-				out.Index = r.First
+			if r := c.applied.at(i).Record; r.Count > 0 && r.Time >= l.Time && r.First+paxos.Index(r.Count) > l.Index {
+				out.Index = max(r.First, l.Index)
 				break
 			}
 		}
@@ -288,6 +288,9 @@ func (c *contents) loadRuns(out *paxos.Loaded) {
 			at.First, at.Index, at.Count = l.Seq, at.Index+paxos.Index(skip), at.Count-skip
 		}
 		at.Count = min(at.Count, l.UpToSeq-at.First+1)
+		if at.Instance < l.From {
+			at.Origin, at.Time = paxos.Ballot{}, 0
+		}
 		out.Runs = append(out.Runs, at)
 	}
 }

@@ -26,7 +26,9 @@ type Summary struct {
 }
 
 // Entries is how many entries a learner's log has.
-func (s Summary) Entries() uint64 { return uint64(max(1, s.Learner.Next) - 1) }
+func (s Summary) Entries() uint64 {
+	return uint64(max(1, s.Learner.Next) - max(1, s.Learner.FirstIndex))
+}
 
 // Summary reads what the directory holds, without its values.
 func (s *Store) Summary() (Summary, error) {

@@ -272,7 +272,7 @@ func (s *Store) loadTime(out *paxos.Loaded) error {
 	if err != nil {
 		return err
 	}
-	lo, hi := paxos.Index(1), newest.Record.First+paxos.Index(newest.Record.Count) // the answer is in [lo, hi]
+	lo, hi := max(1, out.Load.Index), newest.Record.First+paxos.Index(newest.Record.Count) // the answer is in [lo, hi]
 	for lo < hi {
 		mid := lo + (hi-lo)/2
 		p, ok, err := s.recordAt(mid)
@@ -328,6 +328,9 @@ func (s *Store) loadRuns(out *paxos.Loaded) error {
 	var head paxos.LogRecord
 	for i := range out.Runs {
 		r := &out.Runs[i]
+		if r.Instance < l.From {
+			continue
+		}
 		if head.Instance != r.Instance {
 			var err error
 			if head, err = s.recordHead(r.Instance); err != nil {
