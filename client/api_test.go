@@ -273,7 +273,7 @@ func TestTailPositions(t *testing.T) {
 		{TailOptions{From: FromIndex(11)}, "none"},
 		{TailOptions{From: FromIndex(12)}, "12 is ahead of the log, which ends at 10"},
 		{TailOptions{From: FromIndex(12), Follow: true}, "12 is ahead of the log, which ends at 10"},
-		{TailOptions{From: FromIndex(100), Stale: true}, "100 is ahead of what l1 has learned, which is up to 10"},
+		{TailOptions{From: FromIndex(100), Stale: true}, "100 is ahead: l1 has learned up to 10"},
 		{TailOptions{From: FromIndex(1 << 63), Follow: true}, "9223372036854775808 is ahead of the log, which ends at 10"},
 		{TailOptions{From: FromIndex(most)}, "18446744073709551615 is ahead of the log, which ends at 10"},
 		{TailOptions{From: FromIndex(2), Count: most}, "2..10"},

@@ -53,7 +53,7 @@ type AheadError struct {
 
 func (e *AheadError) Error() string {
 	if e.Learner != "" {
-		return fmt.Sprintf("%d is ahead of what %s has learned, which is up to %d", e.Index, e.Learner, e.Last)
+		return fmt.Sprintf("%d is ahead: %s has learned up to %d", e.Index, e.Learner, e.Last)
 	}
 	return fmt.Sprintf("%d is ahead of the log, which ends at %d", e.Index, e.Last)
 }

@@ -78,12 +78,18 @@ type Status struct {
 // statusWait bounds the wait for processes that do not answer.
 const statusWait = 2 * time.Second
 
+// hangWait is how long a process may take to greet or to answer before it counts as one
+// that hangs. Who has less time learns only that nothing came back in it.
+const hangWait = 1500 * time.Millisecond
+
 // Status asks every process. It returns when all have answered or are known to
-// be down; those that stay silent for 2 seconds count as down.
+// be down; those that stay silent for 2 seconds, or until ctx ends, have an error that
+// says whether they took a connection.
 func (c *Client) Status(ctx context.Context) (Status, error) {
 	ctx, cancel := context.WithTimeout(ctx, statusWait)
 	defer cancel()
-	p := &probe{ctx: ctx, index: map[paxos.NodeID]int{}, done: make(chan struct{})}
+	began := time.Now()
+	p := &probe{ctx: ctx, index: map[paxos.NodeID]int{}, connected: map[paxos.NodeID]bool{}, done: make(chan struct{})}
 	add := func(role paxos.Role, peers []Peer) {
 		for _, peer := range peers {
 			p.index[paxos.NodeID(peer.ID)] = len(p.all)
@@ -94,7 +100,9 @@ func (c *Client) Status(ctx context.Context) (Status, error) {
 	add(paxos.RoleProposer, c.opts.proposers)
 	add(paxos.RoleLearner, c.opts.learners)
 	p.open = len(p.all)
-	p.net = transport.New(c.opts.transport(), p)
+	cfg := c.opts.transport()
+	cfg.Handshake = min(cfg.Handshake, hangWait) // so that who does not greet is known to
+	p.net = transport.New(cfg, p)
 	var peers []transport.Peer
 	for _, s := range p.all {
 		peers = append(peers, transport.Peer{Role: s.Role, ID: paxos.NodeID(s.ID), Addr: s.Addr})
@@ -107,10 +115,20 @@ func (c *Client) Status(ctx context.Context) (Status, error) {
 	p.net.Close()
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	waited := time.Since(began)
+	for i, s := range p.all {
+		switch {
+		case !errors.Is(s.Err, errSilent):
+		case p.connected[paxos.NodeID(s.ID)] && waited >= hangWait:
+			p.all[i].Err = fmt.Errorf("%s at %s: %w", s.ID, s.Addr, transport.ErrNoAnswer)
+		default:
+			p.all[i].Err = fmt.Errorf("%w within %v", errSilent, waited.Round(time.Millisecond))
+		}
+	}
 	return summarise(p.all), nil
 }
 
-var errSilent = fmt.Errorf("no answer within %v", statusWait)
+var errSilent = errors.New("no answer")
 
 func summarise(all []ProcessStatus) Status {
 	s := Status{Processes: all}
@@ -145,11 +163,12 @@ type probe struct {
 	ctx context.Context
 	net *transport.Network
 
-	mu    sync.Mutex
-	all   []ProcessStatus
-	index map[paxos.NodeID]int
-	open  int
-	done  chan struct{}
+	mu        sync.Mutex
+	all       []ProcessStatus
+	index     map[paxos.NodeID]int
+	connected map[paxos.NodeID]bool
+	open      int
+	done      chan struct{}
 }
 
 func (p *probe) settle(id paxos.NodeID, err error, state ProcessState) {
@@ -177,6 +196,9 @@ func (p *probe) Rest() {}
 
 // PeerUp implements transport.Handler.
 func (p *probe) PeerUp(id paxos.NodeID, _ paxos.Role, _ uint64) {
+	p.mu.Lock()
+	p.connected[id] = true
+	p.mu.Unlock()
 	p.net.Send(id, &paxos.StatusQuery{Nonce: 1})
 }
 

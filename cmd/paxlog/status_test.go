@@ -7,10 +7,13 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/paxlog/paxlog/cmd/paxlog/internal/commandtest"
+	"github.com/paxlog/paxlog/internal/cluster"
+	"github.com/paxlog/paxlog/paxos"
 
 	"github.com/paxlog/paxlog/client"
 	"github.com/paxlog/paxlog/cmd/paxlog/internal/clusterfile"
@@ -152,6 +155,49 @@ func TestCodes(t *testing.T) {
 	} {
 		if got := command.CodeOf(err); got != want {
 			t.Errorf("%v: %d, want %d", err, got, want)
+		}
+	}
+}
+
+// TestStatusOfHungProcesses: who takes connections and does not answer runs, and is never
+// to be started again.
+func TestStatusOfHungProcesses(t *testing.T) {
+	k := cluster.New(t, 3, 2, 1)
+	k.Must("append", "x")
+	for _, id := range []paxos.NodeID{"a1", "a2", "l1"} {
+		k.Signal(id, syscall.SIGSTOP)
+	}
+	var out, errs string
+	var code int
+	k.Await("the leader misses its quorum", func() bool {
+		out, errs, code = k.Run("status")
+		return strings.Contains(errs, "acceptors answer")
+	})
+	if code != command.ExitUnavailable || !strings.Contains(errs, "a1, a2 run and do not answer: ") || strings.Contains(errs, "start") || strings.Count(out, "  hangs  ") != 3 {
+		t.Errorf("exit %d, %s%s", code, out, errs)
+	}
+	for _, id := range []paxos.NodeID{"a1", "a2"} {
+		k.Signal(id, syscall.SIGCONT)
+	}
+	k.Kill("a3")
+	k.Kill("p1")
+	k.Await("another one leads", func() bool {
+		_, errs, _ = k.Run("status")
+		return strings.Contains(errs, "no learner serves: ")
+	})
+	if !strings.Contains(errs, "l1 runs and does not answer: ") || strings.Contains(errs, "start") {
+		t.Error(errs)
+	}
+	k.Signal("l1", syscall.SIGCONT)
+}
+
+// TestStatusWithoutTime: who could not be asked in the time given may run all the same.
+func TestStatusWithoutTime(t *testing.T) {
+	r := dev(t)
+	for _, timeout := range []string{"1ns", "1us"} {
+		got := paxlog("status", "--timeout", timeout, "--config", r.config)
+		if got.code != command.ExitUnavailable || !strings.Contains(got.errors, "could not be asked") || !strings.Contains(got.errors, "wait longer with --timeout") || strings.Contains(got.errors, "start") {
+			t.Errorf("%+v", got)
 		}
 	}
 }

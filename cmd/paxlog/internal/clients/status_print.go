@@ -27,7 +27,7 @@ func writeTable(s shapes.Status, w io.Writer) error {
 			// Why, below the table: a row of fewer cells would end its columns.
 			up := map[shapes.Trouble]string{shapes.Hangs: "hangs", shapes.Unasked: "?"}[p.Trouble]
 			fmt.Fprintf(t, "%s\t%s\t%s\t%s%s\n", p.ID, role, p.Addr, cmp.Or(up, "no"), strings.Repeat("\t-", len(cells)))
-			troubles = append(troubles, fmt.Sprintf("%s: %s", p.ID, shapes.OrDash(p.Error)))
+			troubles = append(troubles, p.ID+": "+strings.TrimPrefix(shapes.OrDash(p.Error), fmt.Sprintf("%s at %s: ", p.ID, p.Addr)))
 			return
 		}
 		fmt.Fprintf(t, "%s\t%s\t%s\tyes\t%s\n", p.ID, role, p.Addr, strings.Join(cells, "\t"))
