@@ -559,3 +559,51 @@ func answering(t *testing.T) *Client {
 	t.Cleanup(func() { _ = c.Close() })
 	return c
 }
+
+// TestTailHoles: entries that are missing in a page, or stand at other indexes than they
+// claim, end the tail with an error.
+func TestTailHoles(t *testing.T) {
+	for name, spoil := range map[string]func(p *paxos.LogPage){
+		"an entry less": func(p *paxos.LogPage) {
+			r := &p.Records[0]
+			run, _, _ := paxos.NextRun(r.Log)
+			_, run.Entries = paxos.NextEntry(run.Entries)
+			run.First, run.Count = run.First+1, run.Count-1
+			r.Log = run.AppendTo(nil)
+		},
+		"a damaged run": func(p *paxos.LogPage) { p.Records[0].Log = p.Records[0].Log[:5] },
+		"a gap between records": func(p *paxos.LogPage) {
+			late := p.Records[0]
+			late.First += 11
+			p.Records = append(p.Records, late)
+		},
+	} {
+		log := fakeLog(30)
+		silent := func(paxos.Message) paxos.Message { return nil }
+		c, err := New(context.Background(), WithCluster("c"), WithProposers(startFake(t, paxos.RoleProposer, "p1", silent)),
+			WithLearners(startFake(t, paxos.RoleLearner, "l1", func(m paxos.Message) paxos.Message {
+				a := log(m)
+				if p, ok := a.(*paxos.LogPage); ok {
+					spoil(p)
+				}
+				return a
+			})))
+		if err != nil {
+			t.Fatal(err)
+		}
+		n, last := 0, error(nil)
+		for e, err := range c.Tail(context.Background(), TailOptions{}) {
+			if last = err; err == nil {
+				if n++; e.Index != Index(n) {
+					t.Errorf("%s: entry %d after %d", name, e.Index, n-1)
+				}
+			}
+		}
+		if last == nil || !strings.Contains(last.Error(), "learner l1 sent a page") {
+			t.Errorf("%s: %d entries, %v", name, n, last)
+		}
+		if err := c.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}

@@ -89,6 +89,16 @@ func TestToldNumbers(t *testing.T) {
 	}
 	h.applied(1, 2, 4)
 	h.want("fates", h.fates(), "[unknown not appended 5]")
+
+	h = newHarness(t, 2)
+	sent = h.appends()
+	h.GiveUp(h.entries[1], errEnough)
+	h.refuse(sent)
+	h.GiveUp(h.entries[0], errEnough) // the number after it was told: it keeps its own, or there were a gap
+	h.want("fates", h.fates(), "[unknown unknown]")
+	h.add(0)
+	h.tick(1000)
+	h.want("sent", h.send(), "[1+3>p1]")
 }
 
 // TestDeadlines: an entry that was sent is given up alone; what was not sent and is of a

@@ -37,6 +37,8 @@ func TestFalseLeader(t *testing.T) {
 	asked("there is a higher ballot", "p4")
 	refuses("p4")
 	asked("it is not the leader's", "p3")
+	leads("p1", 6, "p4")
+	asked("it is said again by who was behind the cut", "p3")
 	leads("p1", 7, "p4")
 	leads("p1", 6, "p3")
 	asked("it is forgotten", "p3")
