@@ -56,6 +56,10 @@ func (m *Machine) onLogPage(msg *paxos.LogPage) {
 		return
 	}
 	switch {
+	case len(msg.Records) == 0 && msg.Last >= k.From:
+		// It is there, but many of this client's questions were answered at once: what
+		// was sent before this has arrived now, so there is room for more.
+		m.again(k, 1)
 	case k.Kind == CallRead && k.phase == phaseFirst:
 		// This learner may be behind: only a quorum can say that there is no such index.
 		k.phase = phaseLocate

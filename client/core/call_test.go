@@ -94,6 +94,23 @@ func TestReadAbsent(t *testing.T) {
 	}
 }
 
+// TestManyAtOnce: a page without entries, although the entry is there, says that the
+// connection was sent enough for once. The same learner is asked again.
+func TestManyAtOnce(t *testing.T) {
+	for _, kind := range []CallKind{CallRead, CallPage} {
+		a := ask(t, &Call{Kind: kind, From: 4, UpTo: 9, Follow: kind == CallPage})
+		q, _ := the[*paxos.Read](a)
+		a.m.Step("l1", &paxos.LogPage{Nonce: q.Nonce, First: 1, Last: 4})
+		a.tick(2)
+		q, to := the[*paxos.Read](a)
+		a.want("asked", to, "l1")
+		a.m.Step("l1", &paxos.LogPage{Nonce: q.Nonce, First: 1, Last: 4, Records: records(4, 1)})
+		if !a.done() || a.k.Err != nil {
+			t.Errorf("%d: %v", kind, a.k.Err)
+		}
+	}
+}
+
 // TestTrimmed: what is below the first index kept is told so.
 func TestTrimmed(t *testing.T) {
 	for _, kind := range []CallKind{CallRead, CallPage} {
