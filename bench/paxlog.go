@@ -17,7 +17,7 @@ type paxlogSystem struct {
 	each  bool // each client has a session of its own; else those of a connection share its
 	opts  []client.Option
 	admin *client.Client
-	first uint64 // the log's length before the load
+	first client.Index // the log's length before the load
 }
 
 func (s *paxlogSystem) name() string {
@@ -90,7 +90,7 @@ func (s *paxlogSystem) member(p *processes, binary, config, role, id string) err
 
 func (s *paxlogSystem) count(ctx context.Context) (uint64, error) {
 	_, last, err := s.admin.End(ctx)
-	return last - s.first, err
+	return uint64(last - s.first), err
 }
 
 func (s *paxlogSystem) close() {

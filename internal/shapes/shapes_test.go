@@ -1,8 +1,15 @@
 package shapes
 
 import (
+	"context"
 	"errors"
+	"fmt"
+	"net"
+	"os"
+	"syscall"
 	"testing"
+
+	"github.com/paxlog/paxlog/transport"
 )
 
 func TestMessageIsOneLine(t *testing.T) {
@@ -12,5 +19,26 @@ func TestMessageIsOneLine(t *testing.T) {
 	}
 	if got := OneLine(errors.New("refused: \x1b[31mred\u009b")); got != `refused: \x1b[31mred\x9b` {
 		t.Errorf("got %q", got)
+	}
+}
+
+// TestTroubles: only a refused connection says that nobody is there.
+func TestTroubles(t *testing.T) {
+	for _, test := range []struct {
+		err  error
+		want Trouble
+	}{
+		{nil, NoTrouble},
+		{&net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}, Down},
+		{&net.OpError{Op: "dial", Err: os.ErrDeadlineExceeded}, Unasked},
+		{&net.OpError{Op: "dial", Err: syscall.EHOSTUNREACH}, Unasked},
+		{fmt.Errorf("a1: %w", transport.ErrUnresolved), Unasked},
+		{context.DeadlineExceeded, Unasked},
+		{fmt.Errorf("a1: %w", transport.ErrNoAnswer), Hangs},
+		{&transport.RefusedError{Addr: "h:1", Text: "no"}, Refuses},
+	} {
+		if got := troubleOf(test.err); got != test.want {
+			t.Errorf("%v: %d, want %d", test.err, got, test.want)
+		}
 	}
 }

@@ -7,6 +7,8 @@ import (
 	"io"
 	"testing"
 
+	"github.com/paxlog/paxlog/client"
+	"github.com/paxlog/paxlog/cmd/paxlog/internal/command"
 	"github.com/paxlog/paxlog/internal/shapes"
 	"github.com/paxlog/paxlog/paxos"
 )
@@ -153,4 +155,15 @@ func (c *counting) Write(p []byte) (int, error) {
 	c.writes++
 	c.bytes += len(p)
 	return len(p), nil
+}
+
+// TestReceiptsWithoutReader: an append goes on when nobody reads its receipts, and not
+// when they cannot be written.
+func TestReceiptsWithoutReader(t *testing.T) {
+	for err, want := range map[error]error{command.ErrOutputClosed: nil, io.ErrShortWrite: io.ErrShortWrite} {
+		r := &receipts{printer: newReceiptPrinter(failing{err}, false, false)}
+		if got := errors.Join(r.print(client.Result{Index: 1}), r.flush()); !errors.Is(got, want) {
+			t.Errorf("%v: %v", err, got)
+		}
+	}
 }
