@@ -176,10 +176,7 @@ func runAppend(ctx context.Context, env *command.Environment, opts appendOptions
 	if failed != nil {
 		err = explainOutput(failed, receipts.unprinted, ended)
 	}
-	var unknown *unknownError
-	if errors.As(err, &unknown) {
-		fmt.Fprintf(env.Stderr, "unknown: %s/%d..%d\n", unknown.session, unknown.first, unknown.last)
-	}
+	tellUnknown(env, err)
 	count, first := a.notAppended()
 	var long *entrySizeError
 	switch {
@@ -250,6 +247,14 @@ type unknownError struct {
 
 // Error implements error.
 func (e *unknownError) Error() string { return e.text }
+
+// tellUnknown prints which entries may have been appended, in a form for programs.
+func tellUnknown(env *command.Environment, err error) {
+	var unknown *unknownError
+	if errors.As(err, &unknown) {
+		fmt.Fprintf(env.Stderr, "unknown: %s/%d..%d\n", unknown.session, unknown.first, unknown.last)
+	}
+}
 
 // explainOutput says which entries nobody has been told of because standard output
 // failed: those of unprinted, and those with which the appender ended.

@@ -13,7 +13,7 @@ import (
 // FuzzStart reads places to start from: every text is one place, or is refused
 // with a reason.
 func FuzzStart(f *testing.F) {
-	for _, s := range []string{"start", "end", "7", "-10", "@2026-01-02T15:04:05Z", "@-10m", "@9999-12-31T23:59:59.999999999+23:59", "@-2562047h47m16.854775807s", "18446744073709551616", "@--1h"} {
+	for _, s := range []string{"start", "end", "7", "-10", "@2026-01-02T15:04:05Z", "@-10m", "@9999-12-31T23:59:59.999999999+23:59", "@-2562047h47m16.854775807s", "18446744073709551616", "@--1h", "@1795860000.5", "@2026-11-28 10:00:00.5+00", "@2026-11-28 10:00 UTC", "@-1d12h", "@-99999999999w"} {
 		f.Add(s)
 	}
 	now := time.Unix(1_700_000_000, 0)
@@ -52,6 +52,28 @@ func FuzzSplitter(f *testing.F) {
 			want = [][]byte{input}
 		case len(input) > 0:
 			want = bytes.Split(bytes.TrimSuffix(input, []byte("\n")), []byte("\n"))
+		}
+		var short [][]byte // what is left when long entries are skipped
+		for _, e := range want {
+			if len(e) <= int(limit) {
+				short = append(short, e)
+			}
+		}
+		skipping := newSplitter(iotest.HalfReader(bytes.NewReader(input)), '\n', int(limit))
+		skipping.whole, skipping.skipLong = whole, true
+		var got [][]byte
+		for {
+			e, n, err := skipping.Next()
+			if errors.Is(err, io.EOF) {
+				break
+			}
+			if err != nil || n == 0 || n > uint64(len(want)) || !bytes.Equal(e, want[n-1]) {
+				t.Fatalf("entry %d of %q is %q, %v", n, want, e, err)
+			}
+			got = append(got, e)
+		}
+		if len(got) != len(short) || skipping.Left() != 0 {
+			t.Fatalf("%d of %q are left, not %d; %d unread", len(got), want, len(short), skipping.Left())
 		}
 		for _, r := range []io.Reader{bytes.NewReader(input), iotest.OneByteReader(bytes.NewReader(input)), iotest.DataErrReader(bytes.NewReader(input))} {
 			s := newSplitter(r, '\n', int(limit))

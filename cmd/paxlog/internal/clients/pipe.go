@@ -62,7 +62,9 @@ func Pipe(ctx context.Context, env *command.Environment, c *client.Client, entry
 	if gone {
 		stop(err) // nothing is left to be printed
 	}
-	return explainAppend(<-appended)
+	err = explainAppend(<-appended)
+	tellUnknown(env, err)
+	return err
 }
 
 // goal tells when the last entry that was appended has been printed.
