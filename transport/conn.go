@@ -145,7 +145,7 @@ func (c *conn) readLoop(id paxos.NodeID, role paxos.Role) error {
 		case *wire.Ping:
 			continue
 		case *wire.Refusal:
-			if m.Code == wire.RefusedReplaced && c.version > wire.Oldest {
+			if c.version > wire.Oldest { // it parts, and says why
 				return c.refusedBy(Peer{Role: role, ID: id}, m, nil)
 			}
 		}

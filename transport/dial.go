@@ -119,6 +119,7 @@ func (d *dialer) once() outcome {
 		// An older process: it is greeted at once as it expects, and again with the range
 		// once this connection has ended, since it may be a newer one by then.
 		d.plain = true
+		_ = nc.Close() // now, and not when the next connection has ended
 		return d.once()
 	}
 	if err == nil && d.asks {

@@ -3,6 +3,7 @@ package transport
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -152,13 +153,21 @@ func TestStrangerThatCameFirst(t *testing.T) {
 	r := dialRaw(t, p)
 	r.bytes(append(append([]byte(preface), frame(t, h)...), frame(t, &wire.Offer{Oldest: 2, Known: logA.list()})...))
 	p.await(t, 1, up, "p2")
+	for _, want := range []string{"*wire.Agreed", "*wire.Welcome"} {
+		if m := r.read(); fmt.Sprintf("%T", m) != want {
+			t.Fatalf("%+v, not %s", m, want)
+		}
+	}
 	p.Dial(a1.peer())
 	p.Dial(a2.peer())
 	if e := p.await(t, 1, down, "p2"); !isOtherLog(e.err) {
 		t.Error(e.err)
 	}
+	if m, ok := r.read().(*wire.Refusal); !ok || m.Code != wire.RefusedLog {
+		t.Errorf("the stranger is told %+v", m)
+	}
 	p.await(t, 1, up, "a1")
-	if len(p.of(up, "a1")) == 0 || p.identity.known().compare(logA) != otherLog {
+	if p.identity.known().compare(logA) != otherLog {
 		t.Error("p1 holds to the stranger's log")
 	}
 }
