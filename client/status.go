@@ -32,6 +32,7 @@ type ProcessStatus struct {
 // ProcessState is what a process says of itself; fields of other roles are zero.
 type ProcessState struct {
 	Chosen Instance // highest known to be chosen; of a proposer, chosenUpTo
+	Reason string   // of an acceptor, why it does not vote; of a proposer, why it is not leading
 
 	// Of an acceptor.
 	Promised Ballot
@@ -45,7 +46,6 @@ type ProcessState struct {
 	State  string // standby, preparing, leading
 	Ballot Ballot // its own, or the leader's it hears of
 	Quorum bool   // leading, with fresh answers of a Phase 2 quorum
-	Reason string // why it is not leading
 
 	// Of a learner.
 	Applied  Instance
@@ -58,9 +58,9 @@ type ProcessState struct {
 // stateOf is a process's answer as applications see it.
 func stateOf(r *paxos.StatusReply) ProcessState {
 	return ProcessState{
-		Chosen:   r.Chosen,
+		Chosen: r.Chosen, Reason: r.Reason,
 		Promised: r.Promised, Highest: r.Highest, Held: r.Held, Missing: r.Missing, Voting: r.Voting, Forgot: r.Forgot,
-		State: r.State, Ballot: r.Ballot, Quorum: r.Quorum, Reason: r.Reason,
+		State: r.State, Ballot: r.Ballot, Quorum: r.Quorum,
 		Applied: r.Applied, First: r.First, Last: r.Last, Open: r.Open, Sessions: r.Sessions,
 	}
 }

@@ -81,8 +81,9 @@ const (
 	ResultFenced  ResultKind = 4 // the session is closed; nothing after First-1 is ever applied
 )
 
-// Result tells a client about commands First .. First+Count-1 of its session: what
-// happened to it that is no news of Results.
+// Result tells a client what became of commands First .. First+Count-1 of its session. A
+// learner sends it in answer to Attach, and when commands are dropped; what has just been
+// applied goes out as Results.
 type Result struct {
 	Session  SessionID
 	Kind     ResultKind

@@ -71,6 +71,7 @@ type Acceptor struct {
 	Missing  *uint64         `json:"missing"`       // chosen instances that it does not have
 	Voting   *bool           `json:"voting"`        // its peers vouched for it
 	Forgot   *bool           `json:"has_forgotten"` // votes: it has to rejoin
+	Reason   *string         `json:"reason"`        // why it does not vote
 }
 
 // Proposer is what is known of a proposer.
@@ -109,6 +110,7 @@ func NewStatus(cluster string, s client.Status) Status {
 			out.Acceptors = append(out.Acceptors, Acceptor{
 				Process: base, Promised: Known(r.Promised.String(), up && !r.Promised.IsZero()), Accepted: Known(r.Highest, up),
 				Chosen: Known(r.Chosen, up), Missing: Known(r.Missing, up), Voting: Known(r.Voting, up), Forgot: Known(r.Forgot, up),
+				Reason: Known(r.Reason, up && r.Reason != ""),
 			})
 		case paxos.RoleProposer:
 			out.Proposers = append(out.Proposers, Proposer{

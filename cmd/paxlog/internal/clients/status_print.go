@@ -40,6 +40,9 @@ func writeTable(s shapes.Status, w io.Writer) error {
 		if a.Forgot != nil && *a.Forgot {
 			state = "forgotten"
 		}
+		if a.Reason != nil {
+			troubles = append(troubles, fmt.Sprintf("%s does not vote: %s", a.ID, *a.Reason))
+		}
 		row(a.Process, "acceptor", state, shapes.OrDash(a.Promised), shapes.OrDash(a.Accepted), shapes.OrDash(a.Chosen), "-", shapes.OrDash(a.Missing), "-")
 	}
 	for _, p := range s.Proposers {
