@@ -91,3 +91,17 @@ func checkImport(t *testing.T, path, pkg string, height int, name string) {
 		t.Errorf("%s imports %s: a machine must not act", path, name)
 	}
 }
+
+// TestComparisonsStayApart: what Paxlog is compared with is in modules of their own, and
+// nothing of it is needed to build this one.
+func TestComparisonsStayApart(t *testing.T) {
+	mod, err := os.ReadFile(filepath.Join("..", "..", "go.mod"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, other := range []string{"go.etcd.io/raft", "go.etcd.io/etcd", "hashicorp/raft", "nats-io"} {
+		if strings.Contains(string(mod), other) {
+			t.Errorf("go.mod names %s: that belongs into sim/raft or bench", other)
+		}
+	}
+}
