@@ -167,7 +167,9 @@ type Read struct {
 
 // LogPage answers Read: consecutive entries, in records of which the first may
 // begin before From and the last may end after UpTo. Last is the learner's last
-// index, First the first that it keeps.
+// index, First the first that it keeps: if that is above From, what was asked for was
+// trimmed. Without records although From is between them, this connection was sent much
+// at once, and should ask again.
 type LogPage struct {
 	Nonce   uint64
 	Records []LogRecord
