@@ -13,7 +13,7 @@
 //	client.go    a client as a machine: appends, resends, reads, resolves
 //	check*.go    the invariants of ARCHITECTURE.md, on everything that happens
 //	hash.go      one number for all that happened
-//	minimise.go  a run that fails, made shorter; picture.go draws it
+//	minimise.go  a run that fails, made shorter, and package picture draws it
 //	scenario.go  situations with a name
 //	guest.go     what another protocol needs to run here beside Paxlog: sim/raft
 //

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/paxlog/paxlog/paxos"
+	"github.com/paxlog/paxlog/sim/picture"
 )
 
 // checkNode checks what one step did to an acceptor's disk.
@@ -116,7 +117,7 @@ func reversed(steps []exParent) []exParent {
 
 // describe says every message, also those that ladders usually leave out.
 func (e *explorer) describe(m paxos.Message) string {
-	text, _ := describe(m)
+	text, _ := picture.Describe(m)
 	return text
 }
 

@@ -17,6 +17,9 @@ type GuestMessage struct {
 	Upkeep bool
 }
 
+// Speak is what a ladder shows of it.
+func (m *GuestMessage) Speak() (text string, upkeep bool) { return m.Text, m.Upkeep }
+
 // MessageKind lets it in beside the messages of the table: it has no row there.
 func (*GuestMessage) MessageKind() paxos.Kind { return paxos.Local }
 
@@ -33,10 +36,6 @@ func (s *Store) Guest() []any { return s.visible.guest }
 
 // Syncs is how many syncs the node has waited for since it started.
 func (n *Node) Syncs() uint64 { return n.syncs }
-
-// Describe says a message in the notation of the ladders; upkeep marks what only
-// keeps things alive.
-func Describe(m paxos.Message) (text string, upkeep bool) { return describe(m) }
 
 // Delivered is how many messages have arrived.
 func (t *Network) Delivered() uint64 { return t.delivered }

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/paxlog/paxlog/paxos"
+	"github.com/paxlog/paxlog/sim/picture"
 )
 
 // keeper is a guest that keeps what it is sent, and answers when that is on disk.
@@ -31,7 +32,7 @@ func TestGuest(t *testing.T) {
 	w.Add(RoleGuest, "g1", func(s *Store) paxos.Machine { k = &keeper{kept: s.Guest()}; return k })
 	client := &scriptClient{}
 	w.Add(paxos.RoleClient, "@c1", func(*Store) paxos.Machine { return client })
-	ladder := &Ladder{}
+	ladder := &picture.Ladder{}
 	w.Net.Observe = ladder.Observe
 	w.Node("g1").Start()
 	w.Node("@c1").Start()

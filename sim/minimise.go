@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/paxlog/paxlog/paxos"
+	"github.com/paxlog/paxlog/sim/picture"
 )
 
 // mostTries and mostTime bound the runs that making one failure shorter may take,
@@ -170,7 +170,7 @@ func Explain(r Report) string {
 	case r.Err == nil:
 		return ""
 	case r.scenario != nil:
-		ladder := &Ladder{NoReads: true}
+		ladder := &picture.Ladder{NoReads: true}
 		r.scenario.Play(r.Seed, ladder, nil)
 		return ladder.Picture(ladderLines) + "\n" + r.Err.Error() + "\n"
 	}
@@ -183,7 +183,7 @@ const ladderLines = 70
 func explain(p Plan, failed Report, setUp func(*Cluster)) string {
 	p, failed = minimise(p, failed, setUp)
 	why := reason(failed.Err)
-	ladder := &Ladder{NoReads: why != "linearizable read" && why != "L6" && why != "liveness"}
+	ladder := &picture.Ladder{NoReads: why != "linearizable read" && why != "L6" && why != "liveness"}
 	failed = runPlan(p, watch{ladder: ladder, setUp: setUp})
 	var b strings.Builder
 	t := p.Topology
@@ -207,17 +207,4 @@ func count(n int, what string) string {
 		return fmt.Sprintf("%d entries", n)
 	}
 	return fmt.Sprintf("%d %ss", n, what)
-}
-
-// column is where a node stands in a ladder.
-func column(id paxos.NodeID) int {
-	switch {
-	case id.IsClient():
-		return 0
-	case strings.HasPrefix(string(id), "p"):
-		return 1
-	case strings.HasPrefix(string(id), "a"):
-		return 2
-	}
-	return 3
 }

@@ -1,6 +1,8 @@
 package sim
 
 import (
+	"fmt"
+
 	"github.com/paxlog/paxlog/paxos"
 )
 
@@ -219,4 +221,12 @@ func (t *Network) Heal() {
 			}
 		}
 	}
+}
+
+// traceText is a message as a trace shows it.
+func traceText(from, to paxos.NodeID, m paxos.Message) string {
+	if g, ok := m.(*GuestMessage); ok {
+		return fmt.Sprintf("%s -> %s  %s", from, to, g.Text)
+	}
+	return fmt.Sprintf("%s -> %s  %T%+v", from, to, m, m)
 }

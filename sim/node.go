@@ -1,6 +1,10 @@
 package sim
 
-import "github.com/paxlog/paxlog/paxos"
+import (
+	"fmt"
+
+	"github.com/paxlog/paxlog/paxos"
+)
 
 // Node is one simulated process.
 type Node struct {
@@ -231,4 +235,13 @@ func (n *Node) Resume() {
 			n.wake()
 		}
 	}
+}
+
+// fieldsText is the details of a note, for people.
+func fieldsText(fields []paxos.Field) string {
+	s := ""
+	for _, f := range fields {
+		s += fmt.Sprintf(", %s %v", f.Key, f.Value)
+	}
+	return s
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/paxlog/paxlog/paxos"
+	"github.com/paxlog/paxlog/sim/picture"
 )
 
 // Report is what one run did.
@@ -48,13 +49,13 @@ const liveness = 60 * Second
 
 // RunSeed runs one seed: a phase in which anything may break, then everything is
 // healed and every client must get its answers. ladder and trace may be nil.
-func RunSeed(seed uint64, ladder *Ladder, trace func(string)) Report {
+func RunSeed(seed uint64, ladder *picture.Ladder, trace func(string)) Report {
 	return runPlan(DrawPlan(seed), watch{ladder: ladder, trace: trace})
 }
 
 // watch is who looks on at a run.
 type watch struct {
-	ladder *Ladder
+	ladder *picture.Ladder
 	trace  func(string)
 	// setUp, if set, changes the cluster before it starts: for tests.
 	setUp func(*Cluster)
@@ -63,7 +64,7 @@ type watch struct {
 func (o watch) attach(c *Cluster) {
 	c.Trace = o.trace
 	if o.ladder != nil {
-		o.ladder.watch(c.World)
+		c.draw(o.ladder)
 	}
 	if o.setUp != nil {
 		o.setUp(c)

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/paxlog/paxlog/paxos"
+	"github.com/paxlog/paxlog/sim/picture"
 )
 
 // Scenario is a situation with a name, and what must come of it.
@@ -35,13 +36,13 @@ const recovery = 4 * ElectionMax * Millisecond
 type stage struct {
 	*Cluster
 	seed   uint64
-	ladder *Ladder
+	ladder *picture.Ladder
 	trace  func(string)
 	err    error
 }
 
 // Play plays a scenario. ladder, if not nil, collects its messages.
-func (sc Scenario) Play(seed uint64, ladder *Ladder, trace func(string)) (rep Report) {
+func (sc Scenario) Play(seed uint64, ladder *picture.Ladder, trace func(string)) (rep Report) {
 	s := &stage{seed: seed, ladder: ladder, trace: trace}
 	defer func() {
 		rep = Report{Seed: seed, Err: s.err, scenario: &sc}
@@ -70,7 +71,7 @@ func (s *stage) hosts(n int, start ...int) {
 	s.Cluster = NewCluster(s.seed, Topology{Acceptors: n, Proposers: n, Learners: 2, Clients: 2, Sessions: 100, Entries: 1 << 30, PageBytes: 1000})
 	s.Trace = s.trace
 	if s.ladder != nil {
-		s.ladder.watch(s.World)
+		s.draw(s.ladder)
 	}
 	for _, k := range s.Clients {
 		k.Think, k.Window = 2, 2
@@ -145,7 +146,7 @@ func ladderScenario(s *stage) {
 	s.Cluster = NewCluster(s.seed, Topology{Acceptors: 3, Proposers: 1, Learners: 1, Clients: 1, Sessions: 100, Entries: 3, PageBytes: 1000})
 	s.Trace = s.trace
 	if s.ladder != nil {
-		s.ladder.watch(s.World)
+		s.draw(s.ladder)
 	}
 	s.Clients[0].Window = 1
 	for _, id := range s.servers() {

@@ -8,6 +8,7 @@ import (
 	"github.com/cockroachdb/datadriven"
 
 	"github.com/paxlog/paxlog/paxos"
+	"github.com/paxlog/paxlog/sim/picture"
 )
 
 // script is a cluster driven by a text file in testdata. Its commands:
@@ -32,7 +33,7 @@ import (
 type script struct {
 	t      *testing.T
 	c      *Cluster
-	ladder *Ladder
+	ladder *picture.Ladder
 	client *scriptClient
 	next   uint64
 }
@@ -138,7 +139,7 @@ func (s *script) cluster(d *datadriven.TestData) {
 	s.c = NewCluster(uint64(seed), top)
 	s.client = &scriptClient{}
 	s.c.Add(paxos.RoleClient, "@c1", func(*Store) paxos.Machine { return s.client })
-	s.ladder = &Ladder{Also: map[string]bool{}}
+	s.ladder = &picture.Ladder{Also: map[string]bool{}}
 	s.c.Net.Observe = s.ladder.Observe
 	for _, id := range s.c.order {
 		if !slices.Contains(down, string(id)) {

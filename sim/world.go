@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/paxlog/paxlog/paxos"
+	"github.com/paxlog/paxlog/sim/picture"
 )
 
 // Micros is simulated time in microseconds.
@@ -61,6 +62,13 @@ func (w *World) Hash() uint64 { return uint64(w.digest.digest) }
 
 // after schedules do.
 func (w *World) after(d Micros, do func()) { w.queue.push(w.now+d, work{kind: workDo, do: do}) }
+
+// draw lets a ladder see all that happens.
+func (w *World) draw(l *picture.Ladder) {
+	l.Now = func() int64 { return int64(w.now) }
+	w.Net.Observe = l.Observe
+	w.Fault = l.Fault
+}
 
 // Run runs the world for d.
 func (w *World) Run(d Micros) {

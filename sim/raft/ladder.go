@@ -7,6 +7,7 @@ import (
 
 	"github.com/paxlog/paxlog/paxos"
 	"github.com/paxlog/paxlog/sim"
+	"github.com/paxlog/paxlog/sim/picture"
 )
 
 // ladder collects what a side says, step by step of the story.
@@ -75,7 +76,7 @@ func (l *ladder) observe(from, to paxos.NodeID, m paxos.Message) {
 	if l.hide {
 		return
 	}
-	text, upkeep := sim.Describe(m)
+	text, upkeep := picture.Describe(m)
 	if text == "" || upkeep && !l.all || !l.shows(from, to, m) {
 		return
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/paxlog/paxlog/cmd/paxlog/internal/command"
 	"github.com/paxlog/paxlog/internal/shapes"
 	"github.com/paxlog/paxlog/sim"
+	"github.com/paxlog/paxlog/sim/picture"
 )
 
 // simOptions say what to simulate.
@@ -223,9 +224,9 @@ func (opts simOptions) one(env *command.Environment, seed uint64) (sim.Report, e
 			}
 		}
 	}
-	var ladder *sim.Ladder
+	var ladder *picture.Ladder
 	if opts.Ladder {
-		ladder = &sim.Ladder{}
+		ladder = &picture.Ladder{}
 	}
 	var r sim.Report
 	if opts.Scenario != nil {

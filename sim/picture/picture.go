@@ -1,4 +1,4 @@
-package sim
+package picture
 
 import (
 	"fmt"
@@ -88,7 +88,7 @@ func (r rung) labels() (labels [len(columns)]string) {
 }
 
 func (p page) line(r rung) string {
-	stamp := fmt.Sprintf("%9.3f", float64(r.at)/float64(Millisecond))
+	stamp := fmt.Sprintf("%9.3f", float64(r.at)/1000)
 	if r.fault {
 		return fmt.Sprintf("%s   *** %s\n", stamp, r.text)
 	}
@@ -125,41 +125,15 @@ func (p page) dash(row []byte, from, to int) {
 	}
 }
 
-// Fault adds a line for what broke, or what a node said of itself.
-func (l *Ladder) Fault(at Micros, text string) {
-	l.rungs = append(l.rungs, rung{at: at, text: text, fault: true})
-}
-
-// watch lets the ladder see a world.
-func (l *Ladder) watch(w *World) {
-	l.now = w.Now
-	w.Net.Observe = l.Observe
-	w.Fault = func(text string) { l.Fault(w.now, text) }
-}
-
-// Observe adds a delivered message; it is a Network's Observe. The same message to
-// several receivers is one line, unless something else came between that matters.
-func (l *Ladder) Observe(from, to paxos.NodeID, m paxos.Message) {
-	text, upkeep := describe(m)
-	if text == "" || upkeep && !l.All && !l.Also[paxos.Messages.Row(m).Name] || l.NoReads && isRead(m) {
-		return
+// column is where a node stands in a ladder.
+func column(id paxos.NodeID) int {
+	switch {
+	case id.IsClient():
+		return 0
+	case strings.HasPrefix(string(id), "p"):
+		return 1
+	case strings.HasPrefix(string(id), "a"):
+		return 2
 	}
-	l.add(from, to, text)
-}
-
-func isRead(m paxos.Message) bool {
-	switch m.(type) {
-	case *paxos.Locate, *paxos.Located, *paxos.Lookup, *paxos.Found:
-		return true
-	}
-	return false
-}
-
-// fieldsText is the details of a note, for people.
-func fieldsText(fields []paxos.Field) string {
-	s := ""
-	for _, f := range fields {
-		s += fmt.Sprintf(", %s %v", f.Key, f.Value)
-	}
-	return s
+	return 3
 }

@@ -1,4 +1,4 @@
-package sim
+package picture
 
 import (
 	"testing"
@@ -14,7 +14,7 @@ func (*postcard) MessageKind() paxos.Kind { return 250 }
 // TestDescribe: every message has a description, also one that has nothing but its row.
 func TestDescribe(t *testing.T) {
 	for _, r := range paxos.Messages.Rows() {
-		if text, _ := describe(r.Zero()); text == "" {
+		if text, _ := Describe(r.Zero()); text == "" {
 			t.Errorf("%s is not described", r.Name)
 		}
 	}

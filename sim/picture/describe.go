@@ -1,76 +1,28 @@
-package sim
+package picture
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/paxlog/paxlog/paxos"
 )
 
-// Ladder collects the messages of an exchange for people to read: one line for
-// each message and sender, with all its receivers.
-type Ladder struct {
-	rungs []rung
-	// All also shows the messages that keep things alive: heartbeats, queries,
-	// polls.
-	All bool
-	// Also shows messages of these names, although they only keep things alive.
-	Also map[string]bool
-	// NoReads leaves out what clients ask without appending.
-	NoReads bool
-
-	now func() Micros
+// Speaker is a message that has a description of its own: one of another protocol.
+type Speaker interface {
+	Speak() (text string, upkeep bool)
 }
 
-type rung struct {
-	at    Micros
-	from  paxos.NodeID
-	to    []paxos.NodeID
-	text  string
-	fault bool // text says what happened; there is no message
-}
-
-func (l *Ladder) add(from, to paxos.NodeID, text string) {
-	for i := len(l.rungs) - 1; i >= 0 && i >= len(l.rungs)-24; i-- {
-		if r := &l.rungs[i]; r.from == from && r.text == text && !slices.Contains(r.to, to) {
-			r.to = append(r.to, to)
-			slices.Sort(r.to)
-			return
-		}
-	}
-	r := rung{from: from, to: []paxos.NodeID{to}, text: text}
-	if l.now != nil {
-		r.at = l.now()
-	}
-	l.rungs = append(l.rungs, r)
-}
-
-// Take returns the lines so far and begins anew.
-func (l *Ladder) Take() string {
-	var b strings.Builder
-	for _, r := range l.rungs {
-		to := make([]string, len(r.to))
-		for i, id := range r.to {
-			to[i] = string(id)
-		}
-		fmt.Fprintf(&b, "%-4s-> %-12s %s\n", r.from, strings.Join(to, ","), r.text)
-	}
-	l.rungs = nil
-	return b.String()
-}
-
-// describe says a message in the notation of the design, or by its name; upkeep marks
+// Describe says a message in the notation of the design, or by its name; upkeep marks
 // what only keeps things alive. Learners' answers are shown as results.
-func describe(m paxos.Message) (text string, upkeep bool) {
+func Describe(m paxos.Message) (text string, upkeep bool) {
 	return describeBy(paxos.Messages, m)
 }
 
 func describeBy(table *paxos.Table, m paxos.Message) (text string, upkeep bool) {
 	row := table.Row(m)
 	switch m := m.(type) {
-	case *GuestMessage:
-		return m.Text, m.Upkeep
+	case Speaker:
+		return m.Speak()
 	case *paxos.Heartbeat:
 		if m.Resign {
 			return fmt.Sprintf("Resign(%s)", m.Ballot), false
@@ -208,12 +160,4 @@ func runsText(runs []paxos.VoteRun) string {
 		}
 	}
 	return strings.Join(parts, "; ")
-}
-
-// traceText is a message as a trace shows it.
-func traceText(from, to paxos.NodeID, m paxos.Message) string {
-	if g, ok := m.(*GuestMessage); ok {
-		return fmt.Sprintf("%s -> %s  %s", from, to, g.Text)
-	}
-	return fmt.Sprintf("%s -> %s  %T%+v", from, to, m, m)
 }
