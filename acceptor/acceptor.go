@@ -67,9 +67,10 @@ type Acceptor struct {
 	strangers map[paxos.NodeID]bool
 	warned    map[paxos.NodeID]paxos.Timer // when each acceptor that cannot be vouched for is told of again
 
-	syncTicks []paxos.Ticks // when each sync that is not done yet was asked for
-	syncs     uint64        // syncs asked for
-	synced    uint64        // syncs done
+	underWay []underWay     // syncs that are not done yet, oldest first
+	syncs    uint64         // syncs asked for
+	synced   uint64         // syncs done
+	durable  paxos.Instance // highest, as far as syncs are done
 
 	admission      admission
 	copy           copying
@@ -93,6 +94,7 @@ func New(cfg Config, st State) *Acceptor {
 	for i, b := range st.Votes {
 		a.recover(i, b)
 	}
+	a.durable = a.highest
 	a.check = check{promised: a.promised, held: a.held, mark: a.mark}
 	if st.Forgot {
 		a.stopVoting(paxos.Ballot{})
@@ -168,7 +170,9 @@ func (a *Acceptor) Flush() paxos.Output {
 		}
 		a.Write(paxos.SetMark{Commits: a.mark.Commits, Life: a.mark.Life, Forgot: a.forgot()})
 		a.syncs++
-		a.syncTicks = append(a.syncTicks, a.now)
+		a.underWay = append(a.underWay, underWay{a.now, a.highest})
+	} else if len(a.underWay) == 0 {
+		a.durable = a.highest
 	}
 	a.assert()
 	a.tellVotes()
@@ -180,15 +184,30 @@ func (a *Acceptor) onSynced(m *paxos.Synced) {
 		a.Violated("no sync is done that was not asked for", "asked", a.syncs, "done", m.Count)
 		return
 	}
-	for ; a.synced < m.Count && len(a.syncTicks) > 0; a.synced++ {
-		a.syncTicks = a.syncTicks[1:]
+	for ; a.synced < m.Count && len(a.underWay) > 0; a.synced++ {
+		a.durable = a.underWay[0].highest
+		a.underWay = a.underWay[1:]
 	}
+}
+
+// underWay is a sync that is not done yet.
+type underWay struct {
+	asked   paxos.Ticks
+	highest paxos.Instance // when it was asked for
+}
+
+// syncing is for how long the oldest sync has been under way, 0 if none is.
+func (a *Acceptor) syncing() paxos.Ticks {
+	if len(a.underWay) == 0 {
+		return 0
+	}
+	return a.now - a.underWay[0].asked
 }
 
 // hung reports whether a sync has been under way for longer than StallTicks. Such
 // an acceptor stops answering heartbeats, so that its leader notices.
 func (a *Acceptor) hung() bool {
-	return len(a.syncTicks) > 0 && a.now-a.syncTicks[0] > a.cfg.StallTicks
+	return a.syncing() > a.cfg.StallTicks
 }
 
 func (a *Acceptor) onPeerUp(m *paxos.PeerUp) {

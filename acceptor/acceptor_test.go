@@ -427,3 +427,43 @@ func TestStranger(t *testing.T) {
 		t.Fatal("the acceptor that is remembered is not listened to")
 	}
 }
+
+// TestDiskHangsInStatus: while a sync is under way for longer than usual status says so,
+// and counts as accepted only what was synced before; when it is done, all.
+func TestDiskHangsInStatus(t *testing.T) {
+	b := ballot(1, "p1")
+	a := ready(State{})
+	is := func(when string, accepted paxos.Instance, hangs paxos.Ticks) {
+		t.Helper()
+		a.Step("c", &paxos.StatusQuery{Nonce: 1})
+		r := sent[*paxos.StatusReply](a.Flush())
+		if len(r) != 1 || r[0].Highest != accepted || r[0].DiskHangs != hangs {
+			t.Errorf("%s: %+v; want %d accepted, and a disk that hangs for %d", when, r, accepted, hangs)
+		}
+	}
+	vote := func(i paxos.Instance) {
+		a.Step("p1", &paxos.Accept{Ballot: b, Instance: i})
+		if out := a.Flush(); !out.Sync {
+			t.Fatal("an accept without a sync")
+		}
+	}
+	is("at first", 0, 0)
+	began := a.now
+	vote(1)
+	is("while it is synced", 0, 0)
+	a.Step("a1", &paxos.Synced{Count: 1})
+	is("synced", 1, 0)
+	vote(2)
+	a.Tick(began+600, 0)
+	vote(3)
+	is("not yet long", 1, 0)
+	a.Tick(began+12_000, 0)
+	is("hung", 1, 12_000)
+	a.Step("a1", &paxos.Synced{Count: 2})
+	is("the older one is done", 2, 11_400)
+	a.Step("a1", &paxos.Synced{Count: 3})
+	is("all are done", 3, 0)
+
+	a = ready(State{Promised: b, Held: 4, Votes: map[paxos.Instance]paxos.Ballot{6: b}})
+	is("after a start", 6, 0)
+}

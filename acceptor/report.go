@@ -18,10 +18,12 @@ type Report struct {
 	Commits        uint64
 	Life           paxos.Ballot
 	Subscribers    int
-	Loads          int    // reads of the store under way
-	Syncs          int    // syncs under way
-	Hung           bool   // one of them for too long
-	Contradictions uint64 // messages refused because they contradict a vote
+	Loads          int            // reads of the store under way
+	Syncs          int            // syncs under way
+	Syncing        paxos.Ticks    // for how long the oldest of them is
+	Hung           bool           // which is too long
+	Durable        paxos.Instance // Highest, as far as syncs are done
+	Contradictions uint64         // messages refused because they contradict a vote
 }
 
 // Report returns the acceptor's state.
@@ -30,15 +32,23 @@ func (a *Acceptor) Report() Report {
 		Promised: a.promised, Highest: a.highest, Held: a.held, Known: a.known, Missing: a.missing(),
 		Voting: a.admission.admitted, Forgot: a.admission.rejoin != nil, WhyNotVoting: a.whyNotVoting(),
 		Heard: a.hearing.ballot, Silent: a.hearing.silent(a.now), Commits: a.mark.Commits, Life: a.mark.Life,
-		Subscribers: len(a.subs), Loads: len(a.loads), Syncs: len(a.syncTicks), Hung: a.hung(),
-		Contradictions: a.contradictions.count,
+		Subscribers: len(a.subs), Loads: len(a.loads), Syncs: len(a.underWay), Syncing: a.syncing(), Hung: a.hung(),
+		Durable: a.durable, Contradictions: a.contradictions.count,
 	}
 }
 
+// diskHangs is from when on a sync that is under way is told in status. Others take
+// milliseconds.
+const diskHangs paxos.Ticks = 1000
+
 func (a *Acceptor) onStatus(from paxos.NodeID, m *paxos.StatusQuery) {
 	r := a.Report()
+	hangs := r.Syncing
+	if hangs < diskHangs {
+		hangs = 0
+	}
 	a.Send(from, &paxos.StatusReply{
-		Nonce: m.Nonce, Role: paxos.RoleAcceptor, ID: a.cfg.ID, Promised: r.Promised, Highest: r.Highest,
+		Nonce: m.Nonce, Role: paxos.RoleAcceptor, ID: a.cfg.ID, Promised: r.Promised, Highest: r.Durable, DiskHangs: hangs,
 		Held: r.Held, Chosen: r.Known, Missing: r.Missing, Voting: r.Voting, Forgot: r.Forgot, Reason: r.WhyNotVoting,
 	})
 }

@@ -36,11 +36,14 @@ type ProcessState struct {
 
 	// Of an acceptor.
 	Promised Ballot
-	Highest  Instance // highest instance accepted
+	Highest  Instance // highest instance accepted, and synced
 	Held     Instance // every instance up to it is in its store
 	Missing  uint64   // chosen instances that it does not have
 	Voting   bool     // its peers vouched for it
 	Forgot   bool     // it has forgotten votes, and has to rejoin
+	// DiskHangs is for how long its oldest sync has been under way, 0 if that is no longer
+	// than usual.
+	DiskHangs time.Duration
 
 	// Of a proposer.
 	State  string // standby, preparing, leading
@@ -61,7 +64,8 @@ func stateOf(r *paxos.StatusReply) ProcessState {
 		Chosen: r.Chosen, Reason: r.Reason,
 		Promised: r.Promised, Highest: r.Highest, Held: r.Held, Missing: r.Missing, Voting: r.Voting, Forgot: r.Forgot,
 		State: r.State, Ballot: r.Ballot, Quorum: r.Quorum,
-		Applied: r.Applied, First: r.First, Last: r.Last, Open: r.Open, Sessions: r.Sessions,
+		DiskHangs: time.Duration(r.DiskHangs) * time.Millisecond,
+		Applied:   r.Applied, First: r.First, Last: r.Last, Open: r.Open, Sessions: r.Sessions,
 	}
 }
 

@@ -132,6 +132,10 @@ func TestHangingDisk(t *testing.T) {
 	k.Await("the operator is told of the hanging disk", func() bool {
 		return strings.Contains(k.Process("a1").Stderr(), "a sync is slow")
 	})
+	k.Await("status shows the hanging disk", func() bool {
+		out, _, _ := k.Run("status")
+		return strings.Contains(out, "disk hangs ")
+	})
 	report("one disk of three hangs")
 	heal()
 	caughtUp(k, c, "a1")

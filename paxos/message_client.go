@@ -204,7 +204,7 @@ type StatusReply struct {
 	Role     Role
 	ID       NodeID
 	Promised Ballot   // acceptor
-	Highest  Instance // acceptor: highest instance accepted
+	Highest  Instance // acceptor: highest instance accepted, and synced
 	Held     Instance // acceptor
 	Missing  uint64   // acceptor: chosen instances that it does not have
 	Voting   bool     // acceptor: its peers vouched for it
@@ -219,6 +219,10 @@ type StatusReply struct {
 	Last     Index    // learner
 	Open     Instance // learner: the instance that it waits for, 0 if none
 	Sessions int      // learner
+
+	// DiskHangs is for how long the acceptor's oldest sync has been under way, 0 if that is
+	// no longer than usual.
+	DiskHangs Ticks `since:"3"`
 }
 
 func (*Append) MessageKind() Kind      { return 64 }

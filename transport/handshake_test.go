@@ -45,7 +45,7 @@ func TestClientNames(t *testing.T) {
 		r.write(&paxos.StatusQuery{Nonce: 5})
 		a.await(t, 1, got, id)
 		a.Send(id, &paxos.StatusReply{Nonce: 5})
-		if m := r.read().(*paxos.StatusReply); m.Nonce != 5 {
+		if m := r.readAs(wire.Oldest).(*paxos.StatusReply); m.Nonce != 5 {
 			t.Errorf("%+v", m)
 		}
 	}

@@ -239,8 +239,14 @@ func (r *raw) write(m paxos.Message) {
 // read returns the next message that is no ping.
 func (r *raw) read() any {
 	r.t.Helper()
+	return r.readAs(wire.Version)
+}
+
+// readAs reads the next message but pings, as one of that version.
+func (r *raw) readAs(version uint64) any {
+	r.t.Helper()
 	for {
-		m, err := wire.Read(r.r, 1<<26)
+		m, err := wire.ReadFrom(r.r, 1<<26, version)
 		if err != nil {
 			r.t.Fatal(err)
 		}

@@ -66,12 +66,13 @@ func troubleOf(err error) Trouble {
 type Acceptor struct {
 	Process
 	Promised *string         `json:"promised"`
-	Accepted *paxos.Instance `json:"accepted"`      // the highest instance that it voted for
+	Accepted *paxos.Instance `json:"accepted"`      // the highest instance that it voted for, and synced
 	Chosen   *paxos.Instance `json:"chosen"`        // the highest instance that it knows to be chosen
 	Missing  *uint64         `json:"missing"`       // chosen instances that it does not have
 	Voting   *bool           `json:"voting"`        // its peers vouched for it
 	Forgot   *bool           `json:"has_forgotten"` // votes: it has to rejoin
 	Reason   *string         `json:"reason"`        // why it does not vote
+	Hangs    *int64          `json:"disk_hangs_ms"` // for how long a sync has been under way; 0: no longer than usual
 }
 
 // Proposer is what is known of a proposer.
@@ -111,6 +112,7 @@ func NewStatus(cluster string, s client.Status) Status {
 				Process: base, Promised: Known(r.Promised.String(), up && !r.Promised.IsZero()), Accepted: Known(r.Highest, up),
 				Chosen: Known(r.Chosen, up), Missing: Known(r.Missing, up), Voting: Known(r.Voting, up), Forgot: Known(r.Forgot, up),
 				Reason: Known(r.Reason, up && r.Reason != ""),
+				Hangs:  Known(r.DiskHangs.Milliseconds(), up),
 			})
 		case paxos.RoleProposer:
 			out.Proposers = append(out.Proposers, Proposer{

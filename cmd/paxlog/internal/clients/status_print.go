@@ -43,6 +43,9 @@ func writeTable(s shapes.Status, w io.Writer) error {
 		if a.Reason != nil {
 			troubles = append(troubles, fmt.Sprintf("%s does not vote: %s", a.ID, *a.Reason))
 		}
+		if a.Hangs != nil && *a.Hangs > 0 {
+			state = fmt.Sprintf("disk hangs %d s", *a.Hangs/1000)
+		}
 		row(a.Process, "acceptor", state, shapes.OrDash(a.Promised), shapes.OrDash(a.Accepted), shapes.OrDash(a.Chosen), "-", shapes.OrDash(a.Missing), "-")
 	}
 	for _, p := range s.Proposers {

@@ -61,9 +61,12 @@ func whyNoLeader(s shapes.Status, c clusterfile.Found) string {
 	m := c.Membership()
 	away := silent(s.Acceptors)
 	var waiting, forgotten []shapes.Process
+	var hung []string
 	for _, a := range s.Acceptors {
 		switch {
 		case !a.Up:
+		case a.Hangs != nil && *a.Hangs > 0:
+			hung = append(hung, fmt.Sprintf("%s for %d s", a.ID, *a.Hangs/1000))
 		case a.Forgot != nil && *a.Forgot:
 			forgotten = append(forgotten, a.Process)
 		case a.Voting != nil && !*a.Voting:
@@ -78,7 +81,12 @@ func whyNoLeader(s shapes.Status, c clusterfile.Found) string {
 		}
 		return fmt.Sprintf("%d of %d acceptors %s, and %d are needed: %s", up, len(s.Acceptors), are, need, remedy(c, "acceptor", " --data DIR", away))
 	}
-	if voting := len(s.Acceptors) - len(away) - len(waiting) - len(forgotten); voting < need {
+	voting := len(s.Acceptors) - len(away) - len(waiting) - len(forgotten) - len(hung)
+	if voting < need && len(hung) > 0 {
+		return fmt.Sprintf("%d of %d acceptors vote, and %d are needed: disks hang (%s): look at the kernel's log on those machines; they go on when their disks do",
+			voting, len(s.Acceptors), need, strings.Join(hung, ", "))
+	}
+	if voting < need {
 		return fmt.Sprintf("%d of %d acceptors vote, and %d are needed: %s", voting, len(s.Acceptors), need, whyNotVoting(c, away, waiting, forgotten))
 	}
 	proposers := silent(s.Proposers)
