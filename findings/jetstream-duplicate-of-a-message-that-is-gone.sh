@@ -7,8 +7,8 @@
 #          from the messages: then the purged one is stored again.
 # Why:     A producer that takes the answer for a proof of storage deletes its only copy. Ids must be unique over
 #          the whole stream, not over a subject.
-# Paxlog:  Answers a repeat with the index under which the entry is in the log. Ids are a session's own, and
-#          nothing is removed from the log in this release.
+# Paxlog:  Answers a repeat with the index that the entry has in the log. Ids are a session's own, so two writers
+#          cannot choose the same one.
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

@@ -4,7 +4,7 @@
 # Happens: FirstIndex moves on, but GetLog goes on to return deleted entries of the segment that is still written to.
 #          Deleting at the end, or a restart, begins a new segment: then they are gone.
 # Why:     "Is it trimmed?" has another answer on each replica and after each new segment. Decide it by the index.
-# Paxlog:  Keeps its log in Pebble, and trims nothing in this release.
+# Paxlog:  Keeps its log in Pebble.
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

@@ -5,7 +5,7 @@
 #          as pending, and hands them to their consumer again as ids without a body. XTRIM with ~ trims nothing
 #          below 100 entries or so.
 # Why:     People who come from streams do not look for gaps, since ids have gaps anyway. A log must say so.
-# Paxlog:  Indexes have no gaps, so a gap is a proof of loss; nothing is trimmed in this release.
+# Paxlog:  Indexes have no gaps, so a gap is a proof of loss.
 # Needs:   Debian with apt-get; unpacks the packages, installs nothing.
 set -euo pipefail
 work=$(mktemp -d)
