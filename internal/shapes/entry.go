@@ -29,7 +29,7 @@ func FormatTime(t paxos.UnixNanos) string {
 type Entry struct {
 	Index    paxos.Index
 	Instance paxos.Instance
-	Ballot   string // ROUND.PROPOSER, of the proposal that first carried the value
+	Ballot   paxos.Ballot // of the proposal that first carried the value
 	Time     paxos.UnixNanos
 	AppendID paxos.AppendID
 	Value    []byte
@@ -69,7 +69,7 @@ func (e Entry) Receipt() receiptJSON {
 	return receiptJSON{
 		Index:    Known(e.Index, e.Index != 0),
 		Instance: Known(e.Instance, e.Instance != 0),
-		Ballot:   Known(e.Ballot, e.Ballot != ""),
+		Ballot:   Known(e.Ballot.String(), !e.Ballot.IsZero()),
 		AppendID: Known(e.AppendID.String(), e.AppendID != paxos.AppendID{}),
 		Time:     Known(FormatTime(e.Time), e.Time != 0),
 	}
@@ -107,7 +107,7 @@ func OrDash[T any](v *T) string {
 // FromResult translates an entry of the client library.
 func FromResult(r client.Result, value []byte) Entry {
 	return Entry{
-		Index: r.Index, Instance: r.Instance, Ballot: r.Ballot.String(),
+		Index: r.Index, Instance: r.Instance, Ballot: r.Ballot,
 		Time: paxos.UnixNanos(r.Time.UnixNano()), AppendID: r.AppendID, Value: value,
 	}
 }

@@ -16,7 +16,7 @@ import (
 // sample is an entry with every field.
 func sample(value string) shapes.Entry {
 	return shapes.Entry{
-		Index: 1, Instance: 2, Ballot: "3.p1", Time: 1_700_000_000_120_000_000,
+		Index: 1, Instance: 2, Ballot: paxos.Ballot{Round: 3, Proposer: "p1"}, Time: 1_700_000_000_120_000_000,
 		AppendID: paxos.AppendID{Session: paxos.SessionID{7: 1}, Seq: 4}, Value: []byte(value),
 	}
 }
