@@ -51,7 +51,7 @@ func (c *Checker) onOutput(n *Node, out *paxos.Output) {
 		c.acceptorWrites(n, out)
 		for _, e := range out.SendNow {
 			if what := paxos.Messages.Row(e.Msg).Durable; what != "" {
-				c.fail("durable", "%s sends a %s before it is durable: %s", n.ID, messageName(e.Msg), what)
+				c.fail("durable", "%s sends a %s before it is durable: %s", n.ID, paxos.Messages.Row(e.Msg).Name, what)
 			}
 		}
 	case paxos.RoleLearner:
@@ -96,10 +96,10 @@ func (c *Checker) onStart(n *Node) {
 	switch n.Role {
 	case paxos.RoleAcceptor:
 		c.acceptorRecovered(n)
-		c.w.digest.acceptor(n.store.visible.acceptor())
+		c.w.digest.acceptor(n.store.visible.AcceptorState())
 	case paxos.RoleLearner:
 		c.learnerRecovered(n)
-		c.w.digest.learner(n.store.visible.recovered())
+		c.w.digest.learner(n.store.visible.LearnerState())
 	}
 }
 

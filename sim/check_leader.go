@@ -54,7 +54,7 @@ func (c *Checker) omits(n *Node, m *paxos.Promise) {
 		return
 	}
 	disk := n.store.durable
-	last := disk.top
+	last := disk.Top
 	if k := len(m.Votes); !m.Last && k > 0 {
 		last = m.Votes[k-1].Instance
 	}
@@ -63,7 +63,7 @@ func (c *Checker) omits(n *Node, m *paxos.Promise) {
 		for len(told) > 0 && told[0].Instance < i {
 			told = told[1:]
 		}
-		v := disk.votes.at(i)
+		v := disk.Votes.At(i)
 		if v.Instance == 0 || !v.Ballot.Less(m.Ballot) || c.toldBy(n).copied[i] {
 			continue
 		}

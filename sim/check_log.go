@@ -134,14 +134,14 @@ func (c *Checker) learnerSays(n *Node, m paxos.Message) {
 // the others have it.
 func (c *Checker) learnerRecovered(n *Node) {
 	st := n.store.visible
-	for i := paxos.Instance(1); i <= st.learner.Applied; i++ {
-		p := st.applied.at(i)
+	for i := paxos.Instance(1); i <= st.Learner.Applied; i++ {
+		p := st.Applied.At(i)
 		if p.Record.Instance == 0 {
-			c.fail("L5", "%s has applied %d instances, and nothing at %d", n.ID, st.learner.Applied, i)
+			c.fail("L5", "%s has applied %d instances, and nothing at %d", n.ID, st.Learner.Applied, i)
 		}
 		c.sameRecord(n, p.Record)
 	}
-	if st.top > st.learner.Applied {
-		c.fail("L1", "%s has a record of instance %d, and has applied %d", n.ID, st.top, st.learner.Applied)
+	if st.Top > st.Learner.Applied {
+		c.fail("L1", "%s has a record of instance %d, and has applied %d", n.ID, st.Top, st.Learner.Applied)
 	}
 }

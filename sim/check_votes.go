@@ -1,6 +1,9 @@
 package sim
 
-import "github.com/paxlog/paxlog/paxos"
+import (
+	"github.com/paxlog/paxlog/paxos"
+	"github.com/paxlog/paxlog/sim/model"
+)
 
 // votes is what acceptors have done, at each instance.
 type votes struct {
@@ -71,7 +74,7 @@ func (v *votes) toldBy(n *Node) *told {
 // acceptorWrites checks P1, P5 and P6 on what an acceptor changes.
 func (c *Checker) acceptorWrites(n *Node, out *paxos.Output) {
 	writes, before := out.Writes, n.store.visible
-	promised, held := before.promised, before.held
+	promised, held := before.Promised, before.Held
 	heldAfter := held
 	for _, r := range writes {
 		if h, ok := r.(paxos.SetHeld); ok {
@@ -84,7 +87,7 @@ func (c *Checker) acceptorWrites(n *Node, out *paxos.Output) {
 	for _, r := range writes {
 		switch r := r.(type) {
 		case paxos.SetMark:
-			if before.mark.Life.Less(r.Life) {
+			if before.Mark.Life.Less(r.Life) {
 				c.onRejoin(n, heldAfter)
 			}
 		case paxos.SetPromised:
@@ -103,7 +106,7 @@ func (c *Checker) acceptorWrites(n *Node, out *paxos.Output) {
 		}
 	}
 	for i := held + 1; i <= heldAfter; i++ {
-		v := *before.votes.at(i)
+		v := *before.Votes.At(i)
 		stored := v.Instance != 0
 		for _, r := range writes {
 			if p, ok := r.(paxos.PutVote); ok && p.Vote.Instance == i {
@@ -148,7 +151,7 @@ func (c *Checker) noteCopy(n *Node, i paxos.Instance, copied bool) {
 func (c *Checker) acceptorSays(n *Node, m paxos.Message) {
 	disk, said := n.store.durable, c.toldBy(n)
 	promises := func(b paxos.Ballot, what string) {
-		if disk.promised.Less(b) {
+		if disk.Promised.Less(b) {
 			c.fail("P1", "%s tells %s of %v that is not durable", n.ID, what, b)
 		}
 		if said.promised.Less(b) {
@@ -177,7 +180,7 @@ func (c *Checker) acceptorSays(n *Node, m paxos.Message) {
 		if m.Highest <= m.Held {
 			return // it need not be durable: it is a fact, not a vote
 		}
-		if m.Highest > disk.highest() {
+		if m.Highest > highest(disk) {
 			c.fail("P1", "%s tells of a vote at instance %d that is not durable", n.ID, m.Highest)
 		}
 		said.highest = max(said.highest, m.Highest)
@@ -198,7 +201,7 @@ func (c *Checker) acceptorSays(n *Node, m paxos.Message) {
 func (c *Checker) tells(n *Node, r paxos.VoteRun) {
 	disk, said := n.store.durable, c.toldBy(n)
 	for i := r.First; i <= r.Last; i++ {
-		if i > disk.held && disk.votes.at(i).Ballot.Less(r.Ballot) {
+		if i > disk.Held && disk.Votes.At(i).Ballot.Less(r.Ballot) {
 			c.fail("P1", "%s tells a vote at instance %d that is not durable", n.ID, i)
 		}
 		for paxos.Instance(len(said.votes)) < i {
@@ -281,26 +284,26 @@ func (c *Checker) choose(i paxos.Instance, s *instance, p *proposed) {
 // acceptorRecovered checks that what an acceptor told, it still knows.
 func (c *Checker) acceptorRecovered(n *Node) {
 	st, said := n.store.visible, c.toldBy(n)
-	if st.promised.Less(said.promised) {
-		c.fail("P1", "%s recovers promised %v, having told %v", n.ID, st.promised, said.promised)
+	if st.Promised.Less(said.promised) {
+		c.fail("P1", "%s recovers promised %v, having told %v", n.ID, st.Promised, said.promised)
 	}
-	if st.highest() < said.highest {
-		c.fail("P1", "%s recovers votes up to %d, having told of %d", n.ID, st.highest(), said.highest)
+	if highest(st) < said.highest {
+		c.fail("P1", "%s recovers votes up to %d, having told of %d", n.ID, highest(st), said.highest)
 	}
 	for k, b := range said.votes {
-		if i := paxos.Instance(k + 1); i > st.held && st.votes.at(i).Ballot.Less(b) {
-			c.fail("P1", "%s recovers a vote at %v at instance %d, having told %v", n.ID, st.votes.at(i).Ballot, i, b)
+		if i := paxos.Instance(k + 1); i > st.Held && st.Votes.At(i).Ballot.Less(b) {
+			c.fail("P1", "%s recovers a vote at %v at instance %d, having told %v", n.ID, st.Votes.At(i).Ballot, i, b)
 		}
 	}
-	for i := st.held + 1; i <= st.top; i++ {
-		if st.promised.Less(st.votes.at(i).Ballot) {
+	for i := st.Held + 1; i <= st.Top; i++ {
+		if st.Promised.Less(st.Votes.At(i).Ballot) {
 			c.fail("P1", "%s recovers a vote above its promise at instance %d", n.ID, i)
 		}
 	}
-	if st.held > c.chosenUpTo {
-		c.fail("P6", "%s recovers a held mark of %d, all is chosen up to %d", n.ID, st.held, c.chosenUpTo)
+	if st.Held > c.chosenUpTo {
+		c.fail("P6", "%s recovers a held mark of %d, all is chosen up to %d", n.ID, st.Held, c.chosenUpTo)
 	}
 }
 
 // highest is the highest instance of an acceptor's votes, at least held.
-func (c *contents) highest() paxos.Instance { return max(c.top, c.held) }
+func highest(c *model.Contents) paxos.Instance { return max(c.Top, c.Held) }

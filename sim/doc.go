@@ -9,7 +9,7 @@
 //	node.go      processes, crashes, restarts: what package node does
 //	disk.go      syncs, and disks that hang, fail or are full
 //	network.go   delay, loss, duplication, reordering, replay, partitions
-//	store.go     a model of a data directory; pebble.go the real one beside it
+//	store.go     a data directory, of which package model says what it holds; pebble.go the real one beside it
 //	client.go    a client as a machine: appends, resends, reads, resolves
 //	check*.go    the invariants of ARCHITECTURE.md, on everything that happens
 //	hash.go      one number for all that happened

@@ -23,16 +23,9 @@ func (m *GuestMessage) Speak() (text string, upkeep bool) { return m.Text, m.Upk
 // MessageKind lets it in beside the messages of the table: it has no row there.
 func (*GuestMessage) MessageKind() paxos.Kind { return paxos.Local }
 
-// GuestRecord is one durable change of another protocol. Data must not be changed
-// any more.
-type GuestRecord struct {
-	paxos.Record // nil, likewise
-	Data         any
-}
-
-// Guest is what a process of another protocol recovers: the Data of every record
-// that its disk kept, in order.
-func (s *Store) Guest() []any { return s.visible.guest }
+// Guest is what a process of another protocol recovers: the Data of every
+// model.GuestRecord that its disk kept, in order.
+func (s *Store) Guest() []any { return s.visible.Guest }
 
 // Syncs is how many syncs the node has waited for since it started.
 func (n *Node) Syncs() uint64 { return n.syncs }

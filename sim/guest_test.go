@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/paxlog/paxlog/paxos"
+	"github.com/paxlog/paxlog/sim/model"
 	"github.com/paxlog/paxlog/sim/picture"
 )
 
@@ -15,7 +16,7 @@ type keeper struct {
 
 func (k *keeper) Step(from paxos.NodeID, m paxos.Message) {
 	if g, ok := m.(*GuestMessage); ok {
-		k.Write(GuestRecord{Data: string(g.Body)})
+		k.Write(model.GuestRecord{Data: string(g.Body)})
 		k.Out.Sync = true
 		k.After(from, &GuestMessage{Body: g.Body, Text: "kept " + string(g.Body)})
 	}

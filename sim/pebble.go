@@ -16,6 +16,7 @@ import (
 	"github.com/paxlog/paxlog/acceptor"
 	"github.com/paxlog/paxlog/learner"
 	"github.com/paxlog/paxlog/paxos"
+	"github.com/paxlog/paxlog/sim/model"
 	"github.com/paxlog/paxlog/wal"
 )
 
@@ -152,7 +153,7 @@ func (d *disk) commit(records []paxos.Record) {
 func (d *disk) load(s *Store, l paxos.Load, out *paxos.Loaded) {
 	want := out
 	if len(s.tail) > 0 {
-		want = s.durable.load(s.role, l) // the store has not seen more
+		want = s.durable.Load(s.role, l) // the store has not seen more
 	}
 	ask := l
 	ask.MaxBytes = 16*l.MaxBytes + 1<<16
@@ -210,15 +211,15 @@ func (d *disk) tear(s *Store, rng *paxos.Rand) int {
 	d.must("open a torn directory", d.open())
 	recovered := d.contents()
 	d.close()
-	want := s.durable.clone()
+	want := s.durable.Clone()
 	for n := 0; ; n++ {
-		if want.text(d.role) == recovered {
+		if contentsText(want, d.role) == recovered {
 			return n
 		}
 		if n == len(s.tail) {
 			d.fail("of the %d commits that were not synced no first ones have survived: %s", n, recovered)
 		}
-		want.apply(s.tail[n])
+		want.Apply(s.tail[n])
 	}
 }
 
@@ -236,14 +237,14 @@ func (d *disk) contents() string {
 	return fmt.Sprintf("%#v %x", st.LearnerState, h.digest)
 }
 
-// text is what contents says of the same state.
-func (c *contents) text(role paxos.Role) string {
+// contentsText is what contents says of the same state.
+func contentsText(c *model.Contents, role paxos.Role) string {
 	if role == paxos.RoleAcceptor {
-		return fmt.Sprintf("%#v", c.acceptor())
+		return fmt.Sprintf("%#v", c.AcceptorState())
 	}
 	var h hasher
-	h.learner(c.recovered())
-	return fmt.Sprintf("%#v %x", c.learner, h.digest)
+	h.learner(c.LearnerState())
+	return fmt.Sprintf("%#v %x", c.Learner, h.digest)
 }
 
 // failToWrite makes the store's last write fail: it must say so, and what it was

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/paxlog/paxlog/paxos"
+	"github.com/paxlog/paxlog/sim/model"
 )
 
 // rollBack crashes an acceptor and puts an older state of its directory in place, as
@@ -21,7 +22,7 @@ func (c *Cluster) rollBack(n *Node, back Micros, r *paxos.Rand) {
 	if c.remember(n.ID, n.store.markAt(keep)) {
 		n.store.rollBack(keep)
 		*c.Check.toldBy(n) = told{} // it may have forgotten all of it
-		n.forgot, n.life = true, n.store.durable.mark.Life
+		n.forgot, n.life = true, n.store.durable.Mark.Life
 		c.Events["directory rolled back"]++
 		c.trace("%s is rolled back to its first %d commits", n.ID, keep)
 	}
@@ -34,7 +35,7 @@ func (c *Cluster) rollBack(n *Node, back Micros, r *paxos.Rand) {
 func (c *Cluster) forgetful() paxos.NodeID {
 	for _, id := range c.Acceptors {
 		n := c.nodes[id]
-		n.forgot = n.forgot && n.store.durable.mark.Life == n.life
+		n.forgot = n.forgot && n.store.durable.Mark.Life == n.life
 		if n.forgot || c.voided(n) {
 			return id
 		}
@@ -45,9 +46,9 @@ func (c *Cluster) forgetful() paxos.NodeID {
 // voided reports whether an acceptor knows that it has to rejoin, or will learn so from
 // another one.
 func (c *Cluster) voided(n *Node) bool {
-	own := n.store.durable.mark
+	own := n.store.durable.Mark
 	return own.Forgot || slices.ContainsFunc(c.Acceptors, func(o paxos.NodeID) bool {
-		return own.Life.Less(c.nodes[o].store.durable.peers[n.ID].Mark.Life)
+		return own.Life.Less(c.nodes[o].store.durable.Peers[n.ID].Mark.Life)
 	})
 }
 
@@ -55,7 +56,7 @@ func (c *Cluster) voided(n *Node) bool {
 // directory with mark m has.
 func (c *Cluster) remember(id paxos.NodeID, m paxos.Mark) bool {
 	for _, o := range c.Acceptors {
-		if o != id && !m.Forgets(c.nodes[o].store.durable.peers[id].Mark) {
+		if o != id && !m.Forgets(c.nodes[o].store.durable.Peers[id].Mark) {
 			return false
 		}
 	}
@@ -76,12 +77,12 @@ func (s *Store) markAt(k int) (m paxos.Mark) {
 
 // rollBack forgets all but the first k commits that were durable.
 func (s *Store) rollBack(k int) {
-	s.durable = newContents()
+	s.durable = model.New()
 	for _, records := range s.history[:k] {
-		s.durable.apply(records)
+		s.durable.Apply(records)
 	}
 	s.history, s.tail = s.history[:k:k], nil
-	s.visible = s.durable.clone()
+	s.visible = s.durable.Clone()
 	if s.disk != nil {
 		s.disk.rollBack(s.history)
 	}
@@ -94,7 +95,7 @@ func (c *Checker) onRejoin(n *Node, held paxos.Instance) {
 	for i := held + 1; i <= paxos.Instance(len(c.instances)); i++ {
 		s := c.at(i)
 		for _, p := range s.proposals {
-			if s.chosen && p.voters.Has(place) && p.value.Equal(s.value) && n.store.visible.votes.at(i).Ballot.Less(p.ballot) {
+			if s.chosen && p.voters.Has(place) && p.value.Equal(s.value) && n.store.visible.Votes.At(i).Ballot.Less(p.ballot) {
 				c.fail("rejoin", "%s votes again, and has forgotten its vote at %v for the value chosen at instance %d (held %d)", n.ID, p.ballot, i, held)
 			}
 		}

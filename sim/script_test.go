@@ -244,7 +244,7 @@ func (s *script) tamper(d *datadriven.TestData, n *Node) {
 		d.ScanArgs(s.t, "keep", &keep)
 		n.store.rollBack(keep)
 		*s.c.Check.toldBy(n) = told{}
-		n.forgot, n.life = true, n.store.durable.mark.Life
+		n.forgot, n.life = true, n.store.durable.Mark.Life
 	case "wipe":
 		n.store.rollBack(0)
 		*s.c.Check.toldBy(n) = told{}
@@ -253,9 +253,9 @@ func (s *script) tamper(d *datadriven.TestData, n *Node) {
 		var of string
 		d.ScanArgs(s.t, "of", &of)
 		id := paxos.NodeID(of)
-		p := n.store.durable.peers[id]
+		p := n.store.durable.Peers[id]
 		p.Incarnation += 100
-		n.store.durable.peers[id], n.store.visible.peers[id] = p, p
+		n.store.durable.Peers[id], n.store.visible.Peers[id] = p, p
 		n.Start()
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/paxlog/paxlog/cmd/paxlog/internal/command"
 	"github.com/paxlog/paxlog/cmd/paxlog/internal/tools"
 	"github.com/paxlog/paxlog/sim"
+	"github.com/paxlog/paxlog/sim/explore"
 )
 
 func runSimCommand(t *testing.T, args ...string) (stdout, stderr string, code int) {
@@ -20,7 +21,7 @@ func runSimCommand(t *testing.T, args ...string) (stdout, stderr string, code in
 
 func TestSimCommand(t *testing.T) {
 	list, _, code := runSimCommand(t, "--list")
-	if code != 0 || strings.Count(list, "\n") != len(sim.Scenarios)+2+len(sim.Explorations) {
+	if code != 0 || strings.Count(list, "\n") != len(sim.Scenarios)+2+len(explore.Configs) {
 		t.Errorf("--list: exit %d\n%s", code, list)
 	}
 	one, _, code := runSimCommand(t, "--seed", "7", "--runs", "3", "-o", "json")

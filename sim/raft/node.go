@@ -11,6 +11,7 @@ import (
 
 	"github.com/paxlog/paxlog/paxos"
 	"github.com/paxlog/paxlog/sim"
+	"github.com/paxlog/paxlog/sim/model"
 )
 
 // options are what Raft clusters differ in. The zero value is the library's own
@@ -257,7 +258,7 @@ func (n *node) save(m *pb.Message) {
 	record := savedOf(m)
 	must := len(record.entries) > 0 || record.snapshot != nil || n.votes(record.hard)
 	n.must(n.storage.keep(record))
-	n.Write(sim.GuestRecord{Data: record})
+	n.Write(model.GuestRecord{Data: record})
 	if record.snapshot != nil {
 		n.restore(record.snapshot)
 	}
@@ -337,7 +338,7 @@ func (n *node) compact() {
 	}
 	record := compacted{n.applied, n.applied - keepEntries, n.state.snapshot()}
 	n.must(n.storage.keep(record))
-	n.Write(sim.GuestRecord{Data: record})
+	n.Write(model.GuestRecord{Data: record})
 }
 
 // onRole notes what becomes of the process.

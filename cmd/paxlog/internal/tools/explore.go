@@ -10,7 +10,7 @@ import (
 
 	"github.com/paxlog/paxlog/cmd/paxlog/internal/command"
 	"github.com/paxlog/paxlog/internal/shapes"
-	"github.com/paxlog/paxlog/sim"
+	"github.com/paxlog/paxlog/sim/explore"
 )
 
 // exploreOptions reads the flags of sim that are about exploring.
@@ -22,7 +22,7 @@ func exploreOptions(in *command.Input, opts *simOptions) (err error) {
 		}
 		return nil
 	}
-	x, ok := sim.FindExploration(name)
+	x, ok := explore.Find(name)
 	if !ok {
 		return in.Bad("explore", "there is no such exploration; `paxlog sim --list` lists them")
 	}
@@ -45,7 +45,7 @@ func listExplorations(env *command.Environment) error {
 	if _, err := fmt.Fprintln(env.Stdout, "\nwith --explore:"); err != nil {
 		return err
 	}
-	for _, x := range sim.Explorations {
+	for _, x := range explore.Configs {
 		if _, err := fmt.Fprintf(env.Stdout, "%-22s %s\n", x.Name, x.Summary); err != nil {
 			return err
 		}
@@ -74,7 +74,7 @@ type Explored struct {
 func runExplore(ctx context.Context, env *command.Environment, opts simOptions) error {
 	start := time.Now()
 	drawn := false
-	r := opts.Explore.Explore(ctx, opts.States, func(r sim.Explored) {
+	r := opts.Explore.Explore(ctx, opts.States, func(r explore.Result) {
 		if command.IsTerminal(env.Stderr) {
 			drawn = true
 			fmt.Fprintf(env.Stderr, "\r%d states, depth %d, %.0f states/s\x1b[K", r.States, r.Depth, float64(r.States)/time.Since(start).Seconds())

@@ -15,6 +15,7 @@ import (
 	"github.com/paxlog/paxlog/cmd/paxlog/internal/command"
 	"github.com/paxlog/paxlog/internal/shapes"
 	"github.com/paxlog/paxlog/sim"
+	"github.com/paxlog/paxlog/sim/explore"
 	"github.com/paxlog/paxlog/sim/picture"
 )
 
@@ -22,9 +23,9 @@ import (
 type simOptions struct {
 	Seed     uint64
 	Runs     uint64
-	Scenario *sim.Scenario    // nil: random faults
-	Explore  *sim.Exploration // instead: visit every state of this configuration
-	States   uint64           // of them, at most
+	Scenario *sim.Scenario   // nil: random faults
+	Explore  *explore.Config // instead: visit every state of this configuration
+	States   uint64          // of them, at most
 	List     bool
 	Ladder   bool
 	Trace    bool

@@ -1,4 +1,4 @@
-package sim
+package explore
 
 import (
 	"encoding/binary"
@@ -78,7 +78,7 @@ func copyInto(dst, src reflect.Value) {
 			}
 		}
 	case reflect.Func, reflect.Chan, reflect.UnsafePointer:
-		panic(fmt.Sprintf("sim: a %v cannot be copied", src.Type()))
+		panic(fmt.Sprintf("explore: a %v cannot be copied", src.Type()))
 	default:
 		dst.Set(src)
 	}
@@ -171,7 +171,7 @@ func (e *encoder) value(v reflect.Value) {
 	case reflect.Uint8, reflect.Uint32, reflect.Uint64:
 		e.number(v.Uint())
 	default:
-		panic(fmt.Sprintf("sim: no bytes for a %v", v.Type()))
+		panic(fmt.Sprintf("explore: no bytes for a %v", v.Type()))
 	}
 }
 

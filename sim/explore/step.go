@@ -1,4 +1,4 @@
-package sim
+package explore
 
 import (
 	"fmt"
@@ -21,37 +21,37 @@ func (e *explorer) expand(s []uint32, number uint32) {
 			if int(b.campaigns) < e.cfg.Ballots {
 				after := b
 				after.campaigns++
-				e.try(s, number, &base, after, proc, action(exCampaign, int(after.campaigns+after.renewals)))
+				e.try(s, number, &base, after, proc, action(campaign, int(after.campaigns+after.renewals)))
 			}
-			e.try(s, number, &base, b, proc, action(exTick, 0))
+			e.try(s, number, &base, b, proc, action(tick, 0))
 			continue
 		case paxos.RoleLearner:
 			if int(b.crashes) < e.cfg.Crashes {
 				after := b
 				after.crashes++
-				e.try(s, number, &base, after, proc, action(exCrash, 0))
-				e.try(s, number, &base, after, proc, action(exCrash, 1))
+				e.try(s, number, &base, after, proc, action(crash, 0))
+				e.try(s, number, &base, after, proc, action(crash, 1))
 			}
 			continue
 		case paxos.RoleClient:
 			continue
 		}
 		if e.cfg.Unsynced > 0 {
-			e.try(s, number, &base, b, proc, action(exSync, 0))
-			e.try(s, number, &base, b, proc, action(exTold, 0))
+			e.try(s, number, &base, b, proc, action(synced, 0))
+			e.try(s, number, &base, b, proc, action(told, 0))
 		}
-		e.try(s, number, &base, b, proc, action(exPatience, 0))
+		e.try(s, number, &base, b, proc, action(patience, 0))
 		if int(b.crashes) < e.cfg.Crashes && e.cfg.Learners == 0 {
 			after := b
 			after.crashes++
 			for keep := 0; keep <= e.cfg.Unsynced; keep++ {
-				e.try(s, number, &base, after, proc, action(exCrash, keep))
+				e.try(s, number, &base, after, proc, action(crash, keep))
 			}
 		}
 		if int(b.rollBacks) < e.cfg.RollBacks && e.lossIsKnown(s, proc) {
 			after := b
 			after.rollBacks++
-			e.try(s, number, &base, after, proc, action(exRollBack, 0))
+			e.try(s, number, &base, after, proc, action(rollBack, 0))
 		}
 	}
 }
@@ -61,7 +61,7 @@ func (e *explorer) expand(s []uint32, number uint32) {
 func (e *explorer) lossIsKnown(s []uint32, proc int) bool {
 	id := e.procs[proc]
 	for o := range e.cfg.Acceptors {
-		if o != proc && !e.first[id].ownMark().Forgets(e.tables[o].nodes[s[o]].node.Disk.peers[id].Mark) {
+		if o != proc && !e.first[id].OwnMark().Forgets(e.tables[o].nodes[s[o]].node.Disk.Peers[id].Mark) {
 			return false
 		}
 	}
@@ -71,21 +71,21 @@ func (e *explorer) lossIsKnown(s []uint32, proc int) bool {
 // actionBit tells an input that is no message.
 const actionBit = 1 << 31
 
-func action(k exKind, n int) uint32 { return actionBit | uint32(k)<<16 | uint32(n) }
+func action(k kind, n int) uint32 { return actionBit | uint32(k)<<16 | uint32(n) }
 
-func (e *explorer) input(in uint32) exInput {
+func (e *explorer) input(in uint32) input {
 	if in&actionBit != 0 {
-		return exInput{kind: exKind(in >> 16), n: int(in & 0xffff)}
+		return input{kind: kind(in >> 16), n: int(in & 0xffff)}
 	}
 	m := e.msgs.list[in]
-	return exInput{kind: exDeliver, from: m.from, msg: m.msg}
+	return input{kind: deliver, from: m.from, msg: m.msg}
 }
 
 // try visits the state that follows s by an input of process proc.
 func (e *explorer) try(s []uint32, number uint32, base *prints, b budget, proc int, in uint32) {
 	o := e.outcome(proc, s[proc], in)
 	if e.out.Err != nil && e.out.Ladder == "" {
-		e.out.Ladder = e.ladder(number, exParent{proc: uint8(proc), input: in})
+		e.out.Ladder = e.ladder(number, cause{proc: uint8(proc), input: in})
 	}
 	if o.void {
 		return
@@ -121,7 +121,7 @@ func (e *explorer) addsTo(old, sent []uint32) bool {
 }
 
 // follow makes the state after s: process proc has changed, and sent.
-func (e *explorer) follow(s []uint32, proc int, o *exOutcome, b budget) []uint32 {
+func (e *explorer) follow(s []uint32, proc int, o *outcome, b budget) []uint32 {
 	at := len(e.procs)
 	if cap(e.arena)-len(e.arena) < len(s)+len(o.sent) {
 		e.arena = make([]uint32, 0, 1<<16)
@@ -196,7 +196,7 @@ func (e *explorer) telling(sent []uint32) bool {
 }
 
 // outcome looks up, or computes, what process proc makes of an input.
-func (e *explorer) outcome(proc int, node uint32, in uint32) *exOutcome {
+func (e *explorer) outcome(proc int, node uint32, in uint32) *outcome {
 	t := e.tables[proc]
 	entry := &t.nodes[node]
 	if o, ok := entry.outcomes[in]; ok {
@@ -204,7 +204,7 @@ func (e *explorer) outcome(proc int, node uint32, in uint32) *exOutcome {
 	}
 	e.out.Executed++
 	input := e.input(in)
-	o := &exOutcome{}
+	o := &outcome{}
 	entry.outcomes[in] = o
 	before := entry.node
 	r, ok := e.step(e.procs[proc], before, input)
@@ -217,7 +217,7 @@ func (e *explorer) outcome(proc int, node uint32, in uint32) *exOutcome {
 		return o
 	}
 	for _, m := range r.sent {
-		if p, isPrepare := m.Msg.(*paxos.Prepare); isPrepare && input.kind != exCampaign && p.Page == 0 {
+		if p, isPrepare := m.Msg.(*paxos.Prepare); isPrepare && input.kind != campaign && p.Page == 0 {
 			o.renewals = 1 // a leader that begins a ballot of its own accord
 		}
 		if a, isAccept := m.Msg.(*paxos.Accept); isAccept && a.Instance > paxos.Instance(e.cfg.Instances) {
@@ -235,15 +235,15 @@ func (e *explorer) outcome(proc int, node uint32, in uint32) *exOutcome {
 	slices.Sort(o.sent)
 	o.sent = slices.Compact(o.sent)
 	o.node = t.intern(r.node)
-	o.proves = r.node.Disk != nil && (r.node.Disk.held > before.Disk.held || r.node.Disk.learner.Applied > before.Disk.learner.Applied)
+	o.proves = r.node.Disk != nil && (r.node.Disk.Held > before.Disk.Held || r.node.Disk.Learner.Applied > before.Disk.Learner.Applied)
 	if err := checkNode(e.procs[proc], before, r.node, input); err != nil && e.out.Err == nil {
 		e.out.Err = err
 	}
 	return o
 }
 
-// exOutcome is what a process makes of an input.
-type exOutcome struct {
+// outcome is what a process makes of an input.
+type outcome struct {
 	void     bool // the input is not possible, or leads out of bounds
 	node     uint32
 	sent     []uint32

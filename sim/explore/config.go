@@ -1,8 +1,8 @@
-package sim
+package explore
 
 import "slices"
 
-// Exploration is a small cluster of which every reachable state is visited, breadth
+// Config is a small cluster of which every reachable state is visited, breadth
 // first: real machines, whose messages may arrive in any order, any number of times,
 // or never. What was sent stays on the way for ever, which covers loss, duplication
 // and reordering at once.
@@ -10,7 +10,7 @@ import "slices"
 // A state is a state of each process and the set of messages sent. What a process
 // makes of an input is computed once, by the real machine, and remembered, so that
 // visiting a state costs little more than looking up numbers.
-type Exploration struct {
+type Config struct {
 	Name, Summary string
 	Acceptors     int
 	Proposers     int
@@ -36,8 +36,8 @@ type Exploration struct {
 // ledByP1 is a prologue: p1 leads.
 var ledByP1 = []string{"p1 campaigns", "p1>a1 Prepare", "p1>a2 Prepare", "a1>p1 Promise", "a2>p1 Promise"}
 
-// Explorations are all named configurations, in the order of the list.
-var Explorations = []Exploration{
+// Configs are all named configurations, in the order of the list.
+var Configs = []Config{
 	{
 		Name: "small", Summary: "3 acceptors, 2 proposers, 2 ballots, 1 instance",
 		Acceptors: 3, Proposers: 2, Instances: 1, Ballots: 2,
@@ -122,11 +122,11 @@ var Explorations = []Exploration{
 	},
 }
 
-// FindExploration returns the configuration of that name.
-func FindExploration(name string) (Exploration, bool) {
-	i := slices.IndexFunc(Explorations, func(x Exploration) bool { return x.Name == name })
+// Find returns the configuration of that name.
+func Find(name string) (Config, bool) {
+	i := slices.IndexFunc(Configs, func(x Config) bool { return x.Name == name })
 	if i < 0 {
-		return Exploration{}, false
+		return Config{}, false
 	}
-	return Explorations[i], true
+	return Configs[i], true
 }

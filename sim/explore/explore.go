@@ -1,4 +1,4 @@
-package sim
+package explore
 
 import (
 	"context"
@@ -7,10 +7,11 @@ import (
 	"slices"
 
 	"github.com/paxlog/paxlog/paxos"
+	"github.com/paxlog/paxlog/sim/model"
 )
 
-// Explored is what an exploration came to.
-type Explored struct {
+// Result is what an exploration came to.
+type Result struct {
 	States      uint64 // distinct, up to renaming acceptors where Symmetry says so
 	Transitions uint64 // steps that led to a state, known or not
 	Depth       int    // steps from the beginning
@@ -37,24 +38,24 @@ func unpack(n uint32) budget { return budget{uint8(n), uint8(n >> 8), uint8(n >>
 // explorer visits states. A state is a slice of numbers: one for each process, the
 // budget, and the messages sent, ascending.
 type explorer struct {
-	exCluster
+	cluster
 	procs   []paxos.NodeID // acceptors, then proposers
-	tables  []*exTable     // by process
-	msgs    exMessages
+	tables  []*table       // by process
+	msgs    messages
 	perms   []renaming
 	seen    fingerprints
 	level   [][]uint32
 	next    [][]uint32
-	parents []exParent // by number of the state, for the ladder
-	ids     []uint32   // numbers of the states in level
+	parents []cause  // by number of the state, for the ladder
+	ids     []uint32 // numbers of the states in level
 	nextIDs []uint32
-	arena   []uint32   // where states are made: those of a level lie close together
-	played  []exParent // the prologue
-	out     Explored
+	arena   []uint32 // where states are made: those of a level lie close together
+	played  []cause  // the prologue
+	out     Result
 }
 
-// exParent is how a state was reached.
-type exParent struct {
+// cause is how a state was reached.
+type cause struct {
 	state uint32
 	proc  uint8
 	input uint32
@@ -62,7 +63,7 @@ type exParent struct {
 
 // Explore visits all states, or about most of them; it ends early when ctx does.
 // progress may be nil.
-func (x Exploration) Explore(ctx context.Context, most uint64, progress func(Explored)) Explored {
+func (x Config) Explore(ctx context.Context, most uint64, progress func(Result)) Result {
 	e := newExplorer(x)
 	e.visit(e.prologue(e.start()), math.MaxUint32, 0, 0)
 	for e.out.Err == nil && len(e.next) > 0 {
@@ -84,25 +85,25 @@ func (x Exploration) Explore(ctx context.Context, most uint64, progress func(Exp
 	return e.out
 }
 
-func newExplorer(x Exploration) *explorer {
+func newExplorer(x Config) *explorer {
 	acceptors := ids("a", x.Acceptors)
 	e := &explorer{
-		exCluster: exCluster{cfg: x, first: map[paxos.NodeID]*contents{}, members: paxos.Membership{
+		cluster: cluster{cfg: x, first: map[paxos.NodeID]*model.Contents{}, members: paxos.Membership{
 			Cluster: "explore", Acceptors: acceptors, Phase1: x.Acceptors/2 + 1, Phase2: x.Acceptors/2 + 1, Sessions: 1 + x.Learners,
 		}},
 		procs: slices.Concat(acceptors, ids("p", x.Proposers), ids("l", x.Learners)),
 	}
 	if x.Learners > 0 {
-		e.procs = append(e.procs, exClientID)
+		e.procs = append(e.procs, clientID)
 	}
 	// An acceptor copies from one peer after the other, in the order of its
 	// configuration, and one of them relays values to a learner: then a renamed state
 	// does not behave as the renamed cluster.
 	e.perms = renamings(acceptors, x.Patience == 0 && x.Learners == 0 && !x.plain)
 	e.out.Symmetry = len(e.perms)
-	e.msgs = exMessages{known: map[string]uint32{}, procs: e.procs, perms: e.perms}
+	e.msgs = messages{known: map[string]uint32{}, procs: e.procs, perms: e.perms}
 	for proc := range e.procs {
-		e.tables = append(e.tables, newExTable(e.perms, proc < x.Acceptors, proc))
+		e.tables = append(e.tables, newTable(e.perms, proc < x.Acceptors, proc))
 	}
 	return e
 }
@@ -129,27 +130,27 @@ func renamings(acceptors []paxos.NodeID, all bool) []renaming {
 // start is the first state: acceptors that have vouched for each other and know the
 // learners, proposers that stand by, and a client's append on its way to each of them.
 func (e *explorer) start() []uint32 {
-	nodes := map[paxos.NodeID]*exNode{}
+	nodes := map[paxos.NodeID]*process{}
 	for _, id := range e.members.Acceptors {
-		nodes[id] = e.newAcceptor(id, newContents(), 1)
+		nodes[id] = e.newAcceptor(id, model.New(), 1)
 	}
 	learners := ids("l", e.cfg.Learners)
 	for _, id := range learners {
-		nodes[id] = e.newLearner(id, newContents())
+		nodes[id] = e.newLearner(id, model.New())
 	}
 	lag := e.cfg.Unsynced
 	e.cfg.Unsynced = 0
-	var way []exInput
+	var way []input
 	var to []paxos.NodeID
 	send := func(from paxos.NodeID, sent []paxos.Envelope) {
 		for _, m := range sent {
 			if nodes[m.To] != nil {
-				way, to = append(way, exInput{kind: exDeliver, from: from, msg: m.Msg}), append(to, m.To)
+				way, to = append(way, input{kind: deliver, from: from, msg: m.Msg}), append(to, m.To)
 			}
 		}
 	}
 	for _, id := range slices.Concat(e.members.Acceptors, learners) {
-		r := exResult{node: nodes[id]}
+		r := result{node: nodes[id]}
 		e.flush(id, &r)
 		send(id, r.sent)
 	}
@@ -165,21 +166,21 @@ func (e *explorer) start() []uint32 {
 		nodes[id] = e.newProposer(id, 0)
 		nodes[id].Machine.Flush()
 	}
-	nodes[exClientID] = &exNode{Role: paxos.RoleClient, Machine: &exClient{Proposers: proposers}}
+	nodes[clientID] = &process{Role: paxos.RoleClient, Machine: &client{Proposers: proposers}}
 	state := make([]uint32, 0, len(e.procs)+1+e.cfg.Proposers)
 	for proc, id := range e.procs {
 		if n := nodes[id]; n.Disk != nil {
-			e.first[id] = n.Disk.clone()
+			e.first[id] = n.Disk.Clone()
 		}
 		state = append(state, e.tables[proc].intern(nodes[id]))
 	}
 	state = append(state, 0)
 	for n, id := range proposers {
-		session := n + 1 // of each proposer its own, so that they compete; but see exClient
+		session := n + 1 // of each proposer its own, so that they compete; but see client
 		if e.cfg.Learners > 0 {
 			session = 1
 		}
-		m, _ := e.msgs.intern(exClientID, paxos.Envelope{To: id, Msg: exAppend(session)})
+		m, _ := e.msgs.intern(clientID, paxos.Envelope{To: id, Msg: appendOf(session)})
 		state = append(state, m)
 	}
 	slices.Sort(state[len(e.procs)+1:])
@@ -196,7 +197,7 @@ func (e *explorer) visit(s []uint32, parent uint32, proc int, in uint32) {
 func (e *explorer) keep(s []uint32, parent uint32, proc int, in uint32) {
 	e.next = append(e.next, s)
 	e.nextIDs = append(e.nextIDs, uint32(e.out.States))
-	e.parents = append(e.parents, exParent{parent, uint8(proc), in})
+	e.parents = append(e.parents, cause{parent, uint8(proc), in})
 	e.out.States++
 }
 

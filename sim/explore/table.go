@@ -1,4 +1,4 @@
-package sim
+package explore
 
 import (
 	"hash/maphash"
@@ -6,18 +6,18 @@ import (
 	"github.com/paxlog/paxlog/paxos"
 )
 
-// exTable numbers the states of one process.
-type exTable struct {
+// table numbers the states of one process.
+type table struct {
 	known map[string]uint32
-	nodes []exEntry
+	nodes []entry
 	perms []renaming
 	procs []int // by renaming: which process this one becomes
 }
 
-type exEntry struct {
-	node     *exNode
+type entry struct {
+	node     *process
 	print    prints
-	outcomes map[uint32]*exOutcome
+	outcomes map[uint32]*outcome
 }
 
 // maxPerms bounds the renamings of acceptors: those of three.
@@ -44,8 +44,8 @@ func hash(b []byte) uint64 { return mix(maphash.Bytes(seed, b)) }
 
 func mix(x uint64) uint64 { return (&paxos.Rand{State: x}).Uint64() }
 
-func newExTable(perms []renaming, isAcceptor bool, proc int) *exTable {
-	t := &exTable{known: map[string]uint32{}, perms: perms, procs: make([]int, len(perms))}
+func newTable(perms []renaming, isAcceptor bool, proc int) *table {
+	t := &table{known: map[string]uint32{}, perms: perms, procs: make([]int, len(perms))}
 	for k, p := range perms {
 		if t.procs[k] = proc; isAcceptor {
 			t.procs[k] = p.to[proc]
@@ -55,14 +55,14 @@ func newExTable(perms []renaming, isAcceptor bool, proc int) *exTable {
 }
 
 // intern returns the number of a state of the process.
-func (t *exTable) intern(n *exNode) uint32 {
+func (t *table) intern(n *process) uint32 {
 	first := canonical(t.perms[0], n)
 	if id, ok := t.known[string(first)]; ok {
 		return id
 	}
 	id := uint32(len(t.nodes))
 	t.known[string(first)] = id
-	entry := exEntry{node: n, outcomes: map[uint32]*exOutcome{}}
+	entry := entry{node: n, outcomes: map[uint32]*outcome{}}
 	for k, p := range t.perms {
 		entry.print[k] = mix(hash(canonical(p, n)) + uint64(t.procs[k]))
 	}
@@ -70,15 +70,15 @@ func (t *exTable) intern(n *exNode) uint32 {
 	return id
 }
 
-// exMessages numbers the messages ever sent.
-type exMessages struct {
+// messages numbers the messages ever sent.
+type messages struct {
 	known map[string]uint32
-	list  []exMessage
+	list  []message
 	procs []paxos.NodeID
 	perms []renaming
 }
 
-type exMessage struct {
+type message struct {
 	from  paxos.NodeID
 	to    int // process
 	msg   paxos.Message
@@ -88,7 +88,7 @@ type exMessage struct {
 
 // carry returns the number of a message, or false if it is one that an exploration
 // leaves out, as if it were lost: those that only keep things alive.
-func (x *exMessages) carry(cfg Exploration, from paxos.NodeID, m paxos.Envelope) (uint32, bool) {
+func (x *messages) carry(cfg Config, from paxos.NodeID, m paxos.Envelope) (uint32, bool) {
 	switch m.Msg.(type) {
 	case *paxos.Accepted:
 		if cfg.Unheard && m.To[0] == 'p' {
@@ -113,7 +113,7 @@ func (x *exMessages) carry(cfg Exploration, from paxos.NodeID, m paxos.Envelope)
 	return x.intern(from, m)
 }
 
-func (x *exMessages) intern(from paxos.NodeID, m paxos.Envelope) (uint32, bool) {
+func (x *messages) intern(from paxos.NodeID, m paxos.Envelope) (uint32, bool) {
 	to := -1
 	for i, id := range x.procs {
 		if id == m.To {
@@ -129,7 +129,7 @@ func (x *exMessages) intern(from paxos.NodeID, m paxos.Envelope) (uint32, bool) 
 	}
 	id := uint32(len(x.list))
 	x.known[string(first)] = id
-	entry := exMessage{from: from, to: to, msg: m.Msg}
+	entry := message{from: from, to: to, msg: m.Msg}
 	switch m.Msg.(type) {
 	case *paxos.Accept, *paxos.Accepted:
 		entry.tells = true

@@ -1,78 +1,79 @@
-package sim
+package explore
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/paxlog/paxlog/acceptor"
 	"github.com/paxlog/paxlog/paxos"
 	"github.com/paxlog/paxlog/proposer"
+	"github.com/paxlog/paxlog/sim/model"
 )
 
-// exNode is one process while exploring: the real machine, and what its driver keeps.
+// process is one process while exploring: the real machine, and what its driver keeps.
 // It is never changed once it is in the table of states: a step works on a copy.
-type exNode struct {
+type process struct {
 	Role    paxos.Role
 	Machine paxos.Machine
 	Ballot  paxos.Ballot // of a proposer's latest campaign
 	// Of an acceptor or learner:
-	Disk *contents // durable
+	Disk *model.Contents // durable
 	// Of an acceptor:
-	Jobs   []exJob         // outputs that are not durable yet, oldest first
+	Jobs   []output        // outputs that are not durable yet, oldest first
 	Loaded []paxos.Message // results of loads that the machine has not been told
 	Runs   uint64          // starts so far; a run's random bits
 	Waits  int             // times that patience ran out in this run
 	Now    paxos.Ticks
 }
 
-// exJob is an output that is not durable yet.
-type exJob struct {
+// output is an output that is not durable yet.
+type output struct {
 	Writes []paxos.Record
 	After  []paxos.Envelope
 	Sync   bool // After waits for it; else only for those before it
 }
 
-// exInput is something that happens to a process.
-type exInput struct {
-	kind exKind
+// input is something that happens to a process.
+type input struct {
+	kind kind
 	from paxos.NodeID
-	msg  paxos.Message // exDeliver
+	msg  paxos.Message // deliver
 	n    int
 }
 
-type exKind byte
+type kind byte
 
 const (
-	exDeliver  exKind = iota
-	exSync            // the oldest output becomes durable
-	exTold            // the oldest result of a load is told
-	exCrash           // a restart, of which the first n outputs under way survive; of a learner, n is 0: nothing does
-	exRollBack        // a restart with the directory as it was at first
-	exPatience        // an acceptor's retry time passes
-	exCampaign        // a proposer restarts and campaigns, above n rounds
-	exTick            // a leader's tick
+	deliver  kind = iota
+	synced        // the oldest output becomes durable
+	told          // the oldest result of a load is told
+	crash         // a restart, of which the first n outputs under way survive; of a learner, n is 0: nothing does
+	rollBack      // a restart with the directory as it was at first
+	patience      // an acceptor's retry time passes
+	campaign      // a proposer restarts and campaigns, above n rounds
+	tick          // a leader's tick
 )
 
-func (in exInput) String() string {
+func (in input) String() string {
 	return [...]string{"", "synced", "told", "crashes", "forgets", "waits", "campaigns", "ticks"}[in.kind]
 }
 
-// exCluster makes the processes of a configuration.
-type exCluster struct {
-	cfg     Exploration
+// cluster makes the processes of a configuration.
+type cluster struct {
+	cfg     Config
 	members paxos.Membership
-	first   map[paxos.NodeID]*contents // the disks at the beginning
+	first   map[paxos.NodeID]*model.Contents // the disks at the beginning
 }
 
 // newAcceptor starts an acceptor from its disk.
-func (x *exCluster) newAcceptor(id paxos.NodeID, disk *contents, runs uint64) *exNode {
-	s := Store{role: paxos.RoleAcceptor, visible: disk}
+func (x *cluster) newAcceptor(id paxos.NodeID, disk *model.Contents, runs uint64) *process {
 	m := acceptor.New(acceptor.Config{
-		ID: id, Membership: x.members, Incarnation: 1, Seed: runs, Sources: without(x.members.Acceptors, id),
+		ID: id, Membership: x.members, Incarnation: 1, Seed: runs, Sources: others(x.members.Acceptors, id),
 		RetryTicks: 1, StallTicks: 1000, IdleTicks: 1000, PageBytes: 1 << 20,
-	}, s.Acceptor())
-	n := &exNode{Role: paxos.RoleAcceptor, Machine: m, Disk: disk.clone(), Runs: runs, Now: 1}
+	}, disk.AcceptorState())
+	n := &process{Role: paxos.RoleAcceptor, Machine: m, Disk: disk.Clone(), Runs: runs, Now: 1}
 	m.Tick(1, 0)
-	for _, o := range without(x.members.Acceptors, id) {
+	for _, o := range others(x.members.Acceptors, id) {
 		m.Step(id, &paxos.PeerUp{ID: o, Role: paxos.RoleAcceptor, Incarnation: 1})
 	}
 	m.Tick(1, 0)
@@ -81,26 +82,26 @@ func (x *exCluster) newAcceptor(id paxos.NodeID, disk *contents, runs uint64) *e
 
 // newProposer starts a proposer. Its run and its round are the number of campaigns so
 // far: no two are alike, and what is sent in one order may arrive in any other.
-func (x *exCluster) newProposer(id paxos.NodeID, campaigns int) *exNode {
+func (x *cluster) newProposer(id paxos.NodeID, campaigns int) *process {
 	m := proposer.New(proposer.Config{
 		ID: id, Membership: x.members, Process: uint64(campaigns), Seed: uint64(campaigns), RetryTicks: 1000, StallTicks: 1000, HeartbeatTicks: 1000,
 		Window: x.cfg.Instances, WindowBytes: 1 << 20, BatchBytes: 1, EntryBytes: 100, QueueBytes: 1 << 20,
 	})
 	m.Tick(1, 0)
-	return &exNode{Role: paxos.RoleProposer, Machine: m, Now: 1}
+	return &process{Role: paxos.RoleProposer, Machine: m, Now: 1}
 }
 
 // result is what came of an input: the process after it, and what it sent.
-type exResult struct {
-	node *exNode
+type result struct {
+	node *process
 	sent []paxos.Envelope
 	halt string // why the machine stops, if it does
 }
 
 // step plays an input on a copy of n. ok is false if the input is not possible now.
-func (x *exCluster) step(id paxos.NodeID, n *exNode, in exInput) (r exResult, ok bool) {
+func (x *cluster) step(id paxos.NodeID, n *process, in input) (r result, ok bool) {
 	switch in.kind {
-	case exCampaign:
+	case campaign:
 		r.node = x.newProposer(id, in.n)
 		for _, a := range x.members.Acceptors {
 			r.node.Machine.Step(a, &paxos.QueryReply{Nonce: 1, Silent: 1, Promised: paxos.Ballot{Round: uint64(in.n)}})
@@ -108,20 +109,20 @@ func (x *exCluster) step(id paxos.NodeID, n *exNode, in exInput) (r exResult, ok
 		r.node.Machine.Tick(1, 0)
 		x.flush(id, &r)
 		return r, true
-	case exCrash, exRollBack:
+	case crash, rollBack:
 		if in.n > len(n.Jobs) && n.Role == paxos.RoleAcceptor {
 			return r, false
 		}
-		disk := n.Disk.clone()
+		disk := n.Disk.Clone()
 		for _, j := range n.Jobs[:min(in.n, len(n.Jobs))] {
-			disk.apply(j.Writes)
+			disk.Apply(j.Writes)
 		}
-		if in.kind == exRollBack {
-			disk = x.first[id].clone()
+		if in.kind == rollBack {
+			disk = x.first[id].Clone()
 		}
 		if n.Role == paxos.RoleLearner {
 			if in.n == 0 { // its disk is exchanged for an empty one: it is merely earlier
-				disk = newContents()
+				disk = model.New()
 			}
 			r.node = x.newLearner(id, disk)
 		} else {
@@ -133,16 +134,16 @@ func (x *exCluster) step(id paxos.NodeID, n *exNode, in exInput) (r exResult, ok
 	c := clone(n)
 	r.node = c
 	switch in.kind {
-	case exDeliver:
+	case deliver:
 		if len(c.Jobs) >= x.cfg.Unsynced && x.cfg.Unsynced > 0 {
 			return r, false // the driver waits for room
 		}
 		c.Machine.Step(in.from, in.msg)
-	case exSync:
+	case synced:
 		if len(c.Jobs) == 0 {
 			return r, false
 		}
-		c.Disk.apply(c.Jobs[0].Writes)
+		c.Disk.Apply(c.Jobs[0].Writes)
 		r.sent = append(r.sent, c.Jobs[0].After...)
 		c.Jobs = c.Jobs[1:]
 		for i := 0; i < len(c.Jobs) && !c.Jobs[i].Sync; i++ {
@@ -150,21 +151,21 @@ func (x *exCluster) step(id paxos.NodeID, n *exNode, in exInput) (r exResult, ok
 			c.Jobs[i].After = nil
 		}
 		return r, true
-	case exTold:
+	case told:
 		if len(c.Loaded) == 0 {
 			return r, false
 		}
 		m := c.Loaded[0]
 		c.Loaded = c.Loaded[1:]
 		c.Machine.Step(id, m)
-	case exPatience:
+	case patience:
 		if c.Waits >= x.cfg.Patience {
 			return r, false
 		}
 		c.Waits++
 		c.Now += 2
 		c.Machine.Tick(c.Now, 0)
-	case exTick:
+	case tick:
 		c.Machine.Tick(c.Now, 0)
 	}
 	x.flush(id, &r)
@@ -173,7 +174,7 @@ func (x *exCluster) step(id paxos.NodeID, n *exNode, in exInput) (r exResult, ok
 
 // flush does what a driver does: with Unsynced of 0 all at once, else what waits for
 // a sync or a load is left for inputs of its own.
-func (x *exCluster) flush(id paxos.NodeID, r *exResult) {
+func (x *cluster) flush(id paxos.NodeID, r *result) {
 	n := r.node
 	for {
 		out := n.Machine.Flush()
@@ -195,13 +196,12 @@ func (x *exCluster) flush(id paxos.NodeID, r *exResult) {
 		if len(out.Loads) == 0 {
 			return
 		}
-		visible := n.Disk.clone()
+		visible := n.Disk.Clone()
 		for _, j := range n.Jobs {
-			visible.apply(j.Writes)
+			visible.Apply(j.Writes)
 		}
-		s := Store{role: n.Role, visible: visible}
 		for _, l := range out.Loads {
-			n.Loaded = append(n.Loaded, s.load(l))
+			n.Loaded = append(n.Loaded, visible.Load(n.Role, l))
 		}
 		if x.cfg.Unsynced > 0 && n.Role == paxos.RoleAcceptor {
 			return
@@ -214,15 +214,15 @@ func (x *exCluster) flush(id paxos.NodeID, r *exResult) {
 }
 
 // write hands an output to the disk, and sends what need not wait for it.
-func (x *exCluster) write(r *exResult, out paxos.Output) {
+func (x *cluster) write(r *result, out paxos.Output) {
 	n := r.node
 	if x.cfg.Unsynced == 0 || n.Role == paxos.RoleLearner {
-		n.Disk.apply(out.Writes)
+		n.Disk.Apply(out.Writes)
 		r.sent = append(r.sent, out.SendAfter...)
 		return
 	}
-	job := exJob{out.Writes, out.SendAfter, out.Sync}
-	if !out.Sync && !slices.ContainsFunc(n.Jobs, func(j exJob) bool { return j.Sync }) {
+	job := output{out.Writes, out.SendAfter, out.Sync}
+	if !out.Sync && !slices.ContainsFunc(n.Jobs, func(j output) bool { return j.Sync }) {
 		r.sent = append(r.sent, out.SendAfter...)
 		job.After = nil
 	}
@@ -234,18 +234,31 @@ func (x *exCluster) write(r *exResult, out paxos.Output) {
 // dead reports whether a message can make no difference any more, whatever happens to
 // the process that it is sent to: states that differ only in such messages are one.
 // Processes whose directory may still be put back may yet need old ones.
-func (n *exNode) dead(m paxos.Message, putBack bool) bool {
+func (n *process) dead(m paxos.Message, putBack bool) bool {
 	switch m := m.(type) {
 	case *paxos.Prepare:
-		return !putBack && m.Ballot.Less(n.Disk.promised) // it is refused
+		return !putBack && m.Ballot.Less(n.Disk.Promised) // it is refused
 	case *paxos.Vouched:
 		return n.Disk != nil && m.Asked.Process < n.Runs
 	case *paxos.Rejoined:
-		return !putBack && !n.Disk.mark.Life.Less(m.Ballot)
+		return !putBack && !n.Disk.Mark.Life.Less(m.Ballot)
 	case *paxos.Promise:
 		return m.Ballot.Less(n.Ballot)
 	case *paxos.Relay:
-		return !putBack && m.Instance <= n.Disk.learner.Applied
+		return !putBack && m.Instance <= n.Disk.Learner.Applied
 	}
 	return false
+}
+
+// ids are the processes of a kind: a1, a2 and so on.
+func ids(prefix string, n int) []paxos.NodeID {
+	out := make([]paxos.NodeID, n)
+	for i := range out {
+		out[i] = paxos.NodeID(fmt.Sprintf("%s%d", prefix, i+1))
+	}
+	return out
+}
+
+func others(all []paxos.NodeID, id paxos.NodeID) []paxos.NodeID {
+	return slices.DeleteFunc(slices.Clone(all), func(x paxos.NodeID) bool { return x == id })
 }

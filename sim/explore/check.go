@@ -1,4 +1,4 @@
-package sim
+package explore
 
 import (
 	"fmt"
@@ -11,19 +11,19 @@ import (
 )
 
 // checkNode checks what one step did to an acceptor's disk.
-func checkNode(id paxos.NodeID, before, after *exNode, in exInput) error {
+func checkNode(id paxos.NodeID, before, after *process, in input) error {
 	if after.Role != paxos.RoleAcceptor {
 		return nil
 	}
-	if in.kind != exRollBack && after.Disk.promised.Less(before.Disk.promised) {
-		return fmt.Errorf("P1 violated: %s lowers promised from %v to %v", id, before.Disk.promised, after.Disk.promised)
+	if in.kind != rollBack && after.Disk.Promised.Less(before.Disk.Promised) {
+		return fmt.Errorf("P1 violated: %s lowers promised from %v to %v", id, before.Disk.Promised, after.Disk.Promised)
 	}
-	for i := paxos.Instance(1); i <= after.Disk.top; i++ {
-		v, old := after.Disk.votes.at(i), before.Disk.votes.at(i)
-		if i > after.Disk.held && after.Disk.promised.Less(v.Ballot) {
-			return fmt.Errorf("P1 violated: %s has a vote at %v above its promise of %v", id, v.Ballot, after.Disk.promised)
+	for i := paxos.Instance(1); i <= after.Disk.Top; i++ {
+		v, old := after.Disk.Votes.At(i), before.Disk.Votes.At(i)
+		if i > after.Disk.Held && after.Disk.Promised.Less(v.Ballot) {
+			return fmt.Errorf("P1 violated: %s has a vote at %v above its promise of %v", id, v.Ballot, after.Disk.Promised)
 		}
-		if i <= before.Disk.held && in.kind != exRollBack && !old.Value.Equal(v.Value) {
+		if i <= before.Disk.Held && in.kind != rollBack && !old.Value.Equal(v.Value) {
 			return fmt.Errorf("P6 violated: %s overwrites instance %d, which it holds", id, i)
 		}
 	}
@@ -74,9 +74,9 @@ func (e *explorer) check(s []uint32) {
 	}
 	for proc := range e.cfg.Acceptors {
 		disk := e.tables[proc].nodes[s[proc]].node.Disk
-		for i := paxos.Instance(1); i <= disk.held; i++ {
+		for i := paxos.Instance(1); i <= disk.Held; i++ {
 			v, ok := chosen[i]
-			if !ok || !v.Equal(disk.votes.at(i).Value) {
+			if !ok || !v.Equal(disk.Votes.At(i).Value) {
 				e.violation("P6 violated: %s holds at instance %d what was not chosen there", e.procs[proc], i)
 			}
 		}
@@ -93,15 +93,15 @@ func (e *explorer) check(s []uint32) {
 }
 
 // ladder tells how a state was reached, and what came after it.
-func (e *explorer) ladder(state uint32, last ...exParent) string {
-	var steps []exParent
+func (e *explorer) ladder(state uint32, last ...cause) string {
+	var steps []cause
 	for p := e.parents[state]; p.state != math.MaxUint32; p = e.parents[p.state] {
 		steps = append(steps, p)
 	}
 	var b strings.Builder
 	for _, p := range slices.Concat(e.played, reversed(steps), last) {
 		in := e.input(p.input)
-		if in.kind != exDeliver {
+		if in.kind != deliver {
 			fmt.Fprintf(&b, "%-4s%s\n", e.procs[p.proc], in)
 			continue
 		}
@@ -110,7 +110,7 @@ func (e *explorer) ladder(state uint32, last ...exParent) string {
 	return b.String()
 }
 
-func reversed(steps []exParent) []exParent {
+func reversed(steps []cause) []cause {
 	slices.Reverse(steps)
 	return steps
 }

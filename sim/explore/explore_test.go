@@ -1,8 +1,9 @@
-package sim
+package explore
 
 import (
 	"context"
 	"os"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
@@ -11,6 +12,12 @@ import (
 	"github.com/paxlog/paxlog/paxos"
 )
 
+func TestMain(m *testing.M) {
+	// What an exploration makes mostly stays: to look for garbage often only costs time.
+	debug.SetGCPercent(800)
+	os.Exit(m.Run())
+}
+
 // TestExplore visits every state of the smallest configuration, and the first
 // PAXLOG_STATES (100,000 by default) of each of the others.
 func TestExplore(t *testing.T) {
@@ -18,7 +25,7 @@ func TestExplore(t *testing.T) {
 	if s := os.Getenv("PAXLOG_STATES"); s != "" {
 		most, _ = strconv.ParseUint(s, 10, 32)
 	}
-	for _, x := range Explorations {
+	for _, x := range Configs {
 		if strings.HasPrefix(x.Name, "rejoin-") || x.Learners > 0 {
 			continue // TestExploreRejoin, TestExploreLearner
 		}
@@ -41,7 +48,7 @@ func TestExplore(t *testing.T) {
 // there show.
 func TestExploreRejoin(t *testing.T) {
 	for _, name := range []string{"rejoin-vote", "rejoin-promise", "rejoin-twice"} {
-		x, _ := FindExploration(name)
+		x, _ := Find(name)
 		if r := x.Explore(context.Background(), 400_000, nil); r.Err != nil || r.Chosen == 0 {
 			t.Errorf("%s: %v, something chosen in %d\n%s", name, r.Err, r.Chosen, r.Ladder)
 		}
@@ -51,7 +58,7 @@ func TestExploreRejoin(t *testing.T) {
 // TestExploreLearner visits every state of a learner that restarts, and so many of the
 // others that the bugs put back there show.
 func TestExploreLearner(t *testing.T) {
-	for _, x := range Explorations {
+	for _, x := range Configs {
 		if x.Learners == 0 {
 			continue
 		}
@@ -72,7 +79,7 @@ func TestExploreLearner(t *testing.T) {
 
 // TestExploreIsTheSame: the number of states does not depend on how fingerprints fall.
 func TestExploreIsTheSame(t *testing.T) {
-	x := Exploration{Acceptors: 3, Proposers: 1, Instances: 1, Ballots: 2}
+	x := Config{Acceptors: 3, Proposers: 1, Instances: 1, Ballots: 2}
 	a, b := x.Explore(context.Background(), 1<<20, nil), x.Explore(context.Background(), 1<<20, nil)
 	if a != b || !a.Complete || a.States < 1000 {
 		t.Fatalf("%+v, then %+v", a, b)
@@ -82,7 +89,7 @@ func TestExploreIsTheSame(t *testing.T) {
 // TestRenamings: renaming acceptors hides no state and makes up none: without it
 // there are more, at most as many times as there are renamings.
 func TestRenamings(t *testing.T) {
-	x := Exploration{Acceptors: 3, Proposers: 2, Instances: 1, Ballots: 1}
+	x := Config{Acceptors: 3, Proposers: 2, Instances: 1, Ballots: 1}
 	with := x.Explore(context.Background(), 1<<20, nil)
 	x.plain = true
 	without := x.Explore(context.Background(), 1<<20, nil)
@@ -98,7 +105,7 @@ func TestRenamings(t *testing.T) {
 // TestCopies: a copy of a machine shares nothing with it, and equal states have equal
 // bytes.
 func TestCopies(t *testing.T) {
-	x := newExplorer(Explorations[0])
+	x := newExplorer(Configs[0])
 	x.start()
 	n := x.tables[0].nodes[0].node
 	c := clone(n)
@@ -107,7 +114,7 @@ func TestCopies(t *testing.T) {
 	if string(canonical(same, c)) != before {
 		t.Fatal("a copy is not the same")
 	}
-	r, ok := x.step("p1", x.newProposer("p1", 0), exInput{kind: exCampaign, n: 1})
+	r, ok := x.step("p1", x.newProposer("p1", 0), input{kind: campaign, n: 1})
 	if !ok {
 		t.Fatal("no campaign")
 	}
@@ -124,7 +131,7 @@ func TestCopies(t *testing.T) {
 // TestCopiesOfLearner: a learner of which everything is under way is copied as well:
 // what the copy goes on to do is not seen in the original.
 func TestCopiesOfLearner(t *testing.T) {
-	x, _ := FindExploration("learner")
+	x, _ := Find("learner")
 	e := newExplorer(x)
 	s := e.start()
 	proc := slices.Index(e.procs, "l1")
@@ -134,7 +141,7 @@ func TestCopiesOfLearner(t *testing.T) {
 		from paxos.NodeID
 		msg  paxos.Message
 	}{
-		{"a1", &paxos.Relay{Ballot: paxos.Ballot{Round: 1, Proposer: "p1"}, Instance: 1, Value: paxos.Value{Batch: exAppend(1).Batch}}},
+		{"a1", &paxos.Relay{Ballot: paxos.Ballot{Round: 1, Proposer: "p1"}, Instance: 1, Value: paxos.Value{Batch: appendOf(1).Batch}}},
 		{"a1", &paxos.Accepted{Runs: []paxos.VoteRun{{First: 1, Last: 2, Ballot: paxos.Ballot{Round: 1, Proposer: "p1"}}}}},
 		{"@x", &paxos.Attach{Session: other, From: 1}},
 		{"@x", &paxos.Read{Nonce: 1, From: 1, Wait: true}},

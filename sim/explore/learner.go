@@ -1,51 +1,51 @@
-package sim
+package explore
 
 import (
 	"fmt"
 
 	"github.com/paxlog/paxlog/learner"
 	"github.com/paxlog/paxlog/paxos"
+	"github.com/paxlog/paxlog/sim/model"
 )
 
-// exClientID is the client of an exploration.
-const exClientID = paxos.NodeID("@c")
+// clientID is the client of an exploration.
+const clientID = paxos.NodeID("@c")
 
-// exSession is one of the client's sessions: it appends once in each.
-func exSession(n int) paxos.SessionID { return paxos.NewSessionID(0, [12]byte{byte(n)}) }
+// sessionOf is one of the client's sessions: it appends once in each.
+func sessionOf(n int) paxos.SessionID { return paxos.NewSessionID(0, [12]byte{byte(n)}) }
 
-// exAppend is the append of a session. Its entry is v and the session's number.
-func exAppend(n int) *paxos.Append {
-	run := paxos.Run{Kind: paxos.RunAppend, Session: exSession(n), First: 1, Count: 1, Entries: paxos.AppendEntry(nil, []byte{'v', byte('0' + n)})}
+// appendOf is the append of a session. Its entry is v and the session's number.
+func appendOf(n int) *paxos.Append {
+	run := paxos.Run{Kind: paxos.RunAppend, Session: sessionOf(n), First: 1, Count: 1, Entries: paxos.AppendEntry(nil, []byte{'v', byte('0' + n)})}
 	return &paxos.Append{Session: run.Session, First: 1, Batch: run.AppendTo(nil)}
 }
 
 // newLearner starts a learner from its disk. The client has attached both sessions.
-func (x *exCluster) newLearner(id paxos.NodeID, disk *contents) *exNode {
-	s := Store{role: paxos.RoleLearner, visible: disk}
+func (x *cluster) newLearner(id paxos.NodeID, disk *model.Contents) *process {
 	m := learner.New(learner.Config{
 		ID: id, Membership: x.members, PollTicks: 1000, RetryTicks: 1000, ReadTicks: 1000,
 		PageBytes: 1 << 20, EntryBytes: 100, BatchBytes: 100, AheadBytes: 1 << 20, BurstBytes: 1 << 20,
-	}, s.Learner())
+	}, disk.LearnerState())
 	m.Tick(1, 0)
 	for _, a := range x.members.Acceptors {
 		m.Step(id, &paxos.PeerUp{ID: a, Role: paxos.RoleAcceptor, Incarnation: 1})
 	}
 	for n := 1; n <= 2; n++ {
-		m.Step(exClientID, &paxos.Attach{Session: exSession(n), From: 1})
+		m.Step(clientID, &paxos.Attach{Session: sessionOf(n), From: 1})
 	}
-	return &exNode{Role: paxos.RoleLearner, Machine: m, Disk: disk.clone(), Now: 1}
+	return &process{Role: paxos.RoleLearner, Machine: m, Disk: disk.Clone(), Now: 1}
 }
 
-// exClient appends in its first session to every proposer, and in its second one once
+// client appends in its first session to every proposer, and in its second one once
 // the first was answered: so the second append was issued after the first was answered.
-type exClient struct {
+type client struct {
 	paxos.Outbox
 	Proposers []paxos.NodeID
 	Told      [2]paxos.Index // by session: the index that it was answered with
 }
 
 // Step implements paxos.Machine.
-func (c *exClient) Step(_ paxos.NodeID, m paxos.Message) {
+func (c *client) Step(_ paxos.NodeID, m paxos.Message) {
 	switch m := m.(type) {
 	case *paxos.Results:
 		for i := range m.Applied {
@@ -57,35 +57,35 @@ func (c *exClient) Step(_ paxos.NodeID, m paxos.Message) {
 	}
 }
 
-func (c *exClient) onResult(m *paxos.Result) {
+func (c *client) onResult(m *paxos.Result) {
 	for n := range c.Told {
-		if m.Kind != paxos.ResultApplied || m.Session != exSession(n+1) || c.Told[n] != 0 {
+		if m.Kind != paxos.ResultApplied || m.Session != sessionOf(n+1) || c.Told[n] != 0 {
 			continue
 		}
 		if c.Told[n] = m.Index; n == 0 {
 			for _, p := range c.Proposers {
-				c.Send(p, exAppend(2))
+				c.Send(p, appendOf(2))
 			}
 		}
 	}
 }
 
 // Tick implements paxos.Machine.
-func (c *exClient) Tick(paxos.Ticks, paxos.UnixNanos) {}
+func (c *client) Tick(paxos.Ticks, paxos.UnixNanos) {}
 
 // Flush implements paxos.Machine.
-func (c *exClient) Flush() paxos.Output { return c.Take() }
+func (c *client) Flush() paxos.Output { return c.Take() }
 
-// exLog is the log as it must be: a plain walk over what was chosen.
-type exLog struct {
+// log is the log as it must be: a plain walk over what was chosen.
+type log struct {
 	firsts []paxos.Index // by instance-1: the next index before it
 	at     map[paxos.SessionID]paxos.Index
 	next   paxos.Index
 }
 
 // logOf numbers what was chosen, up to the first instance of which nothing was.
-func logOf(chosen map[paxos.Instance]paxos.Value) exLog {
-	l := exLog{at: map[paxos.SessionID]paxos.Index{}, next: 1}
+func logOf(chosen map[paxos.Instance]paxos.Value) log {
+	l := log{at: map[paxos.SessionID]paxos.Index{}, next: 1}
 	for i := paxos.Instance(1); ; i++ {
 		v, ok := chosen[i]
 		if !ok {
@@ -116,12 +116,12 @@ func (e *explorer) checkLearners(s []uint32, chosen map[paxos.Instance]paxos.Val
 			if err := want.checkDisk(n.Disk, chosen); err != nil {
 				e.violation("%v: %s", err, id)
 			}
-			if n.Disk.learner.Applied > 0 {
+			if n.Disk.Learner.Applied > 0 {
 				e.out.Applied++
 			}
 		case paxos.RoleClient:
-			told := n.Machine.(*exClient).Told
-			second := want.at[exSession(2)]
+			told := n.Machine.(*client).Told
+			second := want.at[sessionOf(2)]
 			if told[0] != 0 && second != 0 && second <= told[0] {
 				e.violation("L3 violated: the second append is at index %d, and was issued after the first was answered with %d", second, told[0])
 			}
@@ -143,7 +143,7 @@ func (e *explorer) checkLearners(s []uint32, chosen map[paxos.Instance]paxos.Val
 	}
 }
 
-func (e *explorer) checkResult(want *exLog, m *paxos.Result) {
+func (e *explorer) checkResult(want *log, m *paxos.Result) {
 	if m.Kind == paxos.ResultApplied && (m.First != 1 || m.Count != 1 || want.at[m.Session] != m.Index) {
 		e.violation("L2 violated: command %d of %s was answered with index %d, and its session's entry is at %d", m.First, m.Session, m.Index, want.at[m.Session])
 	}
@@ -151,11 +151,11 @@ func (e *explorer) checkResult(want *exLog, m *paxos.Result) {
 
 // checkDisk says where a learner's log is not a prefix of what it must be: if none is,
 // any two are one a prefix of the other.
-func (l *exLog) checkDisk(d *contents, chosen map[paxos.Instance]paxos.Value) error {
-	for i := paxos.Instance(1); i <= d.top; i++ {
-		p := d.applied.at(i)
+func (l *log) checkDisk(d *model.Contents, chosen map[paxos.Instance]paxos.Value) error {
+	for i := paxos.Instance(1); i <= d.Top; i++ {
+		p := d.Applied.At(i)
 		v, ok := chosen[i]
-		if i > d.learner.Applied || !ok || i > paxos.Instance(len(l.firsts)) || !v.Equal(p.Value) {
+		if i > d.Learner.Applied || !ok || i > paxos.Instance(len(l.firsts)) || !v.Equal(p.Value) {
 			return fmt.Errorf("L1 violated: instance %d was applied with what was not chosen there", i)
 		}
 		next := l.next

@@ -1,4 +1,4 @@
-package sim
+package explore
 
 import (
 	"fmt"
@@ -16,16 +16,16 @@ func (e *explorer) prologue(s []uint32) []uint32 {
 	for _, step := range e.cfg.Prologue {
 		proc, in := e.parse(s, step)
 		o := e.outcome(proc, s[proc], in)
-		if o.void || proc < e.cfg.Acceptors && in == action(exRollBack, 0) && !e.lossIsKnown(s, proc) {
+		if o.void || proc < e.cfg.Acceptors && in == action(rollBack, 0) && !e.lossIsKnown(s, proc) {
 			panic(fmt.Sprintf("exploration %s: %q is not possible", e.cfg.Name, step))
 		}
-		e.played = append(e.played, exParent{proc: uint8(proc), input: in})
+		e.played = append(e.played, cause{proc: uint8(proc), input: in})
 		b := unpack(s[at])
 		b.renewals += o.renewals
 		switch e.input(in).kind {
-		case exCampaign:
+		case campaign:
 			b.campaigns++
-		case exRollBack:
+		case rollBack:
 			b.rollBacks++
 		}
 		s = slices.Clone(s)
@@ -44,7 +44,7 @@ func (e *explorer) prologue(s []uint32) []uint32 {
 		}
 		way := slices.DeleteFunc(s[at+1:], func(m uint32) bool {
 			_, isRelay := e.msgs.list[m].msg.(*paxos.Relay)
-			return !kept[m] && !isRelay && !e.msgs.list[m].tells && e.msgs.list[m].from != exClientID
+			return !kept[m] && !isRelay && !e.msgs.list[m].tells && e.msgs.list[m].from != clientID
 		})
 		s = s[:at+1+len(way)]
 		slices.Sort(s[at+1:])
@@ -67,11 +67,11 @@ func (e *explorer) parse(s []uint32, step string) (proc int, in uint32) {
 	switch what {
 	case "campaigns":
 		b := unpack(s[len(e.procs)])
-		return proc, action(exCampaign, int(b.campaigns+b.renewals)+1)
+		return proc, action(campaign, int(b.campaigns+b.renewals)+1)
 	case "ticks":
-		return proc, action(exTick, 0)
+		return proc, action(tick, 0)
 	case "forgets":
-		return proc, action(exRollBack, 0)
+		return proc, action(rollBack, 0)
 	}
 	found := false
 	for _, id := range s[len(e.procs)+1:] {

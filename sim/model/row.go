@@ -1,0 +1,22 @@
+package model
+
+import "github.com/paxlog/paxlog/paxos"
+
+// Row holds something for each instance, the zero value where there is nothing.
+type Row[T any] []T
+
+func (r *Row[T]) set(i paxos.Instance, x T) {
+	for paxos.Instance(len(*r)) < i {
+		var none T
+		*r = append(*r, none)
+	}
+	(*r)[i-1] = x
+}
+
+// At is what stands at i; what it points to must not be changed.
+func (r Row[T]) At(i paxos.Instance) *T {
+	if i == 0 || i > paxos.Instance(len(r)) {
+		return new(T)
+	}
+	return &r[i-1]
+}
