@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/paxlog/paxlog/client/core"
+	"github.com/paxlog/paxlog/paxos"
 )
 
 // Result says where an entry is.
@@ -43,16 +44,26 @@ func (p *Pending) finish() {
 	}
 }
 
+// over is a channel that is closed.
+var over = func() chan struct{} {
+	c := make(chan struct{})
+	close(c)
+	return c
+}()
+
 // Done is closed when the answer is there.
 func (p *Pending) Done() <-chan struct{} {
+	if p.finished.Load() {
+		return over
+	}
 	c := p.session.c
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if p.finished.Load() {
+		return over
+	}
 	if p.done == nil {
 		p.done = make(chan struct{})
-		if p.finished.Load() {
-			close(p.done)
-		}
 	}
 	return p.done
 }
@@ -212,9 +223,10 @@ func (s *Session) queue(ctx context.Context, p *Pending) error {
 		c.mu.Unlock()
 		return err
 	}
-	c.m.Tick(c.now(), 0)
+	now := c.now()
+	c.m.Tick(now, 0)
 	if s.machine.Err() == nil && len(s.waiters) == 0 && s.machine.Room(size) {
-		s.add(&p.entry)
+		s.add(now, &p.entry)
 		c.act()
 		c.mu.Unlock()
 		return nil
@@ -230,9 +242,9 @@ func (s *Session) queue(ctx context.Context, p *Pending) error {
 }
 
 // add queues an entry; the lock is held, and there is room.
-func (s *Session) add(a *core.Append) {
+func (s *Session) add(now paxos.Ticks, a *core.Append) {
 	if t := s.c.opts.timeout; t > 0 {
-		a.Deadline = s.c.now() + ticks(t)
+		a.Deadline = now + ticks(t)
 	}
 	s.machine.Append(a)
 }
@@ -290,7 +302,7 @@ func (c *Client) admit() {
 		for n < len(s.waiters) && (ended || s.machine.Room(len(s.waiters[n].entry.Value))) {
 			w := s.waiters[n]
 			if !ended {
-				s.add(w.entry)
+				s.add(c.now(), w.entry)
 				w.entry = nil
 			}
 			close(w.admitted)

@@ -142,7 +142,7 @@ func TestNoQuorum(t *testing.T) {
 	}
 	// A standby that has not noticed yet would pass the append on, into the cut link.
 	k.Await("no proposer leads or knows of a leader", func() bool { return !slices.ContainsFunc(k.Status(c).Processes, knowsLeader) })
-	if out, errs, code := k.Run("append", "--timeout", "1s", "x"); code != 3 || strings.Count(errs, "\n") != 1 {
+	if out, errs, code := k.Run("append", "--timeout", "1s", "x"); code != 3 || strings.Count(errs, "\n") != 2 || !strings.HasSuffix(errs, "\nnot appended: 1 entry, from input entry 1 on\n") {
 		t.Errorf("append without a quorum: exit %d, %q %q", code, out, errs)
 	} else {
 		t.Logf("append says %q", errs)
