@@ -9,7 +9,7 @@ import (
 // Errors that a caller decides on, for errors.Is.
 //
 //	                    returned by                       an append was
-//	ErrUnavailable      all: nobody could do it in time   certainly not appended
+//	ErrUnavailable      all: not within WithTimeout       certainly not appended
 //	ErrUnknownOutcome   Append, Wait                      unknown: Resolve tells
 //	ErrTooLarge         Append, AppendAsync               certainly not appended
 //	ErrFenced           Append, Wait                      certainly not appended
@@ -22,9 +22,12 @@ import (
 //
 // An append whose fate is not known never passes for one that certainly was not
 // appended: its error is an *UnknownOutcomeError, in which errors.Is finds
-// ErrUnknownOutcome and the error of the caller's context, and none of the others. The
-// error of a context that ended is always found: context.Canceled,
-// context.DeadlineExceeded or its cause.
+// ErrUnknownOutcome and the error of the caller's context, and none of the others.
+//
+// When a call's context ends, its error is found: context.Canceled,
+// context.DeadlineExceeded or its cause. An append that was not sent by then fails with
+// ErrUnavailable as well, so that what is certain is told by one error; other calls do
+// not, since it was their caller who left.
 var (
 	ErrUnavailable    = core.ErrUnavailable
 	ErrUnknownOutcome = core.ErrUnknownOutcome
@@ -38,7 +41,10 @@ var (
 	ErrFutureAppend   = core.ErrFutureAppend
 )
 
-// UnknownOutcomeError says that an append may have been, or may still be, appended.
+// UnknownOutcomeError says that an append may have been, or may still be, appended. Its
+// method AppendID is what Resolve takes; its fields are Session and Seq, which make that
+// id, First and Last, the appends of the session that became unknown together with it,
+// and Cause, why there is no answer.
 type UnknownOutcomeError = core.UnknownOutcomeError
 
 // AheadError says that a tail was to begin further ahead than one past the end of the

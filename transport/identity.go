@@ -319,7 +319,11 @@ func (i *identity) close() {
 }
 
 func otherLogError(c candidate, at string, mine incarnations) error {
+	why := "Either"
+	if c.role == paxos.RoleAcceptor && len(c.known) == 1 && c.known[c.id] != 0 && mine[c.id] != 0 { // it knows only itself
+		why = fmt.Sprintf("Either the data directory of %.32q was initialised anew, and the one before has to be restored, or", c.id)
+	}
 	return &RefusedError{Addr: at, Code: wire.RefusedLog, Text: sentence(fmt.Sprintf(
 		"%s %.32q there is of another log, and nothing that it says is believed: it knows %s; here %s. "+
-			"Either the address is one that another cluster uses now, or the cluster file is that of another one", c.role, c.id, c.known, mine))}
+			"%s the address is one that another cluster uses now, or the cluster file is that of another one", c.role, c.id, c.known, mine, why))}
 }

@@ -269,9 +269,9 @@ func (m *Machine) explain(k *Call, why error) error {
 	case k.Kind == CallResolve && k.fenceTo == "" && m.proposer() == "":
 		what = "no proposer can be reached, and the session is not known to be closed"
 	case k.question.to != "":
-		what = fmt.Sprintf("learner %s does not answer", k.question.to)
+		what = fmt.Sprintf("no answer of learner %s yet", k.question.to)
 		if k.Kind == CallPage {
-			what = fmt.Sprintf("learner %s does not have index %d", k.question.to, k.From)
+			what = fmt.Sprintf("no entry at index %d yet, by learner %s", k.From, k.question.to)
 		}
 	}
 	if what == "" {

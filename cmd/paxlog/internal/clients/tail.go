@@ -35,8 +35,9 @@ func Tail() *command.Command {
 			"whose append had been answered. With -f it goes on following until interrupted.\n\n" +
 			"START is an index, start, end, -N for the last N entries, @TIME for the first\n" +
 			"entry of that time or later, or @-10m for ten minutes ago. TIME is RFC 3339, or as\n" +
-			"`date --rfc-3339`, `date +%s` and PostgreSQL print it, always with a zone. A start\n" +
-			"past the end prints nothing; with -f it waits.",
+			"`date --rfc-3339`, `date +%s` and PostgreSQL print it, always with a zone.\n" +
+			"A start one past the end prints nothing, and waits with -f; one further ahead is\n" +
+			"refused, exit code 5. A time in the future is past the end.",
 		Example: "paxlog tail -f --from end\npaxlog tail --from -10\npaxlog tail --from @-10m -o json\npaxlog tail --from -1 -n 1 -o bytes > file",
 		Flags: []command.Option{
 			{Name: "follow", Short: "f", Usage: "go on at the end, through outages, until interrupted"},

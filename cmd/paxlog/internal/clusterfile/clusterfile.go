@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"path/filepath"
 
 	"github.com/paxlog/paxlog/cmd/paxlog/internal/command"
 	"github.com/paxlog/paxlog/config"
@@ -36,7 +37,7 @@ func Load(e *command.Environment) (c *config.Cluster, file string, err error) {
 // Found is a cluster as a client command found it.
 type Found struct {
 	*config.Cluster
-	File string // the cluster file; "" if there is none and the addresses of `paxlog dev` are assumed
+	File string // the cluster file; "" if there is none and the cluster of `paxlog dev` is assumed
 }
 
 // Assumed reports whether there was no cluster file. If nothing listens then, the
@@ -55,11 +56,25 @@ var ErrNone error = &command.ExitError{
 func Find(e *command.Environment) (Found, error) {
 	if e.ConfigFile == "" {
 		if _, err := os.Stat(DefaultName); errors.Is(err, fs.ErrNotExist) {
-			return Found{Cluster: config.Dev(DevBasePort)}, nil
+			return assumed()
 		}
 	}
 	c, file, err := Load(e)
 	return Found{Cluster: c, File: file}, err
+}
+
+// DevData is where `paxlog dev` keeps its data, and its cluster file, unless it is told
+// otherwise.
+const DevData = "./paxlog-dev"
+
+// assumed is the cluster of `paxlog dev` on this machine: on the ports that it was given
+// here, if it was, else on the usual ones.
+func assumed() (Found, error) {
+	c, err := config.Load(filepath.Join(DevData, DefaultName))
+	if errors.Is(err, fs.ErrNotExist) {
+		return Found{Cluster: config.Dev(DevBasePort)}, nil
+	}
+	return Found{Cluster: c}, err
 }
 
 // Learner checks the value of --learner; "" stands for any learner.

@@ -12,11 +12,11 @@ import (
 
 // Connect returns a client of the cluster, whose calls take at most timeout; 0
 // waits for ever. If there is no cluster file and nothing listens, it returns
-// errNoCluster.
+// ErrNone, unless it was to wait for ever.
 func (c Found) Connect(ctx context.Context, timeout time.Duration, extra ...client.Option) (*client.Client, error) {
 	opts := []client.Option{client.WithConfig(c.Cluster), client.WithTimeout(timeout)}
 	made, err := client.New(ctx, append(opts, extra...)...)
-	if err != nil || !c.Assumed() {
+	if err != nil || !c.Assumed() || timeout == 0 {
 		return made, err
 	}
 	if err := somebodyListens(ctx, made); err != nil {

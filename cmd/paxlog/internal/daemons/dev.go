@@ -63,7 +63,7 @@ func readDevOptions(in *command.Input) (devOptions, error) {
 	if !temporary {
 		opts.BasePort = clusterfile.DevBasePort
 		if opts.Data == "" {
-			opts.Data = "./paxlog-dev"
+			opts.Data = clusterfile.DevData
 		}
 	}
 	if text := in.Text("base-port"); text != "" {
