@@ -7,6 +7,7 @@ import (
 
 	"github.com/paxlog/paxlog/client/core"
 	"github.com/paxlog/paxlog/paxos"
+	"github.com/paxlog/paxlog/sim/check"
 )
 
 // Client is an application on a simulated network: it drives the client machine of
@@ -15,10 +16,11 @@ import (
 // its patience now and then, alone or with a whole session; resolves what is unknown,
 // appends again what certainly was not appended, and reads in between.
 type Client struct {
-	m     *core.Machine
-	id    paxos.NodeID
-	rng   paxos.Rand
-	check *Checker
+	m      *core.Machine
+	id     paxos.NodeID
+	rng    paxos.Rand
+	check  *check.Checker
+	events map[string]int // how often each kind of thing happened
 
 	Total  int
 	Window int
@@ -49,10 +51,9 @@ type Client struct {
 
 // clientOp is one entry, whoever carries it.
 type clientOp struct {
-	place  int // in the history
-	value  string
-	before paxos.Index // what was answered when it was issued
-	asked  int         // in the history: the resolve under way
+	call  check.Call
+	value string
+	asked check.Call // the resolve under way
 }
 
 // fate is what was told of an append, for good.
@@ -74,7 +75,7 @@ const (
 // own, so that they do not all use one learner.
 func (w *World) AddClient(id paxos.NodeID, proposers, learners []paxos.NodeID, total, window int) *Client {
 	c := &Client{
-		id: id, rng: paxos.Rand{State: w.rng.Uint64()}, check: w.Check,
+		id: id, rng: paxos.Rand{State: w.rng.Uint64()}, check: w.Check, events: w.Events,
 		Total: total, Window: window, Think: 1,
 	}
 	turned := func(ids []paxos.NodeID) []paxos.NodeID {
@@ -143,8 +144,7 @@ func (c *Client) issue() {
 	}
 	for c.issued < c.Total && len(c.open) < c.Window && c.one(c.Think) {
 		value := string(c.id) + "-" + strconv.Itoa(c.named)
-		place := c.check.history.begin(operation{kind: opAppend, client: c.id, value: value})
-		c.append(&clientOp{place: place, value: value, before: c.check.history.answered})
+		c.append(&clientOp{call: c.check.Appends(c.id, value), value: value})
 		c.named++
 		c.issued++
 	}
@@ -165,7 +165,7 @@ var errLeft = errors.New("the caller has left")
 func (c *Client) loseTrack() {
 	if id := c.session.ID(); id != c.sessionID {
 		if c.sessionID != (paxos.SessionID{}) {
-			c.check.w.Events["session expired"]++
+			c.events["session expired"]++
 		}
 		c.sessionID = id
 	}
@@ -183,20 +183,13 @@ func (c *Client) loseTrack() {
 func (c *Client) ask() {
 	if c.now-c.readAt > readEvery {
 		c.readAt = c.now
-		place := c.check.history.begin(operation{kind: opEnd, client: c.id})
-		c.m.Ask(&core.Call{Kind: core.CallEnd, Deadline: c.now + readWait, Owner: clientRead{place, c.check.history.answered}})
+		c.m.Ask(&core.Call{Kind: core.CallEnd, Deadline: c.now + readWait, Owner: c.check.Reads(c.id)})
 	}
 	if len(c.fates) > 0 && c.now-c.askedAt >= askEvery {
 		c.askedAt = c.now
 		f := c.fates[c.rng.Uint64()%uint64(len(c.fates))]
 		c.m.Ask(&core.Call{Kind: core.CallResolve, ID: f.id, Deadline: c.now + readWait, Owner: f})
 	}
-}
-
-// clientRead is a read under way.
-type clientRead struct {
-	place  int // in the history
-	before paxos.Index
 }
 
 // settle takes what the machine has answered.
@@ -224,18 +217,18 @@ func (c *Client) onAppend(a *core.Append) {
 	}
 	switch {
 	case a.Err == nil:
-		c.check.onAnswer(op.place, a.ID, a.Index, op.before)
+		c.check.Answered(op.call, a.ID, a.Index)
 		c.done++
 	case errors.Is(a.Err, core.ErrUnknownOutcome):
-		op.asked = c.check.history.begin(operation{kind: opResolve, client: c.id, id: a.ID})
+		op.asked = c.check.Resolves(c.id, a.ID)
 		c.resolving++
 		c.m.Ask(&core.Call{Kind: core.CallResolve, ID: a.ID, Owner: op})
 	case errors.Is(a.Err, core.ErrFenced):
-		c.check.fail("session", "%v was fenced by nobody", c.session.ID())
+		c.check.Fail("session", "%v was fenced by nobody", c.session.ID())
 	case c.Repeats:
 		c.issued-- // another entry takes its place
 	default:
-		c.check.w.Events["append told to be none, and appended again"]++
+		c.events["append told to be none, and appended again"]++
 		c.again = append(c.again, op) // if it was appended after all, it is in the log twice
 	}
 }
@@ -243,18 +236,18 @@ func (c *Client) onAppend(a *core.Append) {
 // onCall judges the answer to a read or a resolve.
 func (c *Client) onCall(k *core.Call) {
 	switch owner := k.Owner.(type) {
-	case clientRead:
+	case check.Call:
 		if k.Err == nil {
-			c.check.onLocated(owner.place, k.Last, owner.before)
+			c.check.ReadAnswered(owner, k.Last)
 			c.Located++
 		}
 	case fate:
 		if k.Err == nil && k.Index != owner.index {
-			c.check.fail("L6", "%v was resolved to %d, and then to %d", owner.id, owner.index, k.Index)
+			c.check.Fail("L6", "%v was resolved to %d, and then to %d", owner.id, owner.index, k.Index)
 		}
 	case *clientOp:
 		if k.Err != nil {
-			c.check.fail("L6", "%v cannot be resolved: %v", k.ID, k.Err)
+			c.check.Fail("L6", "%v cannot be resolved: %v", k.ID, k.Err)
 		}
 		c.onResolved(owner, k)
 	}
@@ -263,18 +256,14 @@ func (c *Client) onCall(k *core.Call) {
 // onResolved: the fate of an entry is known, for good.
 func (c *Client) onResolved(op *clientOp, k *core.Call) {
 	if k.Chosen != (k.Index != 0) {
-		c.check.fail("L6", "%v was resolved: chosen %v, at %d", k.ID, k.Chosen, k.Index)
+		c.check.Fail("L6", "%v was resolved: chosen %v, at %d", k.ID, k.Chosen, k.Index)
 	}
-	c.check.onResolved(k.ID, k.Index)
-	h := c.check.history
-	h.ops[op.place].id = k.ID
-	h.end(op.place, k.Index, !k.Chosen)
-	h.end(op.asked, k.Index, !k.Chosen)
+	c.check.Resolved(op.call, op.asked, k.ID, k.Index)
 	c.fates = append(c.fates, fate{k.ID, k.Index})
 	if k.Chosen {
-		c.check.w.Events["append resolved to an index"]++
+		c.events["append resolved to an index"]++
 	} else {
-		c.check.w.Events["append resolved to never"]++
+		c.events["append resolved to never"]++
 	}
 	c.done++
 	c.Resolved++

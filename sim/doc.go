@@ -11,13 +11,12 @@
 //	network.go   delay, loss, duplication, reordering, replay, partitions
 //	store.go     a data directory, of which package model says what it holds; pebble.go the real one beside it
 //	client.go    a client as a machine: appends, resends, reads, resolves
-//	check*.go    the invariants of ARCHITECTURE.md, on everything that happens
 //	hash.go      one number for all that happened
 //	minimise.go  a run that fails, made shorter, and package picture draws it
 //	scenario.go  situations with a name
 //	guest.go     what another protocol needs to run here beside Paxlog: sim/raft
 //
-// A machine is never inspected: the checkers see what it writes, sends, recovers
+// A machine is never inspected: package check is told what it writes, sends, recovers
 // and answers, which is all that counts.
 //
 // Nothing here reads a clock or waits for one. One run is done by one goroutine,

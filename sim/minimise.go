@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/paxlog/paxlog/sim/picture"
+
+	"github.com/paxlog/paxlog/sim/check"
 )
 
 // mostTries and mostTime bound the runs that making one failure shorter may take,
@@ -30,7 +32,7 @@ type shortener struct {
 
 // reason is what failed, without the details that differ from run to run.
 func reason(err error) string {
-	var v *Violation
+	var v *check.Violation
 	switch {
 	case err == nil:
 		return ""

@@ -48,7 +48,7 @@ func (t *Network) send(n *Node, e paxos.Envelope) {
 	if to == nil {
 		return
 	}
-	w.Check.onSend(n, e)
+	w.Check.OnSend(n.watched, e)
 	if t.Filter != nil && !t.Filter(n.ID, e.To, e.Msg) {
 		return
 	}
@@ -102,7 +102,7 @@ func (t *Network) arrive(e *work) {
 	if t.Observe != nil {
 		t.Observe(from.ID, to.ID, e.msg)
 	}
-	w.Check.onDeliver(from, to, e.msg)
+	w.Check.OnDeliver(from.watched, to.watched, e.msg)
 	t.remember(from, to, e.msg)
 	to.receive(from.ID, e.msg)
 }

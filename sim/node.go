@@ -4,18 +4,20 @@ import (
 	"fmt"
 
 	"github.com/paxlog/paxlog/paxos"
+	"github.com/paxlog/paxlog/sim/check"
 )
 
 // Node is one simulated process.
 type Node struct {
-	w     *World
-	ID    paxos.NodeID
-	Role  paxos.Role
-	num   int
-	build func(*Store) paxos.Machine
-	m     paxos.Machine
-	store *Store
-	links []link // by the number of the node at the other end
+	w       *World
+	ID      paxos.NodeID
+	Role    paxos.Role
+	num     int
+	build   func(*Store) paxos.Machine
+	m       paxos.Machine
+	store   *Store
+	watched *check.Process
+	links   []link // by the number of the node at the other end
 
 	Up     bool
 	Paused bool
@@ -40,7 +42,6 @@ type Node struct {
 	ticks  Micros // if not 0: the time is told when nothing else told it for so long
 	drift  int64  // its clock gains so many thousandths
 	jump   paxos.UnixNanos
-	said   paxos.Message // the message that was checked last
 }
 
 type inItem struct {
@@ -74,7 +75,8 @@ func (n *Node) Start() {
 	n.epoch++
 	n.inbox, n.awake, n.jobs, n.syncs = n.inbox[:0], false, n.jobs[:0], 0
 	n.m = n.build(n.store)
-	w.Check.onStart(n)
+	w.Check.OnStart(n.watched)
+	n.hashStart()
 	n.tick()
 	w.trace("%s starts", n.ID)
 	for _, id := range w.order {
@@ -83,6 +85,16 @@ func (n *Node) Start() {
 		}
 	}
 	n.later(0, work{kind: workTick})
+}
+
+// hashStart adds what the node recovered to the hash of the run.
+func (n *Node) hashStart() {
+	switch n.Role {
+	case paxos.RoleAcceptor:
+		n.w.digest.acceptor(n.store.visible.AcceptorState())
+	case paxos.RoleLearner:
+		n.w.digest.learner(n.store.visible.LearnerState())
+	}
 }
 
 // stores reports whether the node keeps anything on disk.
@@ -109,7 +121,7 @@ func (n *Node) Crash() {
 }
 
 // durable is told what is on disk from now on.
-func (n *Node) durable(records []paxos.Record) { n.w.Check.onDurable(n, records) }
+func (n *Node) durable(records []paxos.Record) { n.w.Check.OnDurable(n.watched, records) }
 
 // later schedules e for this run of n.
 func (n *Node) later(d Micros, e work) {
@@ -183,9 +195,9 @@ func (n *Node) act(out paxos.Output) {
 		w.Events[note.Text]++
 	}
 	if out.Halt != "" {
-		w.Check.fail("halt", "%s: %s", n.ID, out.Halt)
+		w.Check.Fail("halt", "%s: %s", n.ID, out.Halt)
 	}
-	w.Check.onOutput(n, &out)
+	w.Check.OnOutput(n.watched, &out)
 	for _, e := range out.SendNow {
 		w.Net.send(n, e)
 	}

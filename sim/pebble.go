@@ -84,7 +84,7 @@ func (d *disk) must(what string, err error) {
 }
 
 func (d *disk) fail(format string, args ...any) {
-	d.w.Check.fail("store", "%s: %s", d.identity.ID, fmt.Sprintf(format, args...))
+	d.w.Check.Fail("store", "%s: %s", d.identity.ID, fmt.Sprintf(format, args...))
 }
 
 // open opens the directory as package node does.

@@ -9,6 +9,7 @@ import (
 	"github.com/anishathalye/porcupine"
 
 	"github.com/paxlog/paxlog/paxos"
+	"github.com/paxlog/paxlog/sim/check"
 )
 
 // logModel is an append-only log: its state is its length. An append takes effect
@@ -17,45 +18,45 @@ import (
 var logModel = porcupine.Model{
 	Init: func() any { return 0 },
 	Step: func(state, input, output any) (bool, any) {
-		length, o := state.(int), input.(operation)
-		switch o.kind {
-		case opAppend:
-			return int(o.index) == length+1, length + 1
-		case opResolve:
-			return int(o.index) <= length, length
+		length, o := state.(int), input.(check.Operation)
+		switch o.Kind {
+		case check.Append:
+			return int(o.Index) == length+1, length + 1
+		case check.Resolve:
+			return int(o.Index) <= length, length
 		}
-		return int(o.index) == length, length
+		return int(o.Index) == length, length
 	},
 	DescribeOperation: func(input, _ any) string {
-		o := input.(operation)
-		return fmt.Sprintf("%s %v %q -> %d, never %v", o.client, o.kind, o.value, o.index, o.never)
+		o := input.(check.Operation)
+		return fmt.Sprintf("%s %v %q -> %d, never %v", o.Client, o.Kind, o.Value, o.Index, o.Never)
 	},
 }
 
-// linearizable judges a history by porcupine, independently of history.check. An
+// linearizable judges a history by porcupine, independently of Checker.End. An
 // append that never returned takes effect where the log has it, at any time after
 // its call. What was told never to be is left out: it has no effect at any time, so
 // it says nothing about the order, and that it is not in the log is checked anyway.
-func linearizable(h *history, where map[string]paxos.Index) porcupine.CheckResult {
+func linearizable(h *check.History, where map[string]paxos.Index) porcupine.CheckResult {
 	var ops []porcupine.Operation
-	for k, o := range h.ops {
-		if o.never {
+	for k, o := range h.Ops {
+		if o.Never {
 			continue
 		}
-		ret := int64(o.ret)
-		if o.ret < 0 {
-			if o.kind != opAppend || where[o.value] == 0 {
+		ret := int64(o.Ret)
+		if o.Ret < 0 {
+			if o.Kind != check.Append || where[o.Value] == 0 {
 				continue // it had no effect, and nobody was told of one
 			}
-			o.index, ret = where[o.value], math.MaxInt64
+			o.Index, ret = where[o.Value], math.MaxInt64
 		}
-		ops = append(ops, porcupine.Operation{ClientId: k, Input: o, Call: int64(o.call), Output: nil, Return: ret})
+		ops = append(ops, porcupine.Operation{ClientId: k, Input: o, Call: int64(o.Call), Output: nil, Return: ret})
 	}
 	return porcupine.CheckOperationsTimeout(logModel, ops, patience)
 }
 
 // patience is how long porcupine may look for an order. Where many reads wait at
-// once, it would take it for ever; history.check, which knows that the index
+// once, it would take it for ever; Checker.End, which knows that the index
 // decides the order of appends, does not search.
 const patience = time.Second
 
@@ -70,9 +71,9 @@ func TestLinearizable(t *testing.T) {
 		switch linearizable(r.history, r.where) {
 		case porcupine.Ok:
 			judged++
-			operations += len(r.history.ops)
+			operations += len(r.history.Ops)
 		case porcupine.Illegal:
-			t.Errorf("seed %d: porcupine finds no order for %d operations", seed, len(r.history.ops))
+			t.Errorf("seed %d: porcupine finds no order for %d operations", seed, len(r.history.Ops))
 		}
 	}
 	t.Logf("%d histories of %d operations are linearizable", judged, operations)
@@ -97,47 +98,47 @@ func calm(t *testing.T, seed uint64) *Cluster {
 
 // TestHistoryNoticed: what is wrong in a history is found by both judges.
 func TestHistoryNoticed(t *testing.T) {
-	for name, spoil := range map[string]func(h *history, answered []int){
-		"two appends answered with each other's index": func(h *history, a []int) {
-			first, last := &h.ops[a[0]], &h.ops[a[len(a)-1]]
-			first.index, last.index = last.index, first.index
+	for name, spoil := range map[string]func(h *check.History, answered []int){
+		"two appends answered with each other's index": func(h *check.History, a []int) {
+			first, last := &h.Ops[a[0]], &h.Ops[a[len(a)-1]]
+			first.Index, last.Index = last.Index, first.Index
 		},
-		"an append answered that is not in the log": func(h *history, a []int) { h.ops[a[4]].index = 1 << 20 },
-		"a read that misses what was answered before it": func(h *history, a []int) {
-			for k := range h.ops {
-				if o := &h.ops[k]; o.kind == opEnd && o.ret >= 0 && o.call > h.ops[a[10]].ret {
-					o.index = 0
+		"an append answered that is not in the log": func(h *check.History, a []int) { h.Ops[a[4]].Index = 1 << 20 },
+		"a read that misses what was answered before it": func(h *check.History, a []int) {
+			for k := range h.Ops {
+				if o := &h.Ops[k]; o.Kind == check.ReadEnd && o.Ret >= 0 && o.Call > h.Ops[a[10]].Ret {
+					o.Index = 0
 					return
 				}
 			}
 			panic("no read after the tenth answer")
 		},
-		"an append that came before another was issued, and is behind it": func(h *history, a []int) {
-			first, last := &h.ops[a[0]], &h.ops[a[len(a)-1]]
-			h.events[first.call], h.events[last.call] = h.events[last.call], h.events[first.call]
-			h.events[first.ret], h.events[last.ret] = h.events[last.ret], h.events[first.ret]
-			first.call, first.ret, last.call, last.ret = last.call, last.ret, first.call, first.ret
+		"an append that came before another was issued, and is behind it": func(h *check.History, a []int) {
+			first, last := &h.Ops[a[0]], &h.Ops[a[len(a)-1]]
+			h.Events[first.Call], h.Events[last.Call] = h.Events[last.Call], h.Events[first.Call]
+			h.Events[first.Ret], h.Events[last.Ret] = h.Events[last.Ret], h.Events[first.Ret]
+			first.Call, first.Ret, last.Call, last.Ret = last.Call, last.Ret, first.Call, first.Ret
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := calm(t, 3)
 			var answered []int
-			for k, o := range c.Check.history.ops {
-				if o.kind == opAppend && o.ret >= 0 {
+			for k, o := range c.Check.History.Ops {
+				if o.Kind == check.Append && o.Ret >= 0 {
 					answered = append(answered, k)
 				}
 			}
-			c.Check.history.check(c.Check)
-			spoil(c.Check.history, answered)
-			if got := linearizable(c.Check.history, c.Check.where); got != porcupine.Illegal {
+			c.Check.End()
+			spoil(c.Check.History, answered)
+			if got := linearizable(c.Check.History, c.Check.Where); got != porcupine.Illegal {
 				t.Errorf("porcupine says %s", got)
 			}
 			defer func() {
-				if _, ok := recover().(*Violation); !ok {
+				if _, ok := recover().(*check.Violation); !ok {
 					t.Error("the history check noticed nothing")
 				}
 			}()
-			c.Check.history.check(c.Check)
+			c.Check.End()
 		})
 	}
 }

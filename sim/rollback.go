@@ -21,7 +21,7 @@ func (c *Cluster) rollBack(n *Node, back Micros, r *paxos.Rand) {
 	keep := int(r.Uint64() % uint64(len(n.store.history)+1))
 	if c.remember(n.ID, n.store.markAt(keep)) {
 		n.store.rollBack(keep)
-		*c.Check.toldBy(n) = told{} // it may have forgotten all of it
+		c.Check.Forget(n.watched) // it may have forgotten all of it
 		n.forgot, n.life = true, n.store.durable.Mark.Life
 		c.Events["directory rolled back"]++
 		c.trace("%s is rolled back to its first %d commits", n.ID, keep)
@@ -85,19 +85,5 @@ func (s *Store) rollBack(k int) {
 	s.visible = s.durable.Clone()
 	if s.disk != nil {
 		s.disk.rollBack(s.history)
-	}
-}
-
-// onRejoin checks that an acceptor which begins a new life holds every instance at
-// which a vote that it has forgotten counts towards the chosen value.
-func (c *Checker) onRejoin(n *Node, held paxos.Instance) {
-	place := c.members.Place(n.ID)
-	for i := held + 1; i <= paxos.Instance(len(c.instances)); i++ {
-		s := c.at(i)
-		for _, p := range s.proposals {
-			if s.chosen && p.voters.Has(place) && p.value.Equal(s.value) && n.store.visible.Votes.At(i).Ballot.Less(p.ballot) {
-				c.fail("rejoin", "%s votes again, and has forgotten its vote at %v for the value chosen at instance %d (held %d)", n.ID, p.ballot, i, held)
-			}
-		}
 	}
 }

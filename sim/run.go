@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/paxlog/paxlog/paxos"
+	"github.com/paxlog/paxlog/sim/check"
 	"github.com/paxlog/paxlog/sim/picture"
 )
 
@@ -24,12 +25,12 @@ type Report struct {
 
 	plan     Plan
 	scenario *Scenario
-	history  *history
+	history  *check.History
 	where    map[string]paxos.Index // entries in the log
 }
 
 func (r *Report) fill(c *Cluster) {
-	r.Topology, r.Events, r.Hash, r.history = c.Topology, c.Events, c.Hash(), c.Check.history
+	r.Topology, r.Events, r.Hash, r.history = c.Topology, c.Events, c.Hash(), c.Check.History
 	r.Simulated, r.Steps, r.Chosen, r.Entries, r.Answers = c.now, c.Steps, c.Check.Chosen(), c.Check.Entries(), c.Check.Answers
 	if r.plan.Store == TornStore {
 		r.Hash = 0 // it is not the same twice
@@ -37,7 +38,7 @@ func (r *Report) fill(c *Cluster) {
 	if c.Events["leader elected"] > 1 {
 		c.Events["leader change"]++
 	}
-	r.Messages, r.where = c.Net.delivered, c.Check.where
+	r.Messages, r.where = c.Net.delivered, c.Check.Where
 }
 
 // errNothingChosen: a run that shows nothing counts as a failure.
@@ -80,7 +81,7 @@ func runPlan(p Plan, o watch) (rep Report) {
 		rep.fill(c)
 		c.closeStores()
 		if v := recover(); v != nil {
-			violation, ok := v.(*Violation)
+			violation, ok := v.(*check.Violation)
 			if !ok {
 				panic(v)
 			}
@@ -144,7 +145,7 @@ func (c *Cluster) finish() error {
 	if c.Check.Chosen() == 0 {
 		return errNothingChosen
 	}
-	c.Check.onEnd()
+	c.Check.End()
 	return nil
 }
 

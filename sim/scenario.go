@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/paxlog/paxlog/paxos"
+	"github.com/paxlog/paxlog/sim/check"
 	"github.com/paxlog/paxlog/sim/picture"
 )
 
@@ -47,7 +48,7 @@ func (sc Scenario) Play(seed uint64, ladder *picture.Ladder, trace func(string))
 	defer func() {
 		rep = Report{Seed: seed, Err: s.err, scenario: &sc}
 		if v := recover(); v != nil {
-			violation, ok := v.(*Violation)
+			violation, ok := v.(*check.Violation)
 			if !ok {
 				panic(v)
 			}
@@ -140,7 +141,7 @@ func (s *stage) progress(d Micros, when string) {
 
 // Leader is the proposer whose ballot is the highest that a Phase 2 quorum has
 // voted at, as far as a proposal of it was chosen; "" if nothing was.
-func (c *Cluster) Leader() paxos.NodeID { return c.Check.latest.Proposer }
+func (c *Cluster) Leader() paxos.NodeID { return c.Check.Latest.Proposer }
 
 func ladderScenario(s *stage) {
 	s.Cluster = NewCluster(s.seed, Topology{Acceptors: 3, Proposers: 1, Learners: 1, Clients: 1, Sessions: 100, Entries: 3, PageBytes: 1000})
@@ -163,10 +164,10 @@ func duelScenario(s *stage) {
 	// A candidate that failed may hold one acceptor's promise: the leader renews its
 	// ballot once, to have all of them.
 	s.Run(2 * ElectionMax * Millisecond)
-	ballot := s.Check.latest
+	ballot := s.Check.Latest
 	s.Run(5 * Second)
-	if s.err == nil && s.Check.latest != ballot {
-		s.err = fmt.Errorf("the ballot went from %v to %v without a fault", ballot, s.Check.latest)
+	if s.err == nil && s.Check.Latest != ballot {
+		s.err = fmt.Errorf("the ballot went from %v to %v without a fault", ballot, s.Check.Latest)
 	}
 }
 
@@ -212,10 +213,10 @@ func chained(s *stage) {
 	s.lead(3)
 	s.cutHosts(1, 3)
 	s.progress(recovery, "after hosts 1 and 3 were cut apart")
-	ballot := s.Check.latest
+	ballot := s.Check.Latest
 	s.Run(3 * Second)
-	if s.err == nil && s.Check.latest.Round > ballot.Round+2 {
-		s.err = fmt.Errorf("leaders went from %v to %v while hosts 1 and 3 were apart: they depose each other", ballot, s.Check.latest)
+	if s.err == nil && s.Check.Latest.Round > ballot.Round+2 {
+		s.err = fmt.Errorf("leaders went from %v to %v while hosts 1 and 3 were apart: they depose each other", ballot, s.Check.Latest)
 	}
 }
 
@@ -241,7 +242,7 @@ func minority(s *stage) {
 		}
 	}
 	// Each side is sent values from now on; what was under way may have reached both.
-	cut := len(s.Check.history.ops)
+	cut := len(s.Check.History.Ops)
 	s.Clients[0].Window += 2
 	s.Run(100 * Millisecond) // what had been chosen is answered
 	before, other, entries := s.Clients[0].answered(), s.Clients[1].answered(), s.Check.Entries()
@@ -249,9 +250,9 @@ func minority(s *stage) {
 	if s.err == nil && s.Clients[0].answered() != before {
 		s.err = fmt.Errorf("the minority side answered")
 	}
-	for _, e := range s.Check.entries[entries:] {
-		if place := s.Check.history.appends[e.value]; s.err == nil && place >= cut && s.Check.history.ops[place].client == s.Clients[0].id {
-			s.err = fmt.Errorf("%q of the minority side was chosen meanwhile", e.value)
+	for _, e := range s.Check.Log[entries:] {
+		if place := s.Check.History.Places[e.Value]; s.err == nil && place >= cut && s.Check.History.Ops[place].Client == s.Clients[0].id {
+			s.err = fmt.Errorf("%q of the minority side was chosen meanwhile", e.Value)
 		}
 	}
 	waiting := s.waitingAt(s.Clients[0])
@@ -267,8 +268,8 @@ func minority(s *stage) {
 // waitingAt are the client's appends that have no answer.
 func (s *stage) waitingAt(k *Client) []int {
 	var waiting []int
-	for place, o := range s.Check.history.ops {
-		if o.client == k.id && o.kind == opAppend && o.ret < 0 {
+	for place, o := range s.Check.History.Ops {
+		if o.Client == k.id && o.Kind == check.Append && o.Ret < 0 {
 			waiting = append(waiting, place)
 		}
 	}
@@ -284,7 +285,7 @@ func (s *stage) settled(waiting []int) {
 	}
 	s.expect(10*Second, "every append that waited was answered or resolved", func() bool {
 		for _, place := range waiting {
-			if s.Check.history.ops[place].ret < 0 {
+			if s.Check.History.Ops[place].Ret < 0 {
 				return false
 			}
 		}

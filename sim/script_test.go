@@ -8,6 +8,7 @@ import (
 	"github.com/cockroachdb/datadriven"
 
 	"github.com/paxlog/paxlog/paxos"
+	"github.com/paxlog/paxlog/sim/check"
 	"github.com/paxlog/paxlog/sim/picture"
 )
 
@@ -65,7 +66,7 @@ func TestScripts(t *testing.T) {
 
 func (s *script) run(d *datadriven.TestData) (out string) {
 	defer func() {
-		if v, ok := recover().(*Violation); ok {
+		if v, ok := recover().(*check.Violation); ok {
 			out = s.ladder.Take() + v.Error() + "\n"
 		}
 	}()
@@ -90,8 +91,8 @@ func (s *script) run(d *datadriven.TestData) (out string) {
 		s.client.Send("l1", &paxos.Locate{Nonce: 1})
 		s.c.Run(1100 * Millisecond)
 	case "log":
-		for i, e := range s.c.Check.entries {
-			out += fmt.Sprintf("%d %s\n", i+1, e.value)
+		for i, e := range s.c.Check.Log {
+			out += fmt.Sprintf("%d %s\n", i+1, e.Value)
 		}
 		return out
 	case "cut", "join", "break":
@@ -178,7 +179,7 @@ func (s *script) append(d *datadriven.TestData) {
 	to := target(s.t, d)
 	d.MaybeScanArgs(s.t, "from", &s.next)
 	for _, v := range words(d) {
-		s.c.Check.history.begin(operation{kind: opAppend, client: "@c1", value: v})
+		s.c.Check.Appends("@c1", v)
 		r := paxos.Run{Kind: paxos.RunAppend, Session: s.client.session, First: s.next, Count: 1, Entries: paxos.AppendEntry(nil, []byte(v))}
 		s.client.Send(to, &paxos.Append{Session: s.client.session, First: s.next, Batch: r.AppendTo(nil)})
 		s.next++
@@ -243,11 +244,11 @@ func (s *script) tamper(d *datadriven.TestData, n *Node) {
 		var keep int
 		d.ScanArgs(s.t, "keep", &keep)
 		n.store.rollBack(keep)
-		*s.c.Check.toldBy(n) = told{}
+		s.c.Check.Forget(n.watched)
 		n.forgot, n.life = true, n.store.durable.Mark.Life
 	case "wipe":
 		n.store.rollBack(0)
-		*s.c.Check.toldBy(n) = told{}
+		s.c.Check.Forget(n.watched)
 		s.c.incarnations[n.ID] += 100
 	case "stranger":
 		var of string

@@ -25,6 +25,12 @@ func newStore(role paxos.Role) *Store {
 	return &Store{role: role, visible: model.New(), durable: model.New()}
 }
 
+// Durable is what would survive a crash now.
+func (s *Store) Durable() *model.Contents { return s.durable }
+
+// Visible is what the process reads of its directory.
+func (s *Store) Visible() *model.Contents { return s.visible }
+
 func (s *Store) apply(records []paxos.Record) {
 	s.visible.Apply(records)
 	s.tail = append(s.tail, records)

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/paxlog/paxlog/paxos"
+	"github.com/paxlog/paxlog/sim/check"
 	"github.com/paxlog/paxlog/sim/picture"
 )
 
@@ -28,7 +29,7 @@ type World struct {
 	all   []*Node // in the order of their numbers
 	short [shortNames]*Node
 	Net   *Network
-	Check *Checker
+	Check *check.Checker
 	// Trace, if set, is told every message delivered and every fault.
 	Trace func(line string)
 	// Fault, if set, is told every fault and what came of it, without messages.
@@ -49,7 +50,7 @@ func NewWorld(seed uint64, members paxos.Membership) *World {
 		wall: 1_700_000_000_000_000_000, wakeMost: 30, Events: map[string]int{},
 	}
 	w.Net = newNetwork(w)
-	w.Check = newChecker(w, members)
+	w.Check = check.New(members, func() int64 { return int64(w.now) })
 	return w
 }
 
@@ -166,6 +167,7 @@ func (w *World) stamp() string { return fmt.Sprintf("%9.3f  ", float64(w.now)/fl
 // store, at each start.
 func (w *World) Add(role paxos.Role, id paxos.NodeID, build func(*Store) paxos.Machine) *Node {
 	n := &Node{w: w, ID: id, Role: role, num: len(w.all), build: build, store: newStore(role)}
+	n.watched = w.Check.Add(id, role, n.store)
 	w.nodes[id] = n
 	w.short[shortName(id)] = n
 	w.all = append(w.all, n)

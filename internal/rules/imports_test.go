@@ -20,7 +20,7 @@ var layers = map[string]int{
 	"paxos": 0, "wire": 1,
 	"acceptor": 2, "proposer": 2, "learner": 2,
 	"transport": 3, "wal": 3, "config": 3,
-	"client/core": 2, "node": 4, "client": 4, "sim/model": 3, "sim/picture": 3, "sim": 4, "sim/explore": 4,
+	"client/core": 2, "node": 4, "client": 4, "sim/model": 3, "sim/picture": 3, "sim/check": 4, "sim/explore": 4, "sim": 5,
 	"internal/load": 5, "internal/shapes": 5,
 	"cmd/paxlog/internal/command": 6, "cmd/paxlog/internal/commandtest": 7, "cmd/paxlog/internal/clusterfile": 7,
 	"cmd/paxlog/internal/clients": 8,

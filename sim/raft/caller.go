@@ -5,6 +5,7 @@ import (
 
 	"github.com/paxlog/paxlog/paxos"
 	"github.com/paxlog/paxlog/sim"
+	"github.com/paxlog/paxlog/sim/check"
 )
 
 // caller is a client of either protocol. It sends what is not answered again, under
@@ -17,7 +18,7 @@ type caller struct {
 	number  byte
 	dialect dialect
 	servers []paxos.NodeID // it sends to
-	check   *sim.Checker
+	check   *check.Checker
 	clock   func() sim.Micros
 
 	retry, patience paxos.Ticks // 0: never again; for ever
@@ -36,7 +37,7 @@ type caller struct {
 	waiting  []*call // in the order of their numbers
 	unsolved []*call // their fate is asked for
 	calls    []*call
-	read     *sim.Call
+	read     *check.Call
 	nonce    uint64
 }
 
@@ -53,7 +54,7 @@ const (
 type call struct {
 	value   string
 	id      paxos.AppendID
-	entry   sim.Call
+	entry   check.Call
 	issued  sim.Micros
 	unknown sim.Micros // when its user was told that the outcome is unknown; 0: never
 	ended   sim.Micros

@@ -11,6 +11,7 @@ import (
 
 	"github.com/paxlog/paxlog/paxos"
 	"github.com/paxlog/paxlog/sim"
+	"github.com/paxlog/paxlog/sim/check"
 	"github.com/paxlog/paxlog/sim/model"
 )
 
@@ -46,7 +47,7 @@ type node struct {
 	paxos.Outbox
 	id      uint64
 	opts    options
-	check   *sim.Checker
+	check   *check.Checker
 	hidden  *bool // no ladder shows its messages now
 	library *raft.RawNode
 	storage storage
@@ -98,7 +99,7 @@ type libraryStopped struct{ why string }
 
 func (e *libraryStopped) Error() string { return "the library stopped: " + e.why }
 
-func newNode(id uint64, voters []uint64, opts options, check *sim.Checker, hidden *bool, disk *sim.Store) *node {
+func newNode(id uint64, voters []uint64, opts options, check *check.Checker, hidden *bool, disk *sim.Store) *node {
 	n := &node{
 		id: id, opts: opts, check: check, hidden: hidden, state: newState(), waiting: map[string]client{}, sent: map[uint64]paxos.Ticks{},
 		storage: storage{raft.NewMemoryStorage(), &pb.ConfState{Voters: voters}},

@@ -5,6 +5,7 @@ import (
 
 	"github.com/paxlog/paxlog/paxos"
 	"github.com/paxlog/paxlog/sim"
+	"github.com/paxlog/paxlog/sim/check"
 )
 
 // result is what a run under random faults came to.
@@ -166,7 +167,7 @@ func caught(v any, err error) error {
 	switch v := v.(type) {
 	case nil:
 		return err
-	case *sim.Violation:
+	case *check.Violation:
 		return v
 	case *libraryStopped:
 		return v

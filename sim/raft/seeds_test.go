@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/paxlog/paxlog/sim"
+	"github.com/paxlog/paxlog/sim/check"
 )
 
 var both = options{preVote: true, checkQuorum: true}
@@ -52,7 +53,7 @@ func TestPlantedBugs(t *testing.T) {
 	t.Run("told before it is on disk", func(t *testing.T) {
 		found := first(1, 20, options{preVote: true, checkQuorum: true, forgetful: true})
 		var stopped *libraryStopped
-		var violation *sim.Violation
+		var violation *check.Violation
 		if !errors.As(found, &stopped) && !errors.As(found, &violation) {
 			t.Errorf("found: %v", found)
 		}
@@ -61,7 +62,7 @@ func TestPlantedBugs(t *testing.T) {
 	// or slow, and all clocks run alike.
 	t.Run("reads by lease", func(t *testing.T) {
 		found := first(107, 107, options{preVote: true, checkQuorum: true, lease: true})
-		var violation *sim.Violation
+		var violation *check.Violation
 		if !errors.As(found, &violation) || violation.Invariant != "linearizable read" {
 			t.Errorf("found: %v", found)
 		}

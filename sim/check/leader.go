@@ -1,4 +1,4 @@
-package sim
+package check
 
 import "github.com/paxlog/paxlog/paxos"
 
@@ -48,12 +48,12 @@ func (c *Checker) onPrepare(to paxos.NodeID, m *paxos.Prepare) {
 // omits checks that a page of a promise has every vote that the acceptor has on
 // disk within the page, above held and below the ballot promised: what is accepted
 // after the promise is not below it. What was copied in meanwhile is no vote.
-func (c *Checker) omits(n *Node, m *paxos.Promise) {
+func (c *Checker) omits(n *Process, m *paxos.Promise) {
 	r := c.reads[readKey{m.Ballot, n.ID, m.Nonce}]
 	if r == nil {
 		return
 	}
-	disk := n.store.durable
+	disk := n.Disk.Durable()
 	last := disk.Top
 	if k := len(m.Votes); !m.Last && k > 0 {
 		last = m.Votes[k-1].Instance
@@ -68,13 +68,13 @@ func (c *Checker) omits(n *Node, m *paxos.Promise) {
 			continue
 		}
 		if len(told) == 0 || told[0].Instance != i || told[0].Ballot.Less(v.Ballot) {
-			c.fail("P1", "%s promises %v and does not report its vote at instance %d under %v", n.ID, m.Ballot, i, v.Ballot)
+			c.Fail("P1", "%s promises %v and does not report its vote at instance %d under %v", n.ID, m.Ballot, i, v.Ballot)
 		}
 	}
 }
 
 // onPromise takes a page that reaches the candidate, once each and in order.
-func (c *Checker) onPromise(from *Node, m *paxos.Promise) {
+func (c *Checker) onPromise(from *Process, m *paxos.Promise) {
 	r := c.reads[readKey{m.Ballot, from.ID, m.Nonce}]
 	if r == nil || r.done || m.Page != r.next {
 		return
@@ -88,7 +88,7 @@ func (c *Checker) onPromise(from *Node, m *paxos.Promise) {
 }
 
 // proposerSays checks P2 and P3 on what a leader proposes, and what it announces.
-func (c *Checker) proposerSays(n *Node, m paxos.Message) {
+func (c *Checker) proposerSays(n *Process, m paxos.Message) {
 	switch m := m.(type) {
 	case *paxos.Accept:
 		c.claims(n, m.ChosenUpTo)
@@ -98,22 +98,22 @@ func (c *Checker) proposerSays(n *Node, m paxos.Message) {
 	}
 }
 
-func (c *Checker) onAccept(n *Node, m *paxos.Accept) {
+func (c *Checker) onAccept(n *Process, m *paxos.Accept) {
 	s := c.at(m.Instance)
 	p := s.under(m.Ballot)
 	if p != nil && !p.value.Equal(m.Value) {
-		c.fail("P2", "%s proposes two values at instance %d under %v", n.ID, m.Instance, m.Ballot)
+		c.Fail("P2", "%s proposes two values at instance %d under %v", n.ID, m.Instance, m.Ballot)
 	}
 	if p != nil {
 		return
 	}
 	if m.Ballot.Proposer != n.ID {
-		c.fail("P2", "%s proposes under %v, which is another's ballot", n.ID, m.Ballot)
+		c.Fail("P2", "%s proposes under %v, which is another's ballot", n.ID, m.Ballot)
 	}
 	s.proposals = append(s.proposals, proposed{ballot: m.Ballot, value: m.Value})
 	if s.chosen {
 		if s.at.Less(m.Ballot) && !s.value.Equal(m.Value) {
-			c.fail("P3", "%s proposes at instance %d under %v another value than was chosen at %v", n.ID, m.Instance, m.Ballot, s.at)
+			c.Fail("P3", "%s proposes at instance %d under %v another value than was chosen at %v", n.ID, m.Instance, m.Ballot, s.at)
 		}
 		return
 	}
@@ -124,7 +124,7 @@ func (c *Checker) onAccept(n *Node, m *paxos.Accept) {
 // there is a Phase 1 quorum that leaves it this value. "v is the value of the
 // highest-numbered proposal among all proposals numbered less than n accepted by
 // the acceptors in S", or its own if there is none (Paxos Made Simple, P2c).
-func (c *Checker) forced(n *Node, m *paxos.Accept) {
+func (c *Checker) forced(n *Process, m *paxos.Accept) {
 	best := 0 // members of the largest such quorum
 	if m.Value.Origin == m.Ballot {
 		best = c.allowing(m, paxos.Ballot{}) // its own
@@ -136,7 +136,7 @@ func (c *Checker) forced(n *Node, m *paxos.Accept) {
 		}
 	}
 	if best < c.members.Phase1 {
-		c.fail("P3", "%s proposes at instance %d under %v a value that Phase 1 does not allow: %d acceptors are for it, a quorum is %d",
+		c.Fail("P3", "%s proposes at instance %d under %v a value that Phase 1 does not allow: %d acceptors are for it, a quorum is %d",
 			n.ID, m.Instance, m.Ballot, best, c.members.Phase1)
 	}
 }

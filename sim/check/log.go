@@ -1,27 +1,28 @@
-package sim
+package check
 
 import "github.com/paxlog/paxlog/paxos"
 
 // log is the log as whichever learner was first applied it.
 type log struct {
-	entries []logged                   // by index-1
+	Log     []Entry                    // by index-1
 	records []paxos.LogRecord          // by instance-1
-	where   map[string]paxos.Index     // by entry's text; all are distinct
+	Where   map[string]paxos.Index     // by entry's text; all are distinct
 	lastSeq map[paxos.SessionID]uint64 // in the log
 	never   map[paxos.AppendID]bool    // told to be never: L6
 }
 
-type logged struct {
-	id    paxos.AppendID
-	value string
+// Entry is one entry of the log, with the append that it came of.
+type Entry struct {
+	ID    paxos.AppendID
+	Value string
 }
 
 func newLog() log {
-	return log{where: make(map[string]paxos.Index, 256), lastSeq: map[paxos.SessionID]uint64{}, never: map[paxos.AppendID]bool{}}
+	return log{Where: make(map[string]paxos.Index, 256), lastSeq: map[paxos.SessionID]uint64{}, never: map[paxos.AppendID]bool{}}
 }
 
 // Entries is the length of the log as far as any learner applied it.
-func (l *log) Entries() int { return len(l.entries) }
+func (l *log) Entries() int { return len(l.Log) }
 
 // maxStep is how far one value may advance the log's time: 7 days. Else a leader
 // whose clock jumped would take the log with it.
@@ -29,32 +30,32 @@ const maxStep = paxos.UnixNanos(7 * 24 * 3600 * 1e9)
 
 // onApplied checks a learner's log against the chosen values and against the log
 // of whichever learner applied the instance first.
-func (c *Checker) onApplied(n *Node, p paxos.PutApplied) {
+func (c *Checker) onApplied(n *Process, p paxos.PutApplied) {
 	i := p.Record.Instance
 	if v, ok := c.known(i); !ok || !v.Equal(p.Value) {
-		c.fail("L1/P4", "%s applies at instance %d what was not chosen (chosen: %v)", n.ID, i, ok)
+		c.Fail("L1/P4", "%s applies at instance %d what was not chosen (chosen: %v)", n.ID, i, ok)
 	}
 	if i <= paxos.Instance(len(c.records)) {
 		c.sameRecord(n, p.Record)
 		return
 	}
 	if i != paxos.Instance(len(c.records)+1) {
-		c.fail("L5", "%s applies instance %d after %d", n.ID, i, len(c.records))
+		c.Fail("L5", "%s applies instance %d after %d", n.ID, i, len(c.records))
 	}
 	if k := len(c.records); k > 0 {
 		if last := c.records[k-1].Time; p.Record.Time < last || p.Record.Time > last+maxStep {
-			c.fail("time", "at instance %d the log's time goes from %d to %d", i, last, p.Record.Time)
+			c.Fail("time", "at instance %d the log's time goes from %d to %d", i, last, p.Record.Time)
 		}
 	}
 	c.records = append(c.records, p.Record)
-	if p.Record.First != paxos.Index(len(c.entries)+1) {
-		c.fail("L5", "instance %d begins at index %d, the log has %d entries", i, p.Record.First, len(c.entries))
+	if p.Record.First != paxos.Index(len(c.Log)+1) {
+		c.Fail("L5", "instance %d begins at index %d, the log has %d entries", i, p.Record.First, len(c.Log))
 	}
 	count := uint64(0)
 	for log := p.Record.Log; len(log) > 0; {
 		r, rest, err := paxos.NextRun(log)
 		if err != nil {
-			c.fail("L1", "instance %d: %v", i, err)
+			c.Fail("L1", "instance %d: %v", i, err)
 		}
 		log = rest
 		count += r.Count
@@ -65,43 +66,43 @@ func (c *Checker) onApplied(n *Node, p paxos.PutApplied) {
 		}
 	}
 	if count != p.Record.Count {
-		c.fail("L5", "instance %d is said to hold %d entries, and holds %d", i, p.Record.Count, count)
+		c.Fail("L5", "instance %d is said to hold %d entries, and holds %d", i, p.Record.Count, count)
 	}
 }
 
-func (c *Checker) sameRecord(n *Node, r paxos.LogRecord) {
+func (c *Checker) sameRecord(n *Process, r paxos.LogRecord) {
 	old := c.records[r.Instance-1]
 	if old.First != r.First || old.Count != r.Count || old.Time != r.Time || old.Origin != r.Origin || string(old.Log) != string(r.Log) {
-		c.fail("L1", "%s makes of instance %d: %d entries from %d; another learner: %d from %d", n.ID, r.Instance, r.Count, r.First, old.Count, old.First)
+		c.Fail("L1", "%s makes of instance %d: %d entries from %d; another learner: %d from %d", n.ID, r.Instance, r.Count, r.First, old.Count, old.First)
 	}
 }
 
 func (c *Checker) onEntry(id paxos.AppendID, value string) {
-	if at, ok := c.where[value]; ok {
-		c.fail("L2", "%q is at index %d and at %d", value, at, len(c.entries)+1)
+	if at, ok := c.Where[value]; ok {
+		c.Fail("L2", "%q is at index %d and at %d", value, at, len(c.Log)+1)
 	}
-	if _, ok := c.history.appends[value]; !ok {
-		c.fail("L4", "%q was appended by nobody", value)
+	if _, ok := c.History.Places[value]; !ok {
+		c.Fail("L4", "%q was appended by nobody", value)
 	}
 	if c.lastSeq[id.Session]+1 != id.Seq {
-		c.fail("session order", "%v follows %d", id, c.lastSeq[id.Session])
+		c.Fail("session order", "%v follows %d", id, c.lastSeq[id.Session])
 	}
 	if c.never[id] {
-		c.fail("L6", "%v is in the log after it was told never to be", id)
+		c.Fail("L6", "%v is in the log after it was told never to be", id)
 	}
 	c.lastSeq[id.Session] = id.Seq
-	c.entries = append(c.entries, logged{id, value})
-	c.where[value] = paxos.Index(len(c.entries))
+	c.Log = append(c.Log, Entry{id, value})
+	c.Where[value] = paxos.Index(len(c.Log))
 }
 
 // isAt reports whether the log has an append at an index.
 func (c *Checker) isAt(id paxos.AppendID, index paxos.Index) bool {
-	return index > 0 && int(index) <= len(c.entries) && c.entries[index-1].id == id
+	return index > 0 && int(index) <= len(c.Log) && c.Log[index-1].ID == id
 }
 
 // learnerSays checks what a learner tells clients and whoever copies from it,
 // whether anybody listens or not.
-func (c *Checker) learnerSays(n *Node, m paxos.Message) {
+func (c *Checker) learnerSays(n *Process, m paxos.Message) {
 	switch m := m.(type) {
 	case *paxos.Result:
 		if m.Kind != paxos.ResultApplied {
@@ -109,17 +110,17 @@ func (c *Checker) learnerSays(n *Node, m paxos.Message) {
 		}
 		for k := range m.Count {
 			if id := (paxos.AppendID{Session: m.Session, Seq: m.First + k}); !c.isAt(id, m.Index+paxos.Index(k)) {
-				c.fail("L2", "%s answers %v with index %d, which is not it", n.ID, id, m.Index+paxos.Index(k))
+				c.Fail("L2", "%s answers %v with index %d, which is not it", n.ID, id, m.Index+paxos.Index(k))
 			}
 		}
 	case *paxos.Located:
-		if int(m.Last) > len(c.entries) {
-			c.fail("L5", "%s says that the log ends at %d, and it has %d entries", n.ID, m.Last, len(c.entries))
+		if int(m.Last) > len(c.Log) {
+			c.Fail("L5", "%s says that the log ends at %d, and it has %d entries", n.ID, m.Last, len(c.Log))
 		}
 	case *paxos.LogPage:
 		for k, r := range m.Records {
 			if c.sameRecord(n, r); k > 0 && r.First != m.Records[k-1].First+paxos.Index(m.Records[k-1].Count) {
-				c.fail("L5", "%s serves index %d after %d", n.ID, r.First, m.Records[k-1].First)
+				c.Fail("L5", "%s serves index %d after %d", n.ID, r.First, m.Records[k-1].First)
 			}
 		}
 	case *paxos.Page:
@@ -132,16 +133,16 @@ func (c *Checker) learnerSays(n *Node, m paxos.Message) {
 
 // learnerRecovered checks a learner's store: all that it applied, without gaps, as
 // the others have it.
-func (c *Checker) learnerRecovered(n *Node) {
-	st := n.store.visible
+func (c *Checker) learnerRecovered(n *Process) {
+	st := n.Disk.Visible()
 	for i := paxos.Instance(1); i <= st.Learner.Applied; i++ {
 		p := st.Applied.At(i)
 		if p.Record.Instance == 0 {
-			c.fail("L5", "%s has applied %d instances, and nothing at %d", n.ID, st.Learner.Applied, i)
+			c.Fail("L5", "%s has applied %d instances, and nothing at %d", n.ID, st.Learner.Applied, i)
 		}
 		c.sameRecord(n, p.Record)
 	}
 	if st.Top > st.Learner.Applied {
-		c.fail("L1", "%s has a record of instance %d, and has applied %d", n.ID, st.Top, st.Learner.Applied)
+		c.Fail("L1", "%s has a record of instance %d, and has applied %d", n.ID, st.Top, st.Learner.Applied)
 	}
 }

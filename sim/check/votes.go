@@ -1,4 +1,4 @@
-package sim
+package check
 
 import (
 	"github.com/paxlog/paxlog/paxos"
@@ -10,7 +10,7 @@ type votes struct {
 	instances  []instance     // by instance-1
 	chosenUpTo paxos.Instance // every instance at or below is chosen
 	chosen     int
-	latest     paxos.Ballot // highest at which something was chosen
+	Latest     paxos.Ballot // highest at which something was chosen
 	told       []told       // by the acceptor's number
 }
 
@@ -64,7 +64,10 @@ func (s *instance) under(b paxos.Ballot) *proposed {
 	return nil
 }
 
-func (v *votes) toldBy(n *Node) *told {
+// Forget takes back all that an acceptor told: its directory was rolled back.
+func (v *votes) Forget(n *Process) { *v.toldBy(n) = told{} }
+
+func (v *votes) toldBy(n *Process) *told {
 	for len(v.told) <= n.num {
 		v.told = append(v.told, told{})
 	}
@@ -72,14 +75,14 @@ func (v *votes) toldBy(n *Node) *told {
 }
 
 // acceptorWrites checks P1, P5 and P6 on what an acceptor changes.
-func (c *Checker) acceptorWrites(n *Node, out *paxos.Output) {
-	writes, before := out.Writes, n.store.visible
+func (c *Checker) acceptorWrites(n *Process, out *paxos.Output) {
+	writes, before := out.Writes, n.Disk.Visible()
 	promised, held := before.Promised, before.Held
 	heldAfter := held
 	for _, r := range writes {
 		if h, ok := r.(paxos.SetHeld); ok {
 			if h.Held < heldAfter {
-				c.fail("P6", "%s lowers its held mark from %d to %d", n.ID, heldAfter, h.Held)
+				c.Fail("P6", "%s lowers its held mark from %d to %d", n.ID, heldAfter, h.Held)
 			}
 			heldAfter = h.Held
 		}
@@ -92,15 +95,15 @@ func (c *Checker) acceptorWrites(n *Node, out *paxos.Output) {
 			}
 		case paxos.SetPromised:
 			if !promised.Less(r.Ballot) {
-				c.fail("P1", "%s lowers promised from %v to %v", n.ID, promised, r.Ballot)
+				c.Fail("P1", "%s lowers promised from %v to %v", n.ID, promised, r.Ballot)
 			}
 			promised = r.Ballot
 		case paxos.PutVote:
 			if r.Vote.Instance <= held {
-				c.fail("P6", "%s overwrites instance %d, which it holds up to %d", n.ID, r.Vote.Instance, held)
+				c.Fail("P6", "%s overwrites instance %d, which it holds up to %d", n.ID, r.Vote.Instance, held)
 			}
 			if r.Vote.Ballot != promised && r.Vote.Instance > heldAfter {
-				c.fail("P1", "%s votes at %v, promised %v", n.ID, r.Vote.Ballot, promised)
+				c.Fail("P1", "%s votes at %v, promised %v", n.ID, r.Vote.Ballot, promised)
 			}
 			c.noteCopy(n, r.Vote.Instance, r.Vote.Instance <= heldAfter && !acknowledged(out, r.Vote.Instance))
 		}
@@ -114,7 +117,7 @@ func (c *Checker) acceptorWrites(n *Node, out *paxos.Output) {
 			}
 		}
 		if chosen, ok := c.known(i); !stored || !ok || !chosen.Equal(v.Value) {
-			c.fail("P5/P6", "%s holds at instance %d what was not chosen there (stored %v, chosen %v)", n.ID, i, stored, ok)
+			c.Fail("P5/P6", "%s holds at instance %d what was not chosen there (stored %v, chosen %v)", n.ID, i, stored, ok)
 		}
 	}
 }
@@ -134,7 +137,7 @@ func acknowledged(out *paxos.Output, i paxos.Instance) bool {
 }
 
 // noteCopy notes whether what n has at i is a copy of the chosen value, or a vote.
-func (c *Checker) noteCopy(n *Node, i paxos.Instance, copied bool) {
+func (c *Checker) noteCopy(n *Process, i paxos.Instance, copied bool) {
 	t := c.toldBy(n)
 	switch {
 	case !copied:
@@ -148,11 +151,11 @@ func (c *Checker) noteCopy(n *Node, i paxos.Instance, copied bool) {
 
 // acceptorSays checks that what an acceptor tells is on its disk, and that what it
 // tells of others' votes is so.
-func (c *Checker) acceptorSays(n *Node, m paxos.Message) {
-	disk, said := n.store.durable, c.toldBy(n)
+func (c *Checker) acceptorSays(n *Process, m paxos.Message) {
+	disk, said := n.Disk.Durable(), c.toldBy(n)
 	promises := func(b paxos.Ballot, what string) {
 		if disk.Promised.Less(b) {
-			c.fail("P1", "%s tells %s of %v that is not durable", n.ID, what, b)
+			c.Fail("P1", "%s tells %s of %v that is not durable", n.ID, what, b)
 		}
 		if said.promised.Less(b) {
 			said.promised = b
@@ -181,7 +184,7 @@ func (c *Checker) acceptorSays(n *Node, m paxos.Message) {
 			return // it need not be durable: it is a fact, not a vote
 		}
 		if m.Highest > highest(disk) {
-			c.fail("P1", "%s tells of a vote at instance %d that is not durable", n.ID, m.Highest)
+			c.Fail("P1", "%s tells of a vote at instance %d that is not durable", n.ID, m.Highest)
 		}
 		said.highest = max(said.highest, m.Highest)
 	case *paxos.Page:
@@ -198,11 +201,11 @@ func (c *Checker) acceptorSays(n *Node, m paxos.Message) {
 }
 
 // tells checks a run of votes that an acceptor tells, and remembers it.
-func (c *Checker) tells(n *Node, r paxos.VoteRun) {
-	disk, said := n.store.durable, c.toldBy(n)
+func (c *Checker) tells(n *Process, r paxos.VoteRun) {
+	disk, said := n.Disk.Durable(), c.toldBy(n)
 	for i := r.First; i <= r.Last; i++ {
 		if i > disk.Held && disk.Votes.At(i).Ballot.Less(r.Ballot) {
-			c.fail("P1", "%s tells a vote at instance %d that is not durable", n.ID, i)
+			c.Fail("P1", "%s tells a vote at instance %d that is not durable", n.ID, i)
 		}
 		for paxos.Instance(len(said.votes)) < i {
 			said.votes = append(said.votes, paxos.Ballot{})
@@ -215,27 +218,27 @@ func (c *Checker) tells(n *Node, r paxos.VoteRun) {
 
 // isProposed checks that a vote told is for what was proposed under its ballot, or
 // chosen if it is at or below held.
-func (c *Checker) isProposed(n *Node, held paxos.Instance, v paxos.Vote) {
+func (c *Checker) isProposed(n *Process, held paxos.Instance, v paxos.Vote) {
 	if v.Instance <= held {
 		if chosen, ok := c.known(v.Instance); !ok || !chosen.Equal(v.Value) {
-			c.fail("P6", "%s tells as held at instance %d what was not chosen there", n.ID, v.Instance)
+			c.Fail("P6", "%s tells as held at instance %d what was not chosen there", n.ID, v.Instance)
 		}
 		return
 	}
 	if p := c.at(v.Instance).under(v.Ballot); p == nil || !p.value.Equal(v.Value) {
-		c.fail("P2", "%s tells a vote at instance %d under %v that nobody proposed", n.ID, v.Instance, v.Ballot)
+		c.Fail("P2", "%s tells a vote at instance %d under %v that nobody proposed", n.ID, v.Instance, v.Ballot)
 	}
 }
 
 // claims checks that everything up to upTo is chosen.
-func (c *Checker) claims(n *Node, upTo paxos.Instance) {
+func (c *Checker) claims(n *Process, upTo paxos.Instance) {
 	if upTo > c.chosenUpTo {
-		c.fail("P4/P5", "%s says that all up to instance %d is chosen, which is so only up to %d", n.ID, upTo, c.chosenUpTo)
+		c.Fail("P4/P5", "%s says that all up to instance %d is chosen, which is so only up to %d", n.ID, upTo, c.chosenUpTo)
 	}
 }
 
-// onDurable counts votes that became durable.
-func (c *Checker) onDurable(n *Node, records []paxos.Record) {
+// OnDurable counts votes that became durable.
+func (c *Checker) OnDurable(n *Process, records []paxos.Record) {
 	if n.Role != paxos.RoleAcceptor {
 		return
 	}
@@ -248,7 +251,7 @@ func (c *Checker) onDurable(n *Node, records []paxos.Record) {
 		s := c.at(p.Vote.Instance)
 		at := s.under(p.Vote.Ballot)
 		if at == nil || !at.value.Equal(p.Vote.Value) {
-			c.fail("P2", "%s has at instance %d a value that was not proposed under %v", n.ID, p.Vote.Instance, p.Vote.Ballot)
+			c.Fail("P2", "%s has at instance %d a value that was not proposed under %v", n.ID, p.Vote.Instance, p.Vote.Ballot)
 		}
 		if at.voters = at.voters.With(place); at.voters.Len() >= c.members.Phase2 {
 			c.choose(p.Vote.Instance, s, at)
@@ -259,7 +262,7 @@ func (c *Checker) onDurable(n *Node, records []paxos.Record) {
 // choose notes that a Phase 2 quorum has p on disk.
 func (c *Checker) choose(i paxos.Instance, s *instance, p *proposed) {
 	if s.chosen && !s.value.Equal(p.value) {
-		c.fail("agreement", "two values chosen at instance %d, the second at %v", i, p.ballot)
+		c.Fail("agreement", "two values chosen at instance %d, the second at %v", i, p.ballot)
 	}
 	if !s.chosen {
 		s.chosen, s.value, s.at = true, p.value, p.ballot
@@ -271,39 +274,53 @@ func (c *Checker) choose(i paxos.Instance, s *instance, p *proposed) {
 	if p.ballot.Less(s.at) {
 		s.at = p.ballot
 	}
-	if c.latest.Less(p.ballot) {
-		c.latest = p.ballot
+	if c.Latest.Less(p.ballot) {
+		c.Latest = p.ballot
 	}
 	for k := range s.proposals {
 		if o := &s.proposals[k]; p.ballot.Less(o.ballot) && !o.value.Equal(p.value) {
-			c.fail("P3", "at instance %d a value is chosen at %v, and another is proposed at %v", i, p.ballot, o.ballot)
+			c.Fail("P3", "at instance %d a value is chosen at %v, and another is proposed at %v", i, p.ballot, o.ballot)
 		}
 	}
 }
 
 // acceptorRecovered checks that what an acceptor told, it still knows.
-func (c *Checker) acceptorRecovered(n *Node) {
-	st, said := n.store.visible, c.toldBy(n)
+func (c *Checker) acceptorRecovered(n *Process) {
+	st, said := n.Disk.Visible(), c.toldBy(n)
 	if st.Promised.Less(said.promised) {
-		c.fail("P1", "%s recovers promised %v, having told %v", n.ID, st.Promised, said.promised)
+		c.Fail("P1", "%s recovers promised %v, having told %v", n.ID, st.Promised, said.promised)
 	}
 	if highest(st) < said.highest {
-		c.fail("P1", "%s recovers votes up to %d, having told of %d", n.ID, highest(st), said.highest)
+		c.Fail("P1", "%s recovers votes up to %d, having told of %d", n.ID, highest(st), said.highest)
 	}
 	for k, b := range said.votes {
 		if i := paxos.Instance(k + 1); i > st.Held && st.Votes.At(i).Ballot.Less(b) {
-			c.fail("P1", "%s recovers a vote at %v at instance %d, having told %v", n.ID, st.Votes.At(i).Ballot, i, b)
+			c.Fail("P1", "%s recovers a vote at %v at instance %d, having told %v", n.ID, st.Votes.At(i).Ballot, i, b)
 		}
 	}
 	for i := st.Held + 1; i <= st.Top; i++ {
 		if st.Promised.Less(st.Votes.At(i).Ballot) {
-			c.fail("P1", "%s recovers a vote above its promise at instance %d", n.ID, i)
+			c.Fail("P1", "%s recovers a vote above its promise at instance %d", n.ID, i)
 		}
 	}
 	if st.Held > c.chosenUpTo {
-		c.fail("P6", "%s recovers a held mark of %d, all is chosen up to %d", n.ID, st.Held, c.chosenUpTo)
+		c.Fail("P6", "%s recovers a held mark of %d, all is chosen up to %d", n.ID, st.Held, c.chosenUpTo)
 	}
 }
 
 // highest is the highest instance of an acceptor's votes, at least held.
 func highest(c *model.Contents) paxos.Instance { return max(c.Top, c.Held) }
+
+// onRejoin checks that an acceptor which begins a new life holds every instance at
+// which a vote that it has forgotten counts towards the chosen value.
+func (c *Checker) onRejoin(n *Process, held paxos.Instance) {
+	place := c.members.Place(n.ID)
+	for i := held + 1; i <= paxos.Instance(len(c.instances)); i++ {
+		s := c.at(i)
+		for _, p := range s.proposals {
+			if s.chosen && p.voters.Has(place) && p.value.Equal(s.value) && n.Disk.Visible().Votes.At(i).Ballot.Less(p.ballot) {
+				c.Fail("rejoin", "%s votes again, and has forgotten its vote at %v for the value chosen at instance %d (held %d)", n.ID, p.ballot, i, held)
+			}
+		}
+	}
+}
