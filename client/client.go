@@ -183,14 +183,9 @@ func (c *Client) send(now bool) {
 		}
 		return
 	}
-	out := c.m.Flush()
-	if len(out.SendNow) == 1 {
-		c.net.Send(out.SendNow[0].To, out.SendNow[0].Msg) // at once, in this goroutine
-	} else if len(out.SendNow) > 1 {
-		c.net.SendAll(out.SendNow) // under the lock: what a session sends is sent in order
-	}
-	if len(c.crowded) > 0 {
-		c.admit()
+	c.flush()
+	if len(c.crowded) > 0 && c.admit() { // Flush took out what was given up
+		c.flush()
 	}
 	if due := c.m.Due(); due < c.armed {
 		c.armed = due
@@ -198,6 +193,16 @@ func (c *Client) send(now bool) {
 		case c.rearm <- struct{}{}:
 		default:
 		}
+	}
+}
+
+// flush sends what the machine wants to send; the lock is held.
+func (c *Client) flush() {
+	out := c.m.Flush()
+	if len(out.SendNow) == 1 {
+		c.net.Send(out.SendNow[0].To, out.SendNow[0].Msg) // at once, in this goroutine
+	} else if len(out.SendNow) > 1 {
+		c.net.SendAll(out.SendNow) // under the lock: what a session sends is sent in order
 	}
 }
 
@@ -302,7 +307,7 @@ func random() (b [12]byte) {
 // call asks k and waits for its answer, until ctx ends or the client's timeout is over.
 func (c *Client) call(ctx context.Context, k *core.Call, timeout time.Duration) error {
 	if ctx.Err() != nil {
-		return context.Cause(ctx) // nothing is sent
+		return causeOf(ctx) // nothing is sent
 	}
 	done := make(chan struct{})
 	k.Owner = done
@@ -319,7 +324,7 @@ func (c *Client) call(ctx context.Context, k *core.Call, timeout time.Duration) 
 	select {
 	case <-done:
 	case <-ctx.Done():
-		c.do(func(m *core.Machine) { m.Withdraw(k, context.Cause(ctx)) })
+		c.do(func(m *core.Machine) { m.Withdraw(k, causeOf(ctx)) })
 		<-done // at once, with the answer that came in this moment, if one did
 	}
 	return k.Err

@@ -1,6 +1,8 @@
 package client
 
 import (
+	"context"
+	"errors"
 	"fmt"
 
 	"github.com/paxlog/paxlog/client/core"
@@ -66,3 +68,37 @@ func (e *AheadError) Error() string {
 
 // Is makes errors.Is(err, ErrNotFound) true.
 func (e *AheadError) Is(target error) bool { return target == ErrNotFound }
+
+// causeOf is why ctx ended, as part of another error.
+func causeOf(ctx context.Context) error { return guard(context.Cause(ctx)) }
+
+// guard returns why, without what it says of another append or call: the context of a
+// group ends with the error of whoever failed first as its cause, and that must not pass
+// for the outcome of the others.
+func guard(why error) error {
+	for _, outcome := range outcomes {
+		if errors.Is(why, outcome) {
+			return reason{why}
+		}
+	}
+	return why
+}
+
+var outcomes = []error{
+	ErrUnavailable, ErrUnknownOutcome, ErrTooLarge, ErrNotFound, ErrTrimmed, ErrFenced, ErrRefused, ErrSessionEnded, ErrClosed, ErrFutureAppend,
+}
+
+// reason is an error of another append or call. Neither that outcome nor its append id
+// is found in it; what else it wraps is.
+type reason struct{ err error }
+
+func (r reason) Error() string { return r.err.Error() }
+
+func (r reason) Is(target error) bool {
+	for _, outcome := range outcomes {
+		if target == outcome {
+			return false
+		}
+	}
+	return errors.Is(r.err, target)
+}

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/paxlog/paxlog/client/core"
-	"github.com/paxlog/paxlog/paxos"
 )
 
 // Result says where an entry is.
@@ -78,7 +77,7 @@ func (p *Pending) Wait(ctx context.Context) (Result, error) {
 	case <-p.Done():
 		return p.answer()
 	case <-ctx.Done():
-		return Result{}, context.Cause(ctx)
+		return Result{}, causeOf(ctx)
 	}
 }
 
@@ -127,11 +126,12 @@ func (c *Client) Append(ctx context.Context, value []byte) (Result, error) {
 }
 
 // AppendAsync appends value in the session that all callers share. See
-// Session.AppendAsync.
+// Session.AppendAsync; when that session ends, the next call begins another one. A stream
+// in which nothing may be missing needs a session of its own: NewSession.
 func (c *Client) AppendAsync(ctx context.Context, value []byte) (*Pending, error) {
 	for {
 		p, err := c.mainSession().AppendAsync(ctx, value)
-		if !errors.Is(err, ErrSessionEnded) {
+		if !errors.Is(err, ErrSessionEnded) || errors.Is(err, errBehind) {
 			return p, err
 		}
 	}
@@ -175,7 +175,7 @@ func (s *Session) Append(ctx context.Context, value []byte) (Result, error) {
 	select {
 	case <-p.done:
 	case <-ctx.Done():
-		s.c.do(func(*core.Machine) { s.machine.GiveUp(&p.entry, context.Cause(ctx)) })
+		s.c.do(func(*core.Machine) { s.machine.GiveUp(&p.entry, causeOf(ctx)) })
 		<-p.done // at once, with the answer that came in this moment, if one did
 	}
 	r, err := p.answer()
@@ -215,7 +215,7 @@ func (s *Session) queue(ctx context.Context, p *Pending) error {
 		return fmt.Errorf("%w: %d bytes, the limit is %d", ErrTooLarge, size, c.opts.entryBytes)
 	}
 	if ctx.Err() != nil {
-		return fmt.Errorf("%w: %w", ErrUnavailable, context.Cause(ctx))
+		return fmt.Errorf("%w: %w", ErrUnavailable, causeOf(ctx))
 	}
 	p.entry.Owner = p
 	c.mu.Lock()
@@ -225,8 +225,11 @@ func (s *Session) queue(ctx context.Context, p *Pending) error {
 	}
 	now := c.now()
 	c.m.Tick(now, 0)
+	if t := c.opts.timeout; t > 0 {
+		p.entry.Deadline = now + ticks(t) // the wait for room included
+	}
 	if s.machine.Err() == nil && len(s.waiters) == 0 && s.machine.Room(size) {
-		s.add(now, &p.entry)
+		s.machine.Append(&p.entry)
 		c.act()
 		c.mu.Unlock()
 		return nil
@@ -239,14 +242,6 @@ func (s *Session) queue(ctx context.Context, p *Pending) error {
 	c.act() // the clock may have ended the session, or made room
 	c.mu.Unlock()
 	return s.wait(ctx, w)
-}
-
-// add queues an entry; the lock is held, and there is room.
-func (s *Session) add(now paxos.Ticks, a *core.Append) {
-	if t := s.c.opts.timeout; t > 0 {
-		a.Deadline = now + ticks(t)
-	}
-	s.machine.Append(a)
 }
 
 // ended returns why nothing can be appended any more, nil if it can.
@@ -273,7 +268,7 @@ func (s *Session) wait(ctx context.Context, w *waiter) error {
 	select {
 	case <-w.admitted:
 	case <-ctx.Done():
-		err = context.Cause(ctx)
+		err = causeOf(ctx)
 	case <-late:
 		err = errNoRoom
 	}
@@ -281,29 +276,35 @@ func (s *Session) wait(ctx context.Context, w *waiter) error {
 	defer s.c.mu.Unlock()
 	if i := slices.Index(s.waiters, w); i >= 0 {
 		s.waiters = slices.Delete(s.waiters, i, i+1)
+		s.c.act() // the next one may fit, and a session without waiters is not crowded
 		if why := s.machine.Why(); why != "" && errors.Is(err, errNoRoom) {
 			err = fmt.Errorf("%w: %s", err, why)
 		}
 		return fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
 	if w.entry != nil { // the session ended meanwhile
-		return s.ended()
+		return fmt.Errorf("%w: %w", s.ended(), errBehind)
 	}
 	return nil
 }
 
+// errBehind: what waited for room in a session that ended stood behind an entry that was
+// not appended, and a stream does not go on without that.
+var errBehind = errors.New("it waited behind an entry that was not appended")
+
 var errNoRoom = errors.New("no answer in time to those that were appended before, so this one was not sent")
 
-// admit queues what waits for room, in order, as far as there is room; the lock is held.
-func (c *Client) admit() {
+// admit queues what waits for room, in order, as far as there is room, and reports
+// whether it queued anything; the lock is held.
+func (c *Client) admit() (admitted bool) {
 	c.crowded = slices.DeleteFunc(c.crowded, func(s *Session) bool {
 		ended := s.machine.Err() != nil
 		n := 0
 		for n < len(s.waiters) && (ended || s.machine.Room(len(s.waiters[n].entry.Value))) {
 			w := s.waiters[n]
 			if !ended {
-				s.add(c.now(), w.entry)
-				w.entry = nil
+				s.machine.Append(w.entry)
+				w.entry, admitted = nil, true
 			}
 			close(w.admitted)
 			n++
@@ -311,13 +312,11 @@ func (c *Client) admit() {
 		s.waiters = slices.Delete(s.waiters, 0, n)
 		return len(s.waiters) == 0
 	})
+	return admitted
 }
 
 // End ends the session: what is unanswered fails, for the given cause, and what may have
 // been sent is unknown. The servers forget what they kept for it.
 func (s *Session) End(cause error) {
-	if cause == nil {
-		cause = ErrSessionEnded
-	}
-	s.c.do(func(*core.Machine) { s.machine.End(cause, nil) })
+	s.c.do(func(*core.Machine) { s.machine.End(ErrSessionEnded, guard(cause)) })
 }

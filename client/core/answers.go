@@ -109,7 +109,14 @@ func (m *Machine) onFound(msg *paxos.Found) {
 	case msg.Closed || msg.Expired || own && msg.Index != 0:
 		k.Chosen, k.Index = msg.Index != 0, msg.Index
 		m.finish(k, nil)
-	case own: // that learner is behind
+	case own: // that learner is behind, or cut off
+		if k.phase = phaseFirst; k.fencedAt == 0 {
+			k.fencedAt = m.now
+		} else if m.now-k.fencedAt > resolveSend {
+			k.fencedAt = m.now
+			m.tryOthers()
+		}
+		k.why = fmt.Sprintf("learner %s has not learned of the append yet", k.Learner)
 		m.again(k, resolvePoll)
 	case msg.Future && k.phase == phaseFirst:
 		// This learner may only be behind: ask one that has what a quorum has chosen.

@@ -10,10 +10,12 @@ import (
 
 // onRefused: that Append was dropped, and so will be all after it, for the gap.
 func (s *Session) onRefused(msg *paxos.Refused) {
+	count := uint64(0)
 	for i, r := range s.runs {
 		if r.attempt != msg.Attempt {
 			continue
 		}
+		count = r.count
 		s.runs = append(s.runs[:i], s.runs[i+1:]...)
 		for seq := max(r.first, s.base); seq < min(r.first+r.count, s.reached); seq++ {
 			s.entries[seq-s.base].maybe--
@@ -22,21 +24,38 @@ func (s *Session) onRefused(msg *paxos.Refused) {
 	}
 	s.why = msg.Detail
 	if msg.Reason == paxos.RefuseMalformed {
-		s.fail(ErrTooLarge, fmt.Errorf("the proposer refuses entry %d of the session: %s", msg.First, msg.Detail))
+		s.onMalformed(msg, count)
 		return
 	}
-	if msg.First < s.sent && !s.sentAgain(msg) {
+	if msg.First < s.sent && msg.First+count > s.base && !s.sentAgain(msg) {
 		s.rewind(msg.First)
 		s.holdUntil = s.m.now + s.holdWait
 		s.holdWait = min(2*s.holdWait, refusedMax)
 	}
 }
 
+// onMalformed: one of the entries is too large for the cluster. It alone is told so: it
+// is sent apart from the others until it is known.
+func (s *Session) onMalformed(msg *paxos.Refused, count uint64) {
+	if count != 1 || msg.First < s.base {
+		s.chunk /= 2
+		if msg.First < s.sent && msg.First+count > s.base && !s.sentAgain(msg) {
+			s.rewind(msg.First)
+		}
+		return
+	}
+	why := fmt.Errorf("the proposer refuses entry %d of the session: %s", msg.First, msg.Detail)
+	if a := s.entries[msg.First-s.base]; a.maybe == 0 && !a.answered {
+		s.tell(a, fmt.Errorf("%w: %w", ErrTooLarge, why))
+	}
+	s.fail(ErrSessionEnded, why)
+}
+
 // sentAgain reports whether what was refused is under way once more, to whoever leads
 // by now. So is all after it.
 func (s *Session) sentAgain(msg *paxos.Refused) bool {
 	return slices.ContainsFunc(s.runs, func(r sentRun) bool {
-		return r.attempt > msg.Attempt && r.first <= msg.First && msg.First < r.first+r.count
+		return r.attempt > msg.Attempt && r.first <= max(msg.First, s.base) && max(msg.First, s.base) < r.first+r.count
 	})
 }
 
@@ -156,11 +175,9 @@ func (s *Session) advance(n int) {
 	s.base += uint64(n)
 	s.untold = max(0, s.untold-n)
 	s.sent, s.reached = max(s.sent, s.base), max(s.reached, s.base)
-	gone := 0
-	for gone < len(s.runs) && s.runs[gone].first+s.runs[gone].count <= s.base {
-		gone++
-	}
-	s.runs = after(s.runs, gone)
+	// Also those behind one of an earlier attempt that reaches further: they would fill
+	// the window for ever.
+	s.runs = slices.DeleteFunc(s.runs, func(r sentRun) bool { return r.first+r.count <= s.base })
 	now := s.m.now
 	s.progressAt, s.answerAt, s.resendWait, s.holdWait, s.attachAt, s.why = now, now, resendMin, refusedMin, 0, ""
 	if s.idle(); len(s.entries) > 0 {

@@ -242,7 +242,7 @@ func (s *Session) tell(a *Append, err error) {
 		return
 	}
 	a.told, a.Err = true, err
-	if err == nil || errors.Is(err, ErrUnknownOutcome) {
+	if a.seq != 0 && (err == nil || errors.Is(err, ErrUnknownOutcome)) {
 		a.ID = paxos.AppendID{Session: s.id, Seq: a.seq}
 	}
 	s.m.pending--
