@@ -90,7 +90,7 @@ func newRig(t *testing.T) *rig {
 	if err := wal.Init(k.mem, "data", id); err != nil {
 		t.Fatal(err)
 	}
-	k.n = &Node{log: zerolog.Nop(), inbox: newInbox(1 << 30), opts: Options{ID: "a1", Fatal: func(err error) {
+	k.n = &Node{accepted: newAccepted(nil, func() {}), log: zerolog.Nop(), inbox: newInbox(1 << 30), opts: Options{ID: "a1", Fatal: func(err error) {
 		k.mu.Lock()
 		defer k.mu.Unlock()
 		k.fatals = append(k.fatals, err)

@@ -32,6 +32,7 @@ func (h handler) PeerUp(id paxos.NodeID, role paxos.Role, incarnation uint64) {
 	if role != paxos.RoleClient && n.peerLog.came(id) {
 		n.log.Info().Str("peer", string(id)).Msg("peer connected")
 	}
+	n.accepted.took(role)
 	n.inbox.put(item{from: n.opts.ID, msg: &paxos.PeerUp{ID: id, Role: role, Incarnation: incarnation}})
 }
 
@@ -65,6 +66,7 @@ func repeats(e *zerolog.Event, more int) *zerolog.Event {
 func (h handler) Refused(id paxos.NodeID, addr string, why error) {
 	n := h.n
 	var refused *transport.RefusedError
+	n.accepted.failed(id, errors.As(why, &refused))
 	switch {
 	case errors.Is(why, transport.ErrReplaced):
 		if more, ok := n.peerLog.tell(string(id), "replaced", 1); ok {

@@ -63,6 +63,7 @@ type Node struct {
 	inbox *inbox
 	disk  *disk // nil for a proposer
 
+	accepted  *accepted
 	ready     chan struct{}
 	readyOnce sync.Once
 	stopped   chan struct{}
@@ -93,6 +94,11 @@ func Start(opts Options) (*Node, error) {
 	if err := n.open(); err != nil {
 		return nil, err
 	}
+	becomeReady := n.becomeReady
+	if opts.Role != paxos.RoleProposer {
+		becomeReady = func() {} // not up to its peers
+	}
+	n.accepted = newAccepted(opts.Cluster.Membership().Acceptors, becomeReady)
 	n.net = transport.New(n.transportConfig(), handler{n})
 	n.out = n.net.SendAll
 	addr := me.Addr
@@ -118,7 +124,7 @@ func Start(opts Options) (*Node, error) {
 	}
 	go n.loop()
 	n.net.Dial(n.peers()...)
-	if opts.Role != paxos.RoleLearner {
+	if opts.Role == paxos.RoleAcceptor {
 		n.becomeReady()
 	}
 	return n, nil
@@ -230,8 +236,9 @@ func (n *Node) becomeReady() {
 	})
 }
 
-// Ready is closed when the node serves: its data is open, its port listens, and
-// a learner has caught up or knows that it cannot.
+// Ready is closed when the node serves: its data is open, its port listens, a learner has
+// caught up or knows that it cannot, and a proposer was taken by an acceptor, or reaches
+// none.
 func (n *Node) Ready() <-chan struct{} { return n.ready }
 
 // Addr is the address bound.

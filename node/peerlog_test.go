@@ -25,7 +25,7 @@ type logged struct {
 
 func newLogged() *logged {
 	l := &logged{now: time.Unix(1_700_000_000, 0)}
-	n := &Node{inbox: newInbox(1 << 20), peerLog: newPeerLog(), opts: Options{ID: "a1"}}
+	n := &Node{accepted: newAccepted(nil, func() {}), inbox: newInbox(1 << 20), peerLog: newPeerLog(), opts: Options{ID: "a1"}}
 	n.log = zerolog.New(&l.out)
 	n.peerLog.now = func() time.Time { return l.now }
 	l.handler = handler{n}

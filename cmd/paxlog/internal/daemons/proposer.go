@@ -13,7 +13,8 @@ func Proposer() *command.Command {
 		Name:    "proposer",
 		Group:   command.GroupDaemons,
 		Summary: "run a proposer",
-		Details: "Serves until SIGTERM or SIGINT. It is ready when it logs `ready`. A proposer\n" +
+		Details: "Serves until SIGTERM or SIGINT. It is ready when it logs `ready`: an\n" +
+			"acceptor has taken it, or none can be reached. A proposer\n" +
 			"keeps nothing on disk.",
 		Example: "paxlog proposer --config paxlog.yaml --id p1",
 		Flags:   []command.Option{command.IDOption, command.ListenOption},
