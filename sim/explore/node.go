@@ -102,32 +102,14 @@ type result struct {
 func (x *cluster) step(id paxos.NodeID, n *process, in input) (r result, ok bool) {
 	switch in.kind {
 	case campaign:
-		r.node = x.newProposer(id, in.n)
-		for _, a := range x.members.Acceptors {
-			r.node.Machine.Step(a, &paxos.QueryReply{Nonce: 1, Silent: 1, Promised: paxos.Ballot{Round: uint64(in.n)}})
-		}
-		r.node.Machine.Tick(1, 0)
-		x.flush(id, &r)
-		return r, true
+		r.node = x.campaign(id, in.n)
 	case crash, rollBack:
 		if in.n > len(n.Jobs) && n.Role == paxos.RoleAcceptor {
 			return r, false
 		}
-		disk := n.Disk.Clone()
-		for _, j := range n.Jobs[:min(in.n, len(n.Jobs))] {
-			disk.Apply(j.Writes)
-		}
-		if in.kind == rollBack {
-			disk = x.first[id].Clone()
-		}
-		if n.Role == paxos.RoleLearner {
-			if in.n == 0 { // its disk is exchanged for an empty one: it is merely earlier
-				disk = model.New()
-			}
-			r.node = x.newLearner(id, disk)
-		} else {
-			r.node = x.newAcceptor(id, disk, n.Runs+1)
-		}
+		r.node = x.restart(id, n, in)
+	}
+	if r.node != nil {
 		x.flush(id, &r)
 		return r, true
 	}
@@ -170,6 +152,35 @@ func (x *cluster) step(id paxos.NodeID, n *process, in input) (r result, ok bool
 	}
 	x.flush(id, &r)
 	return r, true
+}
+
+// campaign is a new proposer that has heard of round n, and that nobody leads.
+func (x *cluster) campaign(id paxos.NodeID, n int) *process {
+	p := x.newProposer(id, n)
+	for _, a := range x.members.Acceptors {
+		p.Machine.Step(a, &paxos.QueryReply{Nonce: 1, Silent: 1, Promised: paxos.Ballot{Round: uint64(n)}})
+	}
+	p.Machine.Tick(1, 0)
+	return p
+}
+
+// restart is n after a crash: with so many of the outputs on its disk that waited for
+// their sync, or with the directory that it had at first.
+func (x *cluster) restart(id paxos.NodeID, n *process, in input) *process {
+	disk := n.Disk.Clone()
+	for _, j := range n.Jobs[:min(in.n, len(n.Jobs))] {
+		disk.Apply(j.Writes)
+	}
+	if in.kind == rollBack {
+		disk = x.first[id].Clone()
+	}
+	if n.Role != paxos.RoleLearner {
+		return x.newAcceptor(id, disk, n.Runs+1)
+	}
+	if in.n == 0 { // its disk is exchanged for an empty one: it is merely earlier
+		disk = model.New()
+	}
+	return x.newLearner(id, disk)
 }
 
 // flush does what a driver does: with Unsynced of 0 all at once, else what waits for
