@@ -2,6 +2,7 @@ package node
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"os"
 
@@ -94,7 +95,10 @@ func (h handler) Refused(id paxos.NodeID, addr string, why error) {
 // strangerKind says what kind of a stranger was refused: their lines are limited by kind,
 // since their texts are theirs.
 func strangerKind(why error) string {
+	var stranger *transport.StrangerError
 	switch {
+	case errors.As(why, &stranger): // there are few codes
+		return fmt.Sprintf("refusal %d", stranger.Code)
 	case errors.Is(why, wire.ErrFrame):
 		return "garbage"
 	case errors.Is(why, io.EOF), errors.Is(why, io.ErrUnexpectedEOF), errors.Is(why, os.ErrDeadlineExceeded):

@@ -111,8 +111,12 @@ func TestStrangersByKind(t *testing.T) {
 		l.Refused("", "h:1", fmt.Errorf("%w: garbage %d", wire.ErrFrame, i))
 		l.Refused("", "h:1", fmt.Errorf("no greeting: %w", io.EOF))
 	}
+	for range 10 {
+		l.Refused("", "h:1", &transport.StrangerError{Code: wire.RefusedIncarnation, Text: "another directory of a1 is connected"})
+	}
+	l.Refused("", "h:1", &transport.StrangerError{Code: wire.RefusedLog, Text: "it is of another log"})
 	l.Refused("", "h:1", errors.New("the cluster files differ"))
-	if got := l.lines(); len(got) != 2*fewStrangers+1 {
+	if got := l.lines(); len(got) != 3*fewStrangers+2 {
 		t.Errorf("%d lines: %v", len(got), got)
 	}
 }

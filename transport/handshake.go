@@ -243,8 +243,16 @@ func (c *conn) refuse(h *wire.Hello, code wire.RefusalCode, why string, mine inc
 	if err := c.writeFrames("", answers...); err != nil {
 		return noPorts(err)
 	}
-	return fmt.Errorf("%s %.32q: %s", h.Role, h.ID, why)
+	return &StrangerError{Code: code, Text: fmt.Sprintf("%s %.32q: %s", h.Role, h.ID, why)}
 }
+
+// StrangerError is why a dialler was refused here, as this process's log says it.
+type StrangerError struct {
+	Code wire.RefusalCode
+	Text string
+}
+
+func (e *StrangerError) Error() string { return e.Text }
 
 // isName reports whether id is one that a cluster file can give to a process. No
 // other ever reaches a ballot, a disk or a log.
