@@ -608,3 +608,15 @@ func TestTailHoles(t *testing.T) {
 		}
 	}
 }
+
+// TestDialTimeout: it reaches the connections, and one that lets nothing connect is refused.
+func TestDialTimeout(t *testing.T) {
+	some := []Option{WithProposers(Peer{ID: "p1"}), WithLearners(Peer{ID: "l1"})}
+	o, err := gather(append(some, WithDialTimeout(7*time.Second)))
+	if err != nil || o.transport().Dial != 7*time.Second {
+		t.Errorf("%v, %v", o.transport().Dial, err)
+	}
+	if _, err := New(t.Context(), append(some, WithDialTimeout(0))...); err == nil {
+		t.Error("a dial timeout of 0 is taken")
+	}
+}

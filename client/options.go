@@ -25,6 +25,7 @@ type options struct {
 	entryBytes int
 	inflight   int
 	idle       time.Duration
+	dial       time.Duration
 }
 
 // Option configures a Client.
@@ -58,6 +59,10 @@ func WithEntryBytes(n int) Option { return func(o *options) { o.entryBytes = n }
 // by default. One entry is always admitted; beyond it appends wait, in order.
 func WithInflight(bytes int) Option { return func(o *options) { o.inflight = bytes } }
 
+// WithDialTimeout bounds each attempt to connect to one process, 1 s by default; looking
+// its name up has a time of its own. Distant clusters need more.
+func WithDialTimeout(d time.Duration) Option { return func(o *options) { o.dial = d } }
+
 // WithConfig takes the cluster's name, processes and entry limit from a cluster file
 // that package config has loaded.
 func WithConfig(c *config.Cluster) Option {
@@ -77,7 +82,7 @@ func peersOf(list []config.Node) []Peer {
 
 // gather applies opts to the defaults, and checks them.
 func gather(opts []Option) (options, error) {
-	o := options{entryBytes: 1 << 20, inflight: 4 << 20, idle: 5 * time.Second}
+	o := options{entryBytes: 1 << 20, inflight: 4 << 20, idle: 5 * time.Second, dial: dialWait}
 	for _, f := range opts {
 		f(&o)
 	}
@@ -87,6 +92,9 @@ func gather(opts []Option) (options, error) {
 			return o, fmt.Errorf("there is no learner %q among the %d given", o.learner, len(o.learners))
 		}
 		o.learners = o.learners[i : i+1]
+	}
+	if o.dial <= 0 {
+		return o, fmt.Errorf("a dial timeout of %v lets nothing connect", o.dial)
 	}
 	if len(o.learners) == 0 || len(o.proposers) == 0 {
 		return o, errors.New("a client needs the address of at least one proposer and one learner")
@@ -119,6 +127,6 @@ func (o *options) transport() transport.Config {
 	return transport.Config{
 		Members: paxos.Membership{Cluster: o.cluster}, Role: paxos.RoleClient, ID: "client",
 		FrameBytes: frameBytes, QueueBytes: queueBytes,
-		Dial: dialWait, Handshake: handshakeWait, Idle: o.idle,
+		Dial: o.dial, Handshake: handshakeWait, Idle: o.idle,
 	}
 }
