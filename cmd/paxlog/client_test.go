@@ -256,6 +256,9 @@ func TestResolve(t *testing.T) {
 	if got := must(t, "", "resolve", "-o", "json", session+"/2"); got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
+	if got, want := must(t, "", "resolve", receipt.Append_ID+"..3", session+"/2"), fmt.Sprintf("chosen %d\n", receipt.Index)+"never\nnever\nnever\n"; got != want {
+		t.Errorf("a range, and one more: got %q, want %q", got, want)
+	}
 	if got := paxlog("resolve", "ff"+session[2:]+"/1"); got.code != command.ExitFailed || !strings.Contains(got.errors, "mistyped") {
 		t.Errorf("an id of the future: %+v", got)
 	}

@@ -212,9 +212,14 @@ func TestBlockedOutput(t *testing.T) {
 	if code != command.ExitTerminated || m == nil {
 		t.Fatalf("append: exit code %d, %s", code, s.errors)
 	}
-	var last, next int
-	if _, err := fmt.Sscan(m[3]+" "+m[4], &last, &next); err != nil || next != last+1 {
+	var first, last, next int
+	if _, err := fmt.Sscan(m[2]+" "+m[3]+" "+m[4], &first, &last, &next); err != nil || next != last+1 {
 		t.Errorf("the last unknown one is %d, and %d the first that was certainly not appended", last, next)
+	}
+	// The line goes to resolve as it is.
+	told := fmt.Sprintf("%s/%s..%s", m[1], m[2], m[3])
+	if got := paxlog("resolve", told); got.code != 0 || strings.Count(got.out, "\n") != last-first+1 || strings.Contains(got.out, "never") && !strings.Contains(got.out, "chosen") {
+		t.Errorf("resolve %s: %+v", told, got)
 	}
 	for seq, want := range map[int]string{last: "chosen ", next: "never\n"} {
 		if got := paxlog("resolve", fmt.Sprintf("%s/%d", m[1], seq)); !strings.HasPrefix(got.out, want) {

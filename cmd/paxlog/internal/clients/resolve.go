@@ -3,8 +3,11 @@ package clients
 import (
 	"context"
 	"fmt"
+	"strconv"
+	"strings"
 	"time"
 
+	"github.com/paxlog/paxlog/client"
 	"github.com/paxlog/paxlog/cmd/paxlog/internal/clusterfile"
 	"github.com/paxlog/paxlog/cmd/paxlog/internal/command"
 	"github.com/paxlog/paxlog/internal/shapes"
@@ -14,7 +17,7 @@ import (
 // resolveOptions say whose outcome to find out.
 type resolveOptions struct {
 	Cluster clusterfile.Found
-	ID      paxos.AppendID
+	IDs     []idRange // in the order given
 	JSON    bool
 	Timeout time.Duration // 0 waits for ever
 }
@@ -24,12 +27,13 @@ func Resolve() *command.Command {
 	return &command.Command{
 		Name:    "resolve",
 		Group:   command.GroupClients,
-		Args:    "APPEND_ID",
-		Summary: "find out whether an entry was appended, for good",
-		Details: "Prints `chosen INDEX` or `never`. The answer is final: it ends the session of the\n" +
-			"append, and an appender that still uses it stops and says so. Exit code 3 says\n" +
-			"that it cannot be decided now, 5 that the part of the log that would tell was\n" +
-			"trimmed.",
+		Args:    "APPEND_ID...",
+		Summary: "find out whether entries were appended, for good",
+		Details: "Prints `chosen INDEX` or `never`, a line for each, in order. APPEND_ID may be what\n" +
+			"append prints after `unknown:`, SESSION/FIRST..LAST. The answer is final: it ends\n" +
+			"the session of the append, and an appender that still uses it stops and says so.\n" +
+			"Exit code 3 says that it cannot be decided now, 5 that the part of the log that\n" +
+			"would tell was trimmed; what is decided stays printed.",
 		Example: "paxlog resolve 0000000000000010c3a5b7f19e8d2c4b6a7f5e3d/7",
 		Flags:   []command.Option{command.OutputOption("plain", "json"), command.TimeoutOption},
 		Action: func(ctx context.Context, env *command.Environment, in *command.Input) error {
@@ -45,12 +49,16 @@ func Resolve() *command.Command {
 // readResolveOptions reads the flags and the argument of resolve.
 func readResolveOptions(in *command.Input, env *command.Environment) (resolveOptions, error) {
 	var opts resolveOptions
-	arg, err := in.OneArgument()
+	args, err := in.SomeArguments()
 	if err != nil {
 		return opts, err
 	}
-	if opts.ID, err = paxos.ParseAppendID(arg); err != nil {
-		return opts, command.Usagef("resolve: %w", err)
+	for _, arg := range args {
+		ids, err := parseIDs(arg)
+		if err != nil {
+			return opts, command.Usagef("resolve: %w", err)
+		}
+		opts.IDs = append(opts.IDs, ids)
 	}
 	format, err := in.Output()
 	if err != nil {
@@ -64,7 +72,24 @@ func readResolveOptions(in *command.Input, env *command.Environment) (resolveOpt
 	return opts, err
 }
 
-// runResolve prints the outcome. Its errors ask for ExitFailed, ExitUnavailable
+// parseIDs reads an append id, or a range as append prints it.
+func parseIDs(text string) (idRange, error) {
+	one, end, isRange := strings.Cut(text, "..")
+	id, err := paxos.ParseAppendID(one)
+	if err != nil {
+		return idRange{}, err
+	}
+	if !isRange {
+		return idRange{session: id.Session, first: id.Seq, last: id.Seq}, nil
+	}
+	last, err := strconv.ParseUint(end, 10, 64)
+	if err != nil || last < id.Seq {
+		return idRange{}, fmt.Errorf("%q: %w: a range ends with a number that is not below the one it begins with, as in SESSION/3..7", text, paxos.ErrAppendID)
+	}
+	return idRange{session: id.Session, first: id.Seq, last: last}, nil
+}
+
+// runResolve prints the outcomes. Its errors ask for ExitFailed, ExitUnavailable
 // or ExitNoIndex.
 func runResolve(ctx context.Context, env *command.Environment, opts resolveOptions) error {
 	c, err := opts.Cluster.Connect(ctx, opts.Timeout)
@@ -72,7 +97,24 @@ func runResolve(ctx context.Context, env *command.Environment, opts resolveOptio
 		return err
 	}
 	defer c.Close()
-	found, err := c.Resolve(ctx, opts.ID)
+	for _, ids := range opts.IDs {
+		id := paxos.AppendID{Session: ids.session, Seq: ids.first}
+		for n := ids.last - ids.first; ; n-- { // counted: a range may end at the highest number
+			if err := resolveOne(ctx, env, c, id, opts.JSON); err != nil {
+				return err
+			}
+			if n == 0 {
+				break
+			}
+			id.Seq++
+		}
+	}
+	return nil
+}
+
+// resolveOne finds out about one append, and prints it.
+func resolveOne(ctx context.Context, env *command.Environment, c *client.Client, id paxos.AppendID, json bool) error {
+	found, err := c.Resolve(ctx, id)
 	if err != nil {
 		return err
 	}
@@ -80,9 +122,9 @@ func runResolve(ctx context.Context, env *command.Environment, opts resolveOptio
 	if found.Chosen {
 		result = "chosen"
 	}
-	if opts.JSON {
+	if json {
 		return shapes.NewEncoder(env.Stdout).Encode(shapes.Resolution{
-			AppendID: opts.ID.String(), Result: result, Index: shapes.Known(found.Index, found.Chosen),
+			AppendID: id.String(), Result: result, Index: shapes.Known(found.Index, found.Chosen),
 		})
 	}
 	if found.Chosen {

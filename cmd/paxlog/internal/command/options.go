@@ -176,6 +176,14 @@ func (in *Input) OneArgument() (string, error) {
 	return in.Args[0], nil
 }
 
+// SomeArguments returns the arguments, of which there is at least one.
+func (in *Input) SomeArguments() ([]string, error) {
+	if len(in.Args) == 0 {
+		return nil, Usagef("%s takes arguments, %s, and was given none: see `paxlog %s --help`", in.Name, in.command.Args, in.Name)
+	}
+	return in.Args, nil
+}
+
 // Require returns the value of an option that must be given.
 func (in *Input) Require(name string) (string, error) {
 	text := in.Text(name)

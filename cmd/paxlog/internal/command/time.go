@@ -32,6 +32,9 @@ func ParseTime(text string, now time.Time) (t time.Time, problem string) {
 		return now.Add(-d), ""
 	}
 	if t, ok := parseEpoch(text); ok {
+		if t.Unix() > lastYear {
+			return t, "is after the year 9999 in seconds since 1970: if these are milliseconds, microseconds or nanoseconds, write seconds, with a fraction, such as 1795860000.5"
+		}
 		return t, ""
 	}
 	form := strings.ToUpper(strings.TrimSpace(text)) // RFC 3339 takes t and z as well
@@ -61,6 +64,9 @@ func ParseTime(text string, now time.Time) (t time.Time, problem string) {
 	return t, "must be a time of RFC 3339, such as 2026-01-02T15:04:05Z, or seconds since 1970, or - and a duration, such as -10m"
 }
 
+// lastYear is the last second of the year 9999, since 1970. Milliseconds of today are beyond it.
+const lastYear = 253402300799
+
 // parseEpoch reads seconds since 1970, with a fraction or without, as `date +%s` and
 // `date +%s.%N` print them.
 func parseEpoch(text string) (t time.Time, ok bool) {
@@ -75,9 +81,6 @@ func parseEpoch(text string) (t time.Time, ok bool) {
 	nanos, err := strconv.ParseUint((fraction + "000000000")[:9], 10, 32)
 	if err != nil {
 		return t, false
-	}
-	if seconds > math.MaxInt64/int64(time.Second) {
-		seconds = math.MaxInt64 / int64(time.Second) // later than any time of a log
 	}
 	return time.Unix(seconds, int64(nanos)), true
 }

@@ -73,9 +73,14 @@ func TestParseTimeFarAway(t *testing.T) {
 			t.Errorf("%s lies ahead: %v", text, got)
 		}
 	}
-	for _, text := range []string{"9223372036854775807", "9999999999"} {
+	for _, text := range []string{"253402300799", "9999999999"} {
 		if got, problem := ParseTime(text, timeNow); problem != "" || !got.After(timeNow) {
 			t.Errorf("%s: %v, %s", text, got, problem)
+		}
+	}
+	for _, text := range []string{"1795860000123", "1795860000123456789", "9223372036854775807"} { // date +%s%3N, +%s%N
+		if _, problem := ParseTime(text, timeNow); !strings.Contains(problem, "write seconds") {
+			t.Errorf("%s: %q", text, problem)
 		}
 	}
 	if d, ok := parseAgo("9223372036s9223372036s"); !ok || d != math.MaxInt64 {
