@@ -232,6 +232,33 @@ func TestReadAndJSON(t *testing.T) {
 	}
 }
 
+// TestLosslessCopy: what tail prints in a form that carries any bytes is appended as it is.
+func TestLosslessCopy(t *testing.T) {
+	dev(t)
+	values := []string{"", "two\nlines\n", "\x00\xff", "\r"}
+	from := 0
+	for i, v := range values {
+		index := strings.TrimSpace(must(t, v, "append", "--whole"))
+		if n, err := strconv.Atoi(index); err != nil {
+			t.Fatal(err)
+		} else if i == 0 {
+			from = n
+		}
+	}
+	last := []string{"--from", strconv.Itoa(from), "--to", strconv.Itoa(from + len(values) - 1)}
+	want := must(t, "", append([]string{"tail", "-o", "length"}, last...)...)
+	for _, form := range []string{"length", "json"} {
+		must(t, must(t, "", append([]string{"tail", "-o", form}, last...)...), "append", "--input", form)
+		if got := must(t, "", "tail", "--from", fmt.Sprintf("-%d", len(values)), "-o", "length"); got != want {
+			t.Errorf("%s: got %q, want %q", form, got, want)
+		}
+	}
+	got := paxlog("read", strconv.Itoa(from+1), "-o", "length")
+	if got.out != "\x0atwo\nlines\n" {
+		t.Errorf("read: %+v", got)
+	}
+}
+
 func TestResolve(t *testing.T) {
 	dev(t)
 	var receipt struct {

@@ -19,6 +19,7 @@ type appendOptions struct {
 	Cluster clusterfile.Found
 	Values  []string      // entries from arguments; nil: read Input
 	Input   string        // a path, or "-" for standard input; "" if Values is set
+	Form    string        // of the input: lines, length or json
 	Null    bool          // the input is split at NUL, not at newlines
 	Whole   bool          // the input is one entry
 	Require bool          // a last line without its newline is no entry
@@ -34,6 +35,13 @@ const (
 	oversizeSkip = "skip"
 )
 
+// The values of --input.
+const (
+	inputLines  = "lines"
+	inputLength = "length"
+	inputJSON   = "json"
+)
+
 // Append is the command append.
 func Append() *command.Command {
 	return &command.Command{
@@ -47,15 +55,17 @@ func Append() *command.Command {
 			"without newline counts, unless --require-newline says that it is half an entry.\n" +
 			"Indexes are printed in input order, each as soon as its entry is learned. Whoever\n" +
 			"feeds it from a program that never ends wants --timeout 0: it waits through\n" +
-			"outages, where the default gives up after ten seconds.\n\n" +
+			"outages, where the default gives up after ten seconds. --input length and --input\n" +
+			"json read what tail -o length and tail -o json print: any bytes pass unchanged.\n\n" +
 			"After a failure nothing further is sent, and standard error says which entries of\n" +
 			"the input were certainly not appended. Exit code 3 says that every unanswered\n" +
 			"entry was certainly not appended, 4 that some may have been: `paxlog resolve`\n" +
 			"finds out. A standard output that is closed stops the printing and not the\n" +
 			"appending.",
-		Example: "paxlog append hello world\npaxlog append -f events.log\npaxlog append -- -5",
+		Example: "paxlog append hello world\npaxlog append -f events.log\npaxlog append -- -5\npaxlog tail -o length | paxlog append --config other.yaml --input length",
 		Flags: []command.Option{
 			{Name: "file", Short: "f", Value: "FILE", Usage: "read entries from this file; - is standard input", Files: true},
+			{Name: "input", Value: "FORM", Usage: "lines, or length or json as tail -o prints them", Preset: inputLines, Values: []string{inputLines, inputLength, inputJSON}},
 			{Name: "null", Usage: "split the input at NUL instead of newlines"},
 			{Name: "whole", Usage: "take the input as one entry"},
 			{Name: "require-newline", Usage: "a last line without newline is no entry (with --null, one without NUL)"},
@@ -91,7 +101,7 @@ func readAppendOptions(in *command.Input, env *command.Environment) (appendOptio
 	}
 	opts.Skip = in.Text("oversize") == oversizeSkip
 	if len(in.Args) > 0 {
-		for _, name := range []string{"file", "null", "whole", "require-newline"} {
+		for _, name := range []string{"file", "input", "null", "whole", "require-newline"} {
 			if in.Given[name] {
 				return opts, command.Usagef("append: --%s is about input from a file, but %q is given as an entry: leave one of them out", name, in.Args[0])
 			}
@@ -99,6 +109,17 @@ func readAppendOptions(in *command.Input, env *command.Environment) (appendOptio
 		opts.Values = in.Args
 	} else {
 		opts.Null, opts.Whole, opts.Require = in.On("null"), in.On("whole"), in.On("require-newline")
+		if err := in.CheckValue("input"); err != nil {
+			return opts, err
+		}
+		opts.Form = in.Text("input")
+		if opts.Form != inputLines {
+			for _, name := range []string{"null", "whole", "require-newline"} {
+				if in.On(name) {
+					return opts, command.Usagef("append: --%s is about lines, and --input %s says where each entry ends: leave one of them out", name, opts.Form)
+				}
+			}
+		}
 		if opts.Null && opts.Whole {
 			return opts, command.Usagef("append: --null splits the input, and --whole keeps it in one piece: leave one of them out")
 		}
@@ -133,6 +154,12 @@ func (opts appendOptions) open(env *command.Environment) (from input, closeInput
 			return nil, nil, err
 		}
 		file, closeInput = f, f.Close
+	}
+	switch opts.Form {
+	case inputLength:
+		return newLengthSource(file, limit, opts.Skip), closeInput, nil
+	case inputJSON:
+		return newJSONSource(file, limit, opts.Skip), closeInput, nil
 	}
 	s := newSplitter(file, '\n', limit)
 	switch {

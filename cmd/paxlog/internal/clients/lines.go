@@ -124,6 +124,13 @@ func (s *splitter) tooLong() error {
 	return s.err
 }
 
+// skip notes that the entry of that number, which was returned, is passed over.
+func (s *splitter) skip(number uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.skipped.add(number)
+}
+
 // passOver drops what is read of an entry that is skipped.
 func (s *splitter) passOver() {
 	i := -1

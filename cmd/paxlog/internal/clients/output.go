@@ -3,6 +3,7 @@ package clients
 import (
 	"bufio"
 	"context"
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -44,6 +45,16 @@ func newEntryPrinter(w io.Writer, form entryForm) *entryPrinter {
 		end = []byte{0}
 	case form.Bytes:
 		end = nil
+	case form.Length:
+		p.one = func(e shapes.Entry) error {
+			length := binary.AppendUvarint(p.buf.AvailableBuffer(), uint64(len(e.Value)))
+			if _, err := p.buf.Write(length); err != nil {
+				return err
+			}
+			_, err := p.buf.Write(e.Value)
+			return err
+		}
+		return p
 	}
 	p.one = func(e shapes.Entry) error {
 		value := e.Value
@@ -170,24 +181,25 @@ func (p *entryPrinter) printWaiting(entries <-chan shapes.Entry) (open bool, err
 
 // entryForm is how tail and read print entries.
 type entryForm struct {
-	JSON  bool
-	Bytes bool // exactly the entry, with nothing after it
-	Null  bool // end raw entries with NUL
+	JSON   bool
+	Bytes  bool // exactly the entry, with nothing after it
+	Length bool // the entry, and before it its length as a uvarint
+	Null   bool // end raw entries with NUL
 }
 
 // readEntryForm reads --output and --null. Of two that contradict each other, the one
 // given on the command line wins over the environment.
 func readEntryForm(in *command.Input) (entryForm, error) {
 	format, err := in.Output()
-	form := entryForm{JSON: format == "json", Bytes: format == "bytes", Null: in.On("null")}
-	if err != nil || !form.Null || !form.JSON && !form.Bytes {
+	form := entryForm{JSON: format == "json", Bytes: format == "bytes", Length: format == "length", Null: in.On("null")}
+	if err != nil || !form.Null || !form.JSON && !form.Bytes && !form.Length {
 		return form, err
 	}
 	switch {
 	case in.Given["null"] && in.Given["output"]:
-		return form, command.Usagef("%s: --null belongs to --output raw: JSON is an object a line, and bytes are the entry alone", in.Name)
+		return form, command.Usagef("%s: --null belongs to --output raw: JSON is an object a line, bytes are the entry alone, and length says where it ends", in.Name)
 	case in.Given["null"]:
-		form.JSON, form.Bytes = false, false
+		form.JSON, form.Bytes, form.Length = false, false, false
 	default:
 		form.Null = false
 	}

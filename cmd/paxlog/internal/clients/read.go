@@ -32,7 +32,7 @@ func Read() *command.Command {
 		Details: "Exit code 5 says that there is no such index: it lies past the end, or was\n" +
 			"trimmed. -o bytes prints exactly the entry, and nothing after it.",
 		Example: "paxlog read 42\npaxlog read 42 -o json\npaxlog read 42 -o bytes > file",
-		Flags:   []command.Option{command.OutputOption("raw", "bytes", "json"), command.NullOption, command.StaleOption, command.LearnerOption, command.TimeoutOption},
+		Flags:   []command.Option{command.OutputOption("raw", "bytes", "length", "json"), command.NullOption, command.StaleOption, command.LearnerOption, command.TimeoutOption},
 		Action: func(ctx context.Context, env *command.Environment, in *command.Input) error {
 			opts, err := readReadOptions(in, env)
 			if err != nil {

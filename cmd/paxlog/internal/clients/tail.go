@@ -37,14 +37,16 @@ func Tail() *command.Command {
 			"entry of that time or later, or @-10m for ten minutes ago. TIME is RFC 3339, or as\n" +
 			"`date --rfc-3339`, `date +%s` and PostgreSQL print it, always with a zone.\n" +
 			"A start one past the end prints nothing, and waits with -f; one further ahead is\n" +
-			"refused, exit code 5. A time in the future is past the end.",
+			"refused, exit code 5. A time in the future is past the end.\n\n" +
+			"-o length prints each entry's length as a uvarint, then its bytes, and -o json an\n" +
+			"object a line: append --input reads both, whatever the bytes are.",
 		Example: "paxlog tail -f --from end\npaxlog tail --from -10\npaxlog tail --from @-10m -o json\npaxlog tail --from -1 -n 1 -o bytes > file",
 		Flags: []command.Option{
 			{Name: "follow", Short: "f", Usage: "go on at the end, through outages, until interrupted"},
 			{Name: "from", Value: "START", Usage: "where to begin", Preset: "start"},
 			{Name: "to", Value: "N", Usage: "the last index to print"},
 			{Name: "count", Short: "n", Value: "COUNT", Usage: "stop after so many entries"},
-			command.OutputOption("raw", "bytes", "json"),
+			command.OutputOption("raw", "bytes", "length", "json"),
 			command.NullOption, command.StaleOption, command.LearnerOption,
 			{Name: "timeout", Value: "DURATION", Usage: "how long to wait until it starts; 0 waits for ever", Preset: "10s"},
 		},
