@@ -19,6 +19,8 @@ type scenario struct {
 	Inflight int    `json:"inflight"`
 }
 
+func (sc scenario) name() string { return sc.Name }
+
 // scenarios are those that can be run, in the order of the table.
 var scenarios = []scenario{
 	{"1 client", 1, 1, 1},
@@ -47,9 +49,14 @@ type measured struct {
 	first          error
 }
 
-// run loads a system with values of size bytes. It returns an error if not even a
-// connection can be had.
-func (sc scenario) run(ctx context.Context, s system, size int, warmup, duration time.Duration) (measured, error) {
+// run loads a system with values of size bytes, while a counter counts unless it is
+// nil. It returns an error if not even a connection can be had.
+func (sc scenario) run(ctx context.Context, s system, size int, warmup, duration time.Duration, c *counter) (measured, error) {
+	return sc.runWith(ctx, s, size, load.Config{Warmup: warmup, Duration: duration}, c)
+}
+
+// runWith runs with so much of the configuration as is not the scenario's.
+func (sc scenario) runWith(ctx context.Context, s system, size int, config load.Config, count *counter) (m measured, err error) {
 	values, err := load.NewValues(size)
 	if err != nil {
 		return measured{}, err
@@ -68,14 +75,23 @@ func (sc scenario) run(ctx context.Context, s system, size int, warmup, duration
 		conns = append(conns, c)
 	}
 	// What is under way at the end is waited for, but not for ever.
-	ctx, cancel := context.WithTimeout(ctx, warmup+duration+patience)
+	ctx, cancel := context.WithTimeout(ctx, config.Warmup+config.Duration+patience)
 	defer cancel()
-	l := load.New(load.Config{
-		Clients: sc.Clients, Inflight: sc.Inflight, Warmup: warmup, Duration: duration, Fill: values.Fill,
-		Open: func(client int) load.Session { return conns[client%len(conns)].session() },
-	})
+	config.Clients, config.Inflight, config.Fill = sc.Clients, sc.Inflight, values.Fill
+	config.Open = func(client int) load.Session { return conns[client%len(conns)].session() }
+	l := load.New(config)
+	// It counts while the connections are open: their figures go with them.
+	if count != nil {
+		if err := count.start(); err != nil {
+			return measured{}, err
+		}
+		defer count.close()
+	}
 	l.Run(ctx)
-	return sum(l, size), context.Cause(ctx)
+	if count != nil {
+		err = count.stop()
+	}
+	return sum(l, size), errors.Join(err, context.Cause(ctx))
 }
 
 // sum is what a load measured.

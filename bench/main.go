@@ -6,6 +6,8 @@
 //
 //	cd bench && go run .
 //	cd bench && go run . -quick
+//	cd bench && go run . -counts -systems paxlog
+//	cd bench && go run . -beside OTHER_BINARY -loads "1 client"
 //
 // It is a module of its own, so that what it needs stays out of the product. How
 // to read the result is in docs/performance.md.
@@ -17,6 +19,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"runtime"
@@ -49,6 +52,10 @@ type options struct {
 	json      string // a file; "": none
 	dir       string // where data directories are made
 	source    string // the root of the Paxlog module
+	binary    string // of Paxlog; it is built from source if it is not given
+	counts    bool   // count what is done, instead of measuring how fast
+	beside    string // another binary of Paxlog to compare with; "": none
+	pairs     int    // how often, each in turn
 }
 
 func init() {
@@ -90,7 +97,7 @@ func fail(err error) {
 func parse(args []string) (opts options, err error) {
 	f := flag.NewFlagSet("bench", flag.ContinueOnError)
 	which := f.String("systems", "all", "which to measure, separated by commas: "+strings.Join(namesOf(systems(), system.name), ", "))
-	loads := f.String("loads", "all", "which loads: "+strings.Join(namesOf(scenarios, func(s scenario) string { return s.Name }), ", "))
+	loads := f.String("loads", "all", "which loads: "+strings.Join(namesOf(scenarios, scenario.name), ", ")+"; with -counts or -beside also "+idle.Name+", and with -counts "+filled.Name)
 	sizes := f.String("sizes", "16,256,4096", "bytes of a value")
 	quick := f.Bool("quick", false, "one short run of each load with 256 bytes; flags given beside it win")
 	f.IntVar(&opts.runs, "runs", 3, "how many runs to take the medians of")
@@ -100,6 +107,10 @@ func parse(args []string) (opts options, err error) {
 	f.StringVar(&opts.json, "json", "bench.json", "write all figures to this file; - for none")
 	f.StringVar(&opts.dir, "dir", "", "make the data directories here, on the disk to measure; else in the system's directory for temporary files")
 	f.StringVar(&opts.source, "paxlog", "..", "the root of the Paxlog module")
+	f.StringVar(&opts.binary, "binary", "", "a paxlog binary to measure; else it is built from -paxlog")
+	f.BoolVar(&opts.counts, "counts", false, "count what each process does for an append and, idle, for a second, instead of measuring how fast it is")
+	f.StringVar(&opts.beside, "beside", "", "compare with this other paxlog binary, the one before a change: counts and times of pairs in turn, with the ratio")
+	f.IntVar(&opts.pairs, "pairs", 10, "how many pairs -beside takes")
 	if err := f.Parse(args); err != nil {
 		return opts, err
 	}
@@ -107,10 +118,8 @@ func parse(args []string) (opts options, err error) {
 		return opts, fmt.Errorf("unexpected argument %q", f.Arg(0))
 	}
 	if *quick {
-		given := map[string]bool{}
-		f.Visit(func(f *flag.Flag) { given[f.Name] = true })
 		for name, value := range map[string]string{"runs": "1", "duration": "1s", "warmup": "200ms", "sizes": "256", "disk-mb": "64", "json": "-"} {
-			if !given[name] {
+			if !given(f, name) {
 				if err := f.Set(name, value); err != nil {
 					return opts, err
 				}
@@ -118,13 +127,16 @@ func parse(args []string) (opts options, err error) {
 		}
 	}
 	opts.diskBytes = *diskMB << 20
+	if (opts.counts || opts.beside != "") && !given(f, "sizes") {
+		*sizes = "256"
+	}
 	if opts.json == "-" {
 		opts.json = ""
 	}
 	if opts.systems, err = pick(*which, systems(), system.name); err != nil {
 		return opts, err
 	}
-	if opts.scenarios, err = pick(*loads, scenarios, func(s scenario) string { return s.Name }); err != nil {
+	if opts.scenarios, err = pick(*loads, opts.possible(), scenario.name); err != nil {
 		return opts, err
 	}
 	for _, text := range strings.Split(*sizes, ",") {
@@ -134,10 +146,31 @@ func parse(args []string) (opts options, err error) {
 		}
 		opts.sizes = append(opts.sizes, n)
 	}
-	if opts.runs < 1 || opts.duration <= 0 || opts.warmup < 0 || opts.diskBytes <= 0 {
-		return opts, errors.New("-runs, -duration and -disk-mb must be above 0, and -warmup not below")
+	if opts.runs < 1 || opts.pairs < 1 || opts.duration <= 0 || opts.warmup < 0 || opts.diskBytes <= 0 {
+		return opts, errors.New("-runs, -pairs, -duration and -disk-mb must be above 0, and -warmup not below")
+	}
+	if opts.beside != "" && (opts.counts || len(opts.sizes) != 1) {
+		return opts, errors.New("-beside counts already, and takes one of -sizes: give it without -counts")
 	}
 	return opts, nil
+}
+
+// possible are the loads that can be chosen.
+func (o options) possible() []scenario {
+	switch {
+	case o.beside != "":
+		return append([]scenario{idle}, scenarios...)
+	case o.counts:
+		return append(append([]scenario{idle}, scenarios...), filled)
+	default:
+		return scenarios
+	}
+}
+
+// given says whether a flag was.
+func given(f *flag.FlagSet, name string) (ok bool) {
+	f.Visit(func(f *flag.Flag) { ok = ok || f.Name == name })
+	return ok
 }
 
 func namesOf[T any](all []T, name func(T) string) (names []string) {
@@ -170,13 +203,23 @@ func measure(ctx context.Context, opts options) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	r := newReport(opts)
-	for run := 1; run <= opts.runs && err == nil; run++ {
-		err = measureRun(ctx, opts, r, run, dir)
+	if err := opts.build(ctx, dir); err != nil {
+		return err
 	}
-	r.sum()
-	if printed := r.print(os.Stdout); err == nil {
-		err = printed
+	r := newReport(opts)
+	switch {
+	case opts.beside != "":
+		return compare(ctx, opts, dir, r, os.Stdout)
+	case opts.counts:
+		err = count(ctx, opts, dir, r, os.Stdout)
+	default:
+		for run := 1; run <= opts.runs && err == nil; run++ {
+			err = measureRun(ctx, opts, r, run, dir)
+		}
+		r.sum()
+		if printed := r.print(os.Stdout); err == nil {
+			err = printed
+		}
 	}
 	if opts.json != "" {
 		if saved := r.save(opts.json); err == nil {
@@ -184,6 +227,29 @@ func measure(ctx context.Context, opts options) error {
 		}
 	}
 	return err
+}
+
+// build builds Paxlog, unless it is there already or not needed.
+func (o *options) build(ctx context.Context, dir string) error {
+	needed := o.beside != ""
+	for _, s := range o.systems {
+		_, ours := s.(*paxlogSystem)
+		needed = needed || ours
+	}
+	if needed && o.binary == "" {
+		o.binary = filepath.Join(dir, "bin")
+		build := exec.CommandContext(ctx, "go", "build", "-o", o.binary, "./cmd/paxlog")
+		build.Dir = o.source
+		if out, err := build.CombinedOutput(); err != nil {
+			return fmt.Errorf("go build in %s: %w\n%s", o.source, err, out)
+		}
+	}
+	for _, s := range o.systems {
+		if ours, ok := s.(*paxlogSystem); ok {
+			ours.binary = o.binary
+		}
+	}
+	return nil
 }
 
 // measureRun measures the disk, then each system. They take turns in being first.
@@ -209,20 +275,30 @@ func measureRun(ctx context.Context, opts options, r *report, run int, dir strin
 	return nil
 }
 
-// measureSystem starts one system, loads it, counts its entries and stops it.
+// measureSystem measures one system, in one run.
 func measureSystem(ctx context.Context, opts options, r *report, run int, s system, dir string) error {
+	fmt.Fprintf(os.Stderr, "run %d: %s\n", run, s.name())
+	return started(ctx, opts, s, dir, func(p *processes) error { return loadSystem(ctx, opts, r, run, s, p) })
+}
+
+// started starts a system in a new directory, uses it, and stops it.
+func started(ctx context.Context, opts options, s system, dir string, use func(p *processes) error) error {
 	if err := os.Mkdir(dir, 0o755); err != nil {
 		return err
 	}
 	syscall.Sync() // what the one before left unwritten is not this one's to write
-	p := newProcesses(dir, opts.source)
+	p := newProcesses(dir)
 	defer os.RemoveAll(dir)
 	defer p.stop()
 	defer s.close()
-	fmt.Fprintf(os.Stderr, "run %d: %s\n", run, s.name())
 	if err := s.start(ctx, p); err != nil {
 		return err
 	}
+	return use(p)
+}
+
+// loadSystem puts each load on a system, and counts its entries.
+func loadSystem(ctx context.Context, opts options, r *report, run int, s system, p *processes) error {
 	var sent, answered uint64
 	for _, size := range opts.sizes {
 		for _, sc := range opts.scenarios {
@@ -249,7 +325,7 @@ func measureLoad(ctx context.Context, p *processes, s system, sc scenario, size 
 		return measured{}, err
 	}
 	own := ownCPU()
-	m, err := sc.run(ctx, s, size, opts.warmup, opts.duration)
+	m, err := sc.run(ctx, s, size, opts.warmup, opts.duration, nil)
 	if failed := p.failed(); failed != nil {
 		return m, failed
 	}

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"os"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -43,7 +42,7 @@ func TestLoad(t *testing.T) {
 	for _, lose := range []uint64{0, 10} {
 		synctest.Test(t, func(t *testing.T) { // whose clock is not that of the machine
 			s := &fakeSystem{lose: lose}
-			m, err := scenario{"test", 4, 2, 3}.run(t.Context(), s, 100, 20*time.Millisecond, 100*time.Millisecond)
+			m, err := scenario{"test", 4, 2, 3}.run(t.Context(), s, 100, 20*time.Millisecond, 100*time.Millisecond, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -92,17 +91,4 @@ func TestFlags(t *testing.T) {
 			t.Errorf("%s is taken", args)
 		}
 	}
-}
-
-func TestUsage(t *testing.T) {
-	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); {
-		cpu, peak, err := usageOf(os.Getpid())
-		if err != nil {
-			t.Fatal(err)
-		}
-		if cpu > 0 && peak > 1<<20 && ownCPU() > 0 {
-			return
-		}
-	}
-	t.Error("the kernel counts no processor time")
 }

@@ -14,10 +14,11 @@ import (
 
 // paxlogSystem is Paxlog: three acceptors, a leader and a standby, one learner.
 type paxlogSystem struct {
-	each  bool // each client has a session of its own; else those of a connection share its
-	opts  []client.Option
-	admin *client.Client
-	first client.Index // the log's length before the load
+	binary string
+	each   bool // each client has a session of its own; else those of a connection share its
+	opts   []client.Option
+	admin  *client.Client
+	first  client.Index // the log's length before the load
 }
 
 func (s *paxlogSystem) name() string {
@@ -28,12 +29,6 @@ func (s *paxlogSystem) name() string {
 }
 
 func (s *paxlogSystem) start(ctx context.Context, p *processes) error {
-	binary := filepath.Join(p.dir, "paxlog")
-	build := exec.CommandContext(ctx, "go", "build", "-o", binary, "./cmd/paxlog")
-	build.Dir = p.source
-	if out, err := build.CombinedOutput(); err != nil {
-		return fmt.Errorf("go build in %s: %w\n%s", p.source, err, out)
-	}
 	ports, err := freePorts(6)
 	if err != nil {
 		return err
@@ -56,7 +51,7 @@ func (s *paxlogSystem) start(ctx context.Context, p *processes) error {
 	}
 	for _, role := range []string{"acceptor", "learner", "proposer"} {
 		for _, n := range nodes[role[:1]] {
-			if err := s.member(p, binary, config, role, n.ID); err != nil {
+			if err := s.member(p, s.binary, config, role, n.ID); err != nil {
 				return err
 			}
 		}

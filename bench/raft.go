@@ -34,12 +34,12 @@ const (
 	raftPending   = 1 << 12
 )
 
-// counter is the state machine: it counts.
-type counter struct{ applied atomic.Uint64 }
+// appliedCount is the state machine: it counts.
+type appliedCount struct{ applied atomic.Uint64 }
 
-func (c *counter) Apply(l *raft.Log) any { return c.applied.Add(1) }
+func (c *appliedCount) Apply(l *raft.Log) any { return c.applied.Add(1) }
 
-func (c *counter) ApplyBatch(logs []*raft.Log) []any {
+func (c *appliedCount) ApplyBatch(logs []*raft.Log) []any {
 	out := make([]any, len(logs))
 	for i, l := range logs {
 		if l.Type == raft.LogCommand {
@@ -49,11 +49,11 @@ func (c *counter) ApplyBatch(logs []*raft.Log) []any {
 	return out
 }
 
-func (c *counter) Snapshot() (raft.FSMSnapshot, error) {
+func (c *appliedCount) Snapshot() (raft.FSMSnapshot, error) {
 	return nil, errors.New("it takes no snapshots")
 }
 
-func (c *counter) Restore(io.ReadCloser) error { return errors.New("it takes no snapshots") }
+func (c *appliedCount) Restore(io.ReadCloser) error { return errors.New("it takes no snapshots") }
 
 // raftChild is one member: NAME DIR PORT RAFT_PORT RAFT_ADDRS.
 func raftChild(args []string) error {
@@ -82,7 +82,7 @@ func raftChild(args []string) error {
 	c.LocalID, c.Logger = raft.ServerID(args[0]), log
 	c.BatchApplyCh, c.MaxAppendEntries = true, 1024 // its largest batches
 	c.SnapshotThreshold, c.SnapshotInterval = 1<<62, 24*time.Hour
-	fsm := &counter{}
+	fsm := &appliedCount{}
 	r, err := raft.NewRaft(c, fsm, store, store, raft.NewInmemSnapshotStore(), transport)
 	if err != nil {
 		return err
@@ -100,7 +100,7 @@ func raftChild(args []string) error {
 }
 
 // serveRaft takes connections until it fails.
-func serveRaft(r *raft.Raft, fsm *counter, port string) error {
+func serveRaft(r *raft.Raft, fsm *appliedCount, port string) error {
 	l, err := net.Listen("tcp", net.JoinHostPort(host, port))
 	if err != nil {
 		return err
@@ -119,7 +119,7 @@ func serveRaft(r *raft.Raft, fsm *counter, port string) error {
 // raftServed is a connection of a client.
 type raftServed struct {
 	r       *raft.Raft
-	fsm     *counter
+	fsm     *appliedCount
 	answers chan func() uint64 // in the order of the requests
 }
 

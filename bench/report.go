@@ -31,11 +31,16 @@ type report struct {
 	Cells    []cell            `json:"cells"`   // of each run
 	Medians  []cell            `json:"medians"` // over the runs, each figure by itself
 
+	// What was counted; what could not be, and why; what the processes hold.
+	Counts []counted         `json:"counts,omitempty"`
+	Why    map[metric]string `json:"not_counted,omitempty"`
+	Held   []holding         `json:"held,omitempty"`
+
 	order []string // of systems in the table
 }
 
 func newReport(opts options) *report {
-	r := &report{Go: runtime.Version(), CPUs: runtime.NumCPU(), Versions: map[string]string{}, Seconds: opts.duration.Seconds()}
+	r := &report{Go: runtime.Version(), CPUs: runtime.NumCPU(), Versions: map[string]string{}, Why: map[metric]string{}, Seconds: opts.duration.Seconds()}
 	for _, s := range opts.systems {
 		r.order = append(r.order, s.name())
 	}

@@ -50,15 +50,15 @@ const patience = 30 * time.Second
 // ends it.
 type processes struct {
 	dir      string
-	source   string // the root of the Paxlog module
 	children []*exec.Cmd
+	names    []string    // of the children
 	ended    chan string // who ended, of which none should
 	stopping chan struct{}
 	gone     sync.WaitGroup
 }
 
-func newProcesses(dir, source string) *processes {
-	return &processes{dir: dir, source: source, ended: make(chan string, 16), stopping: make(chan struct{})}
+func newProcesses(dir string) *processes {
+	return &processes{dir: dir, ended: make(chan string, 16), stopping: make(chan struct{})}
 }
 
 // self starts this program again, as a member of a system.
@@ -83,7 +83,7 @@ func (p *processes) spawn(name, path string, args ...string) error {
 	if err := cmd.Start(); err != nil {
 		return err
 	}
-	p.children = append(p.children, cmd)
+	p.children, p.names = append(p.children, cmd), append(p.names, name)
 	p.gone.Go(func() {
 		err := cmd.Wait()
 		select {
@@ -103,6 +103,36 @@ func lastLine(path string) string {
 	}
 	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
 	return lines[len(lines)-1]
+}
+
+// members are the children, to be counted.
+func (p *processes) members() (all []member) {
+	for i, c := range p.children {
+		all = append(all, member{p.names[i], c.Process.Pid})
+	}
+	return all
+}
+
+// usage is what the processes of a system have taken so far.
+type usage struct {
+	cpu  time.Duration // of all together
+	peak int64         // bytes of memory, of the largest
+}
+
+// usage reads what the kernel counts of each process.
+func (p *processes) usage() (u usage, err error) {
+	for _, m := range p.members() {
+		cpu, err := cpuOf(m.pid)
+		if err != nil {
+			return u, err
+		}
+		h, err := heldBy(m.pid)
+		if err != nil {
+			return u, err
+		}
+		u.cpu, u.peak = u.cpu+cpu, max(u.peak, h.Peak)
+	}
+	return u, nil
 }
 
 // failed returns an error if a process has ended.
