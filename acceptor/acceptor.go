@@ -90,7 +90,7 @@ func New(cfg Config, st State) *Acceptor {
 	if a.peers == nil {
 		a.peers = paxos.Peers{}
 	}
-	a.copy.nonce = cfg.Seed
+	a.copy.nonce = cfg.Seed % paxos.Bound
 	for i, b := range st.Votes {
 		a.recover(i, b)
 	}

@@ -106,7 +106,7 @@ func New(cfg Config, st State) *Learner {
 		above: map[paxos.Instance]*evidence{}, loads: map[uint64]pending{}, reading: map[paxos.Index]uint64{},
 		clients: newConnections(),
 	}
-	l.reads.nonce, l.copying.nonce = cfg.Seed, cfg.Seed
+	l.reads.nonce, l.copying.nonce = cfg.Seed%paxos.Bound, cfg.Seed%paxos.Bound
 	l.state.Next = max(l.state.Next, 1)
 	l.state.FirstIndex = max(l.state.FirstIndex, 1)
 	l.state.FirstInstance = max(l.state.FirstInstance, 1)

@@ -5,6 +5,11 @@ import (
 	"fmt"
 )
 
+// Bound is above every number of the protocol that counts something: rounds, instances,
+// indexes, sequence numbers, times in nanoseconds (until 2116). Package wire refuses what is
+// not below it, so sums of two never overflow. Random bits have no bound.
+const Bound = 1 << 62
+
 // NodeID names a process: "a1", "p1", "l1" as in the cluster file. A client is
 // named by its transport with a leading '@', which no cluster file may contain.
 type NodeID string
@@ -31,7 +36,7 @@ type UnixNanos int64
 type Ballot struct {
 	Round    uint64
 	Proposer NodeID
-	Process  uint64
+	Process  uint64 `bound:"none"`
 }
 
 // Compare returns -1, 0 or 1 as b is below, equal to or above o.

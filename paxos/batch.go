@@ -65,7 +65,7 @@ func ParseAppendID(text string) (AppendID, error) {
 		return id, fmt.Errorf("%q: %w", text, ErrAppendID)
 	}
 	n, err := strconv.ParseUint(seq, 10, 64)
-	if err != nil || n == 0 {
+	if err != nil || n == 0 || n >= Bound {
 		return id, fmt.Errorf("%q: %w", text, ErrAppendID)
 	}
 	copy(id.Session[:], raw)
@@ -98,9 +98,6 @@ type Run struct {
 
 // ErrBatch is returned for a batch that no client library encodes.
 var ErrBatch = errors.New("malformed batch")
-
-// maxSeq bounds sequence numbers so that sums of two never overflow.
-const maxSeq = 1 << 62
 
 // AppendTo appends r's encoding to dst.
 func (r Run) AppendTo(dst []byte) []byte {
@@ -159,7 +156,7 @@ func NextRun(batch []byte) (Run, []byte, error) {
 		}
 	case RunAppend:
 		// Every entry takes at least the byte of its length.
-		if r.First == 0 || r.Count == 0 || r.First > maxSeq || r.Count > uint64(len(rest)) {
+		if r.First == 0 || r.Count == 0 || r.First > Bound || r.Count > uint64(len(rest)) {
 			return r, nil, fmt.Errorf("%w: run of %d entries from %d in %d bytes", ErrBatch, r.Count, r.First, len(rest))
 		}
 	default:

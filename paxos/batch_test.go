@@ -35,7 +35,7 @@ func sameRun(a, b Run) bool {
 
 func TestRunsRoundTrip(t *testing.T) {
 	law := func(session SessionID, first uint64, entries [][]byte, second [][]byte) bool {
-		a := run(session, first%maxSeq+1, append(entries, []byte{})...)
+		a := run(session, first%Bound+1, append(entries, []byte{})...)
 		b := run(session, 1, append(second, bytes.Repeat([]byte{7}, 300))...)
 		fence := Run{Kind: RunFence, Session: session}
 		batch := fence.AppendTo(b.AppendTo(a.AppendTo(nil)))
@@ -132,7 +132,7 @@ func TestCheckBatch(t *testing.T) {
 	if err := CheckBatch(nil, 0); err != nil {
 		t.Error("a no-op:", err)
 	}
-	largest := run(SessionID{}, maxSeq, nil).AppendTo(nil)
+	largest := run(SessionID{}, Bound, nil).AppendTo(nil)
 	if err := CheckBatch(largest, 0); err != nil {
 		t.Error("the last sequence number:", err)
 	}
@@ -165,7 +165,7 @@ func TestSessionID(t *testing.T) {
 
 func TestParseAppendID(t *testing.T) {
 	law := func(session SessionID, seq uint64) bool {
-		id := AppendID{session, max(seq, 1)}
+		id := AppendID{session, max(seq%Bound, 1)}
 		got, err := ParseAppendID(id.String())
 		return err == nil && got == id
 	}
@@ -175,7 +175,7 @@ func TestParseAppendID(t *testing.T) {
 	s := strings.Repeat("0a", 20)
 	for _, text := range []string{
 		"", "/", s, s + "/", "/1", s + "/0", s + "/-1", s + "/+1", s + "/1/2", s + "/ 1", s + "/1\n", s + "/0x1", s + "/1_0",
-		s + "/18446744073709551616", s[1:] + "/1", s[2:] + "/1", s + "0a/1", "g" + s[1:] + "/1", " " + s + "/1",
+		s + "/18446744073709551616", s + "/4611686018427387904", s[1:] + "/1", s[2:] + "/1", s + "0a/1", "g" + s[1:] + "/1", " " + s + "/1",
 	} {
 		if id, err := ParseAppendID(text); !errors.Is(err, ErrAppendID) || id != (AppendID{}) {
 			t.Errorf("%q: %v, %v", text, id, err)
@@ -189,7 +189,7 @@ func FuzzBatch(f *testing.F) {
 	f.Add([]byte(nil))
 	f.Add(Fence(s))
 	f.Add(run(s, 1, []byte("one"), nil, bytes.Repeat([]byte("x"), 200)).AppendTo(nil))
-	f.Add(run(s, maxSeq, nil).AppendTo(Fence(s)))
+	f.Add(run(s, Bound, nil).AppendTo(Fence(s)))
 	f.Fuzz(func(t *testing.T, batch []byte) {
 		var again []byte
 		var longest int

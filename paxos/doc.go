@@ -177,6 +177,12 @@
 // that contradicts what a machine knows is the sender's fault: it is refused, counted and
 // told, and stops nobody.
 //
+// # What a peer may claim
+//
+// Numbers that count something are below 2^62 (Bound), and strings and lists have a longest
+// length: package wire refuses the rest where it decodes, so that no sum in a machine
+// overflows. Random bits are compared for equality only.
+//
 // # Counting
 //
 // Quorum members are the ids that the transport authenticated in the

@@ -13,7 +13,7 @@ type Message interface{ MessageKind() Kind }
 // what it promised: its promises are void until it rejoins under Ballot.
 type Prepare struct {
 	Ballot Ballot
-	Nonce  uint64
+	Nonce  uint64 `bound:"3"`
 	Page   uint64
 	From   Instance
 	To     Instance
@@ -27,7 +27,7 @@ type Prepare struct {
 // Marks are the sender's own mark and what it remembers of the others', by place.
 type Promise struct {
 	Ballot Ballot
-	Nonce  uint64
+	Nonce  uint64 `bound:"3"`
 	Page   uint64
 	Last   bool
 	Held   Instance
@@ -72,7 +72,7 @@ const (
 // Reject refuses what was asked under Ballot and shows the promised ballot.
 type Reject struct {
 	Ballot   Ballot
-	Nonce    uint64 // of the Prepare or Heartbeat refused; 0 for an Accept
+	Nonce    uint64 `bound:"3"` // of the Prepare or Heartbeat refused; 0 for an Accept
 	Promised Ballot
 	Reason   RejectReason
 }
@@ -112,22 +112,22 @@ type QueryReply struct {
 // Poll subscribes a learner to an acceptor's votes for a while, and asks for
 // the read point. Stuck, if not 0, is an instance that the learner cannot get.
 type Poll struct {
-	Nonce  uint64
-	Values bool // also send Relay
+	Nonce  uint64 `bound:"3"`
+	Values bool   // also send Relay
 	Stuck  Instance
 }
 
 // PollReply says what the acceptor holds and the highest instance it has accepted
 // (at least Held).
 type PollReply struct {
-	Nonce   uint64
+	Nonce   uint64 `bound:"3"`
 	Held    Instance
 	Highest Instance
 }
 
 // Fetch asks an acceptor or a learner for instances from From on.
 type Fetch struct {
-	Nonce  uint64
+	Nonce  uint64 `bound:"3"`
 	From   Instance
 	Values bool // the values too, not only votes
 }
@@ -138,7 +138,7 @@ type Fetch struct {
 // First is the first instance that the sender keeps: if it is above From, what was
 // asked for was trimmed there. An acceptor that has trimmed nothing may say 0.
 type Page struct {
-	Nonce  uint64
+	Nonce  uint64 `bound:"3"`
 	From   Instance
 	Held   Instance
 	Runs   []VoteRun
@@ -149,7 +149,7 @@ type Page struct {
 // Vouch introduces an acceptor, at each start, to a peer: its incarnation, and the
 // mark that its directory has, with the bits of this process.
 type Vouch struct {
-	Incarnation uint64
+	Incarnation uint64 `bound:"none"`
 	Mark        Mark
 }
 
@@ -158,7 +158,7 @@ type Vouch struct {
 // the mark of the question.
 type Vouched struct {
 	Asked Mark
-	Known uint64
+	Known uint64 `bound:"none"`
 	Mark  Mark
 }
 
@@ -166,7 +166,7 @@ type Vouched struct {
 // promises and votes: those of processes before Process. Void is the highest ballot that is
 // known to have voided its promises.
 type Rejoin struct {
-	Process uint64
+	Process uint64 `bound:"none"`
 	Void    Ballot
 }
 
@@ -174,7 +174,7 @@ type Rejoin struct {
 // <= UpTo it may promise Ballot and vote. Marks are what the leader knows of the
 // acceptors, by place.
 type Rejoined struct {
-	Process uint64
+	Process uint64 `bound:"none"`
 	Ballot  Ballot
 	UpTo    Instance
 	Marks   ByPlace[Mark]

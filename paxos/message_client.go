@@ -140,7 +140,7 @@ func (r *Results) Result(i int) Result {
 type Locate struct {
 	Nonce uint64
 	Stale bool
-	Time  UnixNanos
+	Time  UnixNanos `bound:"3"`
 	Wait  Ticks
 }
 
@@ -159,8 +159,8 @@ type Located struct {
 // Wait it is answered when there is one, else at once.
 type Read struct {
 	Nonce    uint64
-	From     Index
-	UpTo     Index
+	From     Index `bound:"3"`
+	UpTo     Index `bound:"3"`
 	MaxBytes int
 	Wait     bool
 }
@@ -181,7 +181,7 @@ type LogPage struct {
 type Lookup struct {
 	Nonce   uint64
 	Session SessionID
-	Seq     uint64
+	Seq     uint64 `bound:"3"`
 }
 
 // Found answers Lookup. Index is 0 if the command is not in the log; it never

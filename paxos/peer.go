@@ -5,7 +5,7 @@ package paxos
 // it spoke of: the end of its log was damaged, or an old copy was put back.
 type Mark struct {
 	Commits uint64 // commits waited for that it made, over all its processes, while it could vote
-	Process uint64 // random bits of the process that says so
+	Process uint64 `bound:"none"` // random bits of the process that says so
 	Life    Ballot // the ballot under which it last rejoined, zero if it never did
 }
 
@@ -19,7 +19,7 @@ func (m Mark) Forgets(old Mark) bool {
 
 // Peer is what is remembered of an acceptor.
 type Peer struct {
-	Incarnation uint64 // of its data directory; 0 if only its life is known
+	Incarnation uint64 `bound:"none"` // of its data directory; 0 if only its life is known
 	Mark        Mark
 }
 

@@ -40,7 +40,7 @@ type reported struct {
 func newQuorumRead(p *Proposer, b paxos.Ballot, from, to paxos.Instance, rejoin paxos.NodeID) *quorumRead {
 	n := len(p.cfg.Membership.Acceptors)
 	q := &quorumRead{ballot: b, from: from, to: to, rejoin: rejoin, promises: make([]promise, n), lives: make([]paxos.Ballot, n)}
-	nonce := p.rand.Uint64()
+	nonce := p.rand.Uint64() % paxos.Bound
 	if place := p.place(rejoin); place >= 0 {
 		q.lives[place] = b
 	}
@@ -68,7 +68,7 @@ func (q *quorumRead) onMarks(p *Proposer, place int, marks []paxos.Mark) bool {
 		if q.lives[i].Less(m.Life) {
 			q.lives[i] = m.Life
 			if c := &q.promises[i]; c.next > 0 && c.life.Less(m.Life) {
-				q.begin(p, i, p.rand.Uint64())
+				q.begin(p, i, p.rand.Uint64()%paxos.Bound)
 			}
 		}
 	}

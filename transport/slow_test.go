@@ -120,11 +120,11 @@ func TestStrangersAreBounded(t *testing.T) {
 // dialler is as careful with what a listener says.
 func TestRefusalsOfStrangers(t *testing.T) {
 	a := start(t, config(acceptor, "a1"), newRecorder())
-	long := paxos.NodeID(strings.Repeat("\xff\x1b[2J\n", 3000))
+	long, text := paxos.NodeID(strings.Repeat("\xff\x1b[2J\n", 42)), strings.Repeat("\xff\x1b[2J\n", 2700)
 	for name, change := range map[string]func(*wire.Hello){
 		"its id":        func(h *wire.Hello) { h.ID = long },
 		"its id, twice": func(h *wire.Hello) { h.ID, h.Members.Phase1 = long, 3 },
-		"its cluster":   func(h *wire.Hello) { h.Members.Cluster = string(long) },
+		"its cluster":   func(h *wire.Hello) { h.Members.Cluster = text },
 		"its acceptors": func(h *wire.Hello) { h.Members.Acceptors = []paxos.NodeID{long} },
 		"whom it means": func(h *wire.Hello) { h.ToID = long },
 	} {
@@ -139,7 +139,7 @@ func TestRefusalsOfStrangers(t *testing.T) {
 			t.Errorf("%s: told %.200q", name, err)
 		}
 	}
-	for _, answer := range []paxos.Message{&wire.Welcome{Role: acceptor, ID: long}, &wire.Refusal{Text: string(long)}} {
+	for _, answer := range []paxos.Message{&wire.Welcome{Role: acceptor, ID: long}, &wire.Refusal{Text: text}} {
 		nc := &memoryConn{sends: frame(t, answer)}
 		_, err := newConn(a.Network, nc).sayHello(Peer{Role: acceptor, ID: "a2"}, true)
 		if err == nil || len(err.Error()) > refusalBytes+1000 || strings.ContainsAny(err.Error(), "\x1b\n") {

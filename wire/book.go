@@ -73,10 +73,10 @@ func newForm(t reflect.Type, version uint64) form {
 		}
 	}
 	if len(fields) == t.NumField() {
-		return form{shape: headerShape(t)}
+		return form{shape: headerShape(t, version)}
 	}
 	older := reflect.StructOf(fields)
-	return form{shape: headerShape(older), older: older}
+	return form{shape: headerShape(older, version), older: older}
 }
 
 // sinceOf is the version that a field came with.

@@ -18,11 +18,11 @@ var handshakes = paxos.NewTable(
 // the highest that the dialler speaks. From 3 on an Offer follows at once, and a listener
 // of version 2 refuses by the number, in words that the dialler understands.
 type Hello struct {
-	Version     uint64
+	Version     uint64           `bound:"none"` // compared only
 	Members     paxos.Membership // only Cluster of a client
 	Role        paxos.Role
 	ID          paxos.NodeID
-	Incarnation uint64 // of an acceptor's data directory
+	Incarnation uint64 `bound:"none"` // of an acceptor's data directory
 	ToRole      paxos.Role
 	ToID        paxos.NodeID // empty: whoever listens there
 }
@@ -31,7 +31,7 @@ type Hello struct {
 type Welcome struct {
 	Role        paxos.Role
 	ID          paxos.NodeID
-	Incarnation uint64
+	Incarnation uint64 `bound:"none"`
 }
 
 // Offer says what a dialler of version 3 or later has to say beside its Hello.
@@ -54,7 +54,7 @@ type Agreed struct {
 // Known is the incarnation under which a process knows an acceptor of its log.
 type Known struct {
 	ID          paxos.NodeID
-	Incarnation uint64
+	Incarnation uint64 `bound:"none"`
 }
 
 // Refusal ends a connection. Text is a sentence for people, and only for those who are

@@ -58,10 +58,11 @@ func TestHeaders(t *testing.T) {
 		"a value":                  {kAppend, "92 91 02 95" + "c414" + session + "01 01 a0", "0102", "an array of 4"},
 		"a value, as it is":        {kAppend, "92 91 02 94" + "c414" + session + "01 01 a0", "0102", ""},
 		"a negative signed":        {kQueryReply, "92 90 94 01" + ballot + ballot + "ff", "", ""},
-		"the least signed":         {kQueryReply, "92 90 94 01" + ballot + ballot + "d38000000000000000", "", ""},
-		"the largest signed":       {kQueryReply, "92 90 94 01" + ballot + ballot + "cf7fffffffffffffff", "", ""},
+		"the least signed":         {kQueryReply, "92 90 94 01" + ballot + ballot + "d3c000000000000001", "", ""},
+		"the largest signed":       {kQueryReply, "92 90 94 01" + ballot + ballot + "cf3fffffffffffffff", "", ""},
 		"the largest byte":         {kWelcome, "92 90 93 ccff a0 00", "", ""},
-		"the largest number":       {kQuery, "92 90 91 cfffffffffffffffff", "", ""},
+		"the largest number":       {kQuery, "92 90 91 cf3fffffffffffffff", "", ""},
+		"random bits":              {kPrepare, "92 90 96 93 00 a0 cfffffffffffffffff 01 01 01 01 a0", "", ""},
 		"a string longer coded":    {kRefusal, "92 90 92 01 db00000001 78", "", ""},
 		"a string that is no text": {kRefusal, "92 90 92 01 a2 fffe", "", ""},
 
@@ -99,6 +100,10 @@ func TestHeaders(t *testing.T) {
 		"a negative length":              {kAppend, "92 91 ff 94 c414" + session + "01 01 a0", "0102", "byte 0xff where a number"},
 		"a byte that overflows":          {kWelcome, "92 90 93 cd0100 a0 00", "", "256 does not fit"},
 		"a signed number that overflows": {kQueryReply, "92 90 94 01" + ballot + ballot + "cf8000000000000000", "", "does not fit"},
+		"a number out of range":          {kQuery, "92 90 91 cf4000000000000000", "", "4611686018427387904 is out of range"},
+		"a round out of range":           {kPrepare, "92 90 96 93 cfffffffffffffffff a0 00 01 01 01 01 a0", "", "18446744073709551615 is out of range"},
+		"a signed number out of range":   {kQueryReply, "92 90 94 01" + ballot + ballot + "d34000000000000000", "", "4611686018427387904 is out of range"},
+		"one that is too negative":       {kQueryReply, "92 90 94 01" + ballot + ballot + "d3c000000000000000", "", "-4611686018427387904 is out of range"},
 		"a negative number":              {kQuery, "92 90 91 ff", "", "byte 0xff where a number"},
 		"a negative number of a byte":    {kQuery, "92 90 91 d0ff", "", "byte 0xd0 where a number"},
 		"a signed code for a number":     {kQuery, "92 90 91 d307ffffffffffffff", "", "byte 0xd3 where a number"},
@@ -306,7 +311,8 @@ func TestClaimsCostNothing(t *testing.T) {
 	}
 }
 
-// stretch fills v with what needs the longest codes.
+// stretch fills v with what needs the longest codes: numbers as large as they may be, and
+// lists and strings of these lengths, or as long as they may be.
 func stretch(v reflect.Value, items, text int) {
 	switch v.Kind() {
 	case reflect.Struct:
@@ -316,6 +322,7 @@ func stretch(v reflect.Value, items, text int) {
 			}
 		}
 	case reflect.Slice:
+		items = min(items, mostOf(v.Type()))
 		v.Set(reflect.MakeSlice(v.Type(), items, items))
 		for i := range items {
 			stretch(v.Index(i), items, 1)
@@ -325,13 +332,13 @@ func stretch(v reflect.Value, items, text int) {
 			stretch(v.Index(i), items, text)
 		}
 	case reflect.String:
-		v.SetString(strings.Repeat("\xff", text))
+		v.SetString(strings.Repeat("\xff", min(text, mostOf(v.Type()))))
 	case reflect.Bool:
 		v.SetBool(true)
 	case reflect.Int, reflect.Int64:
-		v.SetInt(-1 << 63)
+		v.SetInt(1 - paxos.Bound)
 	default:
-		v.SetUint(1<<v.Type().Bits() - 1)
+		v.SetUint(1<<min(v.Type().Bits(), 62) - 1)
 	}
 }
 
@@ -403,7 +410,7 @@ func TestUnfitTypes(t *testing.T) {
 					t.Errorf("%T has a shape", v)
 				}
 			}()
-			shapeOf(reflect.TypeOf(v))
+			shapeOf(reflect.TypeOf(v), Version)
 		}()
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"math"
 	"reflect"
+
+	"github.com/paxlog/paxlog/paxos"
 )
 
 // shape is what the MessagePack bytes of a Go type must look like.
@@ -16,6 +18,8 @@ type shape struct {
 	fields []*shape // structs: one for each field
 	elem   *shape   // slices
 	mem    int      // slices: bytes of one element in memory, without what it refers to
+	most   int      // strings and slices: the longest
+	free   bool     // uints and ints: any value, not only those within paxos.Bound
 }
 
 type shapeKind byte
@@ -32,12 +36,12 @@ const (
 
 var errRoom = errors.New("it takes more memory than a frame may")
 
-// headerShape is the shape of a header whose message has type t.
-func headerShape(t reflect.Type) *shape {
-	return &shape{kind: shapeStruct, fields: []*shape{shapeOf(reflect.TypeFor[[]uint32]()), shapeOf(t)}}
+// headerShape is the shape, in a version, of a header whose message has type t.
+func headerShape(t reflect.Type, version uint64) *shape {
+	return &shape{kind: shapeStruct, fields: []*shape{shapeOf(reflect.TypeFor[[]uint32](), version), shapeOf(t, version)}}
 }
 
-func shapeOf(t reflect.Type) *shape {
+func shapeOf(t reflect.Type, version uint64) *shape {
 	switch t.Kind() {
 	case reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
 		return &shape{kind: shapeUint, bits: t.Bits()}
@@ -46,18 +50,18 @@ func shapeOf(t reflect.Type) *shape {
 	case reflect.Bool:
 		return &shape{kind: shapeBool}
 	case reflect.String:
-		return &shape{kind: shapeString}
+		return &shape{kind: shapeString, most: mostOf(t)}
 	case reflect.Array:
 		if t.Elem().Kind() == reflect.Uint8 {
 			return &shape{kind: shapeFixedBytes, size: t.Len()}
 		}
 	case reflect.Slice:
-		return &shape{kind: shapeSlice, elem: shapeOf(t.Elem()), mem: int(t.Elem().Size())}
+		return &shape{kind: shapeSlice, elem: shapeOf(t.Elem(), version), mem: int(t.Elem().Size()), most: mostOf(t)}
 	case reflect.Struct:
 		s := &shape{kind: shapeStruct}
 		for i := range t.NumField() {
 			if f := t.Field(i); f.Tag.Get("codec") != "-" {
-				s.fields = append(s.fields, shapeOf(f.Type))
+				s.fields = append(s.fields, shapeOf(f.Type, version).boundBy(f, version))
 			}
 		}
 		return s
@@ -81,6 +85,9 @@ func (s *shape) walk(b []byte, room *int) ([]byte, error) {
 		n, rest, ok := length(b, 0xa0, 32, 0xd9, 0xda, 0xdb)
 		if !ok || n > len(rest) {
 			return nil, found(b, "a string")
+		}
+		if n > s.most {
+			return nil, fmt.Errorf("a string of %d bytes, the longest is %d", n, s.most)
 		}
 		if *room -= n; *room < 0 {
 			return nil, errRoom
@@ -117,7 +124,7 @@ func (s *shape) walkSlice(b []byte, room *int) ([]byte, error) {
 	if !ok {
 		return nil, found(b, "a list")
 	}
-	if n > len(rest) || n > maxItems {
+	if n > len(rest) || n > s.most {
 		return nil, fmt.Errorf("a list of %d elements in %d bytes", n, len(rest))
 	}
 	if *room -= n * s.mem; *room < 0 {
@@ -169,11 +176,17 @@ func (s *shape) walkNumber(b []byte) ([]byte, error) {
 		if s.bits < 64 && v>>s.bits != 0 || s.kind == shapeInt && v > math.MaxInt64 {
 			return nil, fmt.Errorf("%d does not fit its field", v)
 		}
+		if !s.free && v >= paxos.Bound {
+			return nil, fmt.Errorf("%d is out of range", v)
+		}
 		return b[1+n:], nil
 	case s.kind == shapeInt && m >= 0xe0:
 		return b[1:], nil
 	case s.kind == shapeInt && m >= 0xd0 && m <= 0xd3:
 		if n := 1 << (m - 0xd0); len(b) >= 1+n {
+			if v := int64(bigEndian(b[1 : 1+n])); n == 8 && !s.free && (v <= -paxos.Bound || v >= paxos.Bound) {
+				return nil, fmt.Errorf("%d is out of range", v)
+			}
 			return b[1+n:], nil
 		}
 	}

@@ -18,7 +18,8 @@
 // The MessagePack library is lenient: it takes nil, short arrays, maps for
 // arrays and trailing bytes without an error, and believes counts. So every header
 // is first walked along the shape of its message (shape.go), and nothing is
-// allocated that the bytes at hand do not account for. Reading a frame takes at
+// allocated that the bytes at hand do not account for. What no well-meant process sends
+// is refused there, too: numbers, strings and lists out of their bounds (bounds.go). Reading a frame takes at
 // most twice the bytes of the largest frame.
 package wire
 
@@ -44,7 +45,6 @@ const (
 	prefix     = 8 // length and crc
 	fixed      = 5 // kind and header length
 	firstAlloc = 256 << 10
-	maxItems   = 1 << 15 // elements of any one array in a header; no page has more
 	// Overhead is more than any frame needs beside its values and their headers: a
 	// page has 4096 runs of votes as well.
 	Overhead = 1 << 20

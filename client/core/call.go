@@ -85,6 +85,9 @@ func (m *Machine) Ask(k *Call) {
 	case k.Kind == CallResolve && k.ID.Seq == 0:
 		m.finish(k, fmt.Errorf("%w: the first append of a session is number 1", ErrFutureAppend))
 		return
+	case k.Kind == CallResolve && k.ID.Seq >= paxos.Bound:
+		m.finish(k, fmt.Errorf("%w: no session has so many", ErrFutureAppend))
+		return
 	}
 	if err := m.refusedByAll(); err != nil {
 		m.finish(k, fmt.Errorf("%w: %w", ErrRefused, err))
@@ -181,18 +184,18 @@ func (k *Call) end() paxos.Ticks {
 
 // request is the question that k asks now.
 func (m *Machine) request(k *Call, wait paxos.Ticks) paxos.Message {
-	n := k.question.nonce
+	n, from := k.question.nonce, min(k.From, paxos.Bound-1) // no log has an index or a time out of these bounds
 	switch {
 	case k.Kind == CallEnd || k.phase == phaseLocate:
-		q := &paxos.Locate{Nonce: n, Stale: k.Stale, Time: k.At}
+		q := &paxos.Locate{Nonce: n, Stale: k.Stale, Time: min(max(k.At, 1-paxos.Bound), paxos.Bound-1)}
 		if k.end() != 0 {
 			q.Wait = max(1, wait*3/4) // the learner says why it cannot decide while it is still heard
 		}
 		return q
 	case k.Kind == CallRead:
-		return &paxos.Read{Nonce: n, From: k.From, UpTo: k.From, Wait: k.phase == phaseWait}
+		return &paxos.Read{Nonce: n, From: from, UpTo: from, Wait: k.phase == phaseWait}
 	case k.Kind == CallPage:
-		return &paxos.Read{Nonce: n, From: k.From, UpTo: k.UpTo, Wait: true}
+		return &paxos.Read{Nonce: n, From: from, UpTo: min(k.UpTo, paxos.Bound-1), Wait: true}
 	default:
 		return &paxos.Lookup{Nonce: n, Session: k.ID.Session, Seq: k.ID.Seq}
 	}

@@ -311,3 +311,26 @@ func TestClosed(t *testing.T) {
 		}
 	}
 }
+
+// TestOutOfBounds: an index, a time or an append id that no log can have is answered, and
+// no learner is asked for what it would take for damage.
+func TestOutOfBounds(t *testing.T) {
+	a := ask(t, &Call{Kind: CallRead, From: 1<<64 - 1})
+	if q, _ := the[*paxos.Read](a); q.From >= paxos.Bound || q.UpTo >= paxos.Bound {
+		t.Errorf("it asks for %d to %d", q.From, q.UpTo)
+	}
+	a.m.Step("l1", &paxos.LogPage{Nonce: a.k.question.nonce, First: 1, Last: 7})
+	a.m.Step("l1", &paxos.Located{Nonce: a.k.question.nonce, First: 1, Last: 7})
+	if !a.done() || !errors.Is(a.k.Err, ErrNotFound) || !strings.Contains(a.k.Err.Error(), "the log ends at 7") {
+		t.Errorf("a read far beyond the end: %v", a.k.Err)
+	}
+	for at, want := range map[paxos.UnixNanos]paxos.UnixNanos{1<<63 - 1: paxos.Bound - 1, -1 << 63: 1 - paxos.Bound, 5: 5} {
+		if q, _ := the[*paxos.Locate](ask(t, &Call{Kind: CallEnd, At: at})); q.Time != want {
+			t.Errorf("the time %d is asked for as %d", at, q.Time)
+		}
+	}
+	a = ask(t, &Call{Kind: CallResolve, ID: paxos.AppendID{Seq: paxos.Bound}})
+	if !a.done() || !errors.Is(a.k.Err, ErrFutureAppend) {
+		t.Errorf("an append that no session can have: %v", a.k.Err)
+	}
+}
