@@ -51,6 +51,7 @@ type Acceptor struct {
 	now     paxos.Ticks
 	started bool
 	hearing hearing
+	drained bool // it is about to be stopped: others count on it no more. It votes all the same
 
 	// The last announcement: instances <= announcedUpTo are chosen, and those that this
 	// acceptor voted for at ballot announced may be held.
@@ -131,6 +132,9 @@ func (a *Acceptor) Step(from paxos.NodeID, m paxos.Message) {
 		a.onRejoined(m)
 	case *paxos.StatusQuery:
 		a.onStatus(from, m)
+	case *paxos.Drain:
+		a.drained = !m.Undo
+		a.Send(from, &paxos.Drained{Nonce: m.Nonce, Drained: a.drained})
 	case *paxos.Loaded:
 		a.onLoaded(m)
 	case *paxos.Synced:

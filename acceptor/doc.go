@@ -10,6 +10,11 @@
 //   - does not vote before its peers have vouched for it (admission.go), and, if it has
 //     forgotten votes, not before it has rejoined (rejoin.go).
 //
+// A leader that hands over names its successor in its last heartbeat. The acceptor tells the
+// successor (Named), and lets its Prepare through at once, while others are still refused.
+// Who has promised, or is kept from promising, is decided as ever: naming is about liveness
+// only, and a wrong name costs at most one election timeout.
+//
 // An acceptor does no I/O and reads no clock. A driver calls it, from one goroutine, as
 // paxos.Machine says. An acceptor owns its promise, the ballots of its votes above held,
 // and held. Values are in the store only; the acceptor reads them back by loads.

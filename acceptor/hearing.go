@@ -6,7 +6,8 @@ import "github.com/paxlog/paxlog/paxos"
 type hearing struct {
 	ballot   paxos.Ballot
 	at       paxos.Ticks
-	resigned bool // that leader has said that it leads no more
+	resigned bool         // that leader has said that it leads no more
+	next     paxos.NodeID // the successor that it has named in its last heartbeat, or ""
 }
 
 // silent is for how long nobody has been heard.
@@ -22,9 +23,11 @@ func (a *Acceptor) hear(b paxos.Ballot) { a.hearing = hearing{ballot: b, at: a.n
 
 // hearsOther reports whether a live leader or candidate other than the one that
 // made ballot b was heard within ElectionTicks. An acceptor that was just started
-// or paused counts as having heard somebody.
+// or paused counts as having heard somebody. The successor that the leader has named is
+// no other: it is let through at once.
 func (a *Acceptor) hearsOther(b paxos.Ballot) bool {
-	return a.hearing.silent(a.now) < a.cfg.ElectionTicks && !a.hearing.ballot.SameProcess(b)
+	h := &a.hearing
+	return h.silent(a.now) < a.cfg.ElectionTicks && !h.ballot.SameProcess(b) && (h.next == "" || h.next != b.Proposer)
 }
 
 // onHeartbeat answers a leader that it could vote for. One below promised is
@@ -36,7 +39,7 @@ func (a *Acceptor) onHeartbeat(from paxos.NodeID, m *paxos.Heartbeat) {
 		return
 	}
 	if m.Resign {
-		a.hearing.resigned = a.hearing.resigned || a.hearing.ballot == m.Ballot
+		a.onLastHeartbeat(m)
 		return
 	}
 	a.takeMarks(m.Marks)
@@ -47,6 +50,24 @@ func (a *Acceptor) onHeartbeat(from paxos.NodeID, m *paxos.Heartbeat) {
 	a.hear(m.Ballot)
 	if !a.hung() {
 		a.Send(from, &paxos.HeartbeatAck{Ballot: m.Ballot, Nonce: m.Nonce, Held: a.held, Highest: a.highest})
+	}
+}
+
+// onLastHeartbeat takes the end of a leader's office. Who has named a successor is heard
+// once more: the others leave the successor an election timeout, and campaign by
+// themselves if nothing comes of it.
+func (a *Acceptor) onLastHeartbeat(m *paxos.Heartbeat) {
+	if m.Next == "" {
+		a.hearing.resigned = a.hearing.resigned || a.hearing.ballot == m.Ballot
+		return
+	}
+	if !a.admission.admitted {
+		return
+	}
+	a.hear(m.Ballot)
+	a.hearing.next = m.Next
+	if !a.hung() { // else it could not promise anything
+		a.Send(m.Next, &paxos.Named{Ballot: m.Ballot})
 	}
 }
 

@@ -23,6 +23,7 @@ type Report struct {
 	Syncing        paxos.Ticks    // for how long the oldest of them is
 	Hung           bool           // which is too long
 	Durable        paxos.Instance // Highest, as far as syncs are done
+	Drained        bool           // it is about to be stopped
 	Contradictions uint64         // messages refused because they contradict a vote
 }
 
@@ -33,7 +34,7 @@ func (a *Acceptor) Report() Report {
 		Voting: a.admission.admitted, Forgot: a.admission.rejoin != nil, WhyNotVoting: a.whyNotVoting(),
 		Heard: a.hearing.ballot, Silent: a.hearing.silent(a.now), Commits: a.mark.Commits, Life: a.mark.Life,
 		Subscribers: len(a.subs), Loads: len(a.loads), Syncs: len(a.underWay), Syncing: a.syncing(), Hung: a.hung(),
-		Durable: a.durable, Contradictions: a.contradictions.count,
+		Durable: a.durable, Drained: a.drained, Contradictions: a.contradictions.count,
 	}
 }
 
@@ -49,6 +50,6 @@ func (a *Acceptor) onStatus(from paxos.NodeID, m *paxos.StatusQuery) {
 	}
 	a.Send(from, &paxos.StatusReply{
 		Nonce: m.Nonce, Role: paxos.RoleAcceptor, ID: a.cfg.ID, Promised: r.Promised, Highest: r.Durable, DiskHangs: hangs,
-		Held: r.Held, Chosen: r.Known, Missing: r.Missing, Voting: r.Voting, Forgot: r.Forgot, Reason: r.WhyNotVoting,
+		Held: r.Held, Chosen: r.Known, Missing: r.Missing, Voting: r.Voting, Forgot: r.Forgot, Reason: r.WhyNotVoting, Drained: r.Drained, Speaks: paxos.NewestVersion,
 	})
 }

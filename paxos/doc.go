@@ -66,6 +66,9 @@
 //	33 Rejoin        acceptor          -> proposer                     urgent   to the leader: I have forgotten votes, let me vote again
 //	34 Rejoined      proposer          -> acceptor                     urgent   from the leader: do, once you hold all up to an instance
 //	35 Leads         proposer          -> proposer                     since 3  I lead, on each change; with no ballot: no more
+//	48 Named         acceptor          -> proposer                     urgent, since 3  the leader has handed over to you: campaign at once
+//	49 Able          proposer          -> proposer                     urgent, since 3  from a leader that wants to hand over: could you lead?
+//	50 AbleReply     proposer          -> proposer                     urgent, since 3  how many acceptors it reaches, or why it could not
 //	64 Append        proposer, client  -> proposer                     values   commands of one session; a standby passes them on to the leader
 //	65 Refused       proposer          -> proposer, client                      dropped, never queued; through the standby that passed it on
 //	66 Leader        proposer          -> client                                who leads, on each change
@@ -84,6 +87,11 @@
 //	79 Detach        client            -> learner                      since 3  I wait no more
 //	80 Detached      learner           -> client                       since 3  you are told no more: attach again if you wait
 //	81 Withdraw      client            -> learner                      since 3  nobody waits any more for that Locate, Read or Lookup
+//	96 Transfer      client            -> proposer                     urgent, since 3  to the leader: hand over
+//	97 Transferred   proposer          -> client                       urgent, since 3  who leads now, and for how long appends waited; or why not
+//	98 Drain         client            -> any                          urgent, since 3  you are about to be stopped; or not any more
+//	99 Drained       any               -> client                       urgent, since 3  done; or why not
+//	100 Elsewhere     learner           -> client                       since 3  I am drained: use another learner; or not any more
 //
 // Local messages (Loaded, Synced, PeerUp, PeerDown) are stepped by the driver
 // and never travel.

@@ -79,13 +79,15 @@ type Reject struct {
 
 // Heartbeat is sent by a leader in each heartbeat interval. Nonce is the leader's
 // clock when it was sent. Marks are the highest that it has seen of each acceptor,
-// by place.
+// by place. With Resign it is the last one of its ballot: others may campaign at once, or,
+// if there is a Next, that proposer alone.
 type Heartbeat struct {
 	Ballot     Ballot
 	Nonce      uint64
 	ChosenUpTo Instance
-	Resign     bool // the last one: others may campaign at once
+	Resign     bool
 	Marks      ByPlace[Mark]
+	Next       NodeID `since:"3"`
 }
 
 // HeartbeatAck repeats what it answers.

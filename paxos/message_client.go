@@ -223,6 +223,11 @@ type StatusReply struct {
 	// DiskHangs is for how long the acceptor's oldest sync has been under way, 0 if that is
 	// no longer than usual.
 	DiskHangs Ticks `since:"3"`
+	// Drained says that the process is about to be stopped, as somebody has told it.
+	Drained bool `since:"3"`
+	// Speaks is the newest version of the protocol that the process speaks; 0 is one that
+	// does not say it.
+	Speaks uint64 `since:"3"`
 }
 
 func (*Append) MessageKind() Kind      { return 64 }

@@ -40,6 +40,10 @@ var Messages = NewTable(
 		Elements(func(m Message) int { return len(m.(*Rejoined).Marks) })),
 	NewRow[Leads](proposers, proposers, "I lead, on each change; with no ballot: no more", upkeep, Since(3)),
 
+	NewRow[Named](acceptors, proposers, "the leader has handed over to you: campaign at once", urgent, Since(3)),
+	NewRow[Able](proposers, proposers, "from a leader that wants to hand over: could you lead?", urgent, upkeep, Since(3)),
+	NewRow[AbleReply](proposers, proposers, "how many acceptors it reaches, or why it could not", urgent, upkeep, Since(3)),
+
 	NewRow[Append](clients|proposers, proposers, "commands of one session; a standby passes them on to the leader",
 		OneValue(func(m Message) *[]byte { return &m.(*Append).Batch })),
 	NewRow[Refused](proposers, clients|proposers, "dropped, never queued; through the standby that passed it on"),
@@ -61,4 +65,9 @@ var Messages = NewTable(
 	NewRow[Detach](clients, learners, "I wait no more", upkeep, Since(3)),
 	NewRow[Detached](learners, clients, "you are told no more: attach again if you wait", upkeep, Since(3)),
 	NewRow[Withdraw](clients, learners, "nobody waits any more for that Locate, Read or Lookup", upkeep, Since(3)),
+	NewRow[Transfer](clients, proposers, "to the leader: hand over", urgent, Since(3)),
+	NewRow[Transferred](proposers, clients, "who leads now, and for how long appends waited; or why not", urgent, Since(3)),
+	NewRow[Drain](clients, servers, "you are about to be stopped; or not any more", urgent, Since(3)),
+	NewRow[Drained](servers, clients, "done; or why not", urgent, Since(3)),
+	NewRow[Elsewhere](learners, clients, "I am drained: use another learner; or not any more", upkeep, Since(3)),
 )

@@ -102,6 +102,9 @@ func (m Membership) IsPhase1(s Set) bool { return s.Len() >= m.Phase1 }
 // IsPhase2 reports whether s is a Phase 2 quorum.
 func (m Membership) IsPhase2(s Set) bool { return s.Len() >= m.Phase2 }
 
+// Need is how many acceptors it takes to elect a leader and to go on under it.
+func (m Membership) Need() int { return max(m.Phase1, m.Phase2) }
+
 // IsRejoin reports whether the promises of s, none of which has forgotten anything,
 // suffice to let one that has rejoin: s meets whatever quorum of either phase that
 // one was counted in, in another member. See "Rejoining" in the package doc.

@@ -196,8 +196,12 @@ func NewRow[T any, M interface {
 	return r
 }
 
-// FirstVersion is the version of the protocol whose messages have no other Since.
-const FirstVersion = 2
+// FirstVersion is the version of the protocol whose messages have no other Since, and
+// NewestVersion the newest one that this code speaks.
+const (
+	FirstVersion  = 2
+	NewestVersion = 3
+)
 
 func urgent(r *Row) { r.Urgent = true }
 func upkeep(r *Row) { r.Upkeep = true }

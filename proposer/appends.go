@@ -12,11 +12,22 @@ func (p *Proposer) onAppend(from paxos.NodeID, m *paxos.Append) {
 		p.refuse(from, m, paxos.RefuseMalformed, err.Error())
 		return
 	}
-	if p.stopping {
+	if p.stopping && !p.isHandingOver() {
 		p.refuse(from, m, paxos.RefuseNoLeader, string(p.cfg.ID)+" is stopping")
 		return
 	}
 	p.phase.onAppend(p, from, m)
+}
+
+// isHandingOver reports whether appends wait until somebody else leads.
+func (p *Proposer) isHandingOver() bool {
+	switch phase := p.phase.(type) {
+	case *leading:
+		return phase.handing != nil
+	case *yielding:
+		return true
+	}
+	return false
 }
 
 // checkAppend returns an error unless m is one well-formed run or fence, of the

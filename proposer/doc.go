@@ -20,6 +20,7 @@
 //	propose.go    appends become proposals        chosen.go   votes are counted
 //	resend.go     what may be lost is sent again  repair.go   what nobody holds
 //	rejoin.go     an acceptor that has forgotten votes
+//	handover.go   leaving office in good order
 //	limits.go     bounds and waits, with reasons  invariants.go   what is asserted
 //
 // # Appends that are passed on
@@ -33,4 +34,45 @@
 // So the standby tells its clients Leader with no ballot, which means "send again what I
 // was sent and is not answered". Sending twice is harmless: learners apply each command
 // once.
+//
+// # Handing over
+//
+// A leader hands over when an operator asks for it (Transfer), when it is drained, and when
+// its process is told to stop. It takes these steps:
+//
+//  1. It asks who could lead (Able). A successor must be connected, be a standby that is
+//     neither drained nor stopping, and reach as many acceptors as it takes to elect a
+//     leader and to go on. If nobody is such a one the leader goes on leading, and says why.
+//  2. It proposes nothing new. What it is sent waits in its queue. What is in flight is
+//     proposed again, repaired and counted as ever, until it is chosen.
+//  3. It sends its last heartbeat, which names the successor and announces all that it got
+//     chosen. From then on it is no leader (yielding).
+//  4. Each acceptor tells the successor that it is named (Named), and lets its Prepare
+//     through although it hears a leader. The successor campaigns as soon as a Phase 1
+//     quorum has said so: exactly when it could win. It asks no proposer's leave.
+//  5. The new leader tells everybody (Leader, Leads). The old one first tells its clients,
+//     which send again there, and only then refuses what has waited. So clients know for
+//     sure that the copies at the old leader are in nobody's queue.
+//
+// Safety does not depend on any of this. The successor's Phase 1 is one like all others,
+// under a ballot of its own, and an acceptor promises as it always does. Only the rule that
+// keeps candidates away from a live leader, which is there for liveness, has an exception.
+// The old leader may not propose after step 3 because acceptors that have promised would
+// refuse it, and its clients would wait for a leader that is none: so it has no phase in
+// which it could.
+//
+// Nothing hangs, whoever dies. In steps 1 and 2 the leader goes on leading when the time is
+// up, and answers that it did. After step 3 the acceptors count the last heartbeat as the
+// last that they heard: the others campaign an election timeout later, as after any leader.
+// The old leader campaigns again by itself if the successor has not said within that time
+// that it leads; acceptors let it, as it is the one that they heard, unless they have
+// promised the successor. A process that stops does not, and ends.
+//
+// Example: p1 names p2, and p2 crashes before its Prepare leaves. 300 ms later p1 campaigns
+// at the next round, refuses what waited, and tells the operator that p2 has not said that
+// it leads.
+//
+// Processes of version 2 know no successor. Acceptors of that version take the last
+// heartbeat for a resignation, so that any standby may campaign at once, and proposers of
+// that version answer no Able, so that nobody hands over to them.
 package proposer

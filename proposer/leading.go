@@ -38,6 +38,8 @@ type leading struct {
 	repairEnd   paxos.Timer // when it is given up
 	repairAgain paxos.Timer // when another one may begin
 
+	handing *handover // under way, or nil
+
 	rejoin rejoiner       // may vote again, once it holds everything up to upTo
 	upTo   paxos.Instance // the last instance that was proposed again when this leader was elected
 }
@@ -162,6 +164,7 @@ func (l *leading) onOutvoted(p *Proposer, place int) {
 	case !l.quorum(p):
 		l.resign(p, fmt.Sprintf("%s promised a higher ballot", who), 0)
 	case p.now-l.since > p.cfg.ElectionMax:
+		l.keepOffice(p, fmt.Sprintf("%s renews its ballot first: try again", p.cfg.ID))
 		l.refuseQueue(p, "the leader renews its ballot")
 		p.campaign(fmt.Sprintf("%s promised a higher ballot than %s, which a quorum follows", who, l.ballot), rejoiner{})
 	}
@@ -180,6 +183,7 @@ func (l *leading) refuseQueue(p *Proposer, why string) {
 func (l *leading) resign(p *Proposer, reason string, wait paxos.Ticks) {
 	p.Warn("stepped down", "ballot", l.ballot.String(), "reason", reason, "in_flight", len(l.open), "refused", len(l.queue))
 	p.broadcast(&paxos.Heartbeat{Ballot: l.ballot, Nonce: uint64(p.now), ChosenUpTo: l.chosenUpTo, Resign: true})
+	l.keepOffice(p, fmt.Sprintf("%s has stepped down: %s (`paxlog status` shows who leads)", p.cfg.ID, reason))
 	l.refuseQueue(p, "the leader stepped down: "+reason)
 	p.standBy("stepped down: "+reason, wait)
 	p.Out.Stopped = p.stopping
@@ -210,6 +214,7 @@ func (l *leading) tick(p *Proposer) {
 	l.fill(p)
 	l.resend(p)
 	l.tickRepair(p)
+	l.tickHandover(p)
 }
 
 // mustResign says why a leader has to step down, or "", and for how long it should not
@@ -223,7 +228,7 @@ func (l *leading) mustResign(p *Proposer) (reason string, wait paxos.Ticks) {
 		// heard but not written to. Leave it to somebody who may reach another one.
 		return fmt.Sprintf("instance %d has not been chosen for %d ms", l.chosenUpTo+1, p.cfg.StallTicks), 2 * p.cfg.ElectionMax
 	}
-	if p.stopping && len(l.queue) == 0 && len(l.open) == 0 {
+	if p.stopping && l.handing == nil && len(l.queue) == 0 && len(l.open) == 0 {
 		return "the process is stopping", 0
 	}
 	return "", 0

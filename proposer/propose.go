@@ -46,10 +46,17 @@ func (l *leading) room(p *Proposer) bool {
 // quorum reported one there, and readers wait until it is known what such an instance
 // chooses.
 func (l *leading) fill(p *Proposer) {
+	if l.isLeaving() {
+		return
+	}
 	for ; l.next <= l.seen && l.room(p); l.next++ {
 		l.propose(p, l.next, paxos.Value{Origin: l.ballot, Time: p.wall})
 	}
 }
+
+// isLeaving reports whether a leader that hands over gets chosen what is in flight, and
+// proposes nothing new: what it is sent waits.
+func (l *leading) isLeaving() bool { return l.handing != nil && l.handing.chosen != "" }
 
 // due reports whether what waits should be proposed now.
 func (l *leading) due(p *Proposer) bool {
@@ -59,6 +66,9 @@ func (l *leading) due(p *Proposer) bool {
 // pack turns what is waiting into values, while the window has room: under light
 // load an append is a value of its own, under heavy load one carries thousands.
 func (l *leading) pack(p *Proposer) {
+	if l.isLeaving() {
+		return
+	}
 	taken := 0
 	for taken < len(l.queue) && l.room(p) && l.due(p) {
 		l.packedAt = p.now

@@ -40,6 +40,7 @@ type Proposer struct {
 	phase  phase        // *standby, *preparing or *leading
 
 	stopping bool // finishing what was accepted, taking nothing new
+	drained  bool // it does not lead, for it is about to be stopped
 
 	marks   paxos.ByPlace[paxos.Mark] // the highest that each acceptor has shown
 	renewal paxos.Timer               // when a campaign for an acceptor to rejoin may begin
@@ -107,9 +108,16 @@ func (p *Proposer) Step(from paxos.NodeID, m paxos.Message) {
 			p.Send(from, &paxos.Vouched{Asked: m.Mark, Mark: p.marks[place]})
 		}
 	case *paxos.Stopping:
-		p.stopping = true
-		if _, ok := p.phase.(*leading); !ok {
-			p.Out.Stopped = true
+		p.onStopping()
+	case *paxos.Transfer:
+		p.onTransfer(from, m)
+	case *paxos.Drain:
+		p.onDrain(from, m)
+	case *paxos.Able:
+		p.onAble(from, m)
+	case *paxos.AbleReply:
+		if l, ok := p.phase.(*leading); ok {
+			l.onAbleReply(p, from, m)
 		}
 	case *paxos.StatusQuery:
 		p.onStatus(from, m)
@@ -122,6 +130,20 @@ func (p *Proposer) Step(from paxos.NodeID, m paxos.Message) {
 		p.phase.step(p, from, m)
 	default:
 		p.phase.step(p, from, m)
+	}
+}
+
+// onStopping finishes what was accepted, and hands over if it leads and somebody else could.
+func (p *Proposer) onStopping() {
+	p.stopping = true
+	switch phase := p.phase.(type) {
+	case *leading:
+		if why := phase.handOver(p, &handover{}); why != "" {
+			p.Info("not handed over", "ballot", phase.ballot.String(), "reason", why)
+		}
+	case *yielding:
+	default:
+		p.Out.Stopped = true
 	}
 }
 
@@ -138,6 +160,8 @@ func (p *Proposer) Flush() paxos.Output {
 	if leads {
 		l.pack(p)
 		l.assert(p)
+		l.yield(p)
+		_, leads = p.phase.(*leading)
 	}
 	if b := p.phase.leader(p); b != p.told {
 		p.tellClients(b)
@@ -202,6 +226,9 @@ func (p *Proposer) onLeads(from paxos.NodeID, m *paxos.Leads) {
 	delete(p.claims, from)
 	if m.Ballot.Proposer == from {
 		p.claims[from] = m.Ballot
+	}
+	if y, ok := p.phase.(*yielding); ok && y.ballot.Less(p.claims[from]) {
+		y.onSuccessor(p, m.Ballot)
 	}
 }
 

@@ -13,6 +13,7 @@ type Report struct {
 	WhyNot     string // why it does not lead; "" if it does
 	Failed     int    // campaigns failed in a row
 	Clients    int    // connected
+	Drained    bool   // it does not lead, for it is about to be stopped
 
 	// Of a leader:
 	Open      int // proposals that are not known to be chosen, or wait for an earlier one
@@ -26,7 +27,7 @@ type Report struct {
 func (p *Proposer) Report() Report {
 	r := Report{
 		State: p.phase.name(), Ballot: p.phase.leader(p), Round: p.round, WhyNot: p.reason,
-		Failed: p.failed, Clients: len(p.clients),
+		Failed: p.failed, Clients: len(p.clients), Drained: p.drained,
 	}
 	switch phase := p.phase.(type) {
 	case *standby:
@@ -42,6 +43,6 @@ func (p *Proposer) onStatus(from paxos.NodeID, m *paxos.StatusQuery) {
 	r := p.Report()
 	p.Send(from, &paxos.StatusReply{
 		Nonce: m.Nonce, Role: paxos.RoleProposer, ID: p.cfg.ID, State: r.State, Ballot: r.Ballot,
-		Chosen: r.ChosenUpTo, Quorum: r.Quorum, Reason: r.WhyNot,
+		Chosen: r.ChosenUpTo, Quorum: r.Quorum, Reason: r.WhyNot, Drained: r.Drained, Speaks: paxos.NewestVersion,
 	})
 }

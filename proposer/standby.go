@@ -14,6 +14,15 @@ type standby struct {
 	backoff paxos.Timer // when it may campaign
 	query   paxos.Timer // when the acceptors are asked again
 	answers paxos.ByPlace[answer]
+	named   named
+}
+
+// named is which acceptors say that the leader of a ballot has named this proposer its
+// successor.
+type named struct {
+	ballot paxos.Ballot
+	by     paxos.Set
+	stale  paxos.Timer // when that says nothing any more
 }
 
 // answer is an acceptor's latest QueryReply.
@@ -43,10 +52,10 @@ func (s *standby) tick(p *Proposer) {
 		s.query.Set(p.now + p.cfg.HeartbeatTicks)
 		p.broadcast(&paxos.Query{Nonce: uint64(p.now)})
 	}
-	if !s.backoff.Due(p.now) || p.stopping {
+	if !s.backoff.Due(p.now) || p.stopping || p.drained {
 		return
 	}
-	var silent paxos.Set
+	silent := s.letThrough(p)
 	for i := range s.answers {
 		if s.fresh(p, i) && s.answers[i].Silent >= s.timeout {
 			silent = silent.With(i)
@@ -64,20 +73,47 @@ func (s *standby) fresh(p *Proposer, i int) bool { return !s.answers[i].stale.Du
 // why says why nobody leads: that too few acceptors answer here, else what made p a
 // standby.
 func (s *standby) why(p *Proposer) string {
-	answer := 0
-	for i := range s.answers {
-		if s.fresh(p, i) {
-			answer++
-		}
+	if p.drained {
+		return fmt.Sprintf("it is drained: `paxlog undrain %s` lets it lead", p.cfg.ID)
 	}
-	m := p.cfg.Membership
-	if need := max(m.Phase1, m.Phase2); answer < need && p.now > s.backoff.At()+p.cfg.ElectionMin {
+	answer := s.answering(p)
+	if need := p.cfg.Membership.Need(); answer < need && p.now > s.backoff.At()+p.cfg.ElectionMin {
 		return fmt.Sprintf("%d of %d acceptors answer it, and %d are needed", answer, len(s.answers), need)
 	}
 	return p.reason
 }
 
+// onNamed campaigns at once, without waiting for silence, when a Phase 1 quorum lets this
+// proposer through. A ballot names a successor once: one that has campaigned since has seen
+// a higher round.
+func (s *standby) onNamed(p *Proposer, place int, m *paxos.Named) {
+	if place < 0 || p.stopping || p.drained || m.Ballot.Round < p.round {
+		return
+	}
+	p.round = m.Ballot.Round
+	if n := &s.named; n.ballot != m.Ballot || n.stale.Due(p.now) {
+		*n = named{ballot: m.Ballot}
+		n.stale.Set(p.now + p.cfg.ElectionMin)
+	}
+	s.named.by = s.named.by.With(place)
+	if p.cfg.Membership.IsPhase1(s.letThrough(p)) {
+		p.campaign(fmt.Sprintf("%s has handed over", m.Ballot.Proposer), rejoiner{})
+	}
+}
+
+// letThrough are the acceptors that let this proposer through although they hear a leader.
+func (s *standby) letThrough(p *Proposer) paxos.Set {
+	if s.named.stale.Due(p.now) {
+		return 0
+	}
+	return s.named.by
+}
+
 func (s *standby) step(p *Proposer, from paxos.NodeID, m paxos.Message) {
+	if m, ok := m.(*paxos.Named); ok {
+		s.onNamed(p, p.place(from), m)
+		return
+	}
 	reply, ok := m.(*paxos.QueryReply)
 	if !ok {
 		return
@@ -88,6 +124,16 @@ func (s *standby) step(p *Proposer, from paxos.NodeID, m paxos.Message) {
 		s.answers[i].QueryReply = *reply
 		s.answers[i].stale.Set(sent + p.cfg.ElectionMin + 1)
 	}
+}
+
+// answering is how many acceptors answer.
+func (s *standby) answering(p *Proposer) (n int) {
+	for i := range s.answers {
+		if s.fresh(p, i) {
+			n++
+		}
+	}
+	return n
 }
 
 // leader is the highest ballot that an acceptor has heard of lately, or under which a

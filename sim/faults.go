@@ -32,6 +32,11 @@ func (c *Cluster) play(f Fault) {
 		c.rollBack(c.nodes[f.Node], f.For, r)
 	case f.Kind == Orphan:
 		c.orphan(c.nodes[f.Node], f.Peer, r)
+	case f.Kind == HandOver:
+		c.handOver(f, r)
+	case f.Kind == DrainNode:
+		c.drain(c.nodes[f.Node], false)
+		c.after(f.For, func() { c.drain(c.nodes[f.Node], true) })
 	case f.Kind != JumpWall || !c.noJumps:
 		c.harm(f, c.servers(), r)
 	}
@@ -50,9 +55,9 @@ func (w *World) noteFault(f Fault) bool {
 }
 
 // Harm does what a fault says to the processes of another protocol, which servers
-// are. An acceptor's own faults (RollBack, Orphan) do nothing to them.
+// are. What only Paxlog's processes have does nothing to them.
 func (w *World) Harm(f Fault, servers []paxos.NodeID) {
-	if f.Kind != RollBack && f.Kind != Orphan && w.noteFault(f) {
+	if !slices.Contains([]FaultKind{RollBack, Orphan, HandOver, DrainNode}, f.Kind) && w.noteFault(f) {
 		w.harm(f, servers, &paxos.Rand{State: f.Arg})
 	}
 }
@@ -185,6 +190,9 @@ func (c *Cluster) heal(gone []paxos.NodeID) {
 	c.Net.Heal()
 	for _, n := range c.all {
 		n.Disk, n.Slow = DiskState{}, 0
+	}
+	for _, id := range c.servers() {
+		c.drain(c.nodes[id], true)
 	}
 	c.lost = map[paxos.NodeID]bool{}
 	waits := c.forgetful() != ""

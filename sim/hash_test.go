@@ -80,6 +80,7 @@ func TestHashSeesAll(t *testing.T) {
 		&paxos.Fetch{}, &paxos.Page{Runs: []paxos.VoteRun{{}}, Values: []paxos.Vote{vote}}, &paxos.Vouch{}, &paxos.Vouched{}, &paxos.Repair{},
 		&paxos.Append{}, &paxos.Refused{}, &paxos.Leader{}, &paxos.Attach{}, &paxos.Attached{}, &paxos.Result{}, &paxos.Locate{}, &paxos.Located{},
 		&paxos.Read{}, &paxos.LogPage{Records: []paxos.LogRecord{{}}}, &paxos.Lookup{}, &paxos.Found{}, &paxos.StatusQuery{}, &paxos.StatusReply{},
+		&paxos.Named{}, &paxos.Able{}, &paxos.AbleReply{}, &paxos.Transfer{}, &paxos.Transferred{}, &paxos.Drain{}, &paxos.Drained{}, &paxos.Elsewhere{},
 	} {
 		before := hashOf(m)
 		eachField(reflect.ValueOf(m).Elem(), fmt.Sprintf("%T", m), func(path string) {

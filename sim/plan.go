@@ -69,6 +69,8 @@ const (
 	ReplayOld
 	JumpWall
 	LossyNetwork
+	HandOver
+	DrainNode
 	HealNetwork
 )
 
@@ -76,7 +78,8 @@ var faultNames = [...]string{
 	CrashNode: "crash", CrashAll: "crash of all", PauseNode: "pause", SlowNode: "slow process", HangDisk: "hung disk",
 	SlowDisk: "slow disk", BreakWrite: "write error", BreakSync: "sync error", FillDisk: "disk filled", RollBack: "old directory", CutOneWay: "one-way cut",
 	CutBothWays: "two-way cut", Isolate: "isolated node", Flap: "flapping link", BreakConnection: "connection cut in flight",
-	Orphan: "votes of one acceptor alone", ReplayOld: "old packets", JumpWall: "clock jump", LossyNetwork: "lossy network", HealNetwork: "healed network",
+	Orphan: "votes of one acceptor alone", ReplayOld: "old packets", JumpWall: "clock jump", LossyNetwork: "lossy network",
+	HandOver: "leader asked to hand over", DrainNode: "drain", HealNetwork: "healed network",
 }
 
 func (k FaultKind) String() string { return faultNames[k] }
@@ -99,14 +102,14 @@ func (f Fault) String() string {
 var lot = []FaultKind{
 	CrashNode, CrashNode, CrashNode, CrashNode, CrashAll, CrashAll, PauseNode, PauseNode, SlowNode, HangDisk, HangDisk, SlowDisk,
 	BreakWrite, BreakSync, FillDisk, RollBack, RollBack, CutOneWay, CutOneWay, CutBothWays, Isolate, Isolate, Flap, BreakConnection, BreakConnection,
-	Orphan, Orphan, Orphan, ReplayOld, JumpWall, JumpWall,
+	Orphan, Orphan, Orphan, ReplayOld, JumpWall, JumpWall, HandOver, HandOver, HandOver, DrainNode,
 	HealNetwork, HealNetwork, HealNetwork, HealNetwork, HealNetwork, HealNetwork,
 }
 
 // longest is for how long each kind lasts at most; 0: it has no end of its own.
 var longest = map[FaultKind]Micros{
 	CrashNode: 1500 * Millisecond, CrashAll: 300 * Millisecond, PauseNode: 2 * Second, SlowNode: 2 * Second, HangDisk: 3 * Second,
-	SlowDisk: 2 * Second, FillDisk: 2 * Second, RollBack: 500 * Millisecond, Flap: Second, BreakConnection: 300 * Millisecond,
+	SlowDisk: 2 * Second, FillDisk: 2 * Second, RollBack: 500 * Millisecond, Flap: Second, BreakConnection: 300 * Millisecond, HandOver: Second, DrainNode: 2 * Second,
 }
 
 // RandomTopology draws the size of a cluster from a seed.
@@ -171,6 +174,8 @@ func DrawPlan(seed uint64) Plan {
 			if f.Node == f.Peer {
 				continue
 			}
+		case HandOver:
+			f.Node, f.Peer = anyOf(proposers), ""
 		case CrashAll, ReplayOld, HealNetwork:
 			f.Node, f.Peer = "", ""
 		default:

@@ -26,6 +26,7 @@ var Scenarios = []Scenario{
 	{"minority", "B leads A to E; {A,B} is cut from {C,D,E}; a value is sent to each side; then it heals", minority},
 	{"hung-disk", "the disks of a quorum hang for a while: nothing is answered meanwhile, and nothing is lost", hungDisk},
 	{"full-disk", "the disk of one acceptor fills, then of a second: they stop and cannot start, nothing is answered; space is freed and nothing is lost", fullDisks},
+	{"transfer", "the leader hands over, to and fro, and is killed right after; nobody waits for an election timeout", transferScenario},
 	{"paused-leader", "the leader is paused beyond its timeout, another takes over, and it resumes", pausedLeader},
 }
 
@@ -348,6 +349,25 @@ func pausedLeader(s *stage) {
 	s.Run(2 * Second)
 	s.leads(leader)
 	s.progress(Second, "after it resumed")
+}
+
+// transferScenario: no append waits for an election timeout, although the leader changes.
+func transferScenario(s *stage) {
+	s.hosts(3)
+	s.lead(1)
+	for _, next := range []paxos.NodeID{"p2", "p3", "p1"} {
+		s.transfer(s.nodes[s.Leader()], next)
+		s.expect(50*Millisecond, "%s leads", func() bool { return s.Leader() == next }, next)
+		s.progress(settle+ElectionMin*Millisecond, "after a handover")
+	}
+	s.transfer(s.nodes["p1"], "p2")
+	s.expect(50*Millisecond, "p2 leads", func() bool { return s.Leader() == "p2" })
+	s.nodes["p1"].Crash()
+	s.progress(Second, "after the old leader was stopped")
+	s.drain(s.nodes["p3"], false)
+	s.transfer(s.nodes["p2"], "p3")
+	s.progress(Second, "while only a drained proposer is left to hand over to")
+	s.leads("p2")
 }
 
 // FindScenario returns the scenario of that name.

@@ -22,6 +22,8 @@ import (
 //	resend to=p1 from=N VALUE...  the same under given sequence numbers
 //	session N                   @c1 goes on with its N-th session
 //	fence to=p1, lookup seq=N, locate                  as resolve and reads do
+//	transfer to=p1 [next=p2]    @c1 asks a proposer to hand over
+//	drain, undrain NODE         @c1 has a process drained
 //	crash, start, pause, resume, hang, unhang NODE...
 //	cut A B, join A B           both ways; cut oneway=true A B
 //	break A B                   their connection ends under the next message, and is back after 50 ms
@@ -90,6 +92,14 @@ func (s *script) run(d *datadriven.TestData) (out string) {
 	case "locate":
 		s.client.Send("l1", &paxos.Locate{Nonce: 1})
 		s.c.Run(1100 * Millisecond)
+	case "transfer":
+		var next string
+		d.MaybeScanArgs(s.t, "next", &next)
+		s.client.Send(target(s.t, d), &paxos.Transfer{Nonce: 1, To: paxos.NodeID(next)})
+		s.c.Run(15 * Millisecond)
+	case "drain", "undrain":
+		s.client.Send(paxos.NodeID(words(d)[0]), &paxos.Drain{Nonce: 1, Undo: d.Cmd == "undrain"})
+		s.c.Run(15 * Millisecond)
 	case "log":
 		for i, e := range s.c.Check.Log {
 			out += fmt.Sprintf("%d %s\n", i+1, e.Value)

@@ -16,8 +16,8 @@ type Kind = paxos.Kind
 // than that is not sent on it: a message's row says since when it is there, and a field's
 // tag does (since:"3").
 const (
-	Oldest  = 2
-	Version = 3
+	Oldest  = paxos.FirstVersion
+	Version = paxos.NewestVersion
 )
 
 // book is what frames are made and read by: for each kind its row, and how it looks in

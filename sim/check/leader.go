@@ -6,6 +6,7 @@ import "github.com/paxlog/paxlog/paxos"
 type leaders struct {
 	reads map[readKey]*phase1Read
 	byOf  map[paxos.Ballot][]*phase1Read // complete or not, in the order of their Prepare
+	over  map[paxos.Ballot]bool          // its last heartbeat was sent
 }
 
 // readKey names one read of one acceptor in Phase 1.
@@ -26,7 +27,7 @@ type phase1Read struct {
 }
 
 func newLeaders() leaders {
-	return leaders{reads: map[readKey]*phase1Read{}, byOf: map[paxos.Ballot][]*phase1Read{}}
+	return leaders{reads: map[readKey]*phase1Read{}, byOf: map[paxos.Ballot][]*phase1Read{}, over: map[paxos.Ballot]bool{}}
 }
 
 // onPrepare notes that a campaign asks an acceptor. Repair reads are not noted:
@@ -87,14 +88,22 @@ func (c *Checker) onPromise(from *Process, m *paxos.Promise) {
 	}
 }
 
-// proposerSays checks P2 and P3 on what a leader proposes, and what it announces.
+// proposerSays checks P2 and P3 on what a leader proposes, and what it announces, and that
+// nothing comes after its last heartbeat.
 func (c *Checker) proposerSays(n *Process, m paxos.Message) {
 	switch m := m.(type) {
 	case *paxos.Accept:
 		c.claims(n, m.ChosenUpTo)
+		if c.over[m.Ballot] {
+			c.Fail("last heartbeat", "%s proposes at instance %d under %v, whose last heartbeat it has sent", n.ID, m.Instance, m.Ballot)
+		}
 		c.onAccept(n, m)
 	case *paxos.Heartbeat:
 		c.claims(n, m.ChosenUpTo)
+		if c.over[m.Ballot] {
+			c.Fail("last heartbeat", "%s sends a heartbeat under %v after its last one", n.ID, m.Ballot)
+		}
+		c.over[m.Ballot] = m.Resign
 	}
 }
 

@@ -24,6 +24,9 @@ func describeBy(table *paxos.Table, m paxos.Message) (text string, upkeep bool) 
 	case Speaker:
 		return m.Speak()
 	case *paxos.Heartbeat:
+		if m.Next != "" {
+			return fmt.Sprintf("Resign(%s, next %s) chosenUpTo %d", m.Ballot, m.Next, m.ChosenUpTo), false
+		}
 		if m.Resign {
 			return fmt.Sprintf("Resign(%s)", m.Ballot), false
 		}
@@ -74,6 +77,19 @@ func notation(m paxos.Message) string {
 		return "Rejoin"
 	case *paxos.Rejoined:
 		return fmt.Sprintf("Rejoined(%s, once it holds %d)", m.Ballot, m.UpTo)
+	case *paxos.Named:
+		return fmt.Sprintf("Named(by %s)", m.Ballot)
+	case *paxos.Transfer:
+		return fmt.Sprintf("Transfer(to %s)", m.To)
+	case *paxos.Transferred:
+		if m.Why != "" {
+			return fmt.Sprintf("Transferred(no: %s)", m.Why)
+		}
+		return fmt.Sprintf("Transferred(%s, waited %d ms)", m.Ballot, m.Waited)
+	case *paxos.Drain:
+		return map[bool]string{false: "Drain", true: "Undrain"}[m.Undo]
+	case *paxos.Drained:
+		return fmt.Sprintf("Drained(%v)", m.Drained)
 	case *paxos.Leads:
 		return fmt.Sprintf("Leads(%s)", m.Ballot)
 	case *paxos.Leader:

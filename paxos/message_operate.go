@@ -1,0 +1,60 @@
+package paxos
+
+// Named tells a proposer that the leader of Ballot has named it its successor in its last
+// heartbeat: the sender lets its Prepare through at once.
+type Named struct{ Ballot Ballot }
+
+// Able asks a proposer, of a leader that wants to hand over, whether it could lead.
+type Able struct{ Nonce uint64 }
+
+// AbleReply answers Able. Reach is how many acceptors answer the sender. Why, if not
+// empty, says why it cannot lead.
+type AbleReply struct {
+	Nonce uint64
+	Reach int
+	Why   string
+}
+
+// Transfer asks a leader to hand over to the proposer To, or, if that is empty, to the one
+// that reaches most acceptors.
+type Transfer struct {
+	Nonce uint64
+	To    NodeID
+}
+
+// Transferred answers Transfer. Why, if not empty, says why the sender has not handed over.
+// Else To leads under Ballot, and for Waited no append was proposed, in milliseconds.
+type Transferred struct {
+	Nonce  uint64
+	To     NodeID
+	Ballot Ballot
+	Waited Ticks
+	Why    string
+}
+
+// Drain prepares a process for being stopped: a proposer does not lead, and a learner sends
+// its clients to another one, until it is undone or the process ends.
+type Drain struct {
+	Nonce uint64
+	Undo  bool
+}
+
+// Drained answers Drain. Why, if not empty, says why the process could not do it.
+type Drained struct {
+	Nonce   uint64
+	Drained bool
+	Why     string
+}
+
+// Elsewhere tells a client whether the sender is drained: then the client should use
+// another learner, if it reaches one.
+type Elsewhere struct{ Drained bool }
+
+func (*Named) MessageKind() Kind       { return 48 }
+func (*Able) MessageKind() Kind        { return 49 }
+func (*AbleReply) MessageKind() Kind   { return 50 }
+func (*Transfer) MessageKind() Kind    { return 96 }
+func (*Transferred) MessageKind() Kind { return 97 }
+func (*Drain) MessageKind() Kind       { return 98 }
+func (*Drained) MessageKind() Kind     { return 99 }
+func (*Elsewhere) MessageKind() Kind   { return 100 }

@@ -1,0 +1,51 @@
+package sim
+
+import "github.com/paxlog/paxlog/paxos"
+
+// operator is who asks for what operators ask for. It is no node: nobody listens to the
+// answers.
+const operator = paxos.NodeID("@operator")
+
+// drain drains a node, or undoes that.
+func (c *Cluster) drain(n *Node, undo bool) {
+	if n.Up {
+		c.trace("%s: drained %v", n.ID, !undo)
+		n.receive(operator, &paxos.Drain{Undo: undo})
+	}
+}
+
+// transfer asks a proposer to hand over.
+func (c *Cluster) transfer(n *Node, to paxos.NodeID) {
+	if n.Up {
+		c.trace("%s is asked to hand over to %q", n.ID, to)
+		n.receive(operator, &paxos.Transfer{To: to})
+	}
+}
+
+// handOver has every proposer that leads, or believes so, hand over to f.Node, or to
+// anybody. In half the cases one side crashes a moment later: within the few milliseconds
+// that a handover takes every step of it is met.
+func (c *Cluster) handOver(f Fault, r *paxos.Rand) {
+	to := f.Node
+	if r.Uint64()%3 == 0 {
+		to = ""
+	}
+	from := c.Leader()
+	for _, id := range c.Proposers {
+		if id != f.Node {
+			c.transfer(c.nodes[id], to)
+		}
+	}
+	choice, soon := r.Uint64()%4, between(r, 0, 8*Millisecond)
+	id := map[uint64]paxos.NodeID{0: from, 1: f.Node}[choice]
+	if id == "" {
+		return
+	}
+	c.after(soon, func() {
+		if n := c.nodes[id]; n.Up {
+			c.Events["crash in a handover"]++
+			n.Crash()
+			c.restartAfter(f.For, n)
+		}
+	})
+}
