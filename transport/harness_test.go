@@ -191,10 +191,11 @@ func (p *process) peer() Peer { return Peer{p.cfg.Role, p.cfg.ID, p.Addr().Strin
 
 // raw is the other end of a connection, driven by hand.
 type raw struct {
-	t     testing.TB
-	nc    net.Conn
-	r     *bufio.Reader
-	offer *wire.Offer // of the greeting that was heard
+	t       testing.TB
+	nc      net.Conn
+	r       *bufio.Reader
+	offer   *wire.Offer // of the greeting that was heard
+	version uint64      // of the protocol that both ends speak
 }
 
 func newRaw(t testing.TB, nc net.Conn) *raw {
@@ -203,7 +204,7 @@ func newRaw(t testing.TB, nc net.Conn) *raw {
 	if err := nc.SetDeadline(time.Now().Add(patience)); err != nil {
 		t.Fatal(err)
 	}
-	return &raw{t: t, nc: nc, r: bufio.NewReader(nc)}
+	return &raw{t: t, nc: nc, r: bufio.NewReader(nc), version: wire.Version}
 }
 
 func dialRaw(t testing.TB, p *process) *raw {
@@ -233,13 +234,17 @@ func frame(t testing.TB, m paxos.Message) []byte {
 
 func (r *raw) write(m paxos.Message) {
 	r.t.Helper()
-	r.bytes(frame(r.t, m))
+	b, err := wire.AppendFor(nil, m, r.version)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.bytes(b)
 }
 
 // read returns the next message that is no ping.
 func (r *raw) read() any {
 	r.t.Helper()
-	return r.readAs(wire.Version)
+	return r.readAs(r.version)
 }
 
 // readAs reads the next message but pings, as one of that version.
@@ -288,6 +293,7 @@ func connect(t testing.TB, p *process, role paxos.Role, id paxos.NodeID) *raw {
 	if answer, ok := r.greet(hello(role, id, p)).(*wire.Welcome); !ok || *answer != (wire.Welcome{Role: p.cfg.Role, ID: p.cfg.ID, Incarnation: 7}) {
 		t.Fatalf("%s %s was answered %+v", role, id, answer)
 	}
+	r.version = wire.Oldest // it made no Offer
 	return r
 }
 

@@ -96,7 +96,7 @@ func TestOldDialler(t *testing.T) {
 	if m, ok := r.readOld().(*paxos.Attached); !ok || m.Nonce != 1 {
 		t.Errorf("%+v was sent to version 2", m)
 	}
-	r.write(&paxos.Detach{})
+	r.bytes(frame(t, &paxos.Detach{}))
 	if e := l.await(t, 1, down, "@1"); !errors.Is(e.err, wire.ErrFrame) || !strings.Contains(e.err.Error(), "newer than version 2") {
 		t.Error(e.err)
 	}
