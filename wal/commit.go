@@ -14,10 +14,13 @@ type Commit struct {
 	s       *Store
 	b       *pebble.Batch
 	changes changes // a learner's, of sessions
+	number  uint64  // Pebble's of the batch, if it was applied and has to be synced
 }
 
 const (
 	recordBytes = 128     // about what a record takes, beside a value
+	nodeBytes   = 64      // about what a memtable takes for a record, beside its bytes
+	smallCommit = 1 << 20 // bytes of a commit that may be applied without waiting
 	keptBatch   = 4 << 20 // a larger batch's memory is not used again
 )
 
@@ -101,7 +104,8 @@ func (c *Commit) addApplied(r paxos.PutApplied) error {
 	return c.changes.addRecord(r)
 }
 
-// Apply makes the commit visible to loads. With sync, Wait must follow. A synced
+// Apply makes the commit visible to loads. With sync it is durable when Durable, which
+// Options.Synced announces, or when Wait returns. A synced
 // commit without records syncs nothing: machines ask for a sync only beside a
 // write.
 func (c *Commit) Apply(sync bool) (err error) {
@@ -117,10 +121,15 @@ func (c *Commit) Apply(sync bool) (err error) {
 			return err
 		}
 	}
+	size, empty := c.size(), c.b.Empty()
 	if sync {
 		err = c.s.db.ApplyNoSyncWait(c.b, pebble.Sync)
 	} else {
 		err = c.s.db.Apply(c.b, pebble.NoSync)
+	}
+	c.s.writes.room.Add(-size)
+	if err == nil && sync && !empty {
+		err = c.note()
 	}
 	if err != nil {
 		return explain(c.s.dir, err)
@@ -128,6 +137,36 @@ func (c *Commit) Apply(sync bool) (err error) {
 	if c.s.recent != nil {
 		c.s.recent.add(&c.changes, folded)
 	}
+	return nil
+}
+
+// MayWait reports whether Apply may have to wait for the disk: when the memtable is full
+// Pebble closes its log, which syncs it. Of most commits it is known that they fit.
+func (c *Commit) MayWait() bool {
+	if c.s.recent != nil && c.s.recent.full() {
+		return true
+	}
+	n := c.size() + int64(len(c.changes.sessions)+len(c.changes.runs))*recordBytes
+	return n > smallCommit || n > c.s.writes.room.Load()
+}
+
+// size is about what the commit takes in a memtable.
+func (c *Commit) size() int64 { return int64(c.b.Len()) + int64(c.b.Count())*nodeBytes }
+
+// Durable reports whether a commit that was applied with sync is durable.
+func (c *Commit) Durable() bool { return c.number <= c.s.writes.durable.Load() }
+
+// Spent reports whether Close may be called on a commit that was applied with sync:
+// Durable tells it earlier than Pebble does.
+func (c *Commit) Spent() bool { return c.number <= c.s.writes.known.Load() }
+
+// note keeps the number of the batch. Pebble takes away the memory of one that fills half
+// a memtable, so that is waited for here.
+func (c *Commit) note() error {
+	if c.b.Empty() {
+		return c.b.SyncWait()
+	}
+	c.number = uint64(c.b.SeqNum())
 	return nil
 }
 
@@ -140,5 +179,6 @@ func (c *Commit) Wait() error {
 	return nil
 }
 
-// Close releases the commit's memory, after Apply, and after Wait if it synced.
+// Close releases the commit's memory, after Apply, and if it synced after Wait, or when
+// Spent.
 func (c *Commit) Close() { _ = c.b.Close() } // an applied batch cannot fail to close

@@ -23,6 +23,10 @@ type Options struct {
 	// failed. It must stop the process, and not return: nothing may be answered any
 	// more, and Pebble may panic if it hears of the error.
 	Fatal func(error)
+	// Synced, if not nil, is called when commits have become durable, of which
+	// Commit.Durable tells. It is called by who synced, mostly a goroutine of Pebble's, or
+	// by who applies a commit; it must neither wait nor use the Store.
+	Synced func()
 	// ReadOnly opens for inspection.
 	ReadOnly bool
 	// FoldEach is, if not 0, how many runs and changes of sessions a learner's store
@@ -49,6 +53,7 @@ type Store struct {
 	opts Options
 
 	ending sync.Once
+	writes *writable // the file system, if this is open for writing
 	// scratch holds the key and the start of the value that a commit adds; it belongs
 	// to the goroutine that makes commits.
 	scratch []byte
@@ -82,7 +87,11 @@ func open(dir string, id Identity, opts Options) (*Store, error) {
 	if opts.ReadOnly {
 		opts.FS = readOnly{opts.FS}
 	} else {
-		opts.FS = &writable{FS: opts.FS, failed: s.fatal}
+		s.writes = &writable{FS: opts.FS, failed: s.fatal, synced: opts.Synced}
+		if opts.Synced == nil {
+			s.writes.synced = func() {}
+		}
+		opts.FS = s.writes
 	}
 	s.opts.FS = opts.FS
 	db := opts.FS.PathJoin(dir, dbDir)

@@ -6,7 +6,7 @@ import "github.com/cockroachdb/pebble/v2"
 func tune(o *pebble.Options) {
 	o.Experimental.SpanPolicyFunc = apart
 
-	o.MemTableSize = 32 << 20
+	o.MemTableSize = maxMemTable
 	// The first is of tables that memtables become, and thus of most of the log. The
 	// others are of what is compacted. Pebble adds to a compaction what lies beside it,
 	// up to 25 times the second, so that must be small.
@@ -16,6 +16,11 @@ func tune(o *pebble.Options) {
 	o.L0CompactionThreshold = 16
 	o.L0StopWritesThreshold = 32
 	o.L0CompactionFileThreshold = 8 << 10
+
+	// The one that Pebble makes looks ten times a second whether something may be compacted.
+	// One compaction runs at a time here, and when it ends, or a memtable was flushed, the
+	// next is looked for anyway.
+	o.Experimental.CompactionScheduler = pebble.NewConcurrencyLimitSchedulerWithNoPeriodicGrantingForTest()
 
 	o.Levels[0].BlockSize = 32 << 10
 	o.ApplyCompressionSettings(func() pebble.DBCompressionSettings { return pebble.DBCompressionFastest })

@@ -19,7 +19,12 @@ import (
 type writable struct {
 	vfs.FS
 	failed func(error)
+	synced func()       // a log was synced
 	logs   atomic.Int64 // opened to be written so far
+	room   atomic.Int64 // bytes that the memtable of the newest log takes, about
+	// Numbers of Pebble's latest write that is durable, and of the latest one that it
+	// knows to be.
+	durable, known atomic.Uint64
 }
 
 func (w *writable) Unwrap() vfs.FS { return w.FS }
@@ -102,51 +107,4 @@ func (f writtenFile) Stat() (vfs.FileInfo, error) {
 func (f writtenFile) SyncTo(length int64) (bool, error) {
 	full, err := f.File.SyncTo(length)
 	return full, f.w.check(err)
-}
-
-// Pebble's first memtable after a start has this size, which cannot be chosen. Each next
-// one has twice the size, up to Options.MemTableSize.
-const firstMemTable = 256 << 10
-
-// furtherAhead is what is made ready at a time of a log that outgrows its memtable.
-const furtherAhead = 4 << 20
-
-// logFile is a log of Pebble's. When it is first written Pebble asks for all that the
-// largest memtable may need, 35 MiB, also for the logs of the small memtables with which
-// it begins, and it keeps three logs to use again: so a store without an entry held 36 MB
-// of disk, and 180 after 20 MiB of entries. This makes ready what the memtable of the log
-// may need, in one piece, as Pebble does: several pieces made syncs slower.
-type logFile struct {
-	writtenFile
-	memTable int64 // what the log's memtable holds, at most
-	at       int64 // of the next write
-	ready    int64 // up to here blocks are allocated
-	most     int64 // up to here Pebble asked for them
-}
-
-// newLog returns the file of the next log.
-func (w *writable) newLog(f writtenFile) *logFile {
-	n := w.logs.Add(1) - 1
-	return &logFile{writtenFile: f, memTable: firstMemTable << min(n, 20)}
-}
-
-func (f *logFile) Preallocate(offset, length int64) error {
-	f.most = max(f.most, offset+length)
-	return nil
-}
-
-func (f *logFile) Write(p []byte) (int, error) {
-	for end := f.at + int64(len(p)); f.ready < end && f.ready < f.most; {
-		next := f.ready + furtherAhead
-		if f.ready == 0 {
-			next = f.memTable + f.memTable/10 // as much more as Pebble takes
-		}
-		next = min(next, f.most)
-		// A hint: where it fails, for want of space or of the call, writing shows what is wrong.
-		_ = f.File.Preallocate(f.ready, next-f.ready)
-		f.ready = next
-	}
-	n, err := f.writtenFile.Write(p)
-	f.at += int64(n)
-	return n, err
 }
