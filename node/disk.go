@@ -1,6 +1,7 @@
 package node
 
 import (
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -10,30 +11,41 @@ import (
 )
 
 const (
-	diskQueue = 1024            // outputs waiting to be applied
-	syncQueue = 64              // commits whose sync is under way
-	loadQueue = 4096            // loads waiting
-	loaders   = 2               // loads at once
-	slowSync  = 1 * time.Second // a sync that takes longer is told to the operator
+	diskQueue  = 1024            // outputs that wait, after which messages with values are not taken
+	syncQueue  = 64              // commits whose sync is under way
+	loadQueue  = 4096            // loads waiting
+	loaders    = 2               // loads at once
+	slowSync   = 1 * time.Second // a sync that takes longer is told to the operator
+	smallBytes = 64 << 10        // values of an output that may be applied in the turn
 )
 
-// disk applies outputs in order. The loop submits; nothing here waits for the
-// loop, so that neither can block the other for good.
+// disk applies outputs in order, and sends what had to wait for their syncs. The turn
+// submits, and waits for nothing here.
+//
+// An output that finds nobody applying is applied by who has the turn, and what it says
+// is sent by the goroutine of Pebble's that synced it: each goroutine that has to be woken
+// costs more than what it does for a small commit. The apply loop takes what may have to
+// wait for the disk, and what comes meanwhile, as one commit.
 type disk struct {
 	n       *Node
-	limit   int // of bytes
-	jobs    chan paxos.Output
-	syncs   chan *pendingSync
+	limit   int           // of bytes
+	wake    chan struct{} // of the apply loop, holds one
 	loads   chan paxos.Load
 	waiting atomic.Int64 // outputs submitted whose SendAfter has not been sent
-	synced  uint64       // outputs with Sync so far; applyLoop's
 	wg      sync.WaitGroup
 	loadWG  sync.WaitGroup
 
-	mu     sync.Mutex
-	room   sync.Cond
-	bytes  int  // of values submitted that are not on disk yet
-	broken bool // the process is ending: nobody waits for room any more
+	applying sync.Mutex    // held by who applies
+	synced   uint64        // outputs with Sync so far
+	spent    []*wal.Commit // told, and not yet closed
+
+	mu      sync.Mutex
+	jobs    []paxos.Output // not applied
+	pending []*pendingSync // applied, and not told
+	telling bool
+	watched bool          // a timer looks after pending
+	bytes   int           // of values submitted that are not on disk yet
+	done    chan struct{} // holds one: the last of pending was told, or the process ends
 }
 
 // pendingSync is a commit, or nil, and what may be said once it is durable.
@@ -43,18 +55,15 @@ type pendingSync struct {
 	synced uint64 // outputs with Sync up to here, 0 if there is none new
 	jobs   int64
 	bytes  int
+	since  time.Time
+	slow   bool // and told so
 }
 
-// newDisk returns a disk that keeps at most limit bytes of values waiting.
+// newDisk returns a disk that takes no messages with values while it keeps limit bytes of them.
 func newDisk(n *Node, limit int) *disk {
-	d := &disk{
-		n: n, limit: limit, jobs: make(chan paxos.Output, diskQueue), syncs: make(chan *pendingSync, syncQueue),
-		loads: make(chan paxos.Load, loadQueue),
-	}
-	d.room.L = &d.mu
-	d.wg.Add(2)
+	d := &disk{n: n, limit: limit, wake: make(chan struct{}, 1), loads: make(chan paxos.Load, loadQueue), done: make(chan struct{}, 1)}
+	d.wg.Add(1)
 	go d.applyLoop()
-	go d.syncLoop()
 	d.loadWG.Add(loaders)
 	for range loaders {
 		go d.loadLoop()
@@ -62,8 +71,7 @@ func newDisk(n *Node, limit int) *disk {
 	return d
 }
 
-// submit queues an output. What needs neither the disk nor an earlier sync is
-// sent at once.
+// submit takes an output. What needs neither the disk nor an earlier sync is sent at once.
 func (d *disk) submit(out paxos.Output) {
 	if len(out.Writes) == 0 && !out.Sync && len(out.Loads) == 0 {
 		if len(out.SendAfter) == 0 {
@@ -74,11 +82,29 @@ func (d *disk) submit(out paxos.Output) {
 			return
 		}
 	}
-	d.reserve(valueBytes(out))
+	if d.n.dead.Load() {
+		return
+	}
 	d.waiting.Add(1)
-	// Not applied here, though nothing may be under way: a commit that rotates Pebble's
-	// log waits for a sync, on all acceptors at once, and nothing would be heard meanwhile.
-	d.jobs <- out
+	size := valueBytes(out)
+	d.mu.Lock()
+	d.bytes += size
+	d.mu.Unlock()
+	if size <= smallBytes && d.applyNow(out) {
+		return
+	}
+	d.mu.Lock()
+	d.jobs = append(d.jobs, out)
+	d.mu.Unlock()
+	signal(d.wake)
+}
+
+// signal wakes who waits for c, which holds one, or will.
+func signal(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
 }
 
 // valueBytes is how much of an output has to be kept until it is on disk.
@@ -94,75 +120,85 @@ func valueBytes(out paxos.Output) (n int) {
 	return n
 }
 
-// reserve waits until n more bytes may be under way: a disk that hangs must not
-// fill the memory. One output is always admitted.
-func (d *disk) reserve(n int) {
+// full reports whether so much waits for the disk that what has to be written is better
+// not taken: a disk that hangs must not fill the memory.
+func (d *disk) full() bool {
 	d.mu.Lock()
-	for d.bytes > 0 && d.bytes+n > d.limit && !d.broken {
-		d.room.Wait()
+	defer d.mu.Unlock()
+	return d.bytes > d.limit || len(d.jobs) > diskQueue
+}
+
+// applyNow applies an output, unless that may have to wait, or others come first.
+func (d *disk) applyNow(out paxos.Output) bool {
+	if !d.applying.TryLock() {
+		return false
 	}
-	d.bytes += n
-	d.mu.Unlock()
-}
-
-// release gives back what reserve took.
-func (d *disk) release(n int) {
+	defer d.applying.Unlock() // also where a fatal error ends this goroutine
 	d.mu.Lock()
-	d.bytes -= n
-	d.room.Broadcast()
+	first := len(d.jobs) == 0 && len(d.pending) < syncQueue
 	d.mu.Unlock()
-}
-
-// end ends the process over err; nobody is blocked while it ends.
-func (d *disk) end(err error) {
-	d.n.fatal(err)
-	d.mu.Lock()
-	d.broken = true
-	d.room.Broadcast()
-	d.mu.Unlock()
+	if !first || len(d.loads)+len(out.Loads) > cap(d.loads) {
+		return false
+	}
+	applied, err := d.apply([]paxos.Output{out}, false)
+	if err != nil {
+		d.n.fatal(err)
+	}
+	return applied || err != nil
 }
 
 // applyLoop turns all outputs that wait into one commit.
 func (d *disk) applyLoop() {
 	defer d.wg.Done()
-	defer close(d.syncs)
 	defer close(d.loads)
-	var outs []paxos.Output
-	for first := range d.jobs {
-		outs = append(outs[:0], first)
-		for more := true; more; {
-			select {
-			case out, ok := <-d.jobs:
-				if more = ok; ok {
-					outs = append(outs, out)
-				}
-			default:
-				more = false
-			}
-		}
-		err := d.apply(outs)
-		clear(outs)
-		if err != nil {
-			d.fail(err)
-			return
+	for range d.wake {
+		for d.applyWaiting() {
 		}
 	}
 }
 
-// apply makes one commit of outputs, and hands it on.
-func (d *disk) apply(outs []paxos.Output) error {
-	p := &pendingSync{jobs: int64(len(outs))}
+// applyWaiting reports whether there may be more.
+func (d *disk) applyWaiting() bool {
+	d.applying.Lock()
+	defer d.applying.Unlock()
+	d.mu.Lock()
+	var outs []paxos.Output
+	if len(d.pending) < syncQueue { // else tell wakes the loop
+		outs, d.jobs = d.jobs, nil
+	}
+	d.mu.Unlock()
+	if len(outs) == 0 || d.n.dead.Load() {
+		return false
+	}
+	if _, err := d.apply(outs, true); err != nil {
+		d.n.fatal(err)
+		return false
+	}
+	return true
+}
+
+// apply makes one commit of outputs, unless it may have to wait for the disk and must not;
+// applying is held.
+func (d *disk) apply(outs []paxos.Output, mayWait bool) (applied bool, err error) {
+	p := &pendingSync{jobs: int64(len(outs)), since: time.Now()}
 	writes, sync := 0, false
 	for i := range outs {
 		writes += len(outs[i].Writes)
 		p.bytes += valueBytes(outs[i])
 	}
+	d.closeSpent()
 	commit := d.n.store.NewCommit(writes, p.bytes)
 	for i := range outs {
-		out := &outs[i]
-		if err := commit.Add(out.Writes); err != nil {
-			return err
+		if err := commit.Add(outs[i].Writes); err != nil {
+			return false, err
 		}
+	}
+	if !mayWait && commit.MayWait() {
+		commit.Close()
+		return false, nil
+	}
+	for i := range outs {
+		out := &outs[i]
 		if out.Sync {
 			sync = true
 			d.synced++
@@ -174,57 +210,92 @@ func (d *disk) apply(outs []paxos.Output) error {
 	}
 	if writes > 0 || sync {
 		if err := commit.Apply(sync); err != nil {
-			return err
+			return false, err
 		}
 	}
 	if sync {
 		p.commit = commit
+		d.spent = append(d.spent, commit)
 	} else {
 		commit.Close()
 	}
-	d.syncs <- p
+	d.await(p)
 	for i := range outs {
 		for _, l := range outs[i].Loads {
 			d.loads <- l
 		}
 	}
-	return nil
+	return true, nil
 }
 
-// fail ends the process over a failed write. Outputs are still taken, and
-// dropped, so that nobody is blocked while it ends.
-func (d *disk) fail(err error) {
-	d.end(err)
-	for range d.jobs {
+// closeSpent gives back the memory of commits; applying is held.
+func (d *disk) closeSpent() {
+	n := 0
+	for n < len(d.spent) && d.spent[n].Spent() {
+		d.spent[n].Close()
+		n++
 	}
+	d.spent = slices.Delete(d.spent, 0, n)
 }
 
-// syncLoop waits for each commit in order, and only then lets its messages go.
-func (d *disk) syncLoop() {
-	defer d.wg.Done()
-	for p := range d.syncs {
-		if p.commit != nil {
-			watch := time.AfterFunc(slowSync, func() {
-				d.n.log.Warn().Dur("waited", slowSync).Msg("a sync is slow: the disk is overloaded or failing")
-			})
-			err := p.commit.Wait()
-			watch.Stop()
-			if err != nil {
-				d.end(err)
-				for range d.syncs { // nothing more is said, and nobody is blocked
-				}
-				return
-			}
-			p.commit.Close()
-		}
+// await has p told when it is durable.
+func (d *disk) await(p *pendingSync) {
+	d.mu.Lock()
+	d.pending = append(d.pending, p)
+	if p.commit != nil && !d.watched {
+		d.watched = true
+		time.AfterFunc(slowSync, d.watch)
+	}
+	d.mu.Unlock()
+	d.tell()
+}
+
+// tell sends what is durable, in order. Whoever comes while somebody is at it leaves it to
+// them, and waits for nothing.
+func (d *disk) tell() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.telling {
+		return
+	}
+	d.telling = true
+	for len(d.pending) > 0 && (d.pending[0].commit == nil || d.pending[0].commit.Durable()) {
+		p := d.pending[0]
+		d.mu.Unlock()
 		for _, after := range p.after {
 			d.n.send(after)
 		}
-		d.release(p.bytes)
-		d.waiting.Add(-p.jobs)
 		if p.synced > 0 { // which nobody hurries to hear
 			d.n.inbox.putQuiet(item{from: d.n.opts.ID, msg: &paxos.Synced{Count: p.synced}})
 		}
+		d.mu.Lock()
+		d.pending = slices.Delete(d.pending, 0, 1)
+		d.bytes -= p.bytes
+		d.waiting.Add(-p.jobs)
+	}
+	d.telling = false
+	if len(d.jobs) > 0 {
+		signal(d.wake)
+	}
+	if d.waiting.Load() == 0 {
+		signal(d.done)
+	}
+}
+
+// watch tells the operator of a sync that takes long. Its timer is started again only
+// while something waits.
+func (d *disk) watch() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, p := range d.pending {
+		if p.commit != nil && !p.slow && time.Since(p.since) >= slowSync {
+			p.slow = true
+			d.n.log.Warn().Dur("waited", slowSync).Msg("a sync is slow: the disk is overloaded or failing")
+			break
+		}
+	}
+	if d.watched = len(d.pending) > 0; d.watched {
+		time.AfterFunc(slowSync, d.watch)
 	}
 }
 
@@ -233,7 +304,7 @@ func (d *disk) loadLoop() {
 	for l := range d.loads {
 		r, err := d.n.store.Load(l)
 		if err != nil {
-			d.end(err)
+			d.n.fatal(err)
 			for range d.loads {
 			}
 			return
@@ -244,7 +315,13 @@ func (d *disk) loadLoop() {
 
 // stop finishes what was submitted. No submit may follow.
 func (d *disk) stop() {
-	close(d.jobs)
+	for d.waiting.Load() > 0 && !d.n.dead.Load() {
+		select {
+		case <-d.done:
+		case <-d.n.died:
+		}
+	}
+	close(d.wake)
 	d.wg.Wait()
 	d.loadWG.Wait()
 }

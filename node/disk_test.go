@@ -90,7 +90,7 @@ func newRig(t *testing.T) *rig {
 	if err := wal.Init(k.mem, "data", id); err != nil {
 		t.Fatal(err)
 	}
-	k.n = &Node{accepted: newAccepted(nil, func() {}), log: zerolog.Nop(), inbox: newInbox(1 << 30), opts: Options{ID: "a1", Fatal: func(err error) {
+	k.n = &Node{died: make(chan struct{}), accepted: newAccepted(nil, func() {}), log: zerolog.Nop(), inbox: newInbox(1 << 30), opts: Options{ID: "a1", Fatal: func(err error) {
 		k.mu.Lock()
 		defer k.mu.Unlock()
 		k.fatals = append(k.fatals, err)
@@ -107,7 +107,7 @@ func newRig(t *testing.T) *rig {
 		}
 	}
 	var err error
-	if k.n.store, err = wal.Open("data", id, wal.Options{FS: errorfs.Wrap(k.mem, k.gate), Fatal: k.n.fatal}); err != nil {
+	if k.n.store, err = wal.Open("data", id, wal.Options{FS: errorfs.Wrap(k.mem, k.gate), Fatal: k.n.fatal, Synced: k.n.onSynced}); err != nil {
 		t.Fatal(err)
 	}
 	k.n.disk = newDisk(k.n, 1<<30)
@@ -367,41 +367,89 @@ func TestFailedLoad(t *testing.T) {
 	k.wantSent("after the failure")
 }
 
-// TestDiskBytesAreBounded: while a disk hangs, values wait within a bound, and the
-// machine's loop waits for room; when the disk goes on, or fails, it is let go.
-func TestDiskBytesAreBounded(t *testing.T) {
+// TestDiskThatHangs: while a disk hangs, nobody who submits waits for it, also where
+// Pebble must close a log. Values are not taken any more when many wait, but what carries
+// none is; and when the disk goes on, or fails, all is as ever.
+func TestDiskThatHangs(t *testing.T) {
 	for _, failure := range []error{nil, errorfs.ErrInjected} {
 		t.Run(fmt.Sprint(failure), func(t *testing.T) {
 			k := newRig(t)
 			k.n.disk.stop()
-			k.n.disk = newDisk(k.n, 10)
-			k.gate.shut()
+			const votes, size = 100, 10 << 10 // several memtables' worth
+			k.n.disk = newDisk(k.n, votes*size-1)
 			big := func(i paxos.Instance) []paxos.Record {
-				return []paxos.Record{paxos.PutVote{Vote: paxos.Vote{Instance: i, Value: paxos.Value{Batch: make([]byte, 100)}}}}
+				return []paxos.Record{paxos.PutVote{Vote: paxos.Vote{Instance: i, Value: paxos.Value{Batch: make([]byte, size)}}}}
 			}
-			k.n.act(paxos.Output{Writes: big(1), Sync: true}) // one is always admitted
+			k.gate.shut()
+			var want []uint64
+			for i := range uint64(votes) {
+				if k.n.disk.full() {
+					t.Fatalf("full with %d votes", i)
+				}
+				k.n.act(paxos.Output{Writes: big(paxos.Instance(i + 1)), Sync: true, SendAfter: message(i)})
+				want = append(want, i)
+			}
 			<-k.gate.reached
-			let := make(chan struct{})
-			go func() {
-				k.n.act(paxos.Output{Writes: big(2), Sync: true})
-				close(let)
-			}()
-			k.n.disk.mu.Lock()
-			if k.n.disk.bytes != 100 {
-				t.Errorf("%d bytes wait, over the limit of 10 and the one that is admitted", k.n.disk.bytes)
+			if !k.n.disk.full() {
+				t.Fatal("not full")
 			}
-			k.n.disk.mu.Unlock()
-			select {
-			case <-let:
-				t.Error("a second value was taken while the disk hangs")
-			default:
+			h := handler{k.n}
+			h.Receive("p1", &paxos.Accept{Value: paxos.Value{Batch: make([]byte, size)}}, size)
+			h.Receive("p1", &paxos.Heartbeat{}, 10)
+			h.Receive("c", &paxos.StatusQuery{}, 10)
+			if items := k.n.inbox.take(); len(items) != 2 {
+				t.Errorf("%d messages taken, want the heartbeat and the question", len(items))
 			}
-			k.gate.release(failure)
-			<-let
-			if failure == nil {
-				k.awaitSynced(2)
-				k.close()
+			k.wantSent("while the disk hangs")
+			if failure != nil {
+				dead := make(chan struct{})
+				k.n.opts.Fatal = func(error) { close(dead) }
+				k.gate.release(failure)
+				<-dead
+				k.n.disk.stop()
+				k.wantSent("after the failure")
+				return
 			}
+			k.gate.release(nil)
+			k.awaitSynced(votes)
+			k.n.disk.stop()
+			k.wantSent("at the end", want...)
+			if k.n.disk.full() || k.n.disk.bytes != 0 {
+				t.Errorf("%d bytes are taken for waiting", k.n.disk.bytes)
+			}
+			k.n.disk = newDisk(k.n, 1<<30)
+			k.close()
 		})
 	}
+}
+
+// TestAppliedInTheTurn: a small output is applied by who submits it if nobody else applies,
+// so that a load sees it at once, and also behind one whose sync hangs.
+func TestAppliedInTheTurn(t *testing.T) {
+	k := newRig(t)
+	k.gate.shut()
+	for i := range uint64(3) {
+		k.n.act(paxos.Output{Writes: vote(i + 1), Sync: true, SendAfter: message(i)})
+		st, err := k.n.store.Load(paxos.Load{Kind: paxos.LoadVotes, From: 1, To: 100, MaxBytes: 1 << 20})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(st.Votes) != int(i+1) {
+			t.Errorf("%d votes are seen after %d were submitted", len(st.Votes), i+1)
+		}
+	}
+	// Who applies hands what comes meanwhile to the loop.
+	k.n.disk.applying.Lock()
+	k.n.act(paxos.Output{Writes: vote(4), Sync: true, SendAfter: message(3)})
+	k.n.act(paxos.Output{Writes: vote(5), Sync: true, SendAfter: message(4)})
+	if len(k.n.disk.jobs) != 2 {
+		t.Errorf("%d outputs wait for the loop", len(k.n.disk.jobs))
+	}
+	k.n.disk.applying.Unlock()
+	k.gate.release(nil)
+	k.awaitSynced(5)
+	k.n.disk.stop()
+	k.wantSent("at the end", 0, 1, 2, 3, 4)
+	k.n.disk = newDisk(k.n, 1<<30)
+	k.close()
 }

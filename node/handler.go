@@ -19,8 +19,13 @@ type handler struct{ n *Node }
 
 var _ transport.Handler = handler{}
 
-// Receive implements transport.Handler.
+// Receive implements transport.Handler. What a full disk could not take is lost, as
+// messages may be, and the sender says it again: who waited here for the disk would hear
+// no heartbeat and answer no question meanwhile.
 func (h handler) Receive(from paxos.NodeID, m paxos.Message, size int) {
+	if h.n.disk != nil && paxos.Messages.Row(m).CarriesValues() && h.n.disk.full() {
+		return
+	}
 	h.n.inbox.putRemote(item{from: from, msg: m, size: size})
 }
 

@@ -7,8 +7,9 @@
 //	readers   of package transport, put messages into the inbox (inbox.go), and step
 //	          the machine if nobody else does
 //	loop      takes all that waits, steps the machine, flushes it, sends SendNow
-//	disk      applies the writes of all outputs that wait as one commit (disk.go)
-//	sync      waits for each commit in order, then sends its SendAfter
+//	disk      applies the writes of all outputs that wait as one commit, if who stepped
+//	          the machine could not do it at once (disk.go)
+//	Pebble's  which syncs its log, then sends the SendAfter of what is durable
 //	load      reads the store for the machine
 //
 // So while one sync is under way the next commit fills, and a disk that hangs
@@ -70,6 +71,7 @@ type Node struct {
 	stopOnce  sync.Once
 	loopDone  chan struct{}
 	dead      atomic.Bool
+	died      chan struct{} // closed when dead
 	ending    sync.Once
 	peerLog   *peerLog
 	known     known
@@ -86,7 +88,7 @@ func Start(opts Options) (*Node, error) {
 		return nil, err
 	}
 	n := &Node{
-		opts: opts, peerLog: newPeerLog(), ready: make(chan struct{}), stopped: make(chan struct{}), loopDone: make(chan struct{}),
+		opts: opts, peerLog: newPeerLog(), ready: make(chan struct{}), stopped: make(chan struct{}), loopDone: make(chan struct{}), died: make(chan struct{}),
 		log:   opts.Log.With().Str("role", opts.Role.String()).Str("id", string(opts.ID)).Logger(),
 		inbox: newInbox(opts.Cluster.Limits.InboxBytes),
 	}
@@ -105,17 +107,20 @@ func Start(opts Options) (*Node, error) {
 	if opts.Listen != "" {
 		addr = opts.Listen
 	}
+	if n.store != nil {
+		n.disk = newDisk(n, opts.Cluster.Limits.InboxBytes)
+	}
 	err = n.turn.begin(func() error {
 		if err := n.net.Listen(addr); err != nil {
 			return listenError(addr, err)
-		}
-		if n.store != nil {
-			n.disk = newDisk(n, opts.Cluster.Limits.InboxBytes)
 		}
 		return nil
 	})
 	if err != nil {
 		n.net.Close()
+		if n.disk != nil {
+			n.disk.stop()
+		}
 		return nil, errors.Join(err, n.closeStore())
 	}
 	if isLoopbackName(opts.Cluster, addr, n.Addr()) {
@@ -142,7 +147,7 @@ func (n *Node) open() error {
 		n.turn.machine = proposer.New(proposerConfig(c, id, seed))
 		return nil
 	}
-	n.store, err = wal.Open(n.opts.Dir, wal.NewIdentity(members, n.opts.Role, id), wal.Options{FS: n.opts.FS, Fatal: n.fatal})
+	n.store, err = wal.Open(n.opts.Dir, wal.NewIdentity(members, n.opts.Role, id), wal.Options{FS: n.opts.FS, Fatal: n.fatal, Synced: n.onSynced})
 	if err != nil {
 		return err
 	}
@@ -226,8 +231,14 @@ func (n *Node) send(envelopes []paxos.Envelope) {
 // for the first, which in a process does not return: the storage engine would panic.
 func (n *Node) fatal(err error) {
 	n.dead.Store(true)
-	n.ending.Do(func() { n.opts.Fatal(err) })
+	n.ending.Do(func() {
+		close(n.died)
+		n.opts.Fatal(err)
+	})
 }
+
+// onSynced sends what waited for a sync.
+func (n *Node) onSynced() { n.disk.tell() }
 
 func (n *Node) becomeReady() {
 	n.readyOnce.Do(func() {
