@@ -149,7 +149,15 @@ func (d *dialer) serve(c *conn, greeted *greeting) outcome {
 	began := time.Now()
 	n.turn.Lock()
 	n.mu.Lock()
-	n.link(p.ID, p.Role).dialed = c
+	if known, ok := n.isOusting(c.candidate); ok {
+		n.mu.Unlock()
+		n.turn.Unlock()
+		d.refused(oustingError(c.candidate, p.Addr, known))
+		return useless
+	}
+	l := n.link(p.ID, p.Role)
+	l.dialed = c
+	n.oust(c, l.accepted)
 	n.mu.Unlock()
 	n.h.PeerUp(p.ID, p.Role, greeted.incarnation)
 	n.turn.Unlock()

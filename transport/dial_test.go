@@ -69,7 +69,7 @@ func TestListenerThatAcceptsAndCloses(t *testing.T) {
 // TestReplacedIsTold: of two processes under one id each learns that the other one took
 // its connection.
 func TestReplacedIsTold(t *testing.T) {
-	l := listen(t, config(learner, "l1"))
+	l := listen(t, of(incarnations{"a1": 7}, learner, "l1"))
 	first := start(t, config(acceptor, "a1"), newRecorder())
 	first.Dial(l.peer())
 	first.await(t, 1, up, "l1")

@@ -173,6 +173,11 @@ func (c *conn) answerHello() (*wire.Hello, error) {
 	}
 	c.candidate = candidate{hello.Role, hello.ID, claims(hello.Role, hello.ID, hello.Incarnation, offer.Known)}
 	c.version = min(hello.Version, wire.Version)
+	if hello.Role != paxos.RoleClient {
+		if err := c.n.identity.await(c.n.ctx); err != nil {
+			return nil, fmt.Errorf("%s %.32q has to come again: %w", hello.Role, hello.ID, err)
+		}
+	}
 	kin, mine := c.n.identity.judge(c.candidate)
 	c.kin = kin
 	if code, why := c.n.judge(hello, offer, kin); code != 0 {
@@ -286,7 +291,7 @@ func (n *Network) judge(h *wire.Hello, offer *wire.Offer, kin kinship) (code wir
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if known, ok := n.isOusting(h); ok {
+	if known, ok := n.isOusting(candidate{h.Role, h.ID, claims(h.Role, h.ID, h.Incarnation, nil)}); ok {
 		return wire.RefusedIncarnation, fmt.Sprintf("%s %s knows %s by incarnation %016x, which is connected, and this one shows %016x: "+
 			"its data directory was initialised anew, or it is another one's. It cannot take the place of the first", cfg.Role, cfg.ID, h.ID, known, h.Incarnation)
 	}
@@ -304,21 +309,38 @@ func (n *Network) judge(h *wire.Hello, offer *wire.Offer, kin kinship) (code wir
 // isOusting reports whether an acceptor that shows another directory than the one that is
 // remembered would take the place of that one, which is connected; mu is held. If it is
 // not, the other one is let in, and its machine is told by Vouch that it must not vote.
-func (n *Network) isOusting(h *wire.Hello) (known uint64, ousting bool) {
-	if h.Role != paxos.RoleAcceptor || n.cfg.Remembered == nil {
+func (n *Network) isOusting(c candidate) (known uint64, ousting bool) {
+	if c.role != paxos.RoleAcceptor || n.cfg.Remembered == nil {
 		return 0, false
 	}
-	known = n.cfg.Remembered(h.ID)
-	l := n.links[h.ID]
-	if known == 0 || known == h.Incarnation || l == nil {
+	known = n.cfg.Remembered(c.id)
+	l := n.links[c.id]
+	if known == 0 || known == c.known[c.id] || l == nil {
 		return known, false
 	}
-	for _, c := range []*conn{l.dialed, l.accepted} {
-		if c != nil && c.known[h.ID] == known {
+	for _, o := range []*conn{l.dialed, l.accepted} {
+		if o != nil && o.known[c.id] == known {
 			return known, true
 		}
 	}
 	return known, false
+}
+
+func oustingError(c candidate, at string, known uint64) error {
+	return &RefusedError{Addr: at, Code: wire.RefusedIncarnation, Text: fmt.Sprintf("%s %s there shows incarnation %016x, and here it is known by %016x, which is connected: "+
+		"the data directory there was initialised anew, or is another one's. It cannot take the place of the first: stop it", c.role, c.id, c.known[c.id], known)}
+}
+
+// oust ends the connection of an acceptor that shows another directory than the one that
+// is remembered, which has come now as c; mu is held. What comes from either would be taken
+// for the word of the one that came last. It is told why when it comes again.
+func (n *Network) oust(c, other *conn) {
+	if c.role != paxos.RoleAcceptor || n.cfg.Remembered == nil || other == nil {
+		return
+	}
+	if known := n.cfg.Remembered(c.id); known == c.known[c.id] && known != other.known[c.id] {
+		other.close(fmt.Errorf("the %s %s that is known here by incarnation %016x has come", c.role, c.id, known))
+	}
 }
 
 // differenceCode says in what two cluster files differ.

@@ -24,8 +24,11 @@ import (
 // learner has nothing yet: they hold to the set that they meet first, for as long as they
 // live. The first to answer may be the stranger, so they ask all, and decide when most of
 // the acceptors agree, when everybody whom they dial has answered or failed, or when
-// settleTime is over: for what most acceptors know. Until then nobody who has something
-// to show is let in, since what it says may be of another log.
+// settleTime is over: for what most acceptors know. Until then no server is let in: what it
+// says may be of another log, and one that has nothing to show may turn out to be. Example:
+// a new learner starts while its own acceptors are down, and one of another log dials it. It
+// would copy what that one says is chosen. Who dials in is let in once the decision is made,
+// and decides nothing: a process is dialled by anybody, and dials whom its file names.
 type identity struct {
 	cfg Config
 
@@ -145,8 +148,9 @@ func (k incarnations) compare(o incarnations) kinship {
 
 // isAnew reports whether all that an acceptor shows is itself. Then it cannot be told
 // whether it is of another log or whether its directory was initialised anew. Whoever
-// remembers lets it in as one whose word does not count (paxos.Peers.IsStranger), so that
-// it learns by Vouch that it must not vote.
+// remembers it otherwise lets it in as one whose word does not count
+// (paxos.Peers.IsStranger), so that it learns by Vouch that it must not vote. Who does not
+// would vouch for it: a new learner that knows a1 only from what others showed.
 func (c *candidate) isAnew() bool {
 	return c.role == paxos.RoleAcceptor && len(c.known) == 1 && c.known[c.id] != 0
 }
@@ -161,7 +165,7 @@ func (i *identity) judge(c candidate) (k kinship, mine incarnations) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	mine = i.knownLocked()
-	if k = mine.compare(c.known); k == otherLog && c.isAnew() && i.cfg.Remembered != nil {
+	if k = mine.compare(c.known); k == otherLog && c.isAnew() && i.cfg.Remembered != nil && i.cfg.Remembered(c.id) != 0 {
 		k = unproven
 	}
 	if k == otherLog && i.cfg.Role == paxos.RoleAcceptor && len(mine) == 1 {
@@ -224,6 +228,19 @@ func (i *identity) heard(c candidate) {
 		i.candidates = append(i.candidates, c)
 	}
 	i.trySettle(false)
+}
+
+// await waits for a while until it is known which log this process is of: for as long as a
+// process that dials in still waits for its answer.
+func (i *identity) await(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, i.cfg.Handshake/2)
+	defer cancel()
+	select {
+	case <-i.settled:
+		return nil
+	case <-ctx.Done():
+		return errUnsettled
+	}
 }
 
 // admit waits until it is known which log this process is of, and returns an error if

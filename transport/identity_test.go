@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/paxlog/paxlog/paxos"
 	"github.com/paxlog/paxlog/wire"
@@ -143,16 +144,16 @@ func TestAsk(t *testing.T) {
 	}
 }
 
-// TestStrangerThatCameFirst: a proposer that knows nothing lets another one in, and cuts
-// it off as soon as acceptors show that it is of another log.
+// TestStrangerThatCameFirst: a proposer that knows nothing lets a client in, and cuts it
+// off as soon as acceptors show that it is of another log.
 func TestStrangerThatCameFirst(t *testing.T) {
 	p := listen(t, config(proposer, "p1"))
 	a1, a2 := listen(t, of(logB, acceptor, "a1")), listen(t, of(logB, acceptor, "a2"))
-	h := hello(proposer, "p2", p)
+	h := hello(client, "", p)
 	h.Version, h.Incarnation = wire.Version, 0
 	r := dialRaw(t, p)
 	r.bytes(append(append([]byte(preface), frame(t, h)...), frame(t, &wire.Offer{Oldest: 2, Known: logA.list()})...))
-	p.await(t, 1, up, "p2")
+	p.await(t, 1, up, "@1")
 	for _, want := range []string{"*wire.Agreed", "*wire.Welcome"} {
 		if m := r.read(); fmt.Sprintf("%T", m) != want {
 			t.Fatalf("%+v, not %s", m, want)
@@ -160,7 +161,7 @@ func TestStrangerThatCameFirst(t *testing.T) {
 	}
 	p.Dial(a1.peer())
 	p.Dial(a2.peer())
-	if e := p.await(t, 1, down, "p2"); !isOtherLog(e.err) {
+	if e := p.await(t, 1, down, "@1"); !isOtherLog(e.err) {
 		t.Error(e.err)
 	}
 	if m, ok := r.read().(*wire.Refusal); !ok || m.Code != wire.RefusedLog {
@@ -269,6 +270,115 @@ func TestLargest(t *testing.T) {
 		id.candidates = c.met
 		if got := id.largest(); got.known.compare(c.want) != sameLog {
 			t.Errorf("case %d: %v", i, got.known)
+		}
+	}
+}
+
+// TestStrangerBeforeALogIsKnown: who dials a process that does not know its log yet is let
+// in when it does, or not at all. A learner copies what an acceptor says is chosen, and
+// remembers its directory: it could take neither back.
+func TestStrangerBeforeALogIsKnown(t *testing.T) {
+	for _, role := range []paxos.Role{learner, proposer} {
+		cfg := config(role, "x")
+		cfg.Handshake = 100 * time.Millisecond
+		if role == learner {
+			cfg.Remembered = func(paxos.NodeID) uint64 { return 0 }
+		}
+		x := listen(t, cfg)
+		stranger := start(t, of(logA, learner, "l9"), newRecorder())
+		unknown := start(t, config(proposer, "p9"), newRecorder()) // it may turn out to be of either
+		stranger.Dial(x.peer())
+		unknown.Dial(x.peer())
+		c := start(t, config(client, ""), newRecorder())
+		c.Dial(x.peer())
+		c.await(t, 1, up, "x") // who asks how it is hears that nothing is known yet
+		stranger.await(t, 1, refused, "x")
+		unknown.await(t, 1, refused, "x")
+		a := listen(t, of(logB, acceptor, "a2"))
+		x.Dial(a.peer())
+		x.await(t, 1, up, "a2")
+		for n := 1; ; n++ {
+			if isOtherLog(stranger.await(t, n, refused, "x").err) {
+				break
+			}
+		}
+		unknown.await(t, 1, up, "x")
+		x.await(t, 1, up, "p9")
+		if n := len(x.of(up, "l9")); n > 0 {
+			t.Errorf("a %s let the stranger in", role)
+		}
+	}
+}
+
+// TestNewLearnerBesideAWipedAcceptor: a learner that remembers nothing of an acceptor has
+// nothing to tell one that was initialised anew. It would vouch for it, and keep the
+// right one from voting once that is restored.
+func TestNewLearnerBesideAWipedAcceptor(t *testing.T) {
+	cfg := config(learner, "l2")
+	cfg.Remembered = func(paxos.NodeID) uint64 { return 0 }
+	l := listen(t, cfg)
+	a2 := listen(t, of(logB, acceptor, "a2"))
+	l.Dial(a2.peer())
+	l.await(t, 1, up, "a2")
+	wiped := listen(t, of(incarnations{"a1": 9}, acceptor, "a1"))
+	wiped.Dial(l.peer())
+	l.Dial(wiped.peer())
+	if e := l.await(t, 1, refused, "a1"); !isOtherLog(e.err) {
+		t.Errorf("l2 is told %v", e.err)
+	}
+	wiped.await(t, 1, refused, "l2")
+	if n := len(l.of(up, "a1")); n > 0 {
+		t.Error("it was let in")
+	}
+	real := start(t, of(logB, acceptor, "a1"), newRecorder())
+	real.Dial(l.peer())
+	if e := l.await(t, 1, up, "a1"); e.incarnation != logB["a1"] {
+		t.Errorf("%x was let in", e.incarnation)
+	}
+}
+
+// TestImpostorOnTheOtherConnection: of two acceptors under one id, the one that is
+// remembered counts, whoever dialled, and in whatever order they come.
+func TestImpostorOnTheOtherConnection(t *testing.T) {
+	for _, dialsReal := range []bool{true, false} {
+		for _, realFirst := range []bool{true, false} {
+			t.Run(fmt.Sprintf("dials real %t, first %t", dialsReal, realFirst), func(t *testing.T) {
+				l := listen(t, of(logB, learner, "l1"))
+				real := listen(t, of(logB, acceptor, "a1"))
+				impostor := listen(t, of(incarnations{"a1": 9}, acceptor, "a1"))
+				dialled, dialler := real, impostor
+				if !dialsReal {
+					dialled, dialler = impostor, real
+				}
+				first, second := func() { l.Dial(dialled.peer()) }, func() { dialler.Dial(l.peer()) }
+				if realFirst != dialsReal {
+					first, second = second, first
+				}
+				first()
+				l.await(t, 1, up, "a1")
+				second()
+				if realFirst {
+					if dialsReal {
+						impostor.await(t, 1, refused, "l1")
+					} else {
+						l.await(t, 1, refused, "a1")
+					}
+				} else {
+					l.await(t, 2, up, "a1")
+					impostor.await(t, 1, down, "l1")
+				}
+				ups := l.of(up, "a1")
+				if last := ups[len(ups)-1].incarnation; last != logB["a1"] {
+					t.Errorf("%x was let in last", last)
+				}
+				eventually(t, "the one that is remembered hears l1", func() bool {
+					l.Send("a1", &paxos.Vouched{Known: 5})
+					return len(real.of(got, "l1")) > 0
+				})
+				if n := len(impostor.of(got, "")); n > 0 {
+					t.Error("the impostor hears what is meant for the one that is remembered")
+				}
+			})
 		}
 	}
 }

@@ -249,6 +249,12 @@ func (n *Network) greet(nc net.Conn) {
 	id := hello.ID
 	n.turn.Lock()
 	n.mu.Lock()
+	if _, ok := n.isOusting(c.candidate); ok { // the other came since this one was welcomed
+		n.accepted--
+		n.mu.Unlock()
+		n.turn.Unlock()
+		return // it comes again, and is told
+	}
 	if hello.Role == paxos.RoleClient {
 		n.clients++
 		c.drop = false // set before anybody can send: a client that does not read is cut off
@@ -257,6 +263,7 @@ func (n *Network) greet(nc net.Conn) {
 	l := n.link(id, hello.Role)
 	old := l.accepted
 	l.accepted = c
+	n.oust(c, l.dialed)
 	n.mu.Unlock()
 	if old != nil {
 		old.part(wire.RefusedReplaced, ErrReplaced)
@@ -305,7 +312,7 @@ func (n *Network) unlink(id paxos.NodeID, c *conn, why error) {
 }
 
 // cutStrangers ends, once it is known which log this process is of, the connections of
-// processes of another one that it had let in.
+// clients of another one that it had let in.
 func (n *Network) cutStrangers() {
 	select {
 	case <-n.identity.settled:

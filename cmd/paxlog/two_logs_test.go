@@ -1,6 +1,7 @@
 package main
 
 import (
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -71,6 +72,35 @@ func TestAcceptorOfAnotherLogInTheFile(t *testing.T) {
 	}
 	stayUp(t, b, "a1", "a2", "p1", "l1", "l2")
 	stayUp(t, a, "a1", "a2", "p1", "l1")
+}
+
+// TestNewLearnerAtAnOldAddress: a new learner of B listens where one of A did, while nobody
+// of B is up. A's acceptors dial it and are not let in, so that it neither copies what they
+// hold nor remembers them. It knows B when that is back, and refuses A.
+func TestNewLearnerAtAnOldAddress(t *testing.T) {
+	a, b := twoLogs(t)
+	a.Kill("l1")
+	for _, id := range b.IDs() {
+		b.Kill(id)
+	}
+	data := filepath.Join(t.TempDir(), "new")
+	b.Must("init", "--config", b.File, "--id", "l1", "--data", data)
+	_, node, _ := a.Config.Lookup("l1")
+	l := b.StartWith("learner", "--config", b.File, "--id", "l1", "--data", data, "--listen", node.Addr)
+	b.Await("A's acceptors have dialled it", func() bool { return strings.Contains(l.Stderr(), "has to come again") })
+	if strings.Contains(l.Stderr(), "peer connected") {
+		t.Errorf("it let somebody in: %s", l.Stderr())
+	}
+	for _, id := range []paxos.NodeID{"a1", "a2", "a3", "p1", "l2"} {
+		b.Start(id)
+	}
+	b.Await("it refuses A", func() bool { return strings.Contains(l.Stderr(), "it is of another log") })
+	b.Must("append", "of B, too")
+	if out := b.Must("tail"); out != "of B\nof B, too\n" {
+		t.Errorf("B's log is %q", out)
+	}
+	stayUp(t, b, "a1", "a2", "a3", "p1", "l2")
+	stayUp(t, a, "a1", "a2", "a3", "p1")
 }
 
 // TestTwins: two processes of one id are told so, and say it; so do their peers, once.
