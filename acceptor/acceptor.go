@@ -11,7 +11,8 @@ type Config struct {
 	// earlier process fits, and marks show it.
 	Seed uint64
 	// Sources are the other acceptors and all learners, in a fixed order: it copies
-	// from them what it missed. They and Proposers vouch for it.
+	// from them what it missed. They and Proposers vouch for it, and only Proposers use
+	// ballots; if there are none, as in exploration, everybody does.
 	Sources   []paxos.NodeID
 	Proposers []paxos.NodeID
 
@@ -20,6 +21,7 @@ type Config struct {
 	StallTicks    paxos.Ticks // a sync older than this stops heartbeat answers
 	IdleTicks     paxos.Ticks // a subscription not renewed for this long ends
 	PageBytes     int         // bytes of values in one page; one value always fits
+	ValueBytes    int         // the largest value that is voted for, 0: any
 }
 
 // State is an acceptor's durable state, as its store recovers it.
@@ -76,6 +78,8 @@ type Acceptor struct {
 	admission      admission
 	copy           copying
 	contradictions contradictions
+	refused        refused
+	survey         survey
 	check          check
 }
 
@@ -92,6 +96,7 @@ func New(cfg Config, st State) *Acceptor {
 		a.peers = paxos.Peers{}
 	}
 	a.copy.nonce = cfg.Seed % paxos.Bound
+	a.survey.nonce = (cfg.Seed + paxos.Bound/2) % paxos.Bound
 	for i, b := range st.Votes {
 		a.recover(i, b)
 	}
@@ -129,7 +134,7 @@ func (a *Acceptor) Step(from paxos.NodeID, m paxos.Message) {
 	case *paxos.Vouched:
 		a.onVouched(from, m)
 	case *paxos.Rejoined:
-		a.onRejoined(m)
+		a.onRejoined(from, m)
 	case *paxos.StatusQuery:
 		a.onStatus(from, m)
 	case *paxos.Drain:

@@ -75,7 +75,7 @@ func TestAcceptExhaustive(t *testing.T) {
 					}
 					a := ready(State{Promised: promised, Held: held, Votes: votes})
 					hadSame := votes[i] == b
-					a.Step("p9", &paxos.Accept{Ballot: b, Instance: i, Value: paxos.Value{Origin: b, Batch: []byte("x")}})
+					a.Step(b.Proposer, &paxos.Accept{Ballot: b, Instance: i, Value: paxos.Value{Origin: b, Batch: []byte("x")}})
 					out := a.Flush()
 
 					accepted, rejected := sent[*paxos.Accepted](out), sent[*paxos.Reject](out)
@@ -365,27 +365,27 @@ func TestPageWhileHeldMoves(t *testing.T) {
 		a.Step("a2", &paxos.Page{Nonce: 1, From: 2, Held: 2, Values: []paxos.Vote{{Instance: 2, Ballot: ballot(2, "p2"), Value: paxos.Value{Batch: []byte("chosen")}}}})
 		a.Flush()
 	}
-	start := func(m paxos.Message) (*Acceptor, paxos.Load) {
+	start := func(from paxos.NodeID, m paxos.Message) (*Acceptor, paxos.Load) {
 		a := ready(State{Promised: old, Held: 1, Votes: map[paxos.Instance]paxos.Ballot{2: old}})
-		a.Step("a3", m)
+		a.Step(from, m)
 		return a, a.Flush().Loads[0]
 	}
 
-	a, load := start(&paxos.Fetch{Nonce: 5, From: 1, Values: true})
+	a, load := start("a3", &paxos.Fetch{Nonce: 5, From: 1, Values: true})
 	copyTwo(a)
 	a.Step("a1", &paxos.Loaded{Load: load, Votes: []paxos.Vote{one, stale}})
 	if p := sent[*paxos.Page](a.Flush()); len(p) != 1 || p[0].Held != 1 || len(p[0].Values) != 1 {
 		t.Fatalf("page %+v: instance 2 must not be in it", p)
 	}
 
-	a, load = start(&paxos.Fetch{Nonce: 5, From: 2, Values: true})
+	a, load = start("a3", &paxos.Fetch{Nonce: 5, From: 2, Values: true})
 	copyTwo(a)
 	a.Step("a1", &paxos.Loaded{Load: load, Votes: []paxos.Vote{stale}})
 	if out := a.Flush(); len(out.SendAfter) != 0 || len(out.Loads) != 1 {
 		t.Fatalf("%+v: it must be read again", out)
 	}
 
-	a, load = start(&paxos.Prepare{Ballot: ballot(3, "p3"), Nonce: 1, From: 1})
+	a, load = start("p3", &paxos.Prepare{Ballot: ballot(3, "p3"), Nonce: 1, From: 1})
 	copyTwo(a)
 	a.Step("a1", &paxos.Loaded{Load: load, Votes: []paxos.Vote{stale}})
 	out := a.Flush()

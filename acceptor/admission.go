@@ -90,6 +90,9 @@ func (a *Acceptor) onVouched(from paxos.NodeID, m *paxos.Vouched) {
 		a.deny(from, m.Known)
 		return
 	}
+	if a.farLife(from, m.Mark) {
+		return
+	}
 	delete(v.denied, from)
 	v.answered[from] = true
 	if a.contradicts(m.Mark) {

@@ -25,7 +25,7 @@ func vouched(commits, run uint64) *paxos.Vouched {
 
 // votes reports whether a would promise a new ballot.
 func votes(a *Acceptor) bool {
-	a.Step("p9", &paxos.Prepare{Ballot: ballot(a.promised.Round+1, "p9"), Nonce: 1, From: 1})
+	a.Step("p1", &paxos.Prepare{Ballot: ballot(a.promised.Round+1, "p1"), Nonce: 1, From: 1})
 	out := a.Flush()
 	return len(out.Loads) > 0
 }
@@ -206,9 +206,9 @@ func TestRejoin(t *testing.T) {
 func TestForgottenWhileReading(t *testing.T) {
 	a := starting(config(), 10)
 	a.admission.admitted, a.hearing.at = true, -1000
-	a.Step("p9", &paxos.Prepare{Ballot: ballot(1, "p9"), Nonce: 1, From: 1})
+	a.Step("p1", &paxos.Prepare{Ballot: ballot(1, "p1"), Nonce: 1, From: 1})
 	out := a.Flush()
-	a.Step("p9", &paxos.Accept{Ballot: ballot(1, "p9"), Instance: 1})
+	a.Step("p1", &paxos.Accept{Ballot: ballot(1, "p1"), Instance: 1})
 	a.Step("a3", vouched(11, 4))
 	a.Step("a1", &paxos.Loaded{Load: out.Loads[0]})
 	if out := a.Flush(); len(sent[*paxos.Promise](out))+len(sent[*paxos.Accepted](out)) != 0 || len(sent[*paxos.Reject](out)) != 1 {
@@ -337,6 +337,7 @@ func TestForgettingIsRemembered(t *testing.T) {
 // leader is asked what there is to hold.
 func TestUnmeetableGrant(t *testing.T) {
 	a := starting(config(), 10)
+	a.cfg.Proposers = []paxos.NodeID{"p1", "p2"}
 	a.Step("a3", vouched(15, 4))
 	a.Step("p1", &paxos.Heartbeat{Ballot: ballot(3, "p1")})
 	a.Step("p1", &paxos.Rejoined{Process: 5, Ballot: ballot(4, "p1"), UpTo: 5, Marks: make([]paxos.Mark, 3)})

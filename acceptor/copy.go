@@ -68,7 +68,7 @@ func (a *Acceptor) fetch(source paxos.NodeID) {
 // sync: losing them again reveals the vote that stood there before.
 func (a *Acceptor) onPage(from paxos.NodeID, m *paxos.Page) {
 	c := &a.copy
-	if c.source != from || m.Nonce != c.nonce {
+	if a.onSurvey(from, m) || c.source != from || m.Nonce != c.nonce || !a.near(from, m.Held) {
 		return
 	}
 	c.source = ""

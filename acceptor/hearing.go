@@ -33,6 +33,9 @@ func (a *Acceptor) hearsOther(b paxos.Ballot) bool {
 // onHeartbeat answers a leader that it could vote for. One below promised is
 // refused and refreshes nothing, so a deposed leader cannot keep others out.
 func (a *Acceptor) onHeartbeat(from paxos.NodeID, m *paxos.Heartbeat) {
+	if !a.owns(from, m.Ballot, m.Nonce) || !a.near(from, m.ChosenUpTo) {
+		return
+	}
 	a.learnChosen(m.Ballot, m.ChosenUpTo)
 	if m.Ballot.Less(a.promised) {
 		a.reject(from, m.Ballot, m.Nonce, paxos.RejectPromised)
@@ -42,7 +45,7 @@ func (a *Acceptor) onHeartbeat(from paxos.NodeID, m *paxos.Heartbeat) {
 		a.onLastHeartbeat(m)
 		return
 	}
-	a.takeMarks(m.Marks)
+	a.takeMarks(from, m.Marks)
 	if !a.admission.admitted {
 		a.askToRejoin(from, m.Ballot)
 		return // it cannot vote, so it must not keep a leader in office
@@ -61,7 +64,7 @@ func (a *Acceptor) onLastHeartbeat(m *paxos.Heartbeat) {
 		a.hearing.resigned = a.hearing.resigned || a.hearing.ballot == m.Ballot
 		return
 	}
-	if !a.admission.admitted {
+	if !a.admission.admitted || !a.mayPropose(m.Next) {
 		return
 	}
 	a.hear(m.Ballot)

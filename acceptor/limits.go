@@ -11,6 +11,9 @@ const (
 	// a time and a leader one for each Accept at an instance that is held, at most a
 	// window of them. What is asked beyond is dropped, as a connection may, and asked again.
 	maxLoads = 4096
+	// maxVotes bounds the votes above held: about 100 MB. A leader has at most a window of
+	// instances open; the rest is a hole that closes once what was missed is copied.
+	maxVotes = 1 << 20
 	// patience is how many RetryTicks an answer may take: a page is up to PageBytes, read
 	// from a disk that others use, too.
 	patience = 10

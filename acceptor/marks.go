@@ -14,21 +14,36 @@ func (a *Acceptor) marks() []paxos.Mark {
 }
 
 // takeMarks learns from a leader how far it knows the acceptors to be.
-func (a *Acceptor) takeMarks(marks []paxos.Mark) {
+func (a *Acceptor) takeMarks(from paxos.NodeID, marks []paxos.Mark) {
 	if len(marks) != len(a.cfg.Membership.Acceptors) {
 		return
 	}
 	for i, id := range a.cfg.Membership.Acceptors {
 		switch {
 		case id != a.cfg.ID:
-			a.remember(id, marks[i])
+			a.remember(from, id, marks[i])
+		case a.farLife(from, marks[i]):
 		case a.contradicts(marks[i]):
 			a.forget("the leader has seen", marks[i])
 		}
 	}
 }
 
-func (a *Acceptor) remember(id paxos.NodeID, m paxos.Mark) {
+// farLife refuses a mark whose life began under a ballot that cannot be: who takes it
+// waits for a grant that no leader can give.
+func (a *Acceptor) farLife(from paxos.NodeID, m paxos.Mark) bool {
+	if !a.far(m.Life) {
+		return false
+	}
+	a.refuse(from, "an acceptor rejoined under a round further ahead than elections can bring it", "life", m.Life.String(), "promised", a.promised.String())
+	return true
+}
+
+// remember takes the mark of acceptor id that from shows.
+func (a *Acceptor) remember(from, id paxos.NodeID, m paxos.Mark) {
+	if a.farLife(from, m) {
+		return
+	}
 	before := a.peers[id].Mark
 	if !a.peers.Take(id, m) {
 		return

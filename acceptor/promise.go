@@ -12,6 +12,11 @@ import "github.com/paxlog/paxlog/paxos"
 // ballot as well: the candidate asks again for a page that was lost.
 func (a *Acceptor) onPrepare(from paxos.NodeID, m *paxos.Prepare) {
 	switch {
+	case !a.owns(from, m.Ballot, m.Nonce):
+		return
+	case m.To != 0 && m.To < m.From:
+		a.refuse(from, "it reads instances from the end to the beginning", "from_instance", uint64(m.From), "to_instance", uint64(m.To))
+		return
 	case !a.admission.admitted:
 		a.reject(from, m.Ballot, m.Nonce, paxos.RejectNotAdmitted)
 		return

@@ -101,9 +101,11 @@ func (a *Acceptor) voidLife(m *paxos.Prepare) (own bool) {
 
 // onRejoined takes a leader's grant. One for an earlier process says nothing of what
 // this one began without.
-func (a *Acceptor) onRejoined(m *paxos.Rejoined) {
+func (a *Acceptor) onRejoined(from paxos.NodeID, m *paxos.Rejoined) {
 	r := a.admission.rejoin
 	switch {
+	case !a.owns(from, m.Ballot, 0), !a.near(from, m.UpTo):
+		return
 	case r == nil, m.Process != a.cfg.Seed, m.Ballot.Less(r.void), !a.mark.Life.Less(m.Ballot):
 		return
 	case r.granted != nil && !r.granted.Ballot.Less(m.Ballot):
@@ -127,7 +129,7 @@ func (v *admission) tryRejoin(a *Acceptor) {
 	a.mark.Life = g.Ballot
 	for i, id := range a.cfg.Membership.Acceptors {
 		if id != a.cfg.ID && i < len(g.Marks) {
-			a.remember(id, g.Marks[i])
+			a.remember(g.Ballot.Proposer, id, g.Marks[i])
 		}
 	}
 	a.Out.Sync = true // promise need not have

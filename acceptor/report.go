@@ -25,6 +25,7 @@ type Report struct {
 	Durable        paxos.Instance // Highest, as far as syncs are done
 	Drained        bool           // it is about to be stopped
 	Contradictions uint64         // messages refused because they contradict a vote
+	Refused        uint64         // messages refused because of what they claim
 }
 
 // Report returns the acceptor's state.
@@ -34,7 +35,7 @@ func (a *Acceptor) Report() Report {
 		Voting: a.admission.admitted, Forgot: a.admission.rejoin != nil, WhyNotVoting: a.whyNotVoting(),
 		Heard: a.hearing.ballot, Silent: a.hearing.silent(a.now), Commits: a.mark.Commits, Life: a.mark.Life,
 		Subscribers: len(a.subs), Loads: len(a.loads), Syncs: len(a.underWay), Syncing: a.syncing(), Hung: a.hung(),
-		Durable: a.durable, Drained: a.drained, Contradictions: a.contradictions.count,
+		Durable: a.durable, Drained: a.drained, Contradictions: a.contradictions.count, Refused: a.refused.count,
 	}
 }
 

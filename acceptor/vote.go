@@ -62,9 +62,14 @@ type ack struct {
 // Accepting at n also raises promised to n: else a proposal of a lower ballot
 // could be accepted afterwards and replace a vote that was counted.
 func (a *Acceptor) onAccept(from paxos.NodeID, m *paxos.Accept) {
+	if !a.owns(from, m.Ballot, 0) || !a.near(from, max(m.Instance, m.ChosenUpTo)) || !a.fits(from, m) {
+		return
+	}
 	switch {
 	case m.Instance <= a.held:
-		// What is held was chosen and never changes: tell it, whatever the ballot.
+		// What is held was chosen and never changes: tell it, whatever the ballot. What a
+		// leader announced as chosen was chosen, also if it was deposed since: its ballot is
+		// its own, and takes no promise.
 		a.learnChosen(m.Ballot, m.ChosenUpTo)
 		a.load(m.Instance, m.Instance, pending{kind: pendingHeld, to: from, from: m.Instance})
 		return
@@ -90,6 +95,20 @@ func (a *Acceptor) onAccept(from paxos.NodeID, m *paxos.Accept) {
 	// the vote is written, so only the answer is repeated.
 	a.acknowledge(from, m.Instance, m.Ballot)
 	a.learnChosen(m.Ballot, m.ChosenUpTo)
+}
+
+// fits reports whether the value of m is one that other processes can copy from here, and
+// whether there is room for one more vote above held.
+func (a *Acceptor) fits(from paxos.NodeID, m *paxos.Accept) bool {
+	if n := len(m.Value.Batch); a.cfg.ValueBytes > 0 && n > a.cfg.ValueBytes {
+		a.refuse(from, "its value is larger than a page can carry; compare limits.batch_bytes and limits.entry_bytes of both cluster files", "instance", uint64(m.Instance), "bytes", n, "most", a.cfg.ValueBytes)
+		return false
+	}
+	if len(a.votes) >= maxVotes && a.votes[m.Instance].ballot == nil && m.Instance > a.held {
+		a.refuse(from, "more votes than are kept above what is known to be chosen", "instance", uint64(m.Instance), "most", maxVotes)
+		return false
+	}
+	return true
 }
 
 // vote records v in place of old, and shows the value to learners that want it ahead.

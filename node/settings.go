@@ -34,7 +34,7 @@ func acceptorConfig(c *config.Cluster, id paxos.NodeID, incarnation, seed uint64
 		Sources:       append(others(c.Acceptors, id), others(c.Learners, id)...),
 		Proposers:     others(c.Proposers, id),
 		ElectionTicks: ticks(t.ElectionMin), RetryTicks: ticks(t.Retry), StallTicks: ticks(t.Stall), IdleTicks: ticks(t.Idle),
-		PageBytes: c.Limits.PageBytes,
+		PageBytes: c.Limits.PageBytes, ValueBytes: FrameBytes(c) - wire.Overhead,
 	}
 }
 

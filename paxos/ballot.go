@@ -10,6 +10,11 @@ import (
 // not below it, so sums of two never overflow. Random bits have no bound.
 const Bound = 1 << 62
 
+// MaxJump is how far a round or an instance may lie beyond what is known, once a quorum has
+// shown that. Elections and appends do not get so far while a process looks away: 2^32
+// instances are five days at 10,000 a second, and whoever was away for longer asks.
+const MaxJump = 1 << 32
+
 // NodeID names a process: "a1", "p1", "l1" as in the cluster file. A client is
 // named by its transport with a leading '@', which no cluster file may contain.
 type NodeID string

@@ -191,6 +191,11 @@
 // length: package wire refuses the rest where it decodes, so that no sum in a machine
 // overflows. Random bits are compared for equality only.
 //
+// A ballot is used by its own proposer, and only if the acceptor's cluster file names that
+// one. This is judged before anything else of the message is taken. A round or an instance
+// may lie at most 2^32 (MaxJump) beyond what a quorum shows: who has not heard a quorum
+// does not judge, for the log may be old, and it is new.
+//
 // # Counting
 //
 // Quorum members are the ids that the transport authenticated in the

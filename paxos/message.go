@@ -67,6 +67,7 @@ const (
 	RejectPromised    RejectReason = 1 // it promised a higher ballot
 	RejectLeaderAlive RejectReason = 2 // it hears from another live leader or candidate
 	RejectNotAdmitted RejectReason = 3 // its peers have not vouched for it yet, or it has forgotten votes
+	RejectClaim       RejectReason = 4 // the ballot cannot be, or its proposer is not in the acceptor's cluster file
 )
 
 // Reject refuses what was asked under Ballot and shows the promised ballot.
