@@ -102,20 +102,19 @@ func TestPrintCounts(t *testing.T) {
 	}
 }
 
-// TestRatio: the interval is Student's over the logarithms of the pairs' ratios, and
-// only one that lies above 1.03 is worse.
+// TestRatio: the interval is that of the ranks, and only one that lies above 1.03 is
+// worse.
 func TestRatio(t *testing.T) {
-	r := ratioOf([]float64{1, 2, 4}, []float64{1.1, 2.2, 4.4})
-	if math.Abs(r.mean-1.1) > 1e-9 || math.Abs(r.low-1.1) > 1e-9 || math.Abs(r.high-1.1) > 1e-9 || r.verdict(false) != "worse" || r.verdict(true) != "better" {
+	for n, want := range map[int]int{1: 0, 5: 0, 6: 1, 8: 1, 9: 2, 10: 2, 12: 3, 20: 6} { // from a table of the sign test
+		if got := outside(n); got != want {
+			t.Errorf("of %d: the %d-th value, want the %d-th", n, got, want)
+		}
+	}
+	before, after := slices.Repeat([]float64{2}, 10), []float64{2.2, 2.2, 2.3, 2.1, 2.4, 2.2, 2.2, 2.5, 2.1, 200}
+	if r := ratioOf(before, after); math.Abs(r.middle-1.1) > 1e-9 || math.Abs(r.low-1.05) > 1e-9 || math.Abs(r.high-1.25) > 1e-9 || r.verdict(false) != "worse" || r.verdict(true) != "better" {
 		t.Errorf("got %v", r)
 	}
-	// The logarithms are -1, 0 and 1: their deviation is 1, so the interval is
-	// 4.303/sqrt(3) to each side.
-	r = ratioOf([]float64{math.E, 1, 1}, []float64{1, 1, math.E})
-	if half := 4.303 / math.Sqrt(3); math.Abs(math.Log(r.high)-half) > 1e-9 || math.Abs(math.Log(r.low)+half) > 1e-9 || r.verdict(false) != "" {
-		t.Errorf("got %v", r)
-	}
-	if r = ratioOf([]float64{1}, []float64{2}); r.verdict(false) != "" || r.mean != 2 {
+	if r := ratioOf([]float64{1}, []float64{2}); r.verdict(false) != "" || r.middle != 2 {
 		t.Errorf("one pair proves nothing: %v", r)
 	}
 	if (interval{1.05, 1.02, 1.08}).verdict(false) != "" || (interval{0.9, 0.85, 0.96}).verdict(false) != "better" || (interval{0.9, 0.85, 0.96}).verdict(true) != "worse" {

@@ -11,7 +11,8 @@ import (
 )
 
 // scenario is a closed loop: each client sends the next value as soon as it has
-// fewer than inflight unanswered.
+// fewer than inflight unanswered. With a rate it is an open loop: appends are due on a
+// schedule, and latency counts from when each was due.
 type scenario struct {
 	Name     string `json:"scenario"`
 	Clients  int    `json:"clients"`
@@ -20,6 +21,15 @@ type scenario struct {
 }
 
 func (sc scenario) name() string { return sc.Name }
+
+// openInflight bounds what one client of an open loop has unanswered.
+const openInflight = 64
+
+// open is the scenario as an open loop.
+func (sc scenario) open() scenario {
+	sc.Name, sc.Inflight = sc.Name+", open", openInflight
+	return sc
+}
 
 // scenarios are those that can be run, in the order of the table.
 var scenarios = []scenario{
@@ -37,7 +47,9 @@ type measured struct {
 	PerSecond float64 `json:"appends_per_s"`
 	P50       float64 `json:"p50_ms"`
 	P99       float64 `json:"p99_ms"`
+	P999      float64 `json:"p999_ms"`
 	Max       float64 `json:"max_ms"`
+	Unsent    uint64  `json:"unsent"` // were due, and were not sent at all: the rate was not kept up
 	Errors    uint64  `json:"errors"`
 	// Processor time for each append, warm-up included: of the system's processes
 	// together, and of the load generator with the system's client library.
@@ -106,8 +118,9 @@ func sum(l *load.Load, size int) measured {
 		return *v
 	}
 	return measured{
-		Appends: r.Appends, Seconds: r.Seconds, PerSecond: r.PerSecond, P50: ms(r.P50), P99: ms(r.P99), Max: ms(r.Max), Errors: failed,
-		sent: l.Sent.Load(), answered: l.Answered.Load(), first: first,
+		Appends: r.Appends, Seconds: r.Seconds, PerSecond: r.PerSecond, P50: ms(r.P50), P99: ms(r.P99), P999: ms(r.P999), Max: ms(r.Max), Errors: failed,
+		Unsent: l.Meter.Unsent(),
+		sent:   l.Sent.Load(), answered: l.Answered.Load(), first: first,
 	}
 }
 

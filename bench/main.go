@@ -28,6 +28,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/paxlog/paxlog/internal/load"
 )
 
 // childCommand is the first argument of this program when it is a member of a
@@ -56,6 +58,8 @@ type options struct {
 	counts    bool   // count what is done, instead of measuring how fast
 	beside    string // another binary of Paxlog to compare with; "": none
 	pairs     int    // how often, each in turn
+
+	share, perSecond float64 // of open loops: a share of the highest rate, or so many appends
 }
 
 func init() {
@@ -104,6 +108,7 @@ func parse(args []string) (opts options, err error) {
 	f.DurationVar(&opts.duration, "duration", 5*time.Second, "how long each load is measured")
 	f.DurationVar(&opts.warmup, "warmup", time.Second, "how long each load runs before that")
 	diskMB := f.Int64("disk-mb", 512, "how much to write for the disk's sequential bandwidth")
+	rate := f.String("rate", "", "measure each load in an open loop, too: so many appends due a second, or a share of what the system did, as 50%")
 	f.StringVar(&opts.json, "json", "bench.json", "write all figures to this file; - for none")
 	f.StringVar(&opts.dir, "dir", "", "make the data directories here, on the disk to measure; else in the system's directory for temporary files")
 	f.StringVar(&opts.source, "paxlog", "..", "the root of the Paxlog module")
@@ -125,6 +130,9 @@ func parse(args []string) (opts options, err error) {
 				}
 			}
 		}
+	}
+	if err := opts.setRate(*rate); err != nil {
+		return opts, err
 	}
 	opts.diskBytes = *diskMB << 20
 	if (opts.counts || opts.beside != "") && !given(f, "sizes") {
@@ -153,6 +161,35 @@ func parse(args []string) (opts options, err error) {
 		return opts, errors.New("-beside counts already, and takes one of -sizes: give it without -counts")
 	}
 	return opts, nil
+}
+
+// setRate reads -rate.
+func (o *options) setRate(text string) (err error) {
+	number, share := strings.CutSuffix(text, "%")
+	switch {
+	case text == "":
+		return nil
+	case share:
+		o.share, err = strconv.ParseFloat(number, 64)
+		o.share /= 100
+	default:
+		o.perSecond, err = strconv.ParseFloat(number, 64)
+	}
+	if err != nil || !(o.share+o.perSecond > 0) {
+		return fmt.Errorf("-rate: %q is neither appends a second, as 5000, nor a share, as 50%%", text)
+	}
+	return nil
+}
+
+// open says whether loads are run as open loops, too.
+func (o options) open() bool { return o.share+o.perSecond > 0 }
+
+// rate is the rate of an open loop on a system that did so many appends a second.
+func (o options) rate(highest float64) float64 {
+	if o.perSecond > 0 {
+		return o.perSecond
+	}
+	return max(1, o.share*highest)
 }
 
 // possible are the loads that can be chosen.
@@ -300,32 +337,42 @@ func started(ctx context.Context, opts options, s system, dir string, use func(p
 // loadSystem puts each load on a system, and counts its entries.
 func loadSystem(ctx context.Context, opts options, r *report, run int, s system, p *processes) error {
 	var sent, answered uint64
+	one := func(sc scenario, size int, rate float64) (measured, error) {
+		m, err := measureLoad(ctx, p, s, sc, size, rate, opts)
+		if err != nil {
+			return m, err
+		}
+		sent, answered = sent+m.sent, answered+m.answered
+		fmt.Fprintf(os.Stderr, "  %s, %d bytes: %.0f appends/s, p50 %.2f ms, p99 %.1f ms, p99.9 %.1f ms, CPU %.0f + %.0f us, %d errors, %d unsent\n",
+			sc.Name, size, m.PerSecond, m.P50, m.P99, m.P999, m.ServerCPU, m.ClientCPU, m.Errors, m.Unsent)
+		if m.first != nil {
+			fmt.Fprintf(os.Stderr, "  the first error: %v\n", m.first)
+		}
+		r.Cells = append(r.Cells, cell{System: s.name(), Run: run, scenario: sc, Size: size, measured: m})
+		return m, nil
+	}
 	for _, size := range opts.sizes {
 		for _, sc := range opts.scenarios {
-			m, err := measureLoad(ctx, p, s, sc, size, opts)
+			m, err := one(sc, size, 0)
+			if err == nil && opts.open() {
+				_, err = one(sc.open(), size, opts.rate(m.PerSecond))
+			}
 			if err != nil {
 				return err
 			}
-			sent, answered = sent+m.sent, answered+m.answered
-			fmt.Fprintf(os.Stderr, "  %s, %d bytes: %.0f appends/s, p50 %.2f ms, p99 %.1f ms, CPU %.0f + %.0f us, %d errors\n",
-				sc.Name, size, m.PerSecond, m.P50, m.P99, m.ServerCPU, m.ClientCPU, m.Errors)
-			if m.first != nil {
-				fmt.Fprintf(os.Stderr, "  the first error: %v\n", m.first)
-			}
-			r.Cells = append(r.Cells, cell{System: s.name(), Run: run, scenario: sc, Size: size, measured: m})
 		}
 	}
 	return verify(ctx, s, sent, answered)
 }
 
 // measureLoad runs one load, and takes the processor time before and after.
-func measureLoad(ctx context.Context, p *processes, s system, sc scenario, size int, opts options) (measured, error) {
+func measureLoad(ctx context.Context, p *processes, s system, sc scenario, size int, rate float64, opts options) (measured, error) {
 	before, err := p.usage()
 	if err != nil {
 		return measured{}, err
 	}
 	own := ownCPU()
-	m, err := sc.run(ctx, s, size, opts.warmup, opts.duration, nil)
+	m, err := sc.runWith(ctx, s, size, load.Config{Warmup: opts.warmup, Duration: opts.duration, Rate: rate}, nil)
 	if failed := p.failed(); failed != nil {
 		return m, failed
 	}

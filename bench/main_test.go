@@ -61,7 +61,7 @@ func TestReport(t *testing.T) {
 	for run, rate := range []float64{100, 300, 200} {
 		for i, name := range r.order {
 			c := cell{System: name, Run: run + 1, scenario: scenarios[0], Size: 256}
-			c.PerSecond, c.P50, c.P99 = rate/float64(i+1), 2, 8*float64(i+1)
+			c.PerSecond, c.P50, c.P99, c.P999 = rate/float64(i+1), 2, 8*float64(i+1), 20*float64(i+1)
 			r.Cells = append(r.Cells, c)
 		}
 	}
@@ -76,7 +76,7 @@ func TestReport(t *testing.T) {
 			etcd = strings.Join(strings.Fields(line), " ")
 		}
 	}
-	if etcd != "1 client 256 etcd 100 0.0 2.00 16.0 0 0 0 2.00 1.00 0.50" || !strings.Contains(out.String(), "p50 is 2.00 times that of the bare disk") {
+	if etcd != "1 client 256 etcd 100 0.0 2.00 16.0 40.0 0 0 0 0 2.00 1.00 0.50 0.50" || !strings.Contains(out.String(), "p50 is 2.00 times that of the bare disk") {
 		t.Errorf("got\n%s", out.String())
 	}
 }
@@ -86,7 +86,13 @@ func TestFlags(t *testing.T) {
 	if err != nil || opts.runs != 2 || opts.duration != time.Second || len(opts.systems) != 2 || opts.systems[0].name() != "etcd" || len(opts.sizes) != 1 || opts.json != "" {
 		t.Errorf("got %+v, %v", opts, err)
 	}
-	for _, args := range []string{"-systems zookeeper", "-sizes x", "-runs 0", "x"} {
+	if opts, err = parse(strings.Fields("-rate 50%")); err != nil || !opts.open() || opts.rate(300) != 150 {
+		t.Errorf("half the rate: %+v, %v", opts, err)
+	}
+	if opts, err = parse(strings.Fields("-rate 5000")); err != nil || !opts.open() || opts.rate(300) != 5000 {
+		t.Errorf("a rate: %+v, %v", opts, err)
+	}
+	for _, args := range []string{"-rate x", "-rate 0%", "-rate -1", "-systems zookeeper", "-sizes x", "-runs 0", "x"} {
 		if _, err := parse(strings.Fields(args)); err == nil {
 			t.Errorf("%s is taken", args)
 		}

@@ -7,6 +7,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"text/tabwriter"
 )
 
@@ -63,7 +64,7 @@ type pair [2]sample
 // compare runs two Paxlog binaries in turn, each pair with new clusters, and prints
 // the ratios of what they do.
 func compare(ctx context.Context, opts options, dir string, r *report, w io.Writer) error {
-	both := [2]*paxlogSystem{{binary: opts.beside}, {binary: opts.binary}}
+	both := [2]*paxlogSystem{{binary: opts.beside, label: "before"}, {binary: opts.binary, label: "after"}}
 	all := make([][]pair, len(opts.scenarios))
 	for n := range opts.pairs {
 		fmt.Fprintf(os.Stderr, "pair %d of %d\n", n+1, opts.pairs)
@@ -78,6 +79,8 @@ func compare(ctx context.Context, opts options, dir string, r *report, w io.Writ
 						return err
 					}
 					now[i][which] = sample{rows, m}
+					took, _ := figureOf(rows, serversRow, cpu)
+					fmt.Fprintf(os.Stderr, "  %s, %s: %.0f appends/s, CPU %.1f us\n", s.name(), sc.Name, m.PerSecond, took)
 				}
 				return nil
 			})
@@ -111,7 +114,7 @@ func printPairs(w io.Writer, scenarios []scenario, all [][]pair, why map[metric]
 			}
 			self := func(v float64) float64 { return v }
 			r := ratioOf(before, after)
-			fmt.Fprintf(t, "%s\t%s\t%.4g\t%.4g\t%.3f\t[%.3f, %.3f]\t%s\n", sc.Name, q.name, median(before, self), median(after, self), r.mean, r.low, r.high, r.verdict(q.more))
+			fmt.Fprintf(t, "%s\t%s\t%.4g\t%.4g\t%.3f\t[%.3f, %.3f]\t%s\n", sc.Name, q.name, median(before, self), median(after, self), r.middle, r.low, r.high, r.verdict(q.more))
 		}
 	}
 	if err := t.Flush(); err != nil {
@@ -125,36 +128,37 @@ func printPairs(w io.Writer, scenarios []scenario, all [][]pair, why map[metric]
 	return nil
 }
 
-// interval is a ratio, and between what it lies in 95 of 100 cases.
-type interval struct{ mean, low, high float64 }
+// interval is a ratio, and between what it lies in 95 of 100 cases or more.
+type interval struct{ middle, low, high float64 }
 
-// ratioOf is the geometric mean of the ratios of pairs, with Student's interval over
-// their logarithms. Of one pair nothing is known but the ratio.
+// ratioOf is the median of the pairs' ratios, with the interval that the ranks give: one
+// pair in which the machine did something else moves neither. Fewer than six pairs
+// prove nothing.
 func ratioOf(before, after []float64) interval {
-	n := float64(len(before))
-	var sum, squares float64
+	var ratios []float64
 	for i := range before {
-		sum += math.Log(after[i] / before[i])
+		ratios = append(ratios, after[i]/before[i])
 	}
-	mean := sum / n
-	for i := range before {
-		d := math.Log(after[i]/before[i]) - mean
-		squares += d * d
+	slices.Sort(ratios)
+	r := interval{median(ratios, func(v float64) float64 { return v }), 0, math.Inf(1)}
+	if k := outside(len(ratios)); k > 0 {
+		r.low, r.high = ratios[k-1], ratios[len(ratios)-k]
 	}
-	if n < 2 {
-		return interval{math.Exp(mean), 0, math.Inf(1)}
-	}
-	half := student(len(before)-1) * math.Sqrt(squares/(n-1)/n)
-	return interval{math.Exp(mean), math.Exp(mean - half), math.Exp(mean + half)}
+	return r
 }
 
-// student is the 97.5th percentile of Student's distribution.
-func student(freedom int) float64 {
-	table := []float64{12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145, 2.131, 2.120, 2.110, 2.101, 2.093, 2.086}
-	if freedom <= len(table) {
-		return table[freedom-1]
+// outside is which of n values in order, from below as from above, is the interval's
+// end: the largest k for which fewer than k of n throws of a coin are heads in at most
+// 2.5 of 100 cases. 0 says that there is none.
+func outside(n int) (k int) {
+	chance := math.Pow(0.5, float64(n)) // of exactly k heads
+	sum := chance
+	for sum <= 0.025 {
+		k++
+		chance *= float64(n-k+1) / float64(k)
+		sum += chance
 	}
-	return table[len(table)-1] // a little too wide
+	return k
 }
 
 // verdict says whether the figure got worse or better by more than what is let pass.

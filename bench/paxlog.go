@@ -15,13 +15,17 @@ import (
 // paxlogSystem is Paxlog: three acceptors, a leader and a standby, one learner.
 type paxlogSystem struct {
 	binary string
-	each   bool // each client has a session of its own; else those of a connection share its
+	label  string // "": its own name
+	each   bool   // each client has a session of its own; else those of a connection share its
 	opts   []client.Option
 	admin  *client.Client
 	first  client.Index // the log's length before the load
 }
 
 func (s *paxlogSystem) name() string {
+	if s.label != "" {
+		return s.label
+	}
 	if s.each {
 		return "paxlog-sessions"
 	}

@@ -98,6 +98,7 @@ func (r *report) sum() {
 		m.PerSecond = median(all, func(c cell) float64 { return c.PerSecond })
 		m.P50 = median(all, func(c cell) float64 { return c.P50 })
 		m.P99 = median(all, func(c cell) float64 { return c.P99 })
+		m.P999 = median(all, func(c cell) float64 { return c.P999 })
 		m.Max = median(all, func(c cell) float64 { return c.Max })
 		m.ServerCPU = median(all, func(c cell) float64 { return c.ServerCPU })
 		m.ClientCPU = median(all, func(c cell) float64 { return c.ClientCPU })
@@ -105,6 +106,7 @@ func (r *report) sum() {
 		m.Appends = int64(median(all, func(c cell) float64 { return float64(c.Appends) }))
 		for _, c := range all {
 			m.Errors += c.Errors
+			m.Unsent += c.Unsent
 		}
 		r.Medians = append(r.Medians, m)
 	}
@@ -132,7 +134,7 @@ func (r *report) print(w io.Writer) error {
 		}
 	}
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(t, "load\tbytes\tsystem\tappends/s\tMB/s\tp50 ms\tp99 ms\tCPU us\tclient\terrors\t%s/this: appends/s\tp50\tp99\n", ours)
+	fmt.Fprintf(t, "load\tbytes\tsystem\tappends/s\tMB/s\tp50 ms\tp99 ms\tp99.9\tCPU us\tclient\terrors\tunsent\t%s/this: appends/s\tp50\tp99\tp99.9\n", ours)
 	for _, l := range loads {
 		base, have := r.find(ours, l.Name, l.Size)
 		for _, name := range r.order {
@@ -140,10 +142,10 @@ func (r *report) print(w io.Writer) error {
 			if !ok {
 				continue
 			}
-			fmt.Fprintf(t, "%s\t%d\t%s\t%.0f\t%.1f\t%.2f\t%.1f\t%.0f\t%.0f\t%d", l.Name, l.Size, name,
-				m.PerSecond, m.PerSecond*float64(l.Size)/1e6, m.P50, m.P99, m.ServerCPU, m.ClientCPU, m.Errors)
+			fmt.Fprintf(t, "%s\t%d\t%s\t%.0f\t%.1f\t%.2f\t%.1f\t%.1f\t%.0f\t%.0f\t%d\t%d", l.Name, l.Size, name,
+				m.PerSecond, m.PerSecond*float64(l.Size)/1e6, m.P50, m.P99, m.P999, m.ServerCPU, m.ClientCPU, m.Errors, m.Unsent)
 			if have && name != ours {
-				fmt.Fprintf(t, "\t%s\t%s\t%s", ratio(base.PerSecond, m.PerSecond), ratio(base.P50, m.P50), ratio(base.P99, m.P99))
+				fmt.Fprintf(t, "\t%s\t%s\t%s\t%s", ratio(base.PerSecond, m.PerSecond), ratio(base.P50, m.P50), ratio(base.P99, m.P99), ratio(base.P999, m.P999))
 			}
 			fmt.Fprintln(t)
 		}
