@@ -4,8 +4,8 @@
 //
 // Five kinds of goroutines work on a node:
 //
-//	readers   of package transport, put messages into the inbox (inbox.go), and step
-//	          the machine if nobody else does
+//	readers   of package transport, one for each server and few for all clients, put
+//	          messages into the inbox (inbox.go), and step the machine if nobody else does
 //	loop      takes all that waits, steps the machine, flushes it, sends SendNow
 //	disk      applies the writes of all outputs that wait as one commit, if who stepped
 //	          the machine could not do it at once (disk.go)

@@ -4,9 +4,12 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
+	"io"
 	"net"
+	"os"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/paxlog/paxlog/paxos"
@@ -20,7 +23,8 @@ var ErrSlow = errors.New("too much is waiting for this client: it does not read"
 type conn struct {
 	n  *Network
 	nc net.Conn
-	r  *bufio.Reader
+	in input
+	r  *bufio.Reader // of in
 	queue
 	w writer
 
@@ -29,6 +33,9 @@ type conn struct {
 	candidate
 	kin  kinship
 	drop bool // a full queue drops; else it closes the connection
+
+	polled atomic.Bool  // a poller reads it
+	heard  atomic.Int64 // when a poller last read a message, in nanoseconds since 1970
 
 	wake    chan struct{} // holds one: something to write
 	done    chan struct{} // closed when the connection ends
@@ -39,11 +46,26 @@ func newConn(n *Network, nc net.Conn) *conn {
 	if t, ok := nc.(*net.TCPConn); ok {
 		_ = t.SetWriteBuffer(sendBuffer) // a hint; the kernel's own size works too
 	}
-	return &conn{
-		n: n, nc: nc, r: bufio.NewReaderSize(nc, ioBuffer), drop: true, version: wire.Oldest,
+	c := &conn{
+		n: n, nc: nc, in: input{from: nc}, drop: true, version: wire.Oldest,
 		w:    writer{stream: asStream(nc), idle: n.cfg.Idle},
 		wake: make(chan struct{}, 1), done: make(chan struct{}),
 	}
+	c.r = bufio.NewReaderSize(&c.in, ioBuffer)
+	return c
+}
+
+// input is what a connection is read from: by who may wait, or by a poller, which may not.
+type input struct {
+	from io.Reader
+	try  func([]byte) (int, error) // not nil: a poller's
+}
+
+func (i *input) Read(b []byte) (int, error) {
+	if i.try != nil {
+		return i.try(b)
+	}
+	return i.from.Read(b)
 }
 
 // enqueue queues m.
@@ -113,9 +135,33 @@ func (c *conn) part(code wire.RefusalCode, why error) {
 func (c *conn) run(id paxos.NodeID, role paxos.Role) error {
 	var wg sync.WaitGroup
 	wg.Go(func() { c.close(c.writeLoop()) })
-	c.close(c.readLoop(id, role))
+	c.close(c.read(id, role))
 	wg.Wait()
 	return noPorts(c.why())
+}
+
+// read reads until the connection ends. Clients, which may be many, share a reader.
+func (c *conn) read(id paxos.NodeID, role paxos.Role) error {
+	if role == paxos.RoleClient {
+		if p := c.n.poller(); p != nil {
+			if done, why := p.serve(c, id, role); done {
+				return why
+			}
+		}
+	}
+	return c.readLoop(id, role)
+}
+
+// takeBuffered hands over the frames that are at hand as a whole.
+func (c *conn) takeBuffered(id paxos.NodeID, role paxos.Role) (received bool, err error) {
+	for wire.Buffered(c.r) {
+		some, err := c.readOne(id, role)
+		received = received || some
+		if err != nil {
+			return received, err
+		}
+	}
+	return received, nil
 }
 
 func (c *conn) readLoop(id paxos.NodeID, role paxos.Role) error {
@@ -137,27 +183,36 @@ func (c *conn) readLoop(id paxos.NodeID, role paxos.Role) error {
 				return err
 			}
 		}
-		m, err := wire.ReadFrom(c.r, c.n.cfg.FrameBytes, c.version)
+		some, err := c.readOne(id, role)
+		received = received || some
 		if err != nil {
 			return err
 		}
-		switch m := m.(type) {
-		case *wire.Ping:
-			continue
-		case *wire.Refusal:
-			if c.version > wire.Oldest { // it parts, and says why
-				return c.refusedBy(Peer{Role: role, ID: id}, m, nil)
-			}
-		}
-		if !wire.MayStep(role, c.n.cfg.Role, m) {
-			return fmt.Errorf("%w: a %s may not send %T here", wire.ErrFrame, role, m)
-		}
-		if _, ok := m.(*paxos.Vouched); !ok && c.kin == doubtful {
-			continue
-		}
-		c.n.h.Receive(id, m, wire.Size(m))
-		received = true
 	}
+}
+
+// readOne reads a frame, and hands the message over if it is one for the machine.
+func (c *conn) readOne(id paxos.NodeID, role paxos.Role) (received bool, err error) {
+	m, err := wire.ReadFrom(c.r, c.n.cfg.FrameBytes, c.version)
+	if err != nil {
+		return false, err
+	}
+	switch m := m.(type) {
+	case *wire.Ping:
+		return false, nil
+	case *wire.Refusal:
+		if c.version > wire.Oldest { // it parts, and says why
+			return false, c.refusedBy(Peer{Role: role, ID: id}, m, nil)
+		}
+	}
+	if !wire.MayStep(role, c.n.cfg.Role, m) {
+		return false, fmt.Errorf("%w: a %s may not send %T here", wire.ErrFrame, role, m)
+	}
+	if _, ok := m.(*paxos.Vouched); !ok && c.kin == doubtful {
+		return false, nil
+	}
+	c.n.h.Receive(id, m, wire.Size(m))
+	return true, nil
 }
 
 // writeLoop writes what is queued, as much at once as there is, and keeps an idle
@@ -179,6 +234,9 @@ func (c *conn) writeLoop() error {
 		case <-c.done:
 			return c.writeParting()
 		case <-ping.C:
+			if c.polled.Load() && time.Since(time.Unix(0, c.heard.Load())) > c.n.cfg.Idle {
+				return os.ErrDeadlineExceeded // a reader of its own would have met this
+			}
 			if _, err := c.w.write(c.frame(&wire.Ping{})); err != nil {
 				return err
 			}

@@ -14,6 +14,8 @@ const (
 	maxPush = 16 << 10
 	// maxPushes bounds the connections that one SendAll writes itself.
 	maxPushes = 32
+	// passConns is how many connections a poller reads before the machine is stepped.
+	passConns = 64
 	// serverReserve is how many connections clients cannot take.
 	serverReserve = 64
 )

@@ -7,6 +7,9 @@
 // acceptors: a process of another log is refused, and nothing it says is believed
 // (identity.go). A stream is what lies under a connection, so that TLS can (stream.go).
 //
+// Servers' connections have a reader each. Those of clients, which may be many, are read
+// in passes by a few pollers where the system has epoll (poll_linux.go).
+//
 // Delivery is not guaranteed: what was queued on a connection that breaks is
 // lost, and a full queue drops what is sent to a server (a client that does not
 // read is cut off). One stopped process therefore never stalls another; the
@@ -99,6 +102,8 @@ type Network struct {
 	greeting int // accepted connections that have not said who they are
 	accepted int // accepted connections that have
 	clients  uint64
+	pollers  []*poller // made when the first client comes
+	polling  uint64    // connections given to one, ever
 }
 
 // link is the connections to one node: the one dialled from here, if any, and
@@ -311,6 +316,26 @@ func (n *Network) unlink(id paxos.NodeID, c *conn, why error) {
 	}
 }
 
+// poller is the one to read the next client's connection, nil if there is none.
+func (n *Network) poller() *poller {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.pollers == nil && n.ctx.Err() == nil {
+		n.pollers = []*poller{}
+		for range pollersHere() {
+			if p := newPoller(n); p != nil {
+				n.pollers = append(n.pollers, p)
+				n.wg.Go(p.loop)
+			}
+		}
+	}
+	if len(n.pollers) == 0 {
+		return nil
+	}
+	n.polling++
+	return n.pollers[n.polling%uint64(len(n.pollers))]
+}
+
 // cutStrangers ends, once it is known which log this process is of, the connections of
 // clients of another one that it had let in.
 func (n *Network) cutStrangers() {
@@ -346,7 +371,11 @@ func (n *Network) Close() {
 	if n.listener != nil {
 		_ = n.listener.Close()
 	}
+	pollers := n.pollers
 	n.mu.Unlock()
+	for _, p := range pollers { // it waits for their passes, which may send
+		p.close()
+	}
 	n.wg.Wait()
 }
 

@@ -30,6 +30,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
+	"math"
 	"slices"
 	"sync"
 
@@ -171,6 +172,16 @@ func Buffered(r *bufio.Reader) bool {
 	}
 	pre, _ := r.Peek(prefix) // it is there
 	return int64(have) >= prefix+int64(binary.BigEndian.Uint32(pre))
+}
+
+// Needs is how many bytes the frame takes of which the first are at hand, 0 if that
+// cannot be told yet.
+func Needs(r *bufio.Reader) int {
+	if r.Buffered() < prefix {
+		return 0
+	}
+	pre, _ := r.Peek(prefix) // it is there
+	return int(min(prefix+int64(binary.BigEndian.Uint32(pre)), math.MaxInt32))
 }
 
 // Read reads one frame whose body is at most limit bytes. It returns io.EOF only
