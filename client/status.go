@@ -41,9 +41,13 @@ type ProcessState struct {
 	Missing  uint64   // chosen instances that it does not have
 	Voting   bool     // its peers vouched for it
 	Forgot   bool     // it has forgotten votes, and has to rejoin
-	// DiskHangs is for how long its oldest sync has been under way, 0 if that is no longer
-	// than usual.
+
+	// Of an acceptor or learner: for how long its oldest sync or write has been under way, 0
+	// if that is no longer than usual; what its data directory takes of its volume; and what
+	// is free there. The last two are 0 if they are not known.
 	DiskHangs time.Duration
+	DiskBytes uint64
+	DiskFree  uint64
 
 	// Of a proposer.
 	State  string // standby, preparing, leading
@@ -64,8 +68,8 @@ func stateOf(r *paxos.StatusReply) ProcessState {
 		Chosen: r.Chosen, Reason: r.Reason,
 		Promised: r.Promised, Highest: r.Highest, Held: r.Held, Missing: r.Missing, Voting: r.Voting, Forgot: r.Forgot,
 		State: r.State, Ballot: r.Ballot, Quorum: r.Quorum,
-		DiskHangs: time.Duration(r.DiskHangs) * time.Millisecond,
-		Applied:   r.Applied, First: r.First, Last: r.Last, Open: r.Open, Sessions: r.Sessions,
+		DiskHangs: time.Duration(r.DiskHangs) * time.Millisecond, DiskBytes: r.DiskBytes, DiskFree: r.DiskFree,
+		Applied: r.Applied, First: r.First, Last: r.Last, Open: r.Open, Sessions: r.Sessions,
 	}
 }
 

@@ -45,6 +45,7 @@ type disk struct {
 	telling bool
 	watched bool          // a timer looks after pending
 	bytes   int           // of values submitted that are not on disk yet
+	since   time.Time     // since when an output is being applied, zero if none is
 	done    chan struct{} // holds one: the last of pending was told, or the process ends
 }
 
@@ -209,9 +210,11 @@ func (d *disk) apply(outs []paxos.Output, mayWait bool) (applied bool, err error
 		}
 	}
 	if writes > 0 || sync {
+		d.setApplying(p.since)
 		if err := commit.Apply(sync); err != nil {
 			return false, err
 		}
+		d.setApplying(time.Time{})
 	}
 	if sync {
 		p.commit = commit
@@ -226,6 +229,29 @@ func (d *disk) apply(outs []paxos.Output, mayWait bool) (applied bool, err error
 		}
 	}
 	return true, nil
+}
+
+func (d *disk) setApplying(since time.Time) {
+	d.mu.Lock()
+	d.since = since
+	d.mu.Unlock()
+}
+
+// hangs is for how long the oldest write or sync has been under way, in milliseconds, 0 if
+// that is no longer than usual.
+func (d *disk) hangs() paxos.Ticks {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	since := d.since
+	for _, p := range d.pending {
+		if since.IsZero() || p.since.Before(since) {
+			since = p.since
+		}
+	}
+	if since.IsZero() || time.Since(since) < slowSync {
+		return 0
+	}
+	return paxos.Ticks(time.Since(since).Milliseconds())
 }
 
 // closeSpent gives back the memory of commits; applying is held.

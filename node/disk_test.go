@@ -438,6 +438,16 @@ func TestAppliedInTheTurn(t *testing.T) {
 			t.Errorf("%d votes are seen after %d were submitted", len(st.Votes), i+1)
 		}
 	}
+	// How long the oldest has waited is told when that is long.
+	if h := k.n.disk.hangs(); h >= 1000 {
+		t.Errorf("hangs for %d ms", h)
+	}
+	k.n.disk.mu.Lock()
+	k.n.disk.pending[0].since = time.Now().Add(-time.Hour)
+	k.n.disk.mu.Unlock()
+	if h := k.n.disk.hangs(); h < 3_600_000 {
+		t.Errorf("hangs for %d ms, want an hour", h)
+	}
 	// Who applies hands what comes meanwhile to the loop.
 	k.n.disk.applying.Lock()
 	k.n.act(paxos.Output{Writes: vote(4), Sync: true, SendAfter: message(3)})

@@ -16,6 +16,12 @@ const (
 	maxSpare = 1 << 16
 )
 
+// Of answers about this process.
+const (
+	usagePatience = 200 * time.Millisecond // how long they wait for what the disk says
+	maxAnswers    = 1024                   // that wait at once
+)
+
 // Of what is logged of connections (peerLog).
 const (
 	logInterval  = time.Minute // lines are counted for so long

@@ -63,6 +63,7 @@ type Node struct {
 	out   func([]paxos.Envelope) // net.SendAll
 	inbox *inbox
 	disk  *disk // nil for a proposer
+	usage usage // of the disk
 
 	accepted  *accepted
 	ready     chan struct{}
@@ -92,6 +93,7 @@ func Start(opts Options) (*Node, error) {
 		log:   opts.Log.With().Str("role", opts.Role.String()).Str("id", string(opts.ID)).Logger(),
 		inbox: newInbox(opts.Cluster.Limits.InboxBytes),
 	}
+	n.usage.n = n
 	n.turn.inbox, n.turn.act, n.turn.start, n.turn.pause = n.inbox, n.act, time.Now(), opts.Cluster.Timeouts.ElectionMin
 	if err := n.open(); err != nil {
 		return nil, err
@@ -206,7 +208,7 @@ func (n *Node) act(out paxos.Output) {
 		return
 	}
 	n.known.learn(out.Writes)
-	n.send(out.SendNow)
+	n.send(n.withoutAnswers(out.SendNow))
 	if n.disk != nil {
 		n.disk.submit(out)
 	} else {

@@ -220,14 +220,18 @@ type StatusReply struct {
 	Open     Instance // learner: the instance that it waits for, 0 if none
 	Sessions int      // learner
 
-	// DiskHangs is for how long the acceptor's oldest sync has been under way, 0 if that is
-	// no longer than usual.
+	// DiskHangs is for how long the acceptor's oldest sync, or the write of a learner, has
+	// been under way, 0 if that is no longer than usual.
 	DiskHangs Ticks `since:"3"`
 	// Drained says that the process is about to be stopped, as somebody has told it.
 	Drained bool `since:"3"`
 	// Speaks is the newest version of the protocol that the process speaks; 0 is one that
 	// does not say it.
 	Speaks uint64 `since:"3"`
+	// DiskBytes is what its data directory takes of its volume, and DiskFree what is free
+	// there; 0 if that is not known. The driver fills them in.
+	DiskBytes uint64 `since:"3"`
+	DiskFree  uint64 `since:"3"`
 }
 
 func (*Append) MessageKind() Kind      { return 64 }

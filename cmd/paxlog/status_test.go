@@ -41,9 +41,9 @@ func TestStatus(t *testing.T) {
 		t.Fatal(err)
 	}
 	for list, fields := range map[string]string{
-		"acceptors": "id addr up promised accepted chosen missing",
+		"acceptors": "id addr up promised accepted chosen missing disk_hangs_ms disk_bytes disk_free",
 		"proposers": "id addr up state ballot",
-		"learners":  "id addr up learned first_index last_index lag",
+		"learners":  "id addr up learned first_index last_index lag disk_hangs_ms disk_bytes disk_free",
 	} {
 		for _, p := range got[list].([]any) {
 			for _, field := range strings.Fields(fields) {

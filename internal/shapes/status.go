@@ -72,7 +72,19 @@ type Acceptor struct {
 	Voting   *bool           `json:"voting"`        // its peers vouched for it
 	Forgot   *bool           `json:"has_forgotten"` // votes: it has to rejoin
 	Reason   *string         `json:"reason"`        // why it does not vote
-	Hangs    *int64          `json:"disk_hangs_ms"` // for how long a sync has been under way; 0: no longer than usual
+	Disk
+}
+
+// Disk is what is known of the disk of an acceptor or learner.
+type Disk struct {
+	Hangs *int64  `json:"disk_hangs_ms"` // for how long a sync or write has been under way; 0: no longer than usual
+	Bytes *uint64 `json:"disk_bytes"`    // what its data directory takes
+	Free  *uint64 `json:"disk_free"`     // what is free on its volume
+}
+
+func diskOf(r client.ProcessState, up bool) Disk {
+	known := up && r.DiskBytes > 0
+	return Disk{Hangs: Known(r.DiskHangs.Milliseconds(), up), Bytes: Known(r.DiskBytes, known), Free: Known(r.DiskFree, known)}
 }
 
 // Proposer is what is known of a proposer.
@@ -91,6 +103,7 @@ type Learner struct {
 	FirstIndex *paxos.Index    `json:"first_index"` // 0 if the log is empty
 	LastIndex  *paxos.Index    `json:"last_index"`  // 0 if the log is empty
 	Lag        *uint64         `json:"lag"`         // chosen instances that it has not learned
+	Disk
 }
 
 // NewStatus translates what the client found out.
@@ -112,7 +125,7 @@ func NewStatus(cluster string, s client.Status) Status {
 				Process: base, Promised: Known(r.Promised.String(), up && !r.Promised.IsZero()), Accepted: Known(r.Highest, up),
 				Chosen: Known(r.Chosen, up), Missing: Known(r.Missing, up), Voting: Known(r.Voting, up), Forgot: Known(r.Forgot, up),
 				Reason: Known(r.Reason, up && r.Reason != ""),
-				Hangs:  Known(r.DiskHangs.Milliseconds(), up),
+				Disk:   diskOf(r, up),
 			})
 		case paxos.RoleProposer:
 			out.Proposers = append(out.Proposers, Proposer{
@@ -122,7 +135,7 @@ func NewStatus(cluster string, s client.Status) Status {
 		case paxos.RoleLearner:
 			out.Learners = append(out.Learners, Learner{
 				Process: base, Learned: Known(r.Applied, up), FirstIndex: Known(r.First, up), LastIndex: Known(r.Last, up),
-				Lag: Known(uint64(chosen-min(chosen, r.Applied)), up),
+				Lag: Known(uint64(chosen-min(chosen, r.Applied)), up), Disk: diskOf(r, up),
 			})
 		}
 	}

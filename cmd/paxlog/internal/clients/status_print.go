@@ -20,7 +20,7 @@ func writeTable(s shapes.Status, w io.Writer) error {
 	}
 	fmt.Fprintf(w, "cluster %s: leader %s, ballot %s, quorum %s\n\n", s.Cluster, shapes.OrDash(s.Leader), shapes.OrDash(s.Ballot), quorum)
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "ID\tROLE\tADDRESS\tUP\tSTATE\tBALLOT\tACCEPTED\tCHOSEN\tLEARNED\tLAG\tINDEXES")
+	fmt.Fprintln(t, "ID\tROLE\tADDRESS\tUP\tSTATE\tBALLOT\tACCEPTED\tCHOSEN\tLEARNED\tLAG\tINDEXES\tDISK\tFREE")
 	var troubles []string
 	row := func(p shapes.Process, role string, cells ...string) {
 		if !p.Up {
@@ -46,23 +46,43 @@ func writeTable(s shapes.Status, w io.Writer) error {
 		if a.Hangs != nil && *a.Hangs > 0 {
 			state = fmt.Sprintf("disk hangs %d s", *a.Hangs/1000)
 		}
-		row(a.Process, "acceptor", state, shapes.OrDash(a.Promised), shapes.OrDash(a.Accepted), shapes.OrDash(a.Chosen), "-", shapes.OrDash(a.Missing), "-")
+		row(a.Process, "acceptor", state, shapes.OrDash(a.Promised), shapes.OrDash(a.Accepted), shapes.OrDash(a.Chosen), "-", shapes.OrDash(a.Missing), "-", size(a.Bytes), size(a.Free))
 	}
 	for _, p := range s.Proposers {
-		row(p.Process, "proposer", shapes.OrDash(p.State), shapes.OrDash(p.Ballot), "-", shapes.OrDash(p.Chosen), "-", "-", "-")
+		row(p.Process, "proposer", shapes.OrDash(p.State), shapes.OrDash(p.Ballot), "-", shapes.OrDash(p.Chosen), "-", "-", "-", "-", "-")
 	}
 	for _, l := range s.Learners {
 		indexes := "-"
 		if l.LastIndex != nil && *l.LastIndex > 0 {
 			indexes = fmt.Sprintf("%d-%d", *l.FirstIndex, *l.LastIndex)
 		}
-		row(l.Process, "learner", "serving", "-", "-", "-", shapes.OrDash(l.Learned), shapes.OrDash(l.Lag), indexes)
+		state := "serving"
+		if l.Hangs != nil && *l.Hangs > 0 {
+			state = fmt.Sprintf("disk hangs %d s", *l.Hangs/1000)
+		}
+		row(l.Process, "learner", state, "-", "-", "-", shapes.OrDash(l.Learned), shapes.OrDash(l.Lag), indexes, size(l.Bytes), size(l.Free))
 	}
 	if err := t.Flush(); err != nil || len(troubles) == 0 {
 		return err
 	}
 	_, err := fmt.Fprintf(w, "\n%s\n", strings.Join(troubles, "\n"))
 	return err
+}
+
+// size is a number of bytes as people read it, or a dash.
+func size(bytes *uint64) string {
+	if bytes == nil {
+		return "-"
+	}
+	n, unit := float64(*bytes), 0
+	units := []string{"B", "kB", "MB", "GB", "TB"}
+	for ; n >= 999.5 && unit < len(units)-1; unit++ {
+		n /= 1000
+	}
+	if n < 9.95 && unit > 0 {
+		return fmt.Sprintf("%.1f %s", n, units[unit])
+	}
+	return fmt.Sprintf("%.0f %s", n, units[unit])
 }
 
 // runStatus prints the state of every process. Its error asks for

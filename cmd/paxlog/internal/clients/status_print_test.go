@@ -3,6 +3,7 @@ package clients
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/paxlog/paxlog/client"
 	"github.com/paxlog/paxlog/internal/shapes"
@@ -26,5 +27,27 @@ func TestStatusSaysWhyNotVoting(t *testing.T) {
 	}
 	if a := s.Acceptors; a[0].Reason == nil || *a[0].Reason != why || a[1].Reason != nil {
 		t.Errorf("%+v", s.Acceptors)
+	}
+}
+
+// TestStatusSaysWhatTheDiskHolds: what a directory takes and what is free are in the table
+// and in JSON, dashes and null where they are not known, and a learner's disk that hangs.
+func TestStatusSaysWhatTheDiskHolds(t *testing.T) {
+	s := shapes.NewStatus("orders", client.Status{Processes: []client.ProcessStatus{
+		{Role: paxos.RoleAcceptor, Peer: client.Peer{ID: "a1"}, ProcessState: client.ProcessState{Voting: true, DiskBytes: 1_234_567, DiskFree: 52_100_000_000}},
+		{Role: paxos.RoleAcceptor, Peer: client.Peer{ID: "a2"}, ProcessState: client.ProcessState{Voting: true}},
+		{Role: paxos.RoleLearner, Peer: client.Peer{ID: "l1"}, ProcessState: client.ProcessState{DiskBytes: 999_900, DiskFree: 512, DiskHangs: 3 * time.Second}},
+	}})
+	var out strings.Builder
+	if err := writeTable(s, &out); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"1.2 MB  52 GB", "-       -", "1.0 MB  512 B", "disk hangs 3 s"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("no %q in:\n%s", want, out.String())
+		}
+	}
+	if a := s.Acceptors; *a[0].Bytes != 1_234_567 || *a[0].Free != 52_100_000_000 || a[1].Bytes != nil || *s.Learners[0].Hangs != 3000 {
+		t.Errorf("%+v", s)
 	}
 }
