@@ -117,7 +117,9 @@ func (c *conn) welcomed(p Peer, m *wire.Welcome, known []wire.Known) (*greeting,
 func (c *conn) refusedBy(p Peer, m *wire.Refusal, known []wire.Known) error {
 	text := m.Text
 	if m.Code == wire.RefusedLog {
-		return otherLogError(candidate{p.Role, p.ID, claims(0, "", 0, known)}, p.Addr, c.n.identity.known())
+		mine, other := c.n.identity.known(), candidate{p.Role, p.ID, claims(0, "", 0, known)}
+		c.n.identity.heard(other) // it may be one of most
+		return otherLogError(other, p.Addr, mine)
 	}
 	if text == "" {
 		text = meaning(m.Code, p, c.n.cfg)

@@ -20,6 +20,12 @@ import (
 // some acceptor alike, they are of one log. If they know some otherwise and none alike,
 // they are of two, refuse each other, and believe nothing that the other said.
 //
+// A proposer whose log fewer than most acceptors have shown goes over to one that most show.
+// Example: after all machines were off, a1, whose directory was initialised anew, is up
+// first. Did p1 hold to what a1 alone shows, it would refuse a2 and a3 for as long as it
+// lives. Until then no quorum had let it lead. Learners and clients do not go over: they may
+// have taken entries of the log that they met.
+//
 // Acceptors and learners remember on disk. Proposers and clients keep nothing, and a new
 // learner has nothing yet: they hold to the set that they meet first, for as long as they
 // live. The first to answer may be the stranger, so they ask all, and decide when most of
@@ -38,7 +44,9 @@ type identity struct {
 	unheard    map[paxos.NodeID]bool   // dialled, and neither met nor failed yet
 	acceptors  int                     // how many are dialled
 	window     *time.Timer             // runs from the first candidate on
-	settled    chan struct{}           // closed when nothing has to be decided any more
+	settled    chan struct{}           // closed when it is decided
+	final      bool                    // and nothing will change that
+	decided    chan struct{}           // holds one: something was decided since it was last looked at
 }
 
 // candidate is a peer and what it showed.
@@ -52,8 +60,9 @@ type candidate struct {
 type incarnations map[paxos.NodeID]uint64
 
 func newIdentity(cfg Config) *identity {
-	i := &identity{cfg: cfg, met: incarnations{}, unheard: map[paxos.NodeID]bool{}, settled: make(chan struct{})}
+	i := &identity{cfg: cfg, met: incarnations{}, unheard: map[paxos.NodeID]bool{}, settled: make(chan struct{}), decided: make(chan struct{}, 1)}
 	if cfg.Role == paxos.RoleAcceptor || len(i.knownLocked()) > 0 {
+		i.final = true
 		close(i.settled)
 	}
 	return i
@@ -264,17 +273,22 @@ func (i *identity) admit(ctx context.Context, c candidate, at string) (kinship, 
 
 // trySettle decides which log this process is of, if it can, or must; mu is held.
 func (i *identity) trySettle(must bool) {
-	select {
-	case <-i.settled:
+	if i.final {
 		i.candidates = nil
-		return
-	default:
 	}
 	if len(i.candidates) == 0 {
 		return
 	}
 	best := i.largest()
 	most := 2*best.acceptors > max(len(i.cfg.Members.Acceptors), i.acceptors)
+	select {
+	case <-i.settled:
+		if most {
+			i.decide(best, most)
+		}
+		return
+	default:
+	}
 	if !must && !most && len(i.unheard) > 0 {
 		if i.window == nil {
 			i.window = time.AfterFunc(settleTime, func() {
@@ -288,8 +302,20 @@ func (i *identity) trySettle(must bool) {
 	if i.window != nil {
 		i.window.Stop()
 	}
-	i.met, i.candidates = best.known, nil
+	i.decide(best, most)
 	close(i.settled)
+}
+
+// decide holds to l, of which most acceptors are or not; mu is held.
+func (i *identity) decide(l log, most bool) {
+	i.met = l.known
+	if i.final = most || i.cfg.Role != paxos.RoleProposer; i.final {
+		i.candidates = nil
+	}
+	select {
+	case i.decided <- struct{}{}:
+	default:
+	}
 }
 
 // log is what candidates that can be of one log know together.

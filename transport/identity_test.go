@@ -382,3 +382,31 @@ func TestImpostorOnTheOtherConnection(t *testing.T) {
 		}
 	}
 }
+
+// TestMostAreHeldTo: a proposer that met only an acceptor whose directory was initialised
+// anew goes over to the log of the others as soon as they are most.
+func TestMostAreHeldTo(t *testing.T) {
+	p := start(t, config(proposer, "p1"), newRecorder())
+	anew := listen(t, of(incarnations{"a1": 9}, acceptor, "a1"))
+	p.Dial(anew.peer())
+	p.await(t, 1, up, "a1")
+	a2, a3 := listen(t, of(logB, acceptor, "a2")), listen(t, of(logB, acceptor, "a3"))
+	p.Dial(a2.peer())
+	if e := p.await(t, 1, refused, "a2"); !isOtherLog(e.err) {
+		t.Errorf("while one knows this and one that: %v", e.err)
+	}
+	p.Dial(a3.peer())
+	p.await(t, 1, up, "a3")
+	p.await(t, 1, up, "a2")
+	p.await(t, 1, down, "a1")
+	if e := p.await(t, 1, refused, "a1"); !isOtherLog(e.err) {
+		t.Error(e.err)
+	}
+	a4 := listen(t, of(logA, acceptor, "a2")) // and what most have shown stays
+	p.Dial(a4.peer(), Peer{acceptor, "a3", a4.peer().Addr})
+	for n := 1; !isOtherLog(p.await(t, n, refused, "a2").err) || n < 2; n++ {
+	}
+	if k := p.identity.known(); k.compare(logB) != sameLog {
+		t.Errorf("p1 holds to %v", k)
+	}
+}

@@ -336,24 +336,28 @@ func (n *Network) poller() *poller {
 	return n.pollers[n.polling%uint64(len(n.pollers))]
 }
 
-// cutStrangers ends, once it is known which log this process is of, the connections of
-// clients of another one that it had let in.
+// cutStrangers ends, whenever it is decided which log this process is of, the connections
+// of processes of another one that it had let in.
 func (n *Network) cutStrangers() {
-	select {
-	case <-n.identity.settled:
-	case <-n.ctx.Done():
-		return
-	}
-	n.mu.Lock()
-	var conns []*conn
-	for _, l := range n.links {
-		if l.accepted != nil {
-			conns = append(conns, l.accepted)
+	for {
+		select {
+		case <-n.identity.decided:
+		case <-n.ctx.Done():
+			return
 		}
-	}
-	n.mu.Unlock()
-	for _, c := range conns {
-		n.cutStranger(c)
+		n.mu.Lock()
+		var conns []*conn
+		for _, l := range n.links {
+			for _, c := range []*conn{l.dialed, l.accepted} {
+				if c != nil {
+					conns = append(conns, c)
+				}
+			}
+		}
+		n.mu.Unlock()
+		for _, c := range conns {
+			n.cutStranger(c)
+		}
 	}
 }
 
