@@ -83,6 +83,7 @@ func (c *preparing) step(p *Proposer, from paxos.NodeID, m paxos.Message) {
 	case *paxos.Promise:
 		if c.read.onPromise(p, from, m) {
 			c.wait(p)
+			c.read.judge(p)
 			if m := p.cfg.Membership; m.IsPhase1(c.read.done) && (c.rejoin.id == "" || m.IsRejoin(c.read.done)) {
 				p.lead(c)
 			}

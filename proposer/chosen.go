@@ -17,8 +17,8 @@ func (l *leading) onAccepted(p *Proposer, place int, m *paxos.Accepted) {
 			continue
 		}
 		if r.Last >= r.First && uint64(r.Last-r.First) <= uint64(len(l.open)) {
-			for i := r.First; i <= r.Last; i++ {
-				l.vote(p, i, place)
+			for k := range r.Last - r.First + 1 {
+				l.vote(p, r.First+k, place)
 			}
 			continue
 		}

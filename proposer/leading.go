@@ -40,8 +40,9 @@ type leading struct {
 
 	handing *handover // under way, or nil
 
-	rejoin rejoiner       // may vote again, once it holds everything up to upTo
-	upTo   paxos.Instance // the last instance that was proposed again when this leader was elected
+	rejoin rejoiner                       // may vote again, once it holds everything up to upTo
+	upTo   paxos.Instance                 // the last instance that is proposed again, since somebody of the Phase 1 quorum voted there
+	forced map[paxos.Instance]paxos.Value // what is proposed there, as far as it is reported and not proposed yet
 }
 
 type proposal struct {
@@ -71,10 +72,15 @@ func (p *Proposer) lead(c *preparing) {
 	}
 	p.phase = l
 	p.failed = 0
-	values, reported := c.read.forced()
-	again, noops := l.proposeAgain(p, values, reported)
-	l.assertAgain(p, reported, values)
-	l.upTo = l.next - 1
+	forced, reported := c.read.forced()
+	l.forced, l.upTo = forced, held
+	if n := len(reported); n > 0 {
+		l.upTo = max(held, reported[n-1])
+	}
+	again, _ := slices.BinarySearch(reported, held+1)
+	again = len(reported) - again
+	noops := uint64(l.upTo-held) - uint64(again)
+	l.proposeAgain(p)
 	p.Info("leader elected", "ballot", l.ballot.String(), "reason", c.why, "from_instance", uint64(l.start),
 		"proposed_again", again, "filled", noops)
 	l.beat(p)
@@ -85,22 +91,22 @@ func (p *Proposer) lead(c *preparing) {
 
 // proposeAgain proposes, at each instance above held that anybody of the quorum voted
 // for, what is forced. Holes below the highest such instance are filled with no-ops, "a
-// special no-op command that leaves the state unchanged" (Paxos Made Simple, 3).
-func (l *leading) proposeAgain(p *Proposer, values map[paxos.Instance]paxos.Value, reported []paxos.Instance) (again, noops int) {
-	if len(reported) == 0 {
-		return 0, 0
-	}
-	for last := reported[len(reported)-1]; l.next <= last; l.next++ {
-		v, ok := values[l.next]
-		if ok {
-			again++
-		} else {
+// special no-op command that leaves the state unchanged" (Paxos Made Simple, 3). It proposes
+// as much at once as may be in flight, and the rest when that is chosen. Nothing else is
+// proposed before.
+//
+// Example: an acceptor reports a vote at instance 2^32, for another one had a fault. A leader
+// that proposed all before it at once would not come back to hear anybody.
+func (l *leading) proposeAgain(p *Proposer) {
+	for l.next <= l.upTo && l.room(p) {
+		v, ok := l.forced[l.next]
+		if !ok {
 			v = paxos.Value{Origin: l.ballot, Time: p.wall}
-			noops++
 		}
 		l.propose(p, l.next, v)
+		delete(l.forced, l.next)
+		l.next++
 	}
-	return again, noops
 }
 
 func (l *leading) name() string                  { return "leading" }
@@ -147,6 +153,10 @@ func (l *leading) onHeartbeatAck(p *Proposer, place int, m *paxos.HeartbeatAck) 
 	until := p.freshUntil(sent)
 	l.gone[place].Set(max(l.gone[place].At(), until))
 	l.doubtful[place].Set(max(l.doubtful[place].At(), until))
+	if m.Highest > l.next+paxos.MaxJump {
+		p.disbelieve(place, "it has voted far above the log", "instance", uint64(m.Highest), "next", uint64(l.next))
+		return
+	}
 	l.seen = max(l.seen, m.Highest)
 }
 

@@ -1,7 +1,14 @@
 package proposer
 
+import "github.com/paxlog/paxlog/paxos"
+
 // The limits of a proposer that no cluster file sets, and why each is what it is.
 const (
+	// maxReported is how many votes one acceptor may report: as many as it keeps.
+	maxReported = 1 << 20
+	// warnTicks is how often one trouble that lasts is told, at most.
+	warnTicks = paxos.Ticks(60_000)
+
 	// appendOverhead is more than the numbers of one run in a batch take.
 	appendOverhead = 64
 

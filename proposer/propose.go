@@ -15,6 +15,7 @@ func (l *leading) propose(p *Proposer, i paxos.Instance, v paxos.Value) {
 		p.Violated("a leader proposes once at an instance", "ballot", l.ballot, "instance", i)
 		return
 	}
+	l.assertAgain(p, i, v)
 	o := &proposal{value: v, born: p.now, wait: resendRetries * p.cfg.RetryTicks}
 	o.again.Set(p.now + o.wait)
 	l.open[i] = o
@@ -46,7 +47,7 @@ func (l *leading) room(p *Proposer) bool {
 // quorum reported one there, and readers wait until it is known what such an instance
 // chooses.
 func (l *leading) fill(p *Proposer) {
-	if l.isLeaving() {
+	if l.isLeaving() || l.next <= l.upTo {
 		return
 	}
 	for ; l.next <= l.seen && l.room(p); l.next++ {
@@ -66,6 +67,9 @@ func (l *leading) due(p *Proposer) bool {
 // pack turns what is waiting into values, while the window has room: under light
 // load an append is a value of its own, under heavy load one carries thousands.
 func (l *leading) pack(p *Proposer) {
+	if l.proposeAgain(p); l.next <= l.upTo {
+		return // what was reported goes first
+	}
 	if l.isLeaving() {
 		return
 	}

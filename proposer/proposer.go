@@ -35,7 +35,8 @@ type Proposer struct {
 	now  paxos.Ticks
 	wall paxos.UnixNanos
 
-	round  uint64       // highest round seen anywhere
+	round  uint64 // highest round seen anywhere
+	rounds rounds
 	latest paxos.Ballot // of the latest campaign
 	phase  phase        // *standby, *preparing or *leading
 
@@ -52,6 +53,8 @@ type Proposer struct {
 	told      paxos.Ballot                  // the leader that clients were last told
 	claimed   paxos.Ballot                  // the ballot that other proposers were last told that this one leads under
 	passedTo  paxos.NodeID                  // whom an append was last passed on to
+	refused   uint64                        // messages of acceptors that claimed what cannot be
+	refusal   paxos.Timer                   // when that is told again
 	failed    int                           // campaigns failed in a row
 	reason    string                        // why it is not leading, for status
 }
@@ -85,7 +88,8 @@ type phase interface {
 func New(cfg Config) *Proposer {
 	p := &Proposer{
 		cfg: cfg, rand: paxos.Rand{State: cfg.Seed}, up: map[paxos.NodeID]bool{}, claims: map[paxos.NodeID]paxos.Ballot{},
-		marks: make([]paxos.Mark, len(cfg.Membership.Acceptors)),
+		marks:  make([]paxos.Mark, len(cfg.Membership.Acceptors)),
+		rounds: rounds{shown: make([]uint64, len(cfg.Membership.Acceptors))},
 	}
 	p.standBy("just started", 0)
 	return p
@@ -126,8 +130,10 @@ func (p *Proposer) Step(from paxos.NodeID, m paxos.Message) {
 	case *paxos.PeerDown:
 		p.onPeerDown(m.ID)
 	case *paxos.Reject:
-		p.round = max(p.round, m.Promised.Round)
-		p.phase.step(p, from, m)
+		if m.Ballot.Proposer == p.cfg.ID && m.Ballot.Process == p.cfg.Process && p.hear(p.place(from), m.Promised.Round) {
+			p.round = max(p.round, m.Promised.Round)
+			p.phase.step(p, from, m)
+		}
 	default:
 		p.phase.step(p, from, m)
 	}
@@ -149,7 +155,7 @@ func (p *Proposer) onStopping() {
 
 // Tick implements paxos.Machine.
 func (p *Proposer) Tick(mono paxos.Ticks, wall paxos.UnixNanos) {
-	p.now, p.wall = mono, wall
+	p.now, p.wall = mono, min(max(wall, 1-paxos.Bound), paxos.Bound-1) // whatever a clock shows
 	p.phase.tick(p)
 }
 

@@ -86,8 +86,10 @@ func led(t *testing.T) *Proposer {
 // whoever reports it and in whatever order; a held value over every ballot; holes
 // are filled; nothing reported is left out; the start is above everything held.
 func TestForcedValues(t *testing.T) {
+	cfg := config()
+	cfg.Window = 4
 	for _, order := range [][]paxos.NodeID{{"a1", "a2"}, {"a2", "a1"}} {
-		p, prep := campaigning(t, config())
+		p, prep := campaigning(t, cfg)
 		for _, id := range order {
 			if id == "a1" {
 				promised(p, "a1", prep["a1"], 0, false, 2, vote(3, 1, "old"), vote(4, 5, "newer"))

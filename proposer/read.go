@@ -108,6 +108,10 @@ func (q *quorumRead) onPromise(p *Proposer, from paxos.NodeID, m *paxos.Promise)
 	if m.Nonce != c.nonce || m.Page != c.next {
 		return false
 	}
+	if !q.fits(c, m) {
+		p.disbelieve(place, "its promise reports votes that cannot be: out of order, far above what is held, or more than an acceptor keeps", "held", uint64(m.Held))
+		return false
+	}
 	for i, mark := range m.Marks {
 		p.see(i, mark)
 	}

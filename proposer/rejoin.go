@@ -29,6 +29,10 @@ func (l *leading) onRejoin(p *Proposer, place int, m *paxos.Rejoin) {
 		return
 	}
 	p.renewal.Set(p.now + p.cfg.StallTicks)
+	if m.Void.Round > p.reach() {
+		p.disbelieve(place, "its promises were voided by a round further ahead than elections can bring it", "round", m.Void.Round)
+		return
+	}
 	p.round = max(p.round, m.Void.Round)
 	l.refuseQueue(p, "the leader renews its ballot")
 	p.campaign(fmt.Sprintf("%s has forgotten votes and is to rejoin", who.id), who)

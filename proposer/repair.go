@@ -36,7 +36,8 @@ func (l *leading) finishRepair(p *Proposer) {
 	read := l.repair
 	l.repair = nil
 	values, _ := read.forced()
-	for i := read.from; i <= read.to; i++ {
+	for k := range read.to - read.from + 1 {
+		i := read.from + k
 		if l.open[i] != nil {
 			continue
 		}

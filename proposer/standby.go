@@ -118,7 +118,9 @@ func (s *standby) step(p *Proposer, from paxos.NodeID, m paxos.Message) {
 	if !ok {
 		return
 	}
-	p.round = max(p.round, reply.Promised.Round)
+	if !p.hear(p.place(from), reply.Promised.Round) {
+		return // it promises nothing that anybody else can use
+	}
 	sent := paxos.Ticks(reply.Nonce)
 	if i := p.place(from); i >= 0 && sent <= p.now && sent >= s.answers[i].sentAt() {
 		s.answers[i].QueryReply = *reply
@@ -141,12 +143,12 @@ func (s *standby) answering(p *Proposer) (n int) {
 func (s *standby) leader(p *Proposer) paxos.Ballot {
 	var b paxos.Ballot
 	for i := range s.answers {
-		if s.fresh(p, i) && s.answers[i].Silent < p.cfg.ElectionMax && b.Less(s.answers[i].Heard) {
+		if s.fresh(p, i) && s.answers[i].Silent < p.cfg.ElectionMax && b.Less(s.answers[i].Heard) && s.answers[i].Heard.Round <= p.reach() {
 			b = s.answers[i].Heard
 		}
 	}
 	for _, claim := range p.claims {
-		if b.Less(claim) {
+		if b.Less(claim) && claim.Round <= p.reach() {
 			b = claim
 		}
 	}

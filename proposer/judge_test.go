@@ -1,0 +1,137 @@
+package proposer
+
+import (
+	"testing"
+
+	"github.com/paxlog/paxlog/paxos"
+)
+
+// TestFarVote: a vote far above the log, and a hint of one, make a leader neither hang nor
+// hold more than its window; what it reports is proposed before anything else.
+func TestFarVote(t *testing.T) {
+	cfg := config()
+	cfg.Window, cfg.WindowBytes = 8, 1000
+	p, prep := campaigning(t, cfg)
+	promised(p, "a1", prep["a1"], 0, true, 3, vote(5, 1, "five"), vote(1<<31, 1, "far"))
+	promised(p, "a2", prep["a2"], 0, true, 3)
+	l := leads(p)
+	if l == nil {
+		t.Fatal("it does not lead")
+	}
+	p.Step("@1", appendOf(1, "new"))
+	for range 3 {
+		if out := p.Flush(); out.Halt != "" || len(l.open) > 8 || len(l.queue) != 1 {
+			t.Fatalf("%d in flight, %d wait, %s", len(l.open), len(l.queue), out.Halt)
+		}
+		for _, a := range []paxos.NodeID{"a1", "a2"} {
+			p.Step(a, &paxos.Accepted{Runs: []paxos.VoteRun{{First: 1, Last: l.next - 1, Ballot: l.ballot}, {First: 1, Last: 1<<64 - 1, Ballot: l.ballot}}})
+		}
+	}
+	if l.chosenUpTo != 3+3*8 {
+		t.Errorf("chosen up to %d", l.chosenUpTo)
+	}
+	seen := l.seen
+	p.Step("a3", &paxos.HeartbeatAck{Ballot: l.ballot, Nonce: 2, Highest: 1 << 60})
+	if p.Flush(); l.seen != seen || p.refused != 1 {
+		t.Errorf("a hint of a vote at 2^60 was taken: %d", l.seen)
+	}
+}
+
+// TestReportedOverTheWindow: a leader whose window is smaller than what was reported
+// proposes each instance with what is forced there.
+func TestReportedOverTheWindow(t *testing.T) {
+	cfg := config()
+	cfg.Window, cfg.WindowBytes = 2, 1000
+	p, prep := campaigning(t, cfg)
+	promised(p, "a1", prep["a1"], 0, true, 3, vote(4, 1, "four"), vote(6, 1, "six"), vote(8, 1, "eight"))
+	promised(p, "a2", prep["a2"], 0, true, 3)
+	l := leads(p)
+	p.Step("@1", appendOf(1, "new"))
+	got := map[paxos.Instance]string{}
+	for range 4 {
+		out := p.Flush()
+		if out.Halt != "" {
+			t.Fatal(out.Halt)
+		}
+		for _, a := range sentTo[*paxos.Accept](out, "a3") {
+			got[a.Instance] = string(a.Value.Batch)
+		}
+		for _, a := range []paxos.NodeID{"a1", "a2"} {
+			p.Step(a, &paxos.Accepted{Runs: []paxos.VoteRun{{First: 1, Last: l.next - 1, Ballot: l.ballot}}})
+		}
+	}
+	if len(got) != 6 || got[4] != "four" || got[5] != "" || got[6] != "six" || got[7] != "" || got[8] != "eight" || got[9] == "" {
+		t.Errorf("proposed %v", got)
+	}
+}
+
+// TestFarRounds: one acceptor with a promise that no elections can have reached neither
+// takes this proposer there, nor ends its campaigns. A quorum with such promises does.
+func TestFarRounds(t *testing.T) {
+	const far = uint64(1) << 61
+	reply := func(p *Proposer, from paxos.NodeID, round uint64) {
+		p.Step(from, &paxos.QueryReply{Nonce: uint64(p.now), Promised: paxos.Ballot{Round: round, Proposer: "p9"}, Heard: paxos.Ballot{Round: round, Proposer: "p9"}})
+	}
+	for _, order := range [][]paxos.NodeID{{"a1", "a2", "a3"}, {"a2", "a3", "a1"}, {"a2", "a1", "a3"}} {
+		p := New(config())
+		p.Tick(1, 0)
+		for _, id := range order {
+			round := uint64(5)
+			if id == "a1" {
+				round = far
+			}
+			reply(p, id, round)
+		}
+		reply(p, "a1", far) // who came first is judged the next time
+		if p.round != 5 || p.refused == 0 || p.phase.leader(p).Round != 5 {
+			t.Errorf("%v: one acceptor took it to round %d, led by %v", order, p.round, p.phase.leader(p))
+		}
+		p.campaign("test", rejoiner{})
+		p.Step("a1", &paxos.Reject{Ballot: p.latest, Promised: paxos.Ballot{Round: far, Proposer: "p9"}})
+		if p.phase.name() != "preparing" || p.latest.Round != 6 {
+			t.Errorf("%v: one acceptor's promise of %d ends a campaign", order, far)
+		}
+		reply(p, "a2", far) // not heard: it does not stand by
+		p.hear(1, far)
+		if p.campaign("test", rejoiner{}); p.latest.Round != far+1 {
+			t.Errorf("%v: a quorum has promised %d, and round %d is tried", order, far, p.latest.Round)
+		}
+	}
+	p := New(config())
+	p.Tick(1, 0)
+	p.Step("a1", &paxos.Reject{Ballot: paxos.Ballot{Round: 9, Proposer: "p2"}, Promised: paxos.Ballot{Round: 9, Proposer: "p2"}})
+	if p.round != 0 {
+		t.Error("the answer to another proposer's ballot was taken")
+	}
+}
+
+// TestFarHeld: a leader does not begin above what one acceptor alone claims to hold, nor
+// does it lead by such a promise.
+func TestFarHeld(t *testing.T) {
+	const far = paxos.Instance(1) << 50
+	p, prep := campaigning(t, config())
+	promised(p, "a1", prep["a1"], 0, true, far)
+	promised(p, "a2", prep["a2"], 0, true, 7)
+	if leads(p) != nil || p.refused == 0 {
+		t.Fatal("it leads by a promise that cannot be")
+	}
+	promised(p, "a3", prep["a3"], 0, true, 6)
+	if l := leads(p); l == nil || l.start != 8 {
+		t.Fatalf("%+v", p.phase)
+	}
+	// One that is new says nothing against it.
+	p, prep = campaigning(t, config())
+	promised(p, "a1", prep["a1"], 0, true, far)
+	promised(p, "a2", prep["a2"], 0, true, 0)
+	if l := leads(p); l == nil || l.start != far+1 {
+		t.Fatal("a leader of a long log does not begin where it ends, beside a new acceptor")
+	}
+	// Votes that are out of order, or far above what anybody holds.
+	for _, votes := range [][]paxos.Vote{{vote(5, 1, ""), vote(5, 1, "")}, {vote(5, 1, ""), vote(4, 1, "")}, {vote(far, 1, "")}} {
+		p, prep = campaigning(t, config())
+		promised(p, "a1", prep["a1"], 0, true, 3, votes...)
+		if c := p.phase.(*preparing); c.read.done.Len() != 0 || p.refused != 1 {
+			t.Errorf("%+v was taken", votes)
+		}
+	}
+}
