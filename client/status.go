@@ -33,6 +33,8 @@ type ProcessStatus struct {
 type ProcessState struct {
 	Chosen Instance // highest known to be chosen; of a proposer, chosenUpTo
 	Reason string   // of an acceptor, why it does not vote; of a proposer, why it is not leading
+	// Drained says that it is about to be stopped, as somebody has told it: see Drain.
+	Drained bool
 
 	// Of an acceptor.
 	Promised Ballot
@@ -65,7 +67,7 @@ type ProcessState struct {
 // stateOf is a process's answer as applications see it.
 func stateOf(r *paxos.StatusReply) ProcessState {
 	return ProcessState{
-		Chosen: r.Chosen, Reason: r.Reason,
+		Chosen: r.Chosen, Reason: r.Reason, Drained: r.Drained,
 		Promised: r.Promised, Highest: r.Highest, Held: r.Held, Missing: r.Missing, Voting: r.Voting, Forgot: r.Forgot,
 		State: r.State, Ballot: r.Ballot, Quorum: r.Quorum,
 		DiskHangs: time.Duration(r.DiskHangs) * time.Millisecond, DiskBytes: r.DiskBytes, DiskFree: r.DiskFree,

@@ -96,6 +96,7 @@ type Learner struct {
 	clients connections
 	reads   reads
 	ready   bool
+	drained bool // it is about to be stopped
 }
 
 // New returns a learner that continues from st.
@@ -150,6 +151,8 @@ func (l *Learner) Step(from paxos.NodeID, m paxos.Message) {
 		l.onFetch(from, m)
 	case *paxos.Vouch:
 		l.onVouch(from, m)
+	case *paxos.Drain:
+		l.onDrain(from, m)
 	case *paxos.StatusQuery:
 		l.onStatus(from, m)
 	case *paxos.Loaded:
@@ -211,6 +214,9 @@ func (l *Learner) first() paxos.Index {
 func (l *Learner) onPeerUp(m *paxos.PeerUp) {
 	s := l.sources.of(m.ID)
 	if s == nil {
+		if m.Role == paxos.RoleClient {
+			l.onClient(m.ID)
+		}
 		return
 	}
 	s.up, s.first = true, 0

@@ -6,6 +6,7 @@ import "github.com/paxlog/paxlog/paxos"
 // reading it changes nothing.
 type Report struct {
 	ID      paxos.NodeID
+	Drained bool           // it is about to be stopped
 	Ready   bool           // it caught up, or knew that it could not, since its start
 	Applied paxos.Instance // every instance <= Applied has been applied
 	Chosen  paxos.Instance // the highest instance known to be chosen
@@ -30,7 +31,7 @@ type Report struct {
 // Report returns the state of the learner in figures.
 func (l *Learner) Report() Report {
 	r := Report{
-		ID: l.cfg.ID, Ready: l.ready, Applied: l.state.Applied, Chosen: max(l.state.Applied, l.sources.maxHeld()),
+		ID: l.cfg.ID, Drained: l.drained, Ready: l.ready, Applied: l.state.Applied, Chosen: max(l.state.Applied, l.sources.maxHeld()),
 		First: l.first(), Last: l.last(), Kept: l.state.FirstInstance, Floor: l.state.Floor,
 		Sessions: l.sessions.len(), Attached: len(l.clients.attachedTo), Parked: l.clients.parkedSize,
 		Asked: len(l.clients.byNonce), Loads: len(l.loads), Ahead: len(l.above), AheadBytes: l.aheadBytes,
@@ -48,6 +49,6 @@ func (l *Learner) onStatus(from paxos.NodeID, m *paxos.StatusQuery) {
 	r := l.Report()
 	l.Send(from, &paxos.StatusReply{
 		Nonce: m.Nonce, Role: paxos.RoleLearner, ID: r.ID, Applied: r.Applied, Chosen: r.Chosen, First: r.First, Last: r.Last,
-		Open: r.Open, Sessions: r.Sessions,
+		Open: r.Open, Sessions: r.Sessions, Drained: r.Drained, Speaks: paxos.NewestVersion,
 	})
 }

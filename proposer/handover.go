@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/paxlog/paxlog/paxos"
 )
@@ -17,13 +18,13 @@ type handover struct {
 	drain bool         // the asker wants this proposer drained
 	to    paxos.NodeID // who shall lead; "": whoever reaches most acceptors
 
-	began   paxos.Ticks
-	asked   []paxos.NodeID // those that could lead, by what they say
-	able    map[paxos.NodeID]*paxos.AbleReply
-	chosen  paxos.NodeID // of them; "" as long as answers are missing
-	since   paxos.Ticks  // when appends began to wait
-	giveUp  paxos.Timer  // when what is under way has taken too long
-	refusal string       // why the first that was asked cannot lead
+	began  paxos.Ticks
+	asked  []paxos.NodeID // those that could lead, by what they say
+	able   map[paxos.NodeID]*paxos.AbleReply
+	chosen paxos.NodeID // of them; "" as long as answers are missing
+	since  paxos.Ticks  // when appends began to wait
+	again  paxos.Timer  // when those that could not lead are asked once more
+	giveUp paxos.Timer  // when what is under way has taken too long
 }
 
 // handOver begins to hand over. It returns why it cannot, or "".
@@ -43,13 +44,21 @@ func (l *leading) handOver(p *Proposer, h *handover) string {
 	case len(h.asked) == 0:
 		return fmt.Sprintf("no other proposer is connected to %s: start one", p.cfg.ID)
 	}
-	h.began, h.able = p.now, map[paxos.NodeID]*paxos.AbleReply{}
+	h.able = map[paxos.NodeID]*paxos.AbleReply{}
 	h.giveUp.Set(p.now + p.cfg.RetryTicks)
 	l.handing = h
-	for _, id := range h.asked {
-		p.Send(id, &paxos.Able{Nonce: uint64(p.now)})
-	}
+	h.ask(p)
 	return ""
+}
+
+// ask asks all who could lead. Who has just started is able to in a moment.
+func (h *handover) ask(p *Proposer) {
+	h.began = p.now
+	h.again.Set(p.now + p.cfg.HeartbeatTicks/askAgain)
+	clear(h.able)
+	for _, id := range h.asked {
+		p.Send(id, &paxos.Able{Nonce: uint64(h.began)})
+	}
 }
 
 // onAbleReply takes what a proposer says of itself.
@@ -59,7 +68,7 @@ func (l *leading) onAbleReply(p *Proposer, from paxos.NodeID, m *paxos.AbleReply
 		return
 	}
 	h.able[from] = m
-	if len(h.able) == len(h.asked) {
+	if len(h.able) == len(h.asked) && h.best() != "" {
 		l.chooseSuccessor(p)
 	}
 }
@@ -68,24 +77,36 @@ func (l *leading) onAbleReply(p *Proposer, from paxos.NodeID, m *paxos.AbleReply
 // proposed.
 func (l *leading) chooseSuccessor(p *Proposer) {
 	h := l.handing
-	best := paxos.NodeID("")
-	for _, id := range h.asked {
-		r := h.able[id]
-		switch {
-		case r == nil:
-			h.refusal = fmt.Sprintf("%s has not answered within %d ms: it hangs, or is of a release that cannot take over (`paxlog status`)", id, p.cfg.RetryTicks)
-		case r.Why != "":
-			h.refusal = fmt.Sprintf("%s cannot lead: %s", id, r.Why)
-		case best == "" || r.Reach > h.able[best].Reach:
-			best = id
-		}
-	}
+	best := h.best()
 	if best == "" {
-		l.keepOffice(p, h.refusal)
+		l.keepOffice(p, h.refusal(p))
 		return
 	}
 	h.chosen, h.since = best, p.now
 	h.giveUp.Set(p.now + p.cfg.ElectionMax)
+}
+
+// best is who reaches most acceptors of those that could lead, "" if nobody could.
+func (h *handover) best() (best paxos.NodeID) {
+	for _, id := range h.asked {
+		if r := h.able[id]; r != nil && r.Why == "" && (best == "" || r.Reach > h.able[best].Reach) {
+			best = id
+		}
+	}
+	return best
+}
+
+// refusal says why nobody could lead.
+func (h *handover) refusal(p *Proposer) string {
+	var why []string
+	for _, id := range h.asked {
+		if r := h.able[id]; r != nil {
+			why = append(why, fmt.Sprintf("%s cannot lead: %s", id, r.Why))
+		} else {
+			why = append(why, fmt.Sprintf("%s has not answered within %d ms: it hangs, or is of a release that cannot take over (`paxlog status`)", id, p.cfg.RetryTicks))
+		}
+	}
+	return strings.Join(why, "; ")
 }
 
 // tickHandover goes on with a handover.
@@ -95,6 +116,8 @@ func (l *leading) tickHandover(p *Proposer) {
 	case h == nil:
 	case h.chosen == "" && h.giveUp.Due(p.now):
 		l.chooseSuccessor(p)
+	case h.chosen == "" && h.again.Due(p.now) && len(h.able) == len(h.asked):
+		h.ask(p)
 	case h.chosen == "":
 	case !p.up[h.chosen]:
 		l.keepOffice(p, fmt.Sprintf("%s was lost while %s finished what was in flight", h.chosen, p.cfg.ID))

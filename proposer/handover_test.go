@@ -102,10 +102,14 @@ func TestHandOverRefused(t *testing.T) {
 		"alone":         {why: "no other proposer is connected"},
 		"drained": {to: "p2", others: []paxos.NodeID{"p2"}, why: "p2 cannot lead: it is drained", then: func(p *Proposer) {
 			able(p, "p2", 3, "it is drained")
+			p.Tick(p.now+10, 5) // asked again
+			able(p, "p2", 3, "it is drained")
+			p.Tick(p.now+90, 5)
 		}},
 		"none of two": {others: []paxos.NodeID{"p2", "p3"}, why: "cannot lead", then: func(p *Proposer) {
 			able(p, "p2", 1, "1 of 3 acceptors answer it, and 2 are needed")
 			able(p, "p3", 0, "it is stopping")
+			p.Tick(p.now+100, 5)
 		}},
 		"no answer": {to: "p2", others: []paxos.NodeID{"p2"}, why: "p2 has not answered within 100 ms", then: func(p *Proposer) {
 			p.Tick(p.now+100, 5)

@@ -25,6 +25,10 @@ const (
 	// they broke; the latter is sent again at once when they are back.
 	resendRetries = 5
 
+	// askAgain is how many times in a heartbeat interval those that could not take over are
+	// asked once more: standbys hear from acceptors about so often.
+	askAgain = 5
+
 	// repairSpan is how many instances one repair read covers: a lost holder leaves many
 	// neighbours behind, and a page holds about so many full values.
 	repairSpan = 64

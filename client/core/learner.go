@@ -12,14 +12,7 @@ func (m *Machine) isLearner(id paxos.NodeID) bool { return slices.Contains(m.cfg
 // next connected one otherwise. renewed is a learner that connected just now: what was
 // attached over its earlier connection is not any more.
 func (m *Machine) chooseLearner(renewed paxos.NodeID) {
-	chosen := paxos.NodeID("")
-	for i := range m.cfg.Learners {
-		k := (m.learner + i) % len(m.cfg.Learners)
-		if id := m.cfg.Learners[k]; m.up[id] {
-			m.learner, chosen = k, id
-			break
-		}
-	}
+	chosen := m.nextLearner()
 	if chosen == m.inUse && (chosen == "" || chosen != renewed) {
 		return
 	}
@@ -30,6 +23,45 @@ func (m *Machine) chooseLearner(renewed paxos.NodeID) {
 	}
 	for _, s := range m.busy {
 		s.attach()
+	}
+}
+
+// nextLearner is the first connected one from the place of the learner in use on: one that
+// is drained only if there is no other.
+func (m *Machine) nextLearner() paxos.NodeID {
+	for _, drained := range []bool{false, true} {
+		for i := range m.cfg.Learners {
+			k := (m.learner + i) % len(m.cfg.Learners)
+			if id := m.cfg.Learners[k]; m.up[id] && m.drained[id] == drained {
+				m.learner = k
+				return id
+			}
+		}
+	}
+	return ""
+}
+
+// onElsewhere: a learner is about to be stopped, or not any more. What waits at it goes on
+// at another one, if there is one, before that happens.
+func (m *Machine) onElsewhere(from paxos.NodeID, msg *paxos.Elsewhere) {
+	if !m.isLearner(from) {
+		return
+	}
+	if m.drained[from] = msg.Drained; !msg.Drained || from != m.inUse || m.nextLearner() == from {
+		return
+	}
+	for _, s := range m.busy {
+		s.detach()
+	}
+	m.chooseLearner("")
+	if b := &m.birth; b.question.to == from {
+		b.question = question{}
+		m.askForBirth()
+	}
+	for i := len(m.calls) - 1; i >= 0; i-- { // from the end: one that is done leaves its place to the last
+		if k := m.calls[i]; k.question.nonce != 0 && k.question.to == from {
+			m.lost(k)
+		}
 	}
 }
 

@@ -28,10 +28,11 @@ type Machine struct {
 	troubles map[paxos.NodeID]trouble
 
 	leadership
-	learner    int          // place of the learner in use
-	inUse      paxos.NodeID // that learner, "" if none is connected
-	attachment uint64       // counts changes of it: a session is attached under the newest, or not
-	triedAt    paxos.Ticks  // when others were tried last
+	learner    int                   // place of the learner in use
+	drained    map[paxos.NodeID]bool // learners that are about to be stopped
+	inUse      paxos.NodeID          // that learner, "" if none is connected
+	attachment uint64                // counts changes of it: a session is attached under the newest, or not
+	triedAt    paxos.Ticks           // when others were tried last
 
 	birth    birth
 	sessions map[paxos.SessionID]*Session // those that are born and have not ended
@@ -56,7 +57,7 @@ type trouble struct {
 // New returns a client that is not connected to anybody.
 func New(cfg Config) *Machine {
 	return &Machine{
-		cfg: cfg, due: never, up: map[paxos.NodeID]bool{}, troubles: map[paxos.NodeID]trouble{},
+		cfg: cfg, due: never, up: map[paxos.NodeID]bool{}, troubles: map[paxos.NodeID]trouble{}, drained: map[paxos.NodeID]bool{},
 		leadership: newLeadership(), attachment: 1,
 		sessions: map[paxos.SessionID]*Session{}, asked: map[uint64]*Call{},
 	}
@@ -93,6 +94,8 @@ func (m *Machine) Step(from paxos.NodeID, msg paxos.Message) {
 		m.onAttached(msg)
 	case *paxos.Detached:
 		m.onDetached(from, msg)
+	case *paxos.Elsewhere:
+		m.onElsewhere(from, msg)
 	case *paxos.Located:
 		m.onLocated(msg)
 	case *paxos.LogPage:
@@ -207,6 +210,7 @@ func (m *Machine) onPeerUp(id paxos.NodeID) {
 
 func (m *Machine) onPeerDown(id paxos.NodeID) {
 	delete(m.up, id)
+	delete(m.drained, id)
 	if m.isLearner(id) {
 		m.chooseLearner("")
 		if m.birth.question.to == id {

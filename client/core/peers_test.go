@@ -2,6 +2,7 @@ package core
 
 import (
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/paxlog/paxlog/paxos"
@@ -166,4 +167,53 @@ func TestRefusedByAll(t *testing.T) {
 	if !errors.Is(h.entries[0].Err, ErrRefused) || !errors.Is(k.Err, ErrRefused) || len(h.calls) != 1 {
 		t.Errorf("%v; %v", h.entries[0].Err, k.Err)
 	}
+}
+
+// TestElsewhere: a client leaves a learner that is drained, with all that waits there, and
+// stays if it reaches no other one.
+func TestElsewhere(t *testing.T) {
+	h := newHarness(t, 1)
+	h.flush()
+	read := &Call{Kind: CallPage, From: 1, Follow: true}
+	h.m.Ask(read)
+	asked := read.question
+	h.flush()
+	if asked.to != "l1" {
+		t.Fatalf("%s is asked", asked.to)
+	}
+	h.m.Step("l1", &paxos.Elsewhere{Drained: true})
+	var told []string
+	for _, e := range h.flush() {
+		switch m := e.Msg.(type) {
+		case *paxos.Detach:
+			told = append(told, "detach "+string(e.To))
+		case *paxos.Attach:
+			told = append(told, "attach "+string(e.To))
+		case *paxos.Withdraw:
+			told = append(told, "withdraw "+string(e.To))
+			if m.Nonce != asked.nonce {
+				t.Error("another question was withdrawn")
+			}
+		case *paxos.Read:
+			told = append(told, "read "+string(e.To))
+		}
+	}
+	if got := strings.Join(told, ", "); got != "detach l1, attach l2, withdraw l1, read l2" {
+		t.Errorf("told: %s", got)
+	}
+	uses := func(when string, want paxos.NodeID) {
+		t.Helper()
+		if h.m.inUse != want {
+			t.Errorf("%s: %s is in use, not %s", when, h.m.inUse, want)
+		}
+	}
+	h.m.Step("l2", &paxos.PeerDown{ID: "l2"})
+	uses("the drained one is all there is", "l1")
+	h.m.Step("l2", &paxos.PeerUp{ID: "l2"})
+	uses("another one is back", "l2")
+	h.m.Step("l2", &paxos.Elsewhere{Drained: true})
+	uses("both are drained", "l2")
+	h.m.Step("l1", &paxos.Elsewhere{})
+	h.m.Step("l2", &paxos.Elsewhere{Drained: true})
+	uses("the first one is not any more", "l1")
 }

@@ -5,6 +5,7 @@ import (
 	"github.com/paxlog/paxlog/cmd/paxlog/internal/clients"
 	"github.com/paxlog/paxlog/cmd/paxlog/internal/command"
 	"github.com/paxlog/paxlog/cmd/paxlog/internal/daemons"
+	"github.com/paxlog/paxlog/cmd/paxlog/internal/operate"
 	"github.com/paxlog/paxlog/cmd/paxlog/internal/tools"
 )
 
@@ -22,6 +23,10 @@ func commandTable() []*command.Command {
 		clients.Status(),
 		clients.Resolve(),
 		bench.Command(),
+		operate.Leader(),
+		operate.Drain(),
+		operate.Undrain(),
+		operate.CanIStop(),
 		tools.Inspect(),
 		tools.Sim(),
 		tools.Config(),

@@ -23,7 +23,7 @@ var layers = map[string]int{
 	"client/core": 2, "node": 4, "client": 4, "sim/model": 3, "sim/picture": 3, "sim/check": 4, "sim/explore": 4, "sim": 5,
 	"internal/load": 5, "internal/shapes": 5,
 	"cmd/paxlog/internal/command": 6, "cmd/paxlog/internal/commandtest": 7, "cmd/paxlog/internal/clusterfile": 7,
-	"cmd/paxlog/internal/clients": 8,
+	"cmd/paxlog/internal/clients": 8, "cmd/paxlog/internal/operate": 8,
 	"cmd/paxlog/internal/daemons": 9, "cmd/paxlog/internal/bench": 9, "cmd/paxlog/internal/tools": 9,
 	"cmd/paxlog":       10,
 	"internal/cluster": 6, "internal/rules": 6,

@@ -26,6 +26,8 @@ type Process struct {
 	Addr  string  `json:"addr"`
 	Up    bool    `json:"up"`
 	Error *string `json:"error,omitempty"` // why it counts as down
+	// Drained says that it is about to be stopped, as somebody has told it.
+	Drained *bool `json:"drained"`
 
 	Trouble Trouble `json:"-"` // what Error means
 }
@@ -115,7 +117,7 @@ func NewStatus(cluster string, s client.Status) Status {
 	chosen := HighestChosen(s)
 	for _, p := range s.Processes {
 		up, r := p.Err == nil, p.ProcessState
-		base := Process{ID: p.ID, Addr: p.Addr, Up: up}
+		base := Process{ID: p.ID, Addr: p.Addr, Up: up, Drained: Known(r.Drained, up)}
 		if !up {
 			base.Error, base.Trouble = Known(OneLine(p.Err), true), troubleOf(p.Err)
 		}

@@ -30,6 +30,9 @@ func writeTable(s shapes.Status, w io.Writer) error {
 			troubles = append(troubles, p.ID+": "+strings.TrimPrefix(shapes.OrDash(p.Error), fmt.Sprintf("%s at %s: ", p.ID, p.Addr)))
 			return
 		}
+		if p.Drained != nil && *p.Drained {
+			cells[0] += ", drained"
+		}
 		fmt.Fprintf(t, "%s\t%s\t%s\tyes\t%s\n", p.ID, role, p.Addr, strings.Join(cells, "\t"))
 	}
 	for _, a := range s.Acceptors {

@@ -27,7 +27,8 @@ func (c *Command) Options() []Option {
 
 // The groups of commands.
 const (
-	GroupDaemons = "Processes"
-	GroupClients = "Clients"
-	GroupOther   = "Other"
+	GroupDaemons   = "Processes"
+	GroupClients   = "Clients"
+	GroupOperating = "Operating"
+	GroupOther     = "Other"
 )

@@ -1,0 +1,180 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/paxlog/paxlog/paxos"
+	"github.com/paxlog/paxlog/transport"
+)
+
+// A DeclinedError says that a process could not do what an operator asked of it, and why.
+// Nothing has changed.
+type DeclinedError struct {
+	ID  string // the process
+	Why string // and what to do
+}
+
+func (e *DeclinedError) Error() string { return fmt.Sprintf("%s declines: %s", e.ID, e.Why) }
+
+// ErrOldRelease is the error of a process that runs a release which does not know what it
+// was asked for.
+var ErrOldRelease = errors.New("it runs an older release, which does not know this: replace its program first")
+
+// Transfer is a leader that has handed over.
+type Transfer struct {
+	From, To string
+	Ballot   Ballot        // the new leader's
+	Waited   time.Duration // for which no append was proposed
+}
+
+// TransferLeader has the leader hand over to the proposer to, or, if that is "", to the one
+// that reaches most acceptors. Appends wait meanwhile, and none of them becomes unknown. The
+// error is a *DeclinedError if the leader goes on leading, and says why; one that wraps
+// ErrUnavailable if nobody leads, or the leader was lost before it answered.
+func (c *Client) TransferLeader(ctx context.Context, to string) (Transfer, error) {
+	s, err := c.Status(ctx)
+	if err != nil {
+		return Transfer{}, err
+	}
+	if ctx.Err() != nil {
+		return Transfer{}, causeOf(ctx)
+	}
+	if s.Leader == "" {
+		return Transfer{}, fmt.Errorf("%w: no proposer leads, so none can hand over", ErrUnavailable)
+	}
+	reply, err := c.operate(ctx, s.Leader, &paxos.Transfer{Nonce: operateNonce, To: paxos.NodeID(to)})
+	if err != nil {
+		return Transfer{}, err
+	}
+	m, ok := reply.(*paxos.Transferred)
+	switch {
+	case !ok:
+		return Transfer{}, fmt.Errorf("%s answers something else: %T", s.Leader, reply)
+	case m.Why != "":
+		return Transfer{}, &DeclinedError{ID: s.Leader, Why: m.Why}
+	}
+	return Transfer{From: s.Leader, To: string(m.To), Ballot: m.Ballot, Waited: time.Duration(m.Waited) * time.Millisecond}, nil
+}
+
+// Drain prepares a process for being stopped, or undoes that: a proposer does not lead, and
+// hands over first if it does; a learner sends its clients to another one; an acceptor goes
+// on voting, and is shown as drained. It lasts until it is undone or the process ends. The
+// error is a *DeclinedError if the process could not do it.
+func (c *Client) Drain(ctx context.Context, id string, undo bool) error {
+	reply, err := c.operate(ctx, id, &paxos.Drain{Nonce: operateNonce, Undo: undo})
+	if err != nil {
+		return err
+	}
+	m, ok := reply.(*paxos.Drained)
+	switch {
+	case !ok:
+		return fmt.Errorf("%s answers something else: %T", id, reply)
+	case m.Why != "":
+		return &DeclinedError{ID: id, Why: m.Why}
+	}
+	return nil
+}
+
+const (
+	// operateNonce is that of the one question of a connection.
+	operateNonce = 1
+	// operateWait bounds how long a process may take: longer than a leader tries to hand over.
+	operateWait = 5 * time.Second
+)
+
+// operate asks one process for something, over a connection of its own.
+func (c *Client) operate(ctx context.Context, id string, m paxos.Message) (paxos.Message, error) {
+	peer, err := c.find(id)
+	if err != nil {
+		return nil, err
+	}
+	waiting, cancel := context.WithTimeout(ctx, operateWait)
+	defer cancel()
+	o := &operation{ctx: waiting, id: peer.ID, ask: m, done: make(chan struct{})}
+	o.net = transport.New(c.opts.transport(), o)
+	o.net.Dial(peer)
+	select {
+	case <-o.done:
+	case <-waiting.Done():
+		err := fmt.Errorf("%w: %s has not answered within %v", ErrUnavailable, id, operateWait)
+		if ctx.Err() != nil {
+			err = causeOf(ctx)
+		}
+		o.settle(nil, err)
+	}
+	o.net.Close()
+	return o.reply, o.err
+}
+
+// find is the process of that id.
+func (c *Client) find(id string) (transport.Peer, error) {
+	for _, of := range []struct {
+		role  paxos.Role
+		peers []Peer
+	}{{RoleAcceptor, c.opts.acceptors}, {RoleProposer, c.opts.proposers}, {RoleLearner, c.opts.learners}} {
+		if i := slices.IndexFunc(of.peers, func(p Peer) bool { return p.ID == id }); i >= 0 {
+			return dialled(of.role, of.peers[i:i+1])[0], nil
+		}
+	}
+	return transport.Peer{}, fmt.Errorf("this cluster has no process %q", id)
+}
+
+// operation is one question to one process.
+type operation struct {
+	ctx context.Context
+	net *transport.Network
+	id  paxos.NodeID
+	ask paxos.Message
+
+	once  sync.Once
+	done  chan struct{}
+	reply paxos.Message
+	err   error
+}
+
+func (o *operation) settle(reply paxos.Message, err error) {
+	o.once.Do(func() {
+		o.reply, o.err = reply, err
+		close(o.done)
+	})
+	<-o.done
+}
+
+// PeerUp implements transport.Handler. A process of an older release is not sent what it
+// does not know; its status shows that.
+func (o *operation) PeerUp(id paxos.NodeID, _ paxos.Role, _ uint64) {
+	o.net.Send(id, &paxos.StatusQuery{Nonce: operateNonce})
+	o.net.Send(id, o.ask)
+}
+
+// Receive implements transport.Handler.
+func (o *operation) Receive(_ paxos.NodeID, m paxos.Message, _ int) {
+	switch m := m.(type) {
+	case *paxos.StatusReply:
+		if m.Speaks < paxos.Messages.Row(o.ask).Since {
+			o.settle(nil, fmt.Errorf("%s: %w", o.id, ErrOldRelease))
+		}
+	case *paxos.Transferred, *paxos.Drained:
+		o.settle(m, nil)
+	}
+}
+
+// Rest implements transport.Handler.
+func (o *operation) Rest() {}
+
+// PeerDown implements transport.Handler.
+func (o *operation) PeerDown(id paxos.NodeID, _ paxos.Role, why error) {
+	if o.ctx.Err() == nil && why != nil {
+		o.settle(nil, fmt.Errorf("%w: %s was lost before it answered: %w", ErrUnavailable, id, why))
+	}
+}
+
+// Refused implements transport.Handler.
+func (o *operation) Refused(id paxos.NodeID, _ string, why error) {
+	o.settle(nil, fmt.Errorf("%w: %s cannot be asked: %w", ErrUnavailable, id, why))
+}

@@ -1,0 +1,108 @@
+package operate
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/paxlog/paxlog/client"
+	"github.com/paxlog/paxlog/paxos"
+)
+
+// state is a cluster of which everything is up and caught up; p1 leads.
+func state(acceptors, proposers, learners int) client.Status {
+	s := client.Status{Leader: "p1", Quorum: true, Serving: true}
+	add := func(role paxos.Role, prefix string, n int) {
+		for i := range n {
+			p := client.ProcessStatus{Role: role, ProcessState: client.ProcessState{Chosen: 1000, Applied: 1000, Voting: true}}
+			p.ID = fmt.Sprintf("%s%d", prefix, i+1)
+			s.Processes = append(s.Processes, p)
+		}
+	}
+	add(paxos.RoleAcceptor, "a", acceptors)
+	add(paxos.RoleProposer, "p", proposers)
+	add(paxos.RoleLearner, "l", learners)
+	return s
+}
+
+// TestJudge: what can be stopped, for every quorum system and state that matters.
+func TestJudge(t *testing.T) {
+	down := func(p *client.ProcessStatus) { p.Err = errors.New("connection refused") }
+	drained := func(p *client.ProcessStatus) { p.Drained = true }
+	behind := func(n uint64) func(*client.ProcessStatus) {
+		return func(p *client.ProcessStatus) { p.Missing, p.Applied = n, paxos.Instance(1000-n) }
+	}
+	type change = map[string]func(*client.ProcessStatus)
+	for _, test := range []struct {
+		acceptors, proposers, learners int
+		phase1, phase2                 int // 0: majority
+		state                          change
+		stop                           string
+		why                            string // part of the reason; "" if it can be stopped
+		oneMore                        string // part of what one more failure would do
+	}{
+		{3, 2, 2, 0, 0, nil, "a1", "", "if one of a2, a3 fails: appends stop, and so do linearizable reads"},
+		{3, 2, 2, 0, 0, nil, "a1 a2", "1 of 3 acceptors would be left, and 2 are needed: there are no others", "already that"},
+		{3, 2, 2, 0, 0, nil, "p1", "", "if p2 fails: nobody leads"},
+		{3, 2, 2, 0, 0, nil, "p1 p2", "0 of 2 proposers would be left, and 1 is needed", ""},
+		{3, 2, 2, 0, 0, nil, "l2", "", "if l1 fails: nobody answers clients"},
+		{3, 2, 1, 0, 0, nil, "l1", "0 of 1 learners would be left", ""},
+		{3, 2, 2, 0, 0, nil, "a1 p1 l1", "", "if one of a2, a3 fails"},
+		{3, 3, 3, 0, 0, nil, "p2", "", "whatever fails next, the log goes on"},
+		{5, 3, 3, 0, 0, nil, "a1", "", "whatever fails next, the log goes on"},
+		{5, 2, 2, 0, 0, nil, "a1 a2", "", "if one of a3, a4, a5 fails"},
+		{5, 2, 2, 0, 0, nil, "a1 a2 a3", "2 of 5 acceptors would be left, and 3 are needed", ""},
+		{1, 1, 1, 0, 0, nil, "a1", "0 of 1 acceptors", ""},
+		// Flexible quorums: as many as the larger one must be left.
+		{4, 2, 2, 3, 2, nil, "a1", "", "the leader goes on, and no other one can be elected"},
+		{4, 2, 2, 3, 2, nil, "a1 a2", "2 of 4 acceptors would be left, and 3 are needed", ""},
+		{4, 2, 2, 2, 3, nil, "a1", "", "appends stop until one is back, and reads go on"},
+		{4, 2, 2, 1, 4, nil, "a1", "3 of 4 acceptors would be left, and 4 are needed", ""},
+		// Who does not do its part does not count.
+		{3, 2, 2, 0, 0, change{"a3": down}, "a1", "a3 is not up", ""},
+		{3, 2, 2, 0, 0, change{"a3": down}, "a3", "", "if one of a1, a2"},
+		{3, 2, 2, 0, 0, change{"a3": drained}, "a1", "a3 is drained: `paxlog undrain a3` first", ""},
+		{3, 2, 2, 0, 0, change{"a3": behind(65)}, "a1", "a3 misses 65 instances: start it, or wait until it has caught up", ""},
+		{3, 2, 2, 0, 0, change{"a3": behind(64)}, "a1", "", ""},
+		{3, 2, 2, 0, 0, change{"a3": behind(65)}, "a3", "", ""},
+		{3, 2, 2, 0, 0, change{"a3": func(p *client.ProcessStatus) { p.Voting = false }}, "a1", "a3 does not vote", ""},
+		{3, 2, 2, 0, 0, change{"a3": func(p *client.ProcessStatus) { p.DiskHangs = 7 * time.Second }}, "a1", "a3 has a disk that hangs for 7 s", ""},
+		{3, 2, 2, 0, 0, change{"p2": drained}, "p1", "p2 is drained", ""},
+		{3, 2, 2, 0, 0, change{"p2": down}, "p1", "p2 is not up", ""},
+		{3, 2, 2, 0, 0, change{"l2": behind(500)}, "l1", "l2 is 500 instances behind", ""},
+		{3, 2, 2, 0, 0, change{"l2": drained}, "l1", "l2 is drained", ""},
+		// What is short already is short whoever is stopped.
+		{3, 2, 2, 0, 0, change{"a2": down, "a3": down}, "l1", "1 of 3 acceptors would be left", ""},
+	} {
+		t.Run(fmt.Sprintf("%d%d%d %d,%d %s", test.acceptors, test.proposers, test.learners, test.phase1, test.phase2, test.stop), func(t *testing.T) {
+			m := paxos.Membership{Phase1: test.phase1, Phase2: test.phase2}
+			if m.Phase1 == 0 {
+				m.Phase1, m.Phase2 = test.acceptors/2+1, test.acceptors/2+1
+			}
+			s := state(test.acceptors, test.proposers, test.learners)
+			for i, p := range s.Processes {
+				if f := test.state[p.ID]; f != nil {
+					f(&s.Processes[i])
+				}
+				if p.Role == paxos.RoleAcceptor {
+					m.Acceptors = append(m.Acceptors, paxos.NodeID(p.ID))
+				}
+			}
+			stop := strings.Fields(test.stop)
+			j := Judge(s, m, 64, stop...)
+			why := strings.Join(j.Reasons, "; ")
+			if j.Yes() != (test.why == "") || !strings.Contains(why, test.why) {
+				t.Errorf("reasons %q, not %q", why, test.why)
+			}
+			if !strings.Contains(j.OneMore, test.oneMore) {
+				t.Errorf("one more failure: %q, not %q", j.OneMore, test.oneMore)
+			}
+			if hands := len(j.Advice) > 0; hands != (j.Yes() && slices.Contains(stop, "p1")) {
+				t.Errorf("advice %q", j.Advice)
+			}
+		})
+	}
+}

@@ -1,0 +1,65 @@
+package operate
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/paxlog/paxlog/client"
+	"github.com/paxlog/paxlog/cmd/paxlog/internal/clusterfile"
+	"github.com/paxlog/paxlog/cmd/paxlog/internal/command"
+)
+
+// options are those that all commands of this package have.
+type options struct {
+	Cluster clusterfile.Found
+	JSON    bool
+	Yes     bool
+	Timeout time.Duration // 0 waits for ever
+}
+
+var yesOption = command.Option{Name: "yes", Usage: "do not ask, on a terminal"}
+
+// readOptions reads the common flags.
+func readOptions(in *command.Input, env *command.Environment) (opts options, err error) {
+	format, err := in.Output()
+	if err != nil {
+		return opts, err
+	}
+	opts.JSON = format == "json"
+	if opts.Timeout, err = in.Timeout(); err != nil {
+		return opts, err
+	}
+	opts.Cluster, err = clusterfile.Find(env)
+	return opts, err
+}
+
+// connected calls f with a client of the cluster, and the time that there is.
+func (o *options) connected(ctx context.Context, f func(context.Context, *client.Client) error) error {
+	c, err := o.Cluster.Connect(ctx, o.Timeout)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	if o.Timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, o.Timeout, command.Exitf(command.ExitUnavailable, "not done within %v; it may be done all the same: `paxlog status` shows it", o.Timeout))
+		defer cancel()
+	}
+	return f(ctx, c)
+}
+
+// agree shows a plan, and asks whether to go on, if somebody is there to answer.
+func (o *options) agree(env *command.Environment, plan string) error {
+	if o.Yes || !command.IsTerminal(env.Stdin) {
+		return nil
+	}
+	fmt.Fprintf(env.Stderr, "%s Go on? [y/N] ", plan)
+	line, err := bufio.NewReader(env.Stdin).ReadString('\n')
+	if answer := strings.ToLower(strings.TrimSpace(line)); err != nil || answer != "y" && answer != "yes" {
+		return command.Exitf(command.ExitFailed, "nothing was done")
+	}
+	return nil
+}

@@ -1,0 +1,39 @@
+package shapes
+
+// Transfer is what `leader transfer -o json` prints.
+type Transfer struct {
+	From   string `json:"from"`
+	To     string `json:"to"`
+	Ballot string `json:"ballot"` // the new leader's
+	Waited int64  `json:"waited_ms"`
+}
+
+// Drained is what `drain -o json` and `undrain -o json` print.
+type Drained struct {
+	ID      string `json:"id"`
+	Role    string `json:"role"`
+	Drained bool   `json:"drained"`
+}
+
+// CanStop is what `can-i-stop -o json` prints.
+type CanStop struct {
+	Stop      []string `json:"stop"`
+	CanStop   bool     `json:"can_stop"`
+	Reasons   []string `json:"reasons"` // why not
+	Acceptors Left     `json:"acceptors"`
+	Proposers Left     `json:"proposers"`
+	Learners  Left     `json:"learners"`
+	Phase1    int      `json:"phase1"`
+	Phase2    int      `json:"phase2"`
+	OneMore   string   `json:"one_more_failure"`
+	Advice    []string `json:"advice"`
+}
+
+// Left are the processes of a role that would be left.
+type Left struct {
+	IDs      []string `json:"left"`
+	Of       int      `json:"of"`
+	Need     int      `json:"needed"`
+	Without  []string `json:"not_counted"`
+	Survives int      `json:"more_may_fail"`
+}
