@@ -1,0 +1,103 @@
+package main
+
+import (
+	"os"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/paxlog/paxlog/client"
+	"github.com/paxlog/paxlog/cmd/paxlog/internal/command"
+	"github.com/paxlog/paxlog/internal/cluster"
+	"github.com/paxlog/paxlog/paxos"
+)
+
+// page returns the command lines of a page of docs/operations.md, in order.
+func page(t *testing.T, title string) (lines []string) {
+	t.Helper()
+	text, err := os.ReadFile("../../docs/operations.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, found := strings.Cut(string(text), "\n## "+title+"\n")
+	if !found {
+		t.Fatalf("docs/operations.md has no page %q", title)
+	}
+	rest, _, _ = strings.Cut(rest, "\n## ")
+	for line := range strings.Lines(rest) {
+		if code, ok := strings.CutPrefix(line, "    "); ok {
+			lines = append(lines, strings.TrimSpace(code))
+		}
+	}
+	return lines
+}
+
+// follow does what a line says. systemctl is played by signals.
+func follow(t *testing.T, k *cluster.Cluster, line string) {
+	t.Helper()
+	line, waits := strings.CutPrefix(line, "until ")
+	if waits {
+		line = strings.TrimSuffix(line, "; do sleep 1; done")
+	}
+	words := strings.Fields(line)
+	ids := func() (out []paxos.NodeID) {
+		for _, w := range words[2:] {
+			out = append(out, paxos.NodeID(strings.TrimPrefix(w, "paxlog-")))
+		}
+		return out
+	}
+	switch {
+	case words[0] == "paxlog" && waits:
+		k.Await(line, func() bool {
+			_, _, code := k.Run(words[1:]...)
+			return code == command.ExitDone
+		})
+	case words[0] == "paxlog":
+		k.Must(words[1:]...)
+	case slices.Equal(words[:2], []string{"systemctl", "stop"}):
+		for _, id := range ids() {
+			p := k.Process(id)
+			k.Signal(id, syscall.SIGTERM)
+			if code, err := p.Exit(); code != 0 || err != nil {
+				t.Fatalf("%s: exit code %d, %v: %s", id, code, err, p.Stderr())
+			}
+		}
+	case slices.Equal(words[:2], []string{"systemctl", "start"}):
+		for _, id := range ids() {
+			k.Start(id)
+		}
+	default:
+		t.Fatalf("this line cannot be followed here: %s", line)
+	}
+}
+
+// TestHandOverForAReboot follows the page of docs/operations.md under a load: no append
+// fails.
+func TestHandOverForAReboot(t *testing.T) {
+	k := cluster.New(t, 3, 2, 2)
+	l := cluster.StartLoad(t, k.Client(client.WithTimeout(0)), cluster.LoadOptions{Clients: 4})
+	l.Await(100, "at the beginning")
+	k.Await("everything is up", func() bool {
+		_, _, code := k.Run("can-i-stop", "a1", "p1", "l1")
+		return code == command.ExitDone
+	})
+	if string(k.Leader(k.Client())) != "p1" { // so that it has something to hand over
+		k.Must("leader", "transfer", "--to", "p1")
+	}
+	lines := page(t, "Hand over for a reboot")
+	if len(lines) < 10 {
+		t.Fatalf("the page has only %d commands: %q", len(lines), lines)
+	}
+	for _, line := range lines {
+		if line == "paxlog leader transfer --yes --to p2" && string(k.Leader(k.Client())) == "p2" {
+			k.Must("leader", "transfer", "--to", "p1")
+		}
+		follow(t, k, line)
+		l.Await(50, line)
+	}
+	if _, unknown := l.Tally(); unknown > 0 {
+		t.Errorf("%d appends are unknown", unknown)
+	}
+	k.Check(l)
+}
