@@ -59,7 +59,8 @@
 // keeps candidates away from a live leader, which is there for liveness, has an exception.
 // The old leader may not propose after step 3 because acceptors that have promised would
 // refuse it, and its clients would wait for a leader that is none: so it has no phase in
-// which it could.
+// which it could. Exploration (package sim/explore) lets every proposer campaign at every
+// moment, whatever acceptors hear, so a successor's campaign is among what it visits.
 //
 // Nothing hangs, whoever dies. In steps 1 and 2 the leader goes on leading when the time is
 // up, and answers that it did. After step 3 the acceptors count the last heartbeat as the

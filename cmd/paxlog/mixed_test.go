@@ -9,6 +9,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/paxlog/paxlog/cmd/paxlog/internal/command"
 	"github.com/paxlog/paxlog/internal/cluster"
 	"github.com/paxlog/paxlog/paxos"
 )
@@ -75,6 +76,19 @@ func TestOldAndNew(t *testing.T) {
 		}
 	}
 	both("mixed")
+	// What the older release does not know is told in a sentence, at once.
+	oldIsTold := func(want string, args ...string) {
+		t.Helper()
+		if out, errs, code := k.Run(args...); code != command.ExitFailed || !strings.Contains(errs, want) {
+			t.Errorf("paxlog %v: exit %d, %s%s", args, code, out, errs)
+		}
+	}
+	oldIsTold("p1: it runs an older release, which does not know this", "drain", "p1")
+	if k.Leader(k.Client()) == "p1" {
+		oldIsTold("p1: it runs an older release, which does not know this", "leader", "transfer")
+	} else {
+		oldIsTold("p1 has not answered within 100 ms: it hangs, or is of a release that cannot take over", "leader", "transfer")
+	}
 	for _, id := range []paxos.NodeID{"a1", "p1", "l1", "a3"} {
 		k.Kill(id)
 		mu.Lock()
