@@ -39,7 +39,7 @@ type logFile struct {
 // newLog returns the file of the next log.
 func (w *writable) newLog(f writtenFile) *logFile {
 	n := w.logs.Add(1) - 1
-	size := int64(min(firstMemTable<<min(n, 20), maxMemTable))
+	size := min(firstMemTable<<min(n, 20), w.memTable)
 	w.room.Store(size - size/16)
 	return &logFile{writtenFile: f, memTable: size}
 }

@@ -87,7 +87,7 @@ func open(dir string, id Identity, opts Options) (*Store, error) {
 	if opts.ReadOnly {
 		opts.FS = readOnly{opts.FS}
 	} else {
-		s.writes = &writable{FS: opts.FS, failed: s.fatal, synced: opts.Synced}
+		s.writes = &writable{FS: opts.FS, failed: s.fatal, synced: opts.Synced, memTable: memTableOf(id)}
 		if opts.Synced == nil {
 			s.writes.synced = func() {}
 		}
@@ -115,7 +115,7 @@ func open(dir string, id Identity, opts Options) (*Store, error) {
 			DataCorruption:  func(i pebble.DataCorruptionInfo) { s.fatal(i.Details) },
 		},
 	}
-	tune(po)
+	tune(po, memTableOf(id))
 	if opts.adjust != nil {
 		opts.adjust(po)
 	}

@@ -1,12 +1,31 @@
 package wal
 
-import "github.com/cockroachdb/pebble/v2"
+import (
+	"slices"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"github.com/paxlog/paxlog/paxos"
+)
+
+// memTableOf is the size of a store's memtables. The commit that finds one full makes the
+// next one and its log, which takes tens of milliseconds at times. Acceptors write the
+// same: with one size all of them did that in the same instance, and no two others were
+// there to decide without the one that waited. So each acceptor's are a little smaller
+// than those of the one before it.
+func memTableOf(id Identity) int64 {
+	const steps, step = 8, maxMemTable / 16
+	if id.Role != paxos.RoleAcceptor.String() {
+		return maxMemTable
+	}
+	return maxMemTable - int64(max(0, slices.Index(id.Members.Acceptors, id.ID))%steps)*step
+}
 
 // tune sets what makes Pebble write a log once; the package doc has the figures.
-func tune(o *pebble.Options) {
+func tune(o *pebble.Options, memTable int64) {
 	o.Experimental.SpanPolicyFunc = apart
 
-	o.MemTableSize = maxMemTable
+	o.MemTableSize = uint64(memTable)
 	// The first is of tables that memtables become, and thus of most of the log. The
 	// others are of what is compacted. Pebble adds to a compaction what lies beside it,
 	// up to 25 times the second, so that must be small.

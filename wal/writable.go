@@ -19,9 +19,11 @@ import (
 type writable struct {
 	vfs.FS
 	failed func(error)
-	synced func()       // a log was synced
-	logs   atomic.Int64 // opened to be written so far
-	room   atomic.Int64 // bytes that the memtable of the newest log takes, about
+	synced func() // a log was synced
+	// memTable is the size of the largest memtables.
+	memTable int64
+	logs     atomic.Int64 // opened to be written so far
+	room     atomic.Int64 // bytes that the memtable of the newest log takes, about
 	// Numbers of Pebble's latest write that is durable, and of the latest one that it
 	// knows to be.
 	durable, known atomic.Uint64
