@@ -74,6 +74,9 @@ type Acceptor struct {
 	syncs    uint64         // syncs asked for
 	synced   uint64         // syncs done
 	durable  paxos.Instance // highest, as far as syncs are done
+	// durableMark is mark, as far as syncs are done: a message that may leave at once
+	// shows no other one.
+	durableMark paxos.Mark
 
 	admission      admission
 	copy           copying
@@ -100,7 +103,7 @@ func New(cfg Config, st State) *Acceptor {
 	for i, b := range st.Votes {
 		a.recover(i, b)
 	}
-	a.durable = a.highest
+	a.durable, a.durableMark = a.highest, a.mark
 	a.check = check{promised: a.promised, held: a.held, mark: a.mark}
 	if st.Forgot {
 		a.stopVoting(paxos.Ballot{})
@@ -179,7 +182,7 @@ func (a *Acceptor) Flush() paxos.Output {
 		}
 		a.Write(paxos.SetMark{Commits: a.mark.Commits, Life: a.mark.Life, Forgot: a.forgot()})
 		a.syncs++
-		a.underWay = append(a.underWay, underWay{a.now, a.highest})
+		a.underWay = append(a.underWay, underWay{a.now, a.highest, a.mark})
 	} else if len(a.underWay) == 0 {
 		a.durable = a.highest
 	}
@@ -194,7 +197,7 @@ func (a *Acceptor) onSynced(m *paxos.Synced) {
 		return
 	}
 	for ; a.synced < m.Count && len(a.underWay) > 0; a.synced++ {
-		a.durable = a.underWay[0].highest
+		a.durable, a.durableMark = a.underWay[0].highest, a.underWay[0].mark
 		a.underWay = a.underWay[1:]
 	}
 }
@@ -203,6 +206,7 @@ func (a *Acceptor) onSynced(m *paxos.Synced) {
 type underWay struct {
 	asked   paxos.Ticks
 	highest paxos.Instance // when it was asked for
+	mark    paxos.Mark     // of its commit
 }
 
 // syncing is for how long the oldest sync has been under way, 0 if none is.

@@ -97,7 +97,7 @@ func (a *Acceptor) onPage(from paxos.NodeID, m *paxos.Page) {
 // acceptor voted for another value under that very ballot: one of the two has been
 // changed since it was proposed.
 func (a *Acceptor) takeChosen(from paxos.NodeID, v paxos.Vote) bool {
-	if (vote{&v.Ballot, sumOf(&v.Value)}).contradicts(a.votes[v.Instance]) {
+	if (vote{ballot: &v.Ballot, sum: sumOf(&v.Value)}).contradicts(a.votes[v.Instance]) {
 		a.contradicted(from, v.Instance, v.Ballot)
 		return false
 	}

@@ -37,6 +37,34 @@
 // as that peer vouches, and the others have as at any start. The handshake has refused
 // processes that are proven to be of another log before the machine hears of them.
 //
+// # Votes that wait
+//
+// A learner needs a vote at once, for it answers the client. The leader needs it only to
+// go on: to know what is chosen, and to make room for more. So the leader says in its
+// Accept whether it can wait (Quiet), and a vote that it can wait for is told
+//
+//   - to the learners, when it is durable, as any other;
+//   - to the leader when it asks: by its next Accept that is not Quiet, or by a heartbeat
+//     that asks (Ask). Both are answered, when everything so far is durable, with all votes
+//     under the leader's ballot above its ChosenUpTo;
+//   - to the leader with the answer to the next heartbeat in any case, once it is synced.
+//
+// Nothing is kept of what a leader was told. Each answer tells all that may be missing to
+// it, so that a message that is lost loses nothing: the next heartbeat brings it.
+//
+// The answer to a heartbeat leaves at once, also while a sync is under way: leaders resign
+// for want of it. So it tells those votes only whose sync is done, and shows the mark of the
+// latest commit whose sync is done. A mark shown before that could be lost in a crash, and
+// the acceptor would be taken for one that has forgotten something.
+//
+// A vote waits only if a learner, which has a store of its own, is told it in the same
+// flush, with the mark of its commit. Else nobody alive might remember it. Example: a1 tells
+// nobody its vote at instance 5, a2 tells the leader, and 5 is chosen by these two once the
+// leader's next heartbeat is answered. If a1's directory then loses its tail, no peer knows
+// a higher mark of a1 than its own, and a1 votes on as if it had never voted at 5.
+//
+// A leader of version 2 does not know Quiet, so all its votes are told at once.
+//
 // # What stops an acceptor
 //
 // Only its own state does: an invariant of invariants.go that is broken. What a peer

@@ -51,8 +51,16 @@ func (a *Acceptor) onHeartbeat(from paxos.NodeID, m *paxos.Heartbeat) {
 		return // it cannot vote, so it must not keep a leader in office
 	}
 	a.hear(m.Ballot)
-	if !a.hung() {
-		a.Send(from, &paxos.HeartbeatAck{Ballot: m.Ballot, Nonce: m.Nonce, Held: a.held, Highest: a.highest})
+	if a.hung() {
+		return
+	}
+	ack := &paxos.HeartbeatAck{Ballot: m.Ballot, Nonce: m.Nonce, Held: a.held, Highest: a.highest}
+	if ack.Runs = a.votesUnder(&m.Ballot, m.ChosenUpTo, a.synced); len(ack.Runs) > 0 {
+		ack.Mark = a.durableMark
+	}
+	a.Send(from, ack)
+	if m.Ask && a.synced < a.syncs {
+		a.ackFor(from).ask(m.Ballot, m.ChosenUpTo)
 	}
 }
 

@@ -7,6 +7,9 @@ const (
 	// maxRuns bounds the runs of one page: at about 64 bytes each a page of votes stays
 	// below 256 KiB. Who asked comes back for the rest.
 	maxRuns = 4096
+	// maxTold bounds the instances at which a leader is told votes that it was not told
+	// before: it asks for them when half of its window waits, which is 64 by default.
+	maxTold = 4096
 	// maxLoads bounds the reads of the store under way. A learner or acceptor has one at
 	// a time and a leader one for each Accept at an instance that is held, at most a
 	// window of them. What is asked beyond is dropped, as a connection may, and asked again.

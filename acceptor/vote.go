@@ -11,6 +11,7 @@ import (
 type vote struct {
 	ballot *paxos.Ballot // shared by the votes under it: ballots are long, and change seldom
 	sum    uint32        // of the value, never 0; 0 for a vote of an earlier process
+	sync   uint64        // the sync that makes it durable; 0 for a vote of an earlier process
 }
 
 // under is the ballot of v, the zero ballot if there is no vote.
@@ -50,12 +51,6 @@ func (v vote) contradicts(o vote) bool {
 	return v.sum != o.sum && v.sum != 0 && o.sum != 0 && v.isUnder(o.ballot)
 }
 
-// ack collects the votes to tell one proposer.
-type ack struct {
-	to   paxos.NodeID
-	runs []paxos.VoteRun
-}
-
 // onAccept answers Phase 2a. "If an acceptor receives an accept request for a
 // proposal numbered n, it accepts the proposal unless it has already responded to
 // a prepare request having a number greater than n" (Paxos Made Simple, 2.2).
@@ -81,7 +76,7 @@ func (a *Acceptor) onAccept(from paxos.NodeID, m *paxos.Accept) {
 		a.reject(from, m.Ballot, 0, paxos.RejectPromised)
 		return
 	}
-	v, old := vote{a.shared(&m.Ballot), sumOf(&m.Value)}, a.votes[m.Instance]
+	v, old := vote{a.shared(&m.Ballot), sumOf(&m.Value), a.syncs + 1}, a.votes[m.Instance]
 	if v.contradicts(old) {
 		a.contradicted(from, m.Instance, m.Ballot)
 		return
@@ -93,7 +88,7 @@ func (a *Acceptor) onAccept(from paxos.NodeID, m *paxos.Accept) {
 	}
 	// Else it is a repetition (the leader proposes one value at one instance):
 	// the vote is written, so only the answer is repeated.
-	a.acknowledge(from, m.Instance, m.Ballot)
+	a.acknowledge(from, m)
 	a.learnChosen(m.Ballot, m.ChosenUpTo)
 }
 
@@ -124,29 +119,6 @@ func (a *Acceptor) vote(m *paxos.Accept, v, old vote) {
 			a.Send(s.id, &paxos.Relay{Ballot: m.Ballot, Instance: m.Instance, Value: m.Value})
 		}
 	}
-}
-
-func (a *Acceptor) acknowledge(to paxos.NodeID, i paxos.Instance, b paxos.Ballot) {
-	for k := range a.acks {
-		if a.acks[k].to == to {
-			a.acks[k].runs = paxos.AppendRun(a.acks[k].runs, i, b)
-			return
-		}
-	}
-	a.acks = append(a.acks, ack{to: to, runs: paxos.AppendRun(nil, i, b)})
-}
-
-// tellVotes tells this flush's votes, as runs, to the proposer that asked for each and
-// to every subscribed learner.
-func (a *Acceptor) tellVotes() {
-	for _, k := range a.acks {
-		told := &paxos.Accepted{Runs: k.runs, Held: a.held, Mark: a.mark}
-		for _, s := range a.subs { // first, for learners answer the clients
-			a.After(s.id, told)
-		}
-		a.After(k.to, told)
-	}
-	a.acks = nil
 }
 
 // contradictions counts the messages of peers that show another value than this

@@ -53,7 +53,7 @@
 //	20 Relay         acceptor          -> learner                      values   a value ahead of its vote
 //	21 Reject        acceptor          -> proposer                     urgent   refusal with the promised ballot; durable: that promise
 //	22 Heartbeat     proposer          -> acceptor                     urgent   from a leader: liveness and chosenUpTo
-//	23 HeartbeatAck  acceptor          -> proposer                     urgent   repeats ballot and nonce
+//	23 HeartbeatAck  acceptor          -> proposer                     urgent   repeats ballot and nonce, and tells votes that are synced
 //	24 Query         proposer          -> acceptor                     urgent   from a standby: how long have you heard no leader?
 //	25 QueryReply    acceptor          -> proposer                     urgent   how long, and whom it heard last; durable: the promise it shows
 //	26 Poll          learner           -> acceptor                     urgent   subscribe, and ask for the read point

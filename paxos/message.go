@@ -36,16 +36,19 @@ type Promise struct {
 }
 
 // Accept asks to accept Value at Instance under Ballot (Phase 2a), and announces
-// that every instance <= ChosenUpTo is chosen.
+// that every instance <= ChosenUpTo is chosen. Quiet says that the leader can go on
+// without the vote: it may learn of it later (package acceptor, "Votes that wait").
 type Accept struct {
 	Ballot     Ballot
 	Instance   Instance
 	Value      Value
 	ChosenUpTo Instance
+	Quiet      bool `since:"3"`
 }
 
 // Accepted tells votes of the sender (Phase 2b), and the mark of the commit that
-// they are in.
+// they are in. A leader that asked is told all votes under its ballot above its
+// ChosenUpTo, also those that it was not told before.
 type Accepted struct {
 	Runs []VoteRun
 	Held Instance
@@ -81,7 +84,8 @@ type Reject struct {
 // Heartbeat is sent by a leader in each heartbeat interval. Nonce is the leader's
 // clock when it was sent. Marks are the highest that it has seen of each acceptor,
 // by place. With Resign it is the last one of its ballot: others may campaign at once, or,
-// if there is a Next, that proposer alone.
+// if there is a Next, that proposer alone. Ask asks for the votes that are not synced yet,
+// too, as soon as they are.
 type Heartbeat struct {
 	Ballot     Ballot
 	Nonce      uint64
@@ -89,15 +93,20 @@ type Heartbeat struct {
 	Resign     bool
 	Marks      ByPlace[Mark]
 	Next       NodeID `since:"3"`
+	Ask        bool   `since:"3"`
 }
 
 // HeartbeatAck repeats what it answers.
 // Highest is a hint, not a vote: the highest instance it accepted or is accepting.
+// Runs are the votes under Ballot, above the ChosenUpTo of the heartbeat, that are
+// already synced, and Mark is that of the latest commit that is; without votes it is zero.
 type HeartbeatAck struct {
 	Ballot  Ballot
 	Nonce   uint64
 	Held    Instance
 	Highest Instance
+	Runs    []VoteRun `since:"3"`
+	Mark    Mark      `since:"3"`
 }
 
 // Query asks an acceptor what it hears. Only standbys send it.

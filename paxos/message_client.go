@@ -1,13 +1,16 @@
 package paxos
 
 // Append carries commands of one session, as one run or one fence, to a
-// proposer. A standby forwards it to the leader and fills in Client.
+// proposer. A standby forwards it to the leader and fills in Client. Answered is a hint:
+// the client has the results of all commands of the session below it.
 type Append struct {
 	Session SessionID
 	First   uint64 // of the run; 0 for a fence
 	Attempt uint64 // the client's number for this message; a refusal repeats it
 	Client  NodeID // who sent it, if a standby passed it on
 	Batch   []byte `codec:"-"`
+
+	Answered uint64 `since:"3"`
 }
 
 // RefuseReason says why a proposer dropped an Append.

@@ -8,11 +8,11 @@ import (
 	"github.com/paxlog/paxlog/paxos"
 )
 
-// onAccepted counts votes: "a value is chosen when a single proposal with that
+// countVotes counts votes: "a value is chosen when a single proposal with that
 // value has been accepted by a majority of the acceptors" (Paxos Made Simple,
 // 2.3). Votes at other ballots are not for this leader's proposals.
-func (l *leading) onAccepted(p *Proposer, place int, m *paxos.Accepted) {
-	for _, r := range m.Runs {
+func (l *leading) countVotes(p *Proposer, place int, runs []paxos.VoteRun) {
+	for _, r := range runs {
 		if r.Ballot != l.ballot {
 			continue
 		}
@@ -37,7 +37,9 @@ func (l *leading) vote(p *Proposer, i paxos.Instance, place int) {
 	}
 	o.votes = o.votes.With(place)
 	if p.cfg.Membership.IsPhase2(o.votes) {
-		l.took = p.now - o.born
+		if !o.quiet {
+			l.took = p.now - o.born
+		}
 		l.choose(p, i, o)
 	}
 }
@@ -64,6 +66,9 @@ func (l *leading) close(p *Proposer, i paxos.Instance, o *proposal) {
 		p.Violated("chosenUpTo covers chosen instances only", "ballot", l.ballot, "instance", i)
 	}
 	l.openBytes -= len(o.value.Batch)
+	if o.answered {
+		l.hints.answered--
+	}
 	delete(l.open, i)
 }
 

@@ -21,7 +21,37 @@
 //	resend.go     what may be lost is sent again  repair.go   what nobody holds
 //	rejoin.go     an acceptor that has forgotten votes
 //	handover.go   leaving office in good order
+//	hints.go      which votes it asks for
 //	limits.go     bounds and waits, with reasons  invariants.go   what is asserted
+//
+// # Votes that wait
+//
+// With one client at a time a leader has nothing to do when an instance is chosen: the
+// learner answers the client, and the client's next append comes anyway. To wake it three
+// times for that costs more than the append does. So it proposes with Quiet set, and
+// acceptors tell it those votes with the next thing that they say to it (package acceptor,
+// "Votes that wait"). It asks for votes
+//
+//   - in an Accept that carries more than one append, fills half of the window (in
+//     instances or in bytes), or fills the gap of an election or a repair;
+//   - in Accepts for a while, once an append had to wait for votes: it is crowded;
+//   - by a heartbeat at once, when something waits, the process stops or hands over, and the
+//     votes that this depends on were not asked for;
+//   - by every heartbeat, as far as they are synced by then.
+//
+// What is proposed at once, and what waits for company, depends on how much is in flight
+// (due). A leader that is told of votes later would take everything for being in flight.
+// So it guesses: an append that says that its client has the results of all that came
+// before it (Append.Answered) shows that the instance of the one before is chosen. That
+// is a client's word, and only good for a guess: nothing is announced, closed or counted
+// by it. A client that lies gets smaller batches. One that does not say it, as those of
+// version 2, is answered as before: its votes are asked for.
+//
+// Safety does not depend on when a leader hears of votes. What depends on it is bounded:
+// at most half of the window is proposed again by the next leader although it was chosen,
+// and "chosen up to" reaches acceptors one heartbeat later than the votes reach the leader
+// at most. While appends come their Accepts announce it; a heartbeat does so ahead of its
+// time only when the log is idle.
 //
 // # Appends that are passed on
 //

@@ -21,9 +21,9 @@ func TestInvariants(t *testing.T) {
 			l.queue, l.queued = []queued{{"@1", appendOf(2, "x")}}, p.cfg.QueueBytes+1
 			l.packedAt, l.took = p.now, 100 // it waits
 			l.next++
-			l.propose(p, l.next, paxos.Value{})
+			l.propose(p, l.next, paxos.Value{}, false)
 		},
-		"a leader proposes once at an instance":   func(p *Proposer, l *leading) { l.propose(p, l.next-1, paxos.Value{}) },
+		"a leader proposes once at an instance":   func(p *Proposer, l *leading) { l.propose(p, l.next-1, paxos.Value{}, false) },
 		"chosenUpTo covers chosen instances only": func(p *Proposer, l *leading) { l.close(p, l.next-1, l.open[l.next-1]) },
 		"no ballot is used twice":                 func(p *Proposer, _ *leading) { p.round = 0; p.campaign("test", rejoiner{}) },
 		"nothing is proposed before Phase 1 is complete": func(p *Proposer, _ *leading) {

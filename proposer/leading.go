@@ -15,6 +15,7 @@ type leading struct {
 	next       paxos.Instance // of the next value
 	chosenUpTo paxos.Instance // every instance at or below is chosen
 	announced  paxos.Instance // chosenUpTo as the acceptors were last told
+	hints      hints
 	// open holds every proposal of this ballot that is not known to be chosen, and
 	// those above chosenUpTo that are. A proposal leaves only when it is chosen, so
 	// that no second value is proposed at its instance under this ballot (P2).
@@ -52,6 +53,9 @@ type proposal struct {
 	born   paxos.Ticks
 	again  paxos.Timer // when it is sent again
 	wait   paxos.Ticks // and how long after that once more
+	// quiet says that its votes were not asked for, and answered that its client has the
+	// result: it is chosen, most likely.
+	quiet, answered bool
 }
 
 type queued struct {
@@ -103,7 +107,7 @@ func (l *leading) proposeAgain(p *Proposer) {
 		if !ok {
 			v = paxos.Value{Origin: l.ballot, Time: p.wall}
 		}
-		l.propose(p, l.next, v)
+		l.propose(p, l.next, v, false)
 		delete(l.forced, l.next)
 		l.next++
 	}
@@ -120,7 +124,7 @@ func (l *leading) step(p *Proposer, from paxos.NodeID, m paxos.Message) {
 	switch m := m.(type) {
 	case *paxos.Accepted:
 		p.see(place, m.Mark)
-		l.onAccepted(p, place, m)
+		l.countVotes(p, place, m.Runs)
 	case *paxos.Page:
 		l.onHeld(p, from, m)
 	case *paxos.HeartbeatAck:
@@ -149,6 +153,10 @@ func (l *leading) onHeartbeatAck(p *Proposer, place int, m *paxos.HeartbeatAck) 
 	sent := paxos.Ticks(m.Nonce)
 	if m.Ballot != l.ballot || sent > p.now {
 		return
+	}
+	if len(m.Runs) > 0 {
+		p.see(place, m.Mark)
+		l.countVotes(p, place, m.Runs)
 	}
 	until := p.freshUntil(sent)
 	l.gone[place].Set(max(l.gone[place].At(), until))
@@ -218,8 +226,8 @@ func (l *leading) tick(p *Proposer) {
 		l.resign(p, reason, wait)
 		return
 	}
-	if l.heartbeat.Due(p.now) || l.announced < l.chosenUpTo {
-		l.beat(p)
+	if l.heartbeat.Due(p.now) || l.announced < l.chosenUpTo && p.now-l.packedAt >= p.cfg.HeartbeatTicks/idleShare {
+		l.beat(p) // else Accepts announce
 	}
 	l.fill(p)
 	l.resend(p)
@@ -244,8 +252,16 @@ func (l *leading) mustResign(p *Proposer) (reason string, wait paxos.Ticks) {
 	return "", 0
 }
 
+// beat sends a heartbeat. It asks for votes as soon as they are there when something
+// waits for them.
 func (l *leading) beat(p *Proposer) {
 	l.heartbeat.Set(p.now + p.cfg.HeartbeatTicks)
 	l.announced = l.chosenUpTo
-	p.broadcast(&paxos.Heartbeat{Ballot: l.ballot, Nonce: uint64(p.now), ChosenUpTo: l.chosenUpTo, Marks: slices.Clone(p.marks)})
+	ask := l.waits(p)
+	if ask {
+		l.hints.unasked = false
+	}
+	p.broadcast(&paxos.Heartbeat{
+		Ballot: l.ballot, Nonce: uint64(p.now), ChosenUpTo: l.chosenUpTo, Marks: slices.Clone(p.marks), Ask: ask,
+	})
 }

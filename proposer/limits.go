@@ -44,4 +44,17 @@ const (
 	eagerInstances = 2
 	fullShare      = 16
 	patience       = 4
+
+	// crowded is for how many instances a leader asks for votes at once after an append
+	// had to wait for them: what came together once does so again, and asking later takes
+	// a heartbeat.
+	crowded = 16
+	// quietShare is which part of the window may be in flight without asking for votes.
+	quietShare = 2
+	// maxExpected bounds the instances that are looked at for each append. More are not in
+	// flight without asking unless their clients do not say what they know.
+	maxExpected = 8
+	// idleShare is for which part of a heartbeat interval nothing must have been proposed
+	// before a heartbeat announces what is chosen ahead of its time.
+	idleShare = 8
 )

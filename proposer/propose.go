@@ -10,18 +10,26 @@ import (
 // propose sends Phase 2a for i: "If the proposer receives a response to its prepare
 // requests from a majority of acceptors, then it sends an accept request to each of
 // those acceptors for a proposal numbered n with a value v" (Paxos Made Simple, 2.2).
-func (l *leading) propose(p *Proposer, i paxos.Instance, v paxos.Value) {
+//
+// With quiet it goes on without the votes: it is told them later.
+func (l *leading) propose(p *Proposer, i paxos.Instance, v paxos.Value, quiet bool) {
 	if l.open[i] != nil {
 		p.Violated("a leader proposes once at an instance", "ballot", l.ballot, "instance", i)
 		return
 	}
 	l.assertAgain(p, i, v)
-	o := &proposal{value: v, born: p.now, wait: resendRetries * p.cfg.RetryTicks}
+	o := &proposal{value: v, born: p.now, quiet: quiet, wait: resendRetries * p.cfg.RetryTicks}
+	if quiet {
+		o.wait = max(o.wait, 2*p.cfg.HeartbeatTicks) // its votes come with answers to heartbeats
+	}
 	o.again.Set(p.now + o.wait)
 	l.open[i] = o
 	l.openBytes += len(v.Batch)
-	p.broadcast(l.accept(i))
+	m := l.accept(i)
+	m.Quiet = quiet
+	p.broadcast(m)
 	l.announced = l.chosenUpTo
+	l.hints.unasked = quiet
 }
 
 func (l *leading) accept(i paxos.Instance) *paxos.Accept {
@@ -34,6 +42,7 @@ func (l *leading) onAppend(p *Proposer, from paxos.NodeID, m *paxos.Append) {
 		p.refuse(from, m, paxos.RefuseBusy, fmt.Sprintf("%d bytes of appends are waiting already", l.queued))
 		return
 	}
+	l.takeHint(m)
 	l.queue = append(l.queue, queued{from, m})
 	l.queued += len(m.Batch)
 }
@@ -51,7 +60,7 @@ func (l *leading) fill(p *Proposer) {
 		return
 	}
 	for ; l.next <= l.seen && l.room(p); l.next++ {
-		l.propose(p, l.next, paxos.Value{Origin: l.ballot, Time: p.wall})
+		l.propose(p, l.next, paxos.Value{Origin: l.ballot, Time: p.wall}, false)
 	}
 }
 
@@ -61,7 +70,7 @@ func (l *leading) isLeaving() bool { return l.handing != nil && l.handing.chosen
 
 // due reports whether what waits should be proposed now.
 func (l *leading) due(p *Proposer) bool {
-	return l.next-1-l.chosenUpTo < eagerInstances || l.queued >= p.cfg.BatchBytes/fullShare || p.now-l.packedAt > l.took/patience
+	return l.unanswered() < eagerInstances || l.queued >= p.cfg.BatchBytes/fullShare || p.now-l.packedAt > l.took/patience
 }
 
 // pack turns what is waiting into values, while the window has room: under light
@@ -89,7 +98,12 @@ func (l *leading) pack(p *Proposer) {
 			}
 		}
 		l.queued -= size
-		l.propose(p, l.next, paxos.Value{Origin: l.ballot, Time: p.wall, Batch: batch})
+		alone := taken == 1 && len(l.queue) == 1
+		quiet := alone && l.queue[0].msg.Answered > 0 && l.mayBeQuiet(p)
+		if quiet {
+			l.hints.expect(l.next, l.queue[0].msg)
+		}
+		l.propose(p, l.next, paxos.Value{Origin: l.ballot, Time: p.wall, Batch: batch}, quiet)
 		l.next++
 	}
 	if taken > 0 {

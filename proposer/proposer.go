@@ -165,6 +165,7 @@ func (p *Proposer) Flush() paxos.Output {
 	l, leads := p.phase.(*leading)
 	if leads {
 		l.pack(p)
+		l.hurry(p)
 		l.assert(p)
 		l.yield(p)
 		_, leads = p.phase.(*leading)

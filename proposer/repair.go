@@ -49,6 +49,6 @@ func (l *leading) finishRepair(p *Proposer) {
 				"restore the data directory of an acceptor that held it", "instance", uint64(i))
 			return
 		}
-		l.propose(p, i, v)
+		l.propose(p, i, v, false)
 	}
 }

@@ -18,7 +18,8 @@ import (
 //	                            a new cluster, all started but what down=(a,b) names
 //	show NAME...                from now on also messages of these names, which only keep things alive
 //	run [ms=N]                  let time pass; prints the messages delivered
-//	append to=p1 VALUE...       @c1 sends one request for each value; prints the exchange of 15 ms
+//	append to=p1 VALUE...       @c1 sends one request for each value; prints the exchange of 15 ms. With
+//	                            answered=true it says that it has the results of all before each
 //	resend to=p1 from=N VALUE...  the same under given sequence numbers
 //	session N                   @c1 goes on with its N-th session
 //	fence to=p1, lookup seq=N, locate                  as resolve and reads do
@@ -187,11 +188,17 @@ func words(d *datadriven.TestData) (out []string) {
 
 func (s *script) append(d *datadriven.TestData) {
 	to := target(s.t, d)
+	answered := false
 	d.MaybeScanArgs(s.t, "from", &s.next)
+	d.MaybeScanArgs(s.t, "answered", &answered)
 	for _, v := range words(d) {
 		s.c.Check.Appends("@c1", v)
 		r := paxos.Run{Kind: paxos.RunAppend, Session: s.client.session, First: s.next, Count: 1, Entries: paxos.AppendEntry(nil, []byte(v))}
-		s.client.Send(to, &paxos.Append{Session: s.client.session, First: s.next, Batch: r.AppendTo(nil)})
+		m := &paxos.Append{Session: s.client.session, First: s.next, Batch: r.AppendTo(nil)}
+		if answered {
+			m.Answered = s.next
+		}
+		s.client.Send(to, m)
 		s.next++
 	}
 	s.c.Run(15 * Millisecond)

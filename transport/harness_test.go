@@ -223,9 +223,14 @@ func (r *raw) bytes(b []byte) {
 	}
 }
 
+// frame is how m looks to a process of the oldest version, as connections made by hand are,
+// or as it first was.
 func frame(t testing.TB, m paxos.Message) []byte {
 	t.Helper()
-	b, err := wire.Append(nil, m)
+	b, err := wire.AppendFor(nil, m, wire.Oldest)
+	if err != nil {
+		b, err = wire.Append(nil, m)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"errors"
-	"fmt"
 	"reflect"
 	"slices"
 	"strings"
@@ -30,22 +29,23 @@ var older = map[string]bool{
 
 // leaf is one number, string or list of a message, inside of lists as well.
 type leaf struct {
-	name string // of the field, with its type
-	at   func(m paxos.Message) reflect.Value
+	name  string // of the field, with its type
+	since uint64 // the version that it came with, or what it stands in
+	at    func(m paxos.Message) reflect.Value
 }
 
 // leaves lists what of t has a bound. Lists are given one element on the way.
-func leaves(t reflect.Type, name string, at func(paxos.Message) reflect.Value) (out []leaf) {
+func leaves(t reflect.Type, name string, since uint64, at func(paxos.Message) reflect.Value) (out []leaf) {
 	switch t.Kind() {
 	case reflect.Struct:
 		for i := range t.NumField() {
 			if f := t.Field(i); f.Tag.Get("codec") != "-" {
-				out = append(out, leaves(f.Type, t.Name()+"."+f.Name, func(m paxos.Message) reflect.Value { return at(m).Field(i) })...)
+				out = append(out, leaves(f.Type, t.Name()+"."+f.Name, max(since, sinceOf(f)), func(m paxos.Message) reflect.Value { return at(m).Field(i) })...)
 			}
 		}
 	case reflect.Slice:
-		out = append(out, leaf{name, at})
-		out = append(out, leaves(t.Elem(), name, func(m paxos.Message) reflect.Value {
+		out = append(out, leaf{name, since, at})
+		out = append(out, leaves(t.Elem(), name, since, func(m paxos.Message) reflect.Value {
 			list := at(m)
 			if list.Len() == 0 {
 				list.Set(reflect.MakeSlice(t, 1, 1))
@@ -53,7 +53,7 @@ func leaves(t reflect.Type, name string, at func(paxos.Message) reflect.Value) (
 			return list.Index(0)
 		})...)
 	case reflect.Uint64, reflect.Int, reflect.Int64, reflect.String:
-		out = append(out, leaf{name, at})
+		out = append(out, leaf{name, since, at})
 	}
 	return out
 }
@@ -65,7 +65,7 @@ func TestBounds(t *testing.T) {
 	seen := map[string]bool{}
 	for _, k := range kinds() {
 		row := messages[k].row
-		for _, l := range leaves(reflect.TypeOf(row.Zero()).Elem(), row.Name, func(m paxos.Message) reflect.Value { return reflect.ValueOf(m).Elem() }) {
+		for _, l := range leaves(reflect.TypeOf(row.Zero()).Elem(), row.Name, 0, func(m paxos.Message) reflect.Value { return reflect.ValueOf(m).Elem() }) {
 			seen[l.name] = true
 			for version := max(row.Since, Oldest); version <= Version; version++ {
 				try := func(what string, set func(reflect.Value), refused bool) {
@@ -81,7 +81,7 @@ func TestBounds(t *testing.T) {
 						t.Errorf("version %d, %s, %s in a %s: refused: %v, want %v (%v)", version, what, l.name, row.Name, err != nil, refused, err)
 					}
 				}
-				isNew := version < Version && sinceField(row, l.name) > version
+				isNew := l.since > version
 				switch v := l.at(row.Zero()); v.Kind() {
 				case reflect.Uint64:
 					bounded := !isNew && !free[l.name] && (version > 2 || !older[l.name])
@@ -126,16 +126,4 @@ func TestBounds(t *testing.T) {
 			}
 		}
 	}
-}
-
-// sinceField is since which version a message has a field: that of a list or struct in it
-// is as old as the field that it stands in, and none of these is new yet.
-func sinceField(row *paxos.Row, name string) uint64 {
-	t := reflect.TypeOf(row.Zero()).Elem()
-	for i := range t.NumField() {
-		if f := t.Field(i); fmt.Sprintf("%s.%s", t.Name(), f.Name) == name {
-			return sinceOf(f)
-		}
-	}
-	return 0
 }

@@ -34,7 +34,7 @@ const (
 	kQuery      Kind = 24 // number
 	kQueryReply Kind = 25 // number, two ballots, signed number
 	kPoll       Kind = 26 // number, bool, number
-	kAppend     Kind = 64 // 20 bytes, two numbers, string, and a value
+	kAppend     Kind = 64 // 20 bytes, two numbers, string, number, and a value
 	kAttach     Kind = 67 // number, 20 bytes, number
 )
 
@@ -55,8 +55,8 @@ func TestHeaders(t *testing.T) {
 		"an empty list as nil":     {kQuery, "92 c0 91 07", "", ""},
 		"a number longer coded":    {kQuery, "92 90 91 cf0000000000000007", "", ""},
 		"arrays longer coded":      {kQuery, "dd00000002 dc0000 dc0001 07", "", ""},
-		"a value":                  {kAppend, "92 91 02 95" + "c414" + session + "01 01 a0", "0102", "an array of 4"},
-		"a value, as it is":        {kAppend, "92 91 02 94" + "c414" + session + "01 01 a0", "0102", ""},
+		"a value":                  {kAppend, "92 91 02 96" + "c414" + session + "01 01 a0 01", "0102", "an array of 5"},
+		"a value, as it is":        {kAppend, "92 91 02 95" + "c414" + session + "01 01 a0 01", "0102", ""},
 		"a negative signed":        {kQueryReply, "92 90 94 01" + ballot + ballot + "ff", "", ""},
 		"the least signed":         {kQueryReply, "92 90 94 01" + ballot + ballot + "d3c000000000000001", "", ""},
 		"the largest signed":       {kQueryReply, "92 90 94 01" + ballot + ballot + "cf3fffffffffffffff", "", ""},
@@ -90,14 +90,14 @@ func TestHeaders(t *testing.T) {
 		"a number for a message":         {kQuery, "92 90 07", "", "byte 0x07"},
 		"bytes after the header":         {kQuery, "92 90 91 07 00", "", "1 bytes after the header"},
 		"bytes after no value":           {kQuery, "92 90 91 07", "00", "1 bytes after the last value"},
-		"bytes after the last value":     {kAppend, "92 91 02 94 c414" + session + "01 01 a0", "010203", "1 bytes after the last value"},
+		"bytes after the last value":     {kAppend, "92 91 02 95 c414" + session + "01 01 a0 01", "010203", "1 bytes after the last value"},
 		"a length for no value":          {kQuery, "92 91 00 91 07", "", "1 value lengths for 0 values"},
-		"no length for a value":          {kAppend, "92 90 94 c414" + session + "01 01 a0", "", "0 value lengths for 1 values"},
-		"two lengths for a value":        {kAppend, "92 92 01 01 94 c414" + session + "01 01 a0", "0102", "2 value lengths for 1 values"},
-		"a value past the end":           {kAppend, "92 91 03 94 c414" + session + "01 01 a0", "0102", "value 0 of 3 bytes runs past the end"},
-		"a value of 4 GiB":               {kAppend, "92 91 ceffffffff 94 c414" + session + "01 01 a0", "0102", "value 0 of 4294967295 bytes runs past the end"},
+		"no length for a value":          {kAppend, "92 90 95 c414" + session + "01 01 a0 01", "", "0 value lengths for 1 values"},
+		"two lengths for a value":        {kAppend, "92 92 01 01 95 c414" + session + "01 01 a0 01", "0102", "2 value lengths for 1 values"},
+		"a value past the end":           {kAppend, "92 91 03 95 c414" + session + "01 01 a0 01", "0102", "value 0 of 3 bytes runs past the end"},
+		"a value of 4 GiB":               {kAppend, "92 91 ceffffffff 95 c414" + session + "01 01 a0 01", "0102", "value 0 of 4294967295 bytes runs past the end"},
 		"a length that overflows":        {kQuery, "92 91 cf0000000100000000 91 07", "", "4294967296 does not fit"},
-		"a negative length":              {kAppend, "92 91 ff 94 c414" + session + "01 01 a0", "0102", "byte 0xff where a number"},
+		"a negative length":              {kAppend, "92 91 ff 95 c414" + session + "01 01 a0 01", "0102", "byte 0xff where a number"},
 		"a byte that overflows":          {kWelcome, "92 90 93 cd0100 a0 00", "", "256 does not fit"},
 		"a signed number that overflows": {kQueryReply, "92 90 94 01" + ballot + ballot + "cf8000000000000000", "", "does not fit"},
 		"a number out of range":          {kQuery, "92 90 91 cf4000000000000000", "", "4611686018427387904 is out of range"},

@@ -170,7 +170,7 @@ func (s *Session) take(to paxos.NodeID) *paxos.Append {
 	s.reached = max(s.reached, s.sent)
 	s.attempt++
 	s.runs = append(s.runs, sentRun{to, run.First, run.Count, s.attempt})
-	return &paxos.Append{Session: s.id, First: run.First, Attempt: s.attempt, Batch: batch}
+	return &paxos.Append{Session: s.id, First: run.First, Attempt: s.attempt, Batch: batch, Answered: s.base}
 }
 
 // compact takes out the entries whose callers gave up before they were sent.

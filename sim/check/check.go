@@ -27,6 +27,7 @@ type Checker struct {
 	processes []*Process
 
 	votes
+	waiting
 	leaders
 	log
 	History *History
@@ -51,7 +52,7 @@ type Disk interface {
 
 // New returns a checker of a cluster; now is the simulated time in microseconds.
 func New(m paxos.Membership, now func() int64) *Checker {
-	return &Checker{members: m, now: now, leaders: newLeaders(), log: newLog(), History: newHistory()}
+	return &Checker{members: m, now: now, waiting: newWaiting(), leaders: newLeaders(), log: newLog(), History: newHistory()}
 }
 
 // Add returns what to name a new process by.
@@ -107,8 +108,15 @@ func (c *Checker) OnSend(n *Process, e paxos.Envelope) {
 
 // OnDeliver sees what arrives.
 func (c *Checker) OnDeliver(from, to *Process, m paxos.Message) {
-	if p, ok := m.(*paxos.Promise); ok && to.Role == paxos.RoleProposer {
-		c.onPromise(from, p)
+	switch m := m.(type) {
+	case *paxos.Promise:
+		if to.Role == paxos.RoleProposer {
+			c.onPromise(from, m)
+		}
+	case *paxos.Heartbeat:
+		if to.Role == paxos.RoleAcceptor {
+			c.onHeartbeat(to, m)
+		}
 	}
 }
 
@@ -118,6 +126,7 @@ func (c *Checker) OnStart(n *Process) {
 	switch n.Role {
 	case paxos.RoleAcceptor:
 		c.acceptorRecovered(n)
+		c.forgetBeats(n.ID)
 	case paxos.RoleLearner:
 		c.learnerRecovered(n)
 	}

@@ -105,6 +105,9 @@ func (c *Checker) acceptorWrites(n *Process, out *paxos.Output) {
 			if r.Vote.Ballot != promised && r.Vote.Instance > heldAfter {
 				c.Fail("P1", "%s votes at %v, promised %v", n.ID, r.Vote.Ballot, promised)
 			}
+			if r.Vote.Instance > heldAfter {
+				c.toldTo(n, out, r.Vote.Instance)
+			}
 			c.noteCopy(n, r.Vote.Instance, r.Vote.Instance <= heldAfter && !acknowledged(out, r.Vote.Instance))
 		}
 	}
@@ -125,12 +128,8 @@ func (c *Checker) acceptorWrites(n *Process, out *paxos.Output) {
 // acknowledged reports whether an output tells a vote at i.
 func acknowledged(out *paxos.Output, i paxos.Instance) bool {
 	for _, e := range out.SendAfter {
-		if m, ok := e.Msg.(*paxos.Accepted); ok {
-			for _, r := range m.Runs {
-				if r.First <= i && i <= r.Last {
-					return true
-				}
-			}
+		if m, ok := e.Msg.(*paxos.Accepted); ok && contains(m.Runs, i) {
+			return true
 		}
 	}
 	return false
@@ -197,6 +196,7 @@ func (c *Checker) acceptorSays(n *Process, m paxos.Message) {
 		}
 	case *paxos.HeartbeatAck:
 		c.claims(n, m.Held)
+		c.answersBeat(n, m)
 	}
 }
 

@@ -84,8 +84,9 @@ func (x *cluster) newAcceptor(id paxos.NodeID, disk *model.Contents, runs uint64
 // far: no two are alike, and what is sent in one order may arrive in any other.
 func (x *cluster) newProposer(id paxos.NodeID, campaigns int) *process {
 	m := proposer.New(proposer.Config{
-		ID: id, Membership: x.members, Process: uint64(campaigns), Seed: uint64(campaigns), RetryTicks: 1000, StallTicks: 1000, HeartbeatTicks: 1000,
-		Window: x.cfg.Instances, WindowBytes: 1 << 20, BatchBytes: 1, EntryBytes: 100, QueueBytes: 1 << 20,
+		ID: id, Membership: x.members, Process: uint64(campaigns), Seed: uint64(campaigns), RetryTicks: 1000, StallTicks: 1000,
+		HeartbeatTicks: 7, // so short that each of its ticks may announce, and time does not pass: none is due
+		Window:         x.cfg.Instances, WindowBytes: 1 << 20, BatchBytes: 1, EntryBytes: 100, QueueBytes: 1 << 20,
 	})
 	m.Tick(1, 0)
 	return &process{Role: paxos.RoleProposer, Machine: m, Now: 1}

@@ -51,7 +51,7 @@ func notation(m paxos.Message) string {
 	case *paxos.Promise:
 		return fmt.Sprintf("Promise(%s, held %d, {%s})", m.Ballot, m.Held, votesText(m.Votes))
 	case *paxos.Accept:
-		return fmt.Sprintf("Accept!(%s, %d, %s) chosenUpTo %d", m.Ballot, m.Instance, batchText(m.Value.Batch), m.ChosenUpTo)
+		return fmt.Sprintf("Accept!(%s, %d, %s) chosenUpTo %d%s", m.Ballot, m.Instance, batchText(m.Value.Batch), m.ChosenUpTo, also(m.Quiet, ", quiet"))
 	case *paxos.Accepted:
 		return "Accepted(" + runsText(m.Runs) + ")"
 	case *paxos.Reject:
@@ -97,7 +97,9 @@ func notation(m paxos.Message) string {
 	case *paxos.Relay:
 		return fmt.Sprintf("Relay(%s, %d, %s)", m.Ballot, m.Instance, batchText(m.Value.Batch))
 	case *paxos.Heartbeat:
-		return fmt.Sprintf("Heartbeat(%s) chosenUpTo %d", m.Ballot, m.ChosenUpTo)
+		return fmt.Sprintf("Heartbeat(%s) chosenUpTo %d%s", m.Ballot, m.ChosenUpTo, also(m.Ask, ", asks"))
+	case *paxos.HeartbeatAck:
+		return "HeartbeatAck(" + runsText(m.Runs) + ")"
 	case *paxos.Located:
 		if m.Open != 0 {
 			return fmt.Sprintf("Located(instance %d is open)", m.Open)
@@ -107,6 +109,13 @@ func notation(m paxos.Message) string {
 		return "Locate"
 	case *paxos.Found:
 		return fmt.Sprintf("Found(index %d, closed %v, expired %v)", m.Index, m.Closed, m.Expired)
+	}
+	return ""
+}
+
+func also(so bool, text string) string {
+	if so {
+		return text
 	}
 	return ""
 }

@@ -1,0 +1,101 @@
+package acceptor
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/paxlog/paxlog/paxos"
+)
+
+// told says to whom an output tells which votes.
+func told(out paxos.Output) string {
+	s := ""
+	for _, e := range append(append([]paxos.Envelope{}, out.SendNow...), out.SendAfter...) {
+		if m, ok := e.Msg.(*paxos.Accepted); ok {
+			s += fmt.Sprintf("%s%s ", e.To, instances(m.Runs))
+		}
+	}
+	return s
+}
+
+func instances(runs []paxos.VoteRun) string {
+	s := ""
+	for _, r := range runs {
+		s += fmt.Sprintf(" %d-%d", r.First, r.Last)
+	}
+	return s
+}
+
+// TestVotesThatWait: a vote that the leader can wait for goes to learners only, and to the
+// leader when it asks, by an Accept or by a heartbeat.
+func TestVotesThatWait(t *testing.T) {
+	a, b := ready(State{}), ballot(1, "p1")
+	syncs := uint64(0)
+	accept := func(i paxos.Instance, quiet bool) string {
+		a.Step("p1", &paxos.Accept{Ballot: b, Instance: i, Quiet: quiet})
+		syncs++
+		return told(a.Flush())
+	}
+	beat := func(upTo paxos.Instance, ask bool) (*paxos.HeartbeatAck, string) {
+		a.Step("p1", &paxos.Heartbeat{Ballot: b, ChosenUpTo: upTo, Ask: ask})
+		out := a.Flush()
+		if len(out.SendNow) != 1 {
+			t.Fatalf("an answer leaves at once: %+v", out)
+		}
+		return out.SendNow[0].Msg.(*paxos.HeartbeatAck), told(out)
+	}
+	want := func(what, got, want string) {
+		t.Helper()
+		if got != want {
+			t.Errorf("%s: told %q, want %q", what, got, want)
+		}
+	}
+	want("nobody else would remember it", accept(1, true), "p1 1-1 ")
+	a.Step("l1", &paxos.Poll{})
+	want("a learner is told", accept(2, true), "l1 2-2 ")
+	want("it is a repetition", func() string {
+		a.Step("p1", &paxos.Accept{Ballot: b, Instance: 2, Quiet: true})
+		return told(a.Flush())
+	}(), "l1 2-2 ")
+	want("the leader asks", accept(3, false), "l1 3-3 p1 1-3 ")
+	want("and does not", accept(4, true), "l1 4-4 ")
+
+	ack, after := beat(0, false)
+	want("nothing is synced", instances(ack.Runs)+after, "")
+	a.Step("a1", &paxos.Synced{Count: 3})
+	ack, after = beat(1, false)
+	want("three votes are synced, and the first is known", instances(ack.Runs)+after, " 2-3")
+	if ack.Mark.Commits != 3 || a.mark.Commits != 4 {
+		t.Errorf("an answer that leaves at once shows commit %d of %d, and 3 are synced", ack.Mark.Commits, a.mark.Commits)
+	}
+	ack, after = beat(1, true)
+	want("the leader asks for all", instances(ack.Runs)+" "+after, " 2-3 p1 2-4 ")
+	a.Step("a1", &paxos.Synced{Count: syncs})
+	ack, after = beat(3, true)
+	want("all are synced", instances(ack.Runs)+after, " 4-4")
+	ack, after = beat(4, true)
+	if want("nothing is left", instances(ack.Runs)+after, ""); ack.Mark != (paxos.Mark{}) {
+		t.Errorf("a mark without votes: %v", ack.Mark)
+	}
+	a.Step("a1", &paxos.PeerDown{ID: "l1"})
+	want("the learner has gone", accept(5, true), "p1 5-5 ")
+}
+
+// TestRepairedVoteIsTold: a vote at an instance that is held at once, for the leader knows
+// it to be chosen, is told, too.
+func TestRepairedVoteIsTold(t *testing.T) {
+	a, b := ready(State{}), ballot(1, "p1")
+	a.Step("p1", &paxos.Accept{Ballot: b, Instance: 1, ChosenUpTo: 9})
+	if got := told(a.Flush()); got != "p1 1-1 " || a.held != 1 {
+		t.Fatalf("told %q, holds %d", got, a.held)
+	}
+}
+
+// TestVotesOfOthersWait: votes under another ballot are not the asking leader's.
+func TestVotesOfOthersWait(t *testing.T) {
+	a := ready(State{Promised: ballot(1, "p1"), Votes: map[paxos.Instance]paxos.Ballot{3: ballot(1, "p1")}})
+	a.Step("p2", &paxos.Accept{Ballot: ballot(2, "p2"), Instance: 4})
+	if got := told(a.Flush()); got != "p2 4-4 " {
+		t.Fatalf("told %q", got)
+	}
+}
