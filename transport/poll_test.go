@@ -75,6 +75,7 @@ func TestLargeIsNotPolled(t *testing.T) {
 	p := listen(t, config(proposer, "p1"))
 	r := dialRaw(t, p)
 	r.bytes(append([]byte(preface), frame(t, hello(client, "", p))...))
+	r.version = wire.Oldest            // it makes no Offer
 	r.write(&paxos.Append{Attempt: 1}) // it may lie in the buffer that the handshake read
 	p.await(t, 1, got, "@1")
 	r.write(&paxos.Append{Batch: make([]byte, 2*ioBuffer)})
