@@ -22,6 +22,8 @@ type Config struct {
 	IdleTicks     paxos.Ticks // a subscription not renewed for this long ends
 	PageBytes     int         // bytes of values in one page; one value always fits
 	ValueBytes    int         // the largest value that is voted for, 0: any
+
+	Knows uint64 // the highest level of a log that this process knows
 }
 
 // State is an acceptor's durable state, as its store recovers it.
@@ -33,6 +35,8 @@ type State struct {
 	Life     paxos.Ballot                    // under which it last rejoined
 	Forgot   bool                            // it has to rejoin
 	Peers    paxos.Peers
+	Control  paxos.Encoded             // up to Held
+	Controls map[paxos.Instance]string // of Votes: those for control values
 }
 
 // Acceptor is the machine. Create it with New.
@@ -49,6 +53,7 @@ type Acceptor struct {
 	peers    paxos.Peers
 
 	highest paxos.Instance // highest instance voted for, at least held
+	control controlled
 
 	now     paxos.Ticks
 	started bool
@@ -103,6 +108,7 @@ func New(cfg Config, st State) *Acceptor {
 	for i, b := range st.Votes {
 		a.recover(i, b)
 	}
+	a.control = newControlled(a, st)
 	a.durable, a.durableMark = a.highest, a.mark
 	a.check = check{promised: a.promised, held: a.held, mark: a.mark}
 	if st.Forgot {

@@ -27,6 +27,8 @@ func (a *Acceptor) tickCopy() {
 		c.failed = 0
 		c.pause(a)
 		return
+	case a.control.stuck == a.held+1:
+		return // whoever has it, it is of no use here
 	case !c.start.Due(a.now), c.source != "" && !c.late.Due(a.now):
 		return
 	case c.source != "":
@@ -99,6 +101,9 @@ func (a *Acceptor) onPage(from paxos.NodeID, m *paxos.Page) {
 func (a *Acceptor) takeChosen(from paxos.NodeID, v paxos.Vote) bool {
 	if (vote{ballot: &v.Ballot, sum: sumOf(&v.Value)}).contradicts(a.votes[v.Instance]) {
 		a.contradicted(from, v.Instance, v.Ballot)
+		return false
+	}
+	if !a.pass(v.Instance, v.Value.Batch) {
 		return false
 	}
 	a.Write(paxos.PutVote{Vote: v})

@@ -7,6 +7,7 @@
 //   - marks how far it holds what was chosen (held.go; package paxos, "Why it is safe");
 //   - refuses candidates while it hears a live leader (hearing.go);
 //   - copies instances that it missed (copy.go);
+//   - knows what the log has decided about itself up to held (control.go);
 //   - does not vote before its peers have vouched for it (admission.go), and, if it has
 //     forgotten votes, not before it has rejoined (rejoin.go).
 //

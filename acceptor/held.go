@@ -17,6 +17,9 @@ func (a *Acceptor) learnChosen(b paxos.Ballot, upTo paxos.Instance) {
 func (a *Acceptor) advance() {
 	before := a.held
 	for a.held < a.announcedUpTo && a.votes[a.held+1].isUnder(&a.announced) {
+		if len(a.control.votes) > 0 && !a.pass(a.held+1, []byte(a.control.votes[a.held+1])) {
+			break
+		}
 		a.held++
 		delete(a.votes, a.held)
 	}

@@ -17,6 +17,9 @@ const (
 	// maxVotes bounds the votes above held: about 100 MB. A leader has at most a window of
 	// instances open; the rest is a hole that closes once what was missed is copied.
 	maxVotes = 1 << 20
+	// maxControlBytes bounds the control values among the votes above held, which are kept
+	// in memory. Beyond it an acceptor does not vote for more of them until held has risen.
+	maxControlBytes = 16 << 20
 	// patience is how many RetryTicks an answer may take: a page is up to PageBytes, read
 	// from a disk that others use, too.
 	patience = 10

@@ -24,6 +24,8 @@ type pending struct {
 	// replaced after it was read, though held has passed it since. So what a value is
 	// depends on held at that time, and not on held when the value is sent.
 	held paxos.Instance
+	// control is what the log had decided about itself up to held.
+	control paxos.Encoded
 }
 
 type pendingKind byte
@@ -45,7 +47,7 @@ func (a *Acceptor) load(first, last paxos.Instance, p pending) {
 		a.tag = 0 // each load is answered once: no answer to an earlier one can come
 	}
 	a.tag++
-	p.held = a.held
+	p.held, p.control = a.held, a.control.encoded
 	a.loads[a.tag] = p
 	a.Load(paxos.Load{Kind: paxos.LoadVotes, Tag: a.tag, From: first, To: last, MaxBytes: a.cfg.PageBytes})
 }

@@ -1,6 +1,9 @@
 package acceptor
 
-import "github.com/paxlog/paxlog/paxos"
+import (
+	"github.com/paxlog/paxlog/paxos"
+	"github.com/paxlog/paxlog/paxos/control"
+)
 
 // Report is an acceptor's state, for status and metrics. It is a copy: reading it
 // changes nothing.
@@ -24,6 +27,8 @@ type Report struct {
 	Hung           bool           // which is too long
 	Durable        paxos.Instance // Highest, as far as syncs are done
 	Drained        bool           // it is about to be stopped
+	Control        control.State  // what the log has decided about itself, up to Held
+	Stuck          paxos.Instance // Held cannot pass it: a control command that is not known here; or 0
 	Contradictions uint64         // messages refused because they contradict a vote
 	Refused        uint64         // messages refused because of what they claim
 }
@@ -36,6 +41,7 @@ func (a *Acceptor) Report() Report {
 		Heard: a.hearing.ballot, Silent: a.hearing.silent(a.now), Commits: a.mark.Commits, Life: a.mark.Life,
 		Subscribers: len(a.subs), Loads: len(a.loads), Syncs: len(a.underWay), Syncing: a.syncing(), Hung: a.hung(),
 		Durable: a.durable, Drained: a.drained, Contradictions: a.contradictions.count, Refused: a.refused.count,
+		Control: a.control.state, Stuck: a.control.stuck,
 	}
 }
 

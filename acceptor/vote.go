@@ -76,6 +76,9 @@ func (a *Acceptor) onAccept(from paxos.NodeID, m *paxos.Accept) {
 		a.reject(from, m.Ballot, 0, paxos.RejectPromised)
 		return
 	}
+	if !a.takes(from, m) {
+		return
+	}
 	v, old := vote{a.shared(&m.Ballot), sumOf(&m.Value), a.syncs + 1}, a.votes[m.Instance]
 	if v.contradicts(old) {
 		a.contradicted(from, m.Instance, m.Ballot)
@@ -110,6 +113,7 @@ func (a *Acceptor) fits(from paxos.NodeID, m *paxos.Accept) bool {
 func (a *Acceptor) vote(m *paxos.Accept, v, old vote) {
 	a.assertVote(m.Instance, v, old)
 	a.votes[m.Instance] = v
+	a.control.noteVote(m.Instance, m.Value.Batch)
 	a.check.voted = true
 	a.highest = max(a.highest, m.Instance)
 	a.Write(paxos.PutVote{Vote: paxos.Vote{Instance: m.Instance, Ballot: m.Ballot, Value: m.Value}})

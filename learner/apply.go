@@ -18,7 +18,12 @@ func (l *Learner) applyValue(v paxos.Value) {
 	rec := paxos.LogRecord{Instance: st.Applied, First: st.Next, Origin: v.Origin, Time: st.Time}
 	kept := v.Batch // as long as no command was dropped
 	whole := true
-	for batch := v.Batch; len(batch) > 0; {
+	batch := v.Batch
+	if paxos.IsControl(batch) {
+		l.applyControl(st.Applied, batch)
+		batch = nil
+	}
+	for len(batch) > 0 {
 		run, rest, err := paxos.NextRun(batch)
 		if err != nil {
 			// Leaders check every append; all learners drop the same bytes.

@@ -164,6 +164,9 @@ func (l *Learner) apply() {
 			l.Violated("one value is chosen at an instance", "instance", i, "another one at", b)
 			return
 		}
+		if !l.knows(i, v) {
+			return
+		}
 		l.forgetEvidence(i)
 		l.applyValue(*v)
 		l.progressAt, l.appliedAt, l.copying.wait = l.now, l.now, 0

@@ -23,7 +23,7 @@ func (l *Learner) poll() {
 
 func (l *Learner) pollOne(id paxos.NodeID, nonce uint64) {
 	m := &paxos.Poll{Nonce: nonce, Values: id == l.relay}
-	if l.behind() && l.now-l.progressAt > stuckRetries*l.cfg.RetryTicks {
+	if l.behind() && l.control.stuck == 0 && l.now-l.progressAt > stuckRetries*l.cfg.RetryTicks {
 		m.Stuck = l.state.Applied + 1
 	}
 	l.Send(id, m)

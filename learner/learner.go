@@ -14,6 +14,7 @@
 //	fetching.go, pacing.go     what was missed: from whom, and when
 //	sources.go                 the processes that tell it what was chosen
 //	apply.go, session.go       what a value does to the log
+//	control.go                 what a control value does to the log
 //	attach.go                  who is told what became of commands
 //	reads.go, pages.go         where the log ends; entries; what waits for them
 //	questions.go, loads.go     what is asked and not answered; reads of the store
@@ -50,6 +51,8 @@ type Config struct {
 	// was sent has arrived: four hundred tails of one client must not fill the
 	// connection's queue with copies of one large entry.
 	BurstBytes int
+
+	Knows uint64 // the highest level of a log that this process knows
 }
 
 // State is a learner's durable state, as its store recovers it.
@@ -57,6 +60,7 @@ type State struct {
 	paxos.LearnerState
 	Sessions []paxos.SessionState
 	Peers    paxos.Peers
+	Control  paxos.Encoded // up to Applied
 }
 
 // Learner is the machine. Create it with New. All that it owns it owns alone: nothing
@@ -73,6 +77,7 @@ type Learner struct {
 	marked   paxos.Set // acceptors whose mark is to be written with the next change
 	changed  bool      // state changed since the last flush
 	flushed  flushed
+	control  controlled
 
 	now     paxos.Ticks
 	sources sources
@@ -115,6 +120,7 @@ func New(cfg Config, st State) *Learner {
 		l.peers = paxos.Peers{}
 	}
 	l.flushed = flushed{l.state, 0}
+	l.control = newControlled(l, st)
 	l.askOwn()
 	return l
 }

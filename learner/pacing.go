@@ -29,6 +29,9 @@ func (p *pacing) rest(from paxos.NodeID, size int, now, askedAt paxos.Ticks) boo
 
 // tickFetch fetches if something is missing and it is time.
 func (l *Learner) tickFetch() {
+	if l.control.stuck != 0 {
+		return // whoever has more, it is of no use here
+	}
 	f := &l.copying
 	if !l.behind() && l.highest <= l.state.Applied && !l.cutOff() {
 		l.progressAt, f.wait, f.resume = l.now, 0, ""

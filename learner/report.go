@@ -1,6 +1,9 @@
 package learner
 
-import "github.com/paxlog/paxlog/paxos"
+import (
+	"github.com/paxlog/paxlog/paxos"
+	"github.com/paxlog/paxlog/paxos/control"
+)
 
 // Report is what a learner says of itself, to operators and metrics. It is a copy:
 // reading it changes nothing.
@@ -15,6 +18,9 @@ type Report struct {
 	Last    paxos.Index    // 0 if there never was an entry
 	Kept    paxos.Instance // first instance kept
 	Floor   paxos.Instance // unknown sessions born below it have expired
+
+	Control control.State  // what the log has decided about itself, up to Applied
+	Stuck   paxos.Instance // a control command that is not known here, from which on nothing is applied; or 0
 
 	Sessions int // remembered
 	Attached int // sessions that clients wait for
@@ -36,6 +42,7 @@ func (l *Learner) Report() Report {
 		Sessions: l.sessions.len(), Attached: len(l.clients.attachedTo), Parked: l.clients.parkedSize,
 		Asked: len(l.clients.byNonce), Loads: len(l.loads), Ahead: len(l.above), AheadBytes: l.aheadBytes,
 	}
+	r.Control, r.Stuck = l.control.state, l.control.stuck
 	if l.behind() {
 		r.Open = l.state.Applied + 1
 	}

@@ -146,7 +146,11 @@ func (n *Node) open() error {
 		return err
 	}
 	if n.opts.Role == paxos.RoleProposer {
-		n.turn.machine = proposer.New(proposerConfig(c, id, seed))
+		var log paxos.LogID
+		if _, err := rand.Read(log[:]); err != nil {
+			return err
+		}
+		n.turn.machine = proposer.New(proposerConfig(c, id, seed, log))
 		return nil
 	}
 	n.store, err = wal.Open(n.opts.Dir, wal.NewIdentity(members, n.opts.Role, id), wal.Options{FS: n.opts.FS, Fatal: n.fatal, Synced: n.onSynced})

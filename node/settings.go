@@ -9,6 +9,7 @@ import (
 	"github.com/paxlog/paxlog/config"
 	"github.com/paxlog/paxlog/learner"
 	"github.com/paxlog/paxlog/paxos"
+	"github.com/paxlog/paxlog/paxos/control"
 	"github.com/paxlog/paxlog/proposer"
 	"github.com/paxlog/paxlog/transport"
 	"github.com/paxlog/paxlog/wire"
@@ -16,7 +17,7 @@ import (
 
 func ticks(d time.Duration) paxos.Ticks { return max(1, paxos.Ticks(d.Milliseconds())) }
 
-func proposerConfig(c *config.Cluster, id paxos.NodeID, seed uint64) proposer.Config {
+func proposerConfig(c *config.Cluster, id paxos.NodeID, seed uint64, logID paxos.LogID) proposer.Config {
 	t, l := c.Timeouts, c.Limits
 	r := paxos.Rand{State: seed}
 	return proposer.Config{
@@ -24,6 +25,7 @@ func proposerConfig(c *config.Cluster, id paxos.NodeID, seed uint64) proposer.Co
 		HeartbeatTicks: ticks(t.Heartbeat), ElectionMin: ticks(t.ElectionMin), ElectionMax: ticks(t.ElectionMax),
 		RetryTicks: ticks(t.Retry), StallTicks: ticks(t.Stall),
 		Window: l.Window, WindowBytes: l.ConnQueueBytes / 2, BatchBytes: l.BatchBytes, EntryBytes: l.EntryBytes, QueueBytes: l.QueueBytes,
+		Knows: control.Level, LogID: logID,
 	}
 }
 
@@ -35,6 +37,7 @@ func acceptorConfig(c *config.Cluster, id paxos.NodeID, incarnation, seed uint64
 		Proposers:     others(c.Proposers, id),
 		ElectionTicks: ticks(t.ElectionMin), RetryTicks: ticks(t.Retry), StallTicks: ticks(t.Stall), IdleTicks: ticks(t.Idle),
 		PageBytes: c.Limits.PageBytes, ValueBytes: FrameBytes(c) - wire.Overhead,
+		Knows: control.Level,
 	}
 }
 
@@ -44,6 +47,7 @@ func learnerConfig(c *config.Cluster, id paxos.NodeID, seed uint64) learner.Conf
 		ID: id, Membership: c.Membership(), Learners: others(c.Learners, id), Seed: seed,
 		PollTicks: ticks(t.Heartbeat), RetryTicks: ticks(t.Retry), ReadTicks: ticks(t.Read),
 		PageBytes: l.PageBytes, EntryBytes: l.EntryBytes, BatchBytes: proposer.MaxAppend(l.BatchBytes, l.EntryBytes), AheadBytes: l.InboxBytes, BurstBytes: l.ConnQueueBytes / 2,
+		Knows: control.Level,
 	}
 }
 

@@ -80,7 +80,13 @@ type RunKind byte
 const (
 	RunAppend RunKind = 1 // Count entries of a session, numbered First, First+1, ...
 	RunFence  RunKind = 2 // close the session; carries no entry
+	// RunControl is a control command (package control): alone in its batch, of no
+	// session, and of another form.
+	RunControl RunKind = 3
 )
+
+// IsControl reports whether batch is a control value.
+func IsControl(batch []byte) bool { return len(batch) > 0 && RunKind(batch[0]) == RunControl }
 
 // Run is a stretch of consecutive commands of one session inside a batch. Its
 // encoding is
@@ -136,6 +142,9 @@ func uvarint(b []byte) (uint64, []byte, bool) {
 // NextEntry cannot fail on its Entries, and allocates nothing.
 func NextRun(batch []byte) (Run, []byte, error) {
 	var r Run
+	if IsControl(batch) {
+		return r, nil, fmt.Errorf("%w: a control command, where commands of sessions are", ErrBatch)
+	}
 	if len(batch) < 1+len(r.Session) {
 		return r, nil, fmt.Errorf("%w: %d bytes left where a run begins", ErrBatch, len(batch))
 	}

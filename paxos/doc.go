@@ -1,7 +1,7 @@
 // Package paxos is the vocabulary of Paxlog: ballots, instances, values, messages,
 // quorums, and the contract between a role and whatever drives it. It does no I/O. The
-// three machines (packages acceptor, proposer, learner) import this package and nothing
-// else of the module.
+// three machines (packages acceptor, proposer, learner) import this package, what lies in
+// it (package control), and nothing else of the module.
 //
 // # Glossary
 //
@@ -9,7 +9,12 @@
 //
 //	ballot      a proposer's attempt, totally ordered; no ballot is used twice
 //	instance    one execution of single-decree Paxos: 1, 2, 3, ...
-//	value       what an instance chooses: an ordered batch of commands, or a no-op
+//	value       what an instance chooses: an ordered batch of commands, a no-op, or a
+//	            control value
+//	control     said of a value or command by which the log decides about itself: that it
+//	            begins (genesis), what it allows (level); takes an instance and no index
+//	level       what may be proposed in a log; 0 if it has no genesis
+//	log id      random bits that name a log for ever; in its genesis
 //	proposal    a value under a ballot
 //	vote        a proposal that an acceptor accepted at an instance
 //	promised    the highest ballot that an acceptor promised; covers all instances
@@ -106,7 +111,7 @@
 // so promised is one ballot for all of them. Quorums of the two phases need
 // only intersect each other (Howard et al., "Flexible Paxos", 2016).
 //
-// Three additions need their own argument.
+// Four additions need their own argument.
 //
 // # Held
 //
@@ -124,6 +129,20 @@
 //
 // A held value never changes, so it needs no promise. Who tells it tells a fact, and does
 // not vote.
+//
+// # How a log begins
+//
+// The first leader of an empty log proposes genesis at instance 1: the log's id, its level,
+// the acceptors. It is a proposal like any other, so at most one is chosen, however many
+// leaders begin a log at once. A leader proposes it only if its Phase 1 quorum holds nothing
+// and nobody of it has voted at instance 1, which is when P2c leaves it the choice; and only
+// if everybody of that quorum knows the level. Else the log begins at level 0, with an entry.
+//
+// What control values decide is a function of the values chosen, in order. An acceptor that
+// holds an instance, and a learner that has applied it, know that function up to there, and
+// write what it gives with held, or applied. A new leader begins with what goes with the
+// highest held of its quorum. It is right to: all of that is chosen, and the leader learns of
+// what is above by proposing it.
 //
 // # Starting above held
 //

@@ -25,6 +25,8 @@ type Prepare struct {
 // of which k says Last, are together everything the acceptor accepted above Held
 // (or within the range asked for). A vote at or below Held is a chosen value.
 // Marks are the sender's own mark and what it remembers of the others', by place.
+// Control is what the log has decided about itself up to Held, and Knows the highest level
+// that the sender knows.
 type Promise struct {
 	Ballot Ballot
 	Nonce  uint64 `bound:"3"`
@@ -33,6 +35,9 @@ type Promise struct {
 	Held   Instance
 	Marks  ByPlace[Mark]
 	Votes  []Vote
+
+	Control Encoded `since:"3"`
+	Knows   uint64  `since:"3"`
 }
 
 // Accept asks to accept Value at Instance under Ballot (Phase 2a), and announces

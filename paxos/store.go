@@ -39,6 +39,10 @@ type LogRecord struct {
 	Log      []byte    `codec:"-"` // the runs that were applied
 }
 
+// SetControl stores what the log has decided about itself: of an acceptor, up to held, of a
+// learner, up to its applied instance. It is in the commit that moves that mark.
+type SetControl struct{ State Encoded }
+
 // PutApplied is the effect of applying one instance at a learner: the log
 // record, the exact value chosen (for others to copy), and where each run's
 // entries are.
@@ -82,6 +86,7 @@ func (SetHeld) record()     {}
 func (SetMark) record()     {}
 func (SetPeer) record()     {}
 func (PutApplied) record()  {}
+func (SetControl) record()  {}
 func (PutSessions) record() {}
 func (DropSession) record() {}
 func (SetLearner) record()  {}

@@ -47,8 +47,8 @@ func (l *leading) vote(p *Proposer, i paxos.Instance, place int) {
 // choose notes that o, the proposal at i, is chosen.
 func (l *leading) choose(p *Proposer, i paxos.Instance, o *proposal) {
 	o.chosen = true
-	if i <= l.chosenUpTo { // a repaired instance
-		l.close(p, i, o)
+	if i <= l.chosenUpTo { // a repaired instance, of which the state knows
+		l.drop(i, o)
 		return
 	}
 	if i > l.chosenUpTo+1 {
@@ -65,6 +65,11 @@ func (l *leading) close(p *Proposer, i paxos.Instance, o *proposal) {
 	if !o.chosen {
 		p.Violated("chosenUpTo covers chosen instances only", "ballot", l.ballot, "instance", i)
 	}
+	p.learn(i, &o.value)
+	l.drop(i, o)
+}
+
+func (l *leading) drop(i paxos.Instance, o *proposal) {
 	l.openBytes -= len(o.value.Batch)
 	if o.answered {
 		l.hints.answered--

@@ -22,6 +22,7 @@
 //	rejoin.go     an acceptor that has forgotten votes
 //	handover.go   leaving office in good order
 //	hints.go      which votes it asks for
+//	control.go    how a log begins, and what it has decided about itself
 //	limits.go     bounds and waits, with reasons  invariants.go   what is asserted
 //
 // # Votes that wait

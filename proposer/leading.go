@@ -66,6 +66,13 @@ type queued struct {
 // lead starts Phase 2 after a Phase 1 quorum answered in full.
 func (p *Proposer) lead(c *preparing) {
 	c.assertElected(p)
+	values, reported := c.read.forced()
+	state, err := c.read.stateOf(p.cfg.Knows, values)
+	if err != nil {
+		c.fail(p, "%v", err)
+		return
+	}
+	p.control = state
 	held, n := c.read.held(), len(p.cfg.Membership.Acceptors)
 	l := &leading{
 		ballot: c.ballot, since: p.now, start: held + 1, next: held + 1, chosenUpTo: held, announced: held, rejoin: c.rejoin,
@@ -76,14 +83,20 @@ func (p *Proposer) lead(c *preparing) {
 	}
 	p.phase = l
 	p.failed = 0
-	forced, reported := c.read.forced()
-	l.forced, l.upTo = forced, held
+	l.forced, l.upTo = values, held
 	if n := len(reported); n > 0 {
 		l.upTo = max(held, reported[n-1])
 	}
 	again, _ := slices.BinarySearch(reported, held+1)
 	again = len(reported) - again
 	noops := uint64(l.upTo-held) - uint64(again)
+	if _, voted := values[1]; held == 0 && !voted {
+		if g, ok := l.genesis(p, c.read.known()); ok {
+			l.forced[1], l.upTo = g, max(l.upTo, 1)
+			noops = uint64(l.upTo) - uint64(again) - 1
+			p.Info("this log begins", "log", p.cfg.LogID.String(), "level", min(p.cfg.Knows, c.read.known()))
+		}
+	}
 	l.proposeAgain(p)
 	p.Info("leader elected", "ballot", l.ballot.String(), "reason", c.why, "from_instance", uint64(l.start),
 		"proposed_again", again, "filled", noops)

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/paxlog/paxlog/paxos"
+	"github.com/paxlog/paxlog/paxos/control"
 )
 
 // Config is what a proposer needs to know. Ticks are milliseconds.
@@ -24,6 +25,9 @@ type Config struct {
 	BatchBytes  int // of one value; one entry of EntryBytes always fits
 	EntryBytes  int
 	QueueBytes  int // appends waiting to be proposed
+
+	Knows uint64      // the highest level of a log that this process knows
+	LogID paxos.LogID // random, fresh at each start: names a log that this process begins
 }
 
 // Proposer is the machine. Create it with New.
@@ -43,12 +47,15 @@ type Proposer struct {
 	stopping bool // finishing what was accepted, taking nothing new
 	drained  bool // it does not lead, for it is about to be stopped
 
+	control control.State // what the log has decided about itself, as far as this process knows
+
 	marks   paxos.ByPlace[paxos.Mark] // the highest that each acceptor has shown
 	renewal paxos.Timer               // when a campaign for an acceptor to rejoin may begin
 
 	clients   ids // connected
 	proposers ids // connected
 	up        map[paxos.NodeID]bool
+	known     map[paxos.NodeID]uint64       // incarnations of acceptors that have connected
 	claims    map[paxos.NodeID]paxos.Ballot // under which each connected proposer says that it leads
 	told      paxos.Ballot                  // the leader that clients were last told
 	claimed   paxos.Ballot                  // the ballot that other proposers were last told that this one leads under
@@ -87,7 +94,7 @@ type phase interface {
 // New returns a standby.
 func New(cfg Config) *Proposer {
 	p := &Proposer{
-		cfg: cfg, rand: paxos.Rand{State: cfg.Seed}, up: map[paxos.NodeID]bool{}, claims: map[paxos.NodeID]paxos.Ballot{},
+		cfg: cfg, rand: paxos.Rand{State: cfg.Seed}, up: map[paxos.NodeID]bool{}, claims: map[paxos.NodeID]paxos.Ballot{}, known: map[paxos.NodeID]uint64{},
 		marks:  make([]paxos.Mark, len(cfg.Membership.Acceptors)),
 		rounds: rounds{shown: make([]uint64, len(cfg.Membership.Acceptors))},
 	}
@@ -203,6 +210,8 @@ func (p *Proposer) onPeerUp(m *paxos.PeerUp) {
 	}
 	p.up[m.ID] = true
 	switch m.Role {
+	case paxos.RoleAcceptor:
+		p.known[m.ID] = m.Incarnation
 	case paxos.RoleClient:
 		p.clients.add(m.ID)
 		p.Send(m.ID, &paxos.Leader{Ballot: p.told})

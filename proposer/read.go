@@ -27,8 +27,11 @@ type promise struct {
 	from  paxos.Instance // where it begins
 	held  paxos.Instance
 	votes []reported
-	again paxos.Timer // when it is asked for again
-	wait  paxos.Ticks // and how long after that once more
+	// Of the page with the highest held, and of the latest page:
+	control paxos.Encoded
+	knows   uint64
+	again   paxos.Timer // when it is asked for again
+	wait    paxos.Ticks // and how long after that once more
 }
 
 // reported is a vote, or, if held, the value chosen at its instance.
@@ -117,7 +120,9 @@ func (q *quorumRead) onPromise(p *Proposer, from paxos.NodeID, m *paxos.Promise)
 	}
 	c.life = m.Marks[place].Life
 	c.next++
-	c.held = max(c.held, m.Held)
+	if c.knows = m.Knows; m.Held >= c.held {
+		c.held, c.control = m.Held, m.Control
+	}
 	for _, v := range m.Votes {
 		// Whether the vote is what was chosen depends on held in its own page: later
 		// pages may show a higher one.

@@ -1,6 +1,9 @@
 package proposer
 
-import "github.com/paxlog/paxlog/paxos"
+import (
+	"github.com/paxlog/paxlog/paxos"
+	"github.com/paxlog/paxlog/paxos/control"
+)
 
 // Report is a proposer's state, for status and metrics. It is a copy: reading it changes
 // nothing.
@@ -9,11 +12,12 @@ type Report struct {
 	Ballot     paxos.Ballot // its own, or that of the leader that it knows of
 	Round      uint64       // the highest seen anywhere
 	ChosenUpTo paxos.Instance
-	Quorum     bool   // it leads, with fresh answers of a Phase 2 quorum
-	WhyNot     string // why it does not lead; "" if it does
-	Failed     int    // campaigns failed in a row
-	Clients    int    // connected
-	Drained    bool   // it does not lead, for it is about to be stopped
+	Quorum     bool          // it leads, with fresh answers of a Phase 2 quorum
+	WhyNot     string        // why it does not lead; "" if it does
+	Failed     int           // campaigns failed in a row
+	Clients    int           // connected
+	Drained    bool          // it does not lead, for it is about to be stopped
+	Control    control.State // what the log has decided about itself, as far as this process knows
 
 	// Of a leader:
 	Open      int // proposals that are not known to be chosen, or wait for an earlier one
@@ -27,7 +31,7 @@ type Report struct {
 func (p *Proposer) Report() Report {
 	r := Report{
 		State: p.phase.name(), Ballot: p.phase.leader(p), Round: p.round, WhyNot: p.reason,
-		Failed: p.failed, Clients: len(p.clients), Drained: p.drained,
+		Failed: p.failed, Clients: len(p.clients), Drained: p.drained, Control: p.control,
 	}
 	switch phase := p.phase.(type) {
 	case *standby:

@@ -1,11 +1,13 @@
 package sim
 
 import (
+	"encoding/binary"
 	"fmt"
 
 	"github.com/paxlog/paxlog/acceptor"
 	"github.com/paxlog/paxlog/learner"
 	"github.com/paxlog/paxlog/paxos"
+	"github.com/paxlog/paxlog/paxos/control"
 	"github.com/paxlog/paxlog/proposer"
 )
 
@@ -38,6 +40,8 @@ type Cluster struct {
 	noJumps   bool                  // wall clocks do not jump: for a test
 	// incarnations are those of the acceptors' directories.
 	incarnations map[paxos.NodeID]uint64
+	old          map[paxos.NodeID]bool // of an earlier release, which knows level 0 only
+	started      map[paxos.NodeID]bool
 }
 
 func ids(prefix string, n int) []paxos.NodeID {
@@ -46,6 +50,26 @@ func ids(prefix string, n int) []paxos.NodeID {
 		out[i] = paxos.NodeID(fmt.Sprintf("%s%d", prefix, i+1))
 	}
 	return out
+}
+
+// knows is the highest level that a process which starts knows: one of an earlier release is
+// of this one from its second start on.
+func (c *Cluster) knows(id paxos.NodeID) uint64 {
+	if c.started[id] {
+		delete(c.old, id)
+	}
+	c.started[id] = true
+	if c.old[id] {
+		return 0
+	}
+	return control.Level
+}
+
+// logID is the log that a process of these random bits would begin.
+func logID(process uint64) (id paxos.LogID) {
+	binary.BigEndian.PutUint64(id[:], process)
+	binary.BigEndian.PutUint64(id[8:], ^process)
+	return id
 }
 
 func without(all []paxos.NodeID, id paxos.NodeID) []paxos.NodeID {
@@ -69,6 +93,7 @@ func NewCluster(seed uint64, t Topology) *Cluster {
 	c.Members = paxos.Membership{Cluster: "sim", Acceptors: c.Acceptors, Phase1: t.Phase1, Phase2: t.Phase2, Sessions: t.Sessions}
 	c.World = NewWorld(seed, c.Members)
 	c.incarnations = map[paxos.NodeID]uint64{}
+	c.old, c.started = map[paxos.NodeID]bool{}, map[paxos.NodeID]bool{}
 	for i, id := range c.Acceptors {
 		c.incarnations[id] = uint64(i + 1)
 		cfg := acceptor.Config{
@@ -77,7 +102,7 @@ func NewCluster(seed uint64, t Topology) *Cluster {
 			ElectionTicks: ElectionMin, RetryTicks: 100, StallTicks: 1500, IdleTicks: 5000, PageBytes: t.PageBytes,
 		}
 		c.Add(paxos.RoleAcceptor, id, func(s *Store) paxos.Machine {
-			cfg.Seed, cfg.Incarnation = c.rng.Uint64(), c.incarnations[id]
+			cfg.Seed, cfg.Incarnation, cfg.Knows = c.rng.Uint64(), c.incarnations[id], c.knows(id)
 			return acceptor.New(cfg, s.Acceptor())
 		})
 	}
@@ -89,6 +114,7 @@ func NewCluster(seed uint64, t Topology) *Cluster {
 		}
 		c.Add(paxos.RoleProposer, id, func(*Store) paxos.Machine {
 			cfg.Process, cfg.Seed = c.rng.Uint64(), c.rng.Uint64()
+			cfg.LogID, cfg.Knows = logID(cfg.Process), c.knows(id)
 			return proposer.New(cfg)
 		})
 	}
@@ -98,7 +124,7 @@ func NewCluster(seed uint64, t Topology) *Cluster {
 			PollTicks: 50, RetryTicks: 100, ReadTicks: 1000, PageBytes: t.PageBytes, EntryBytes: 200, AheadBytes: 5000, BurstBytes: 4 * t.PageBytes,
 		}
 		c.Add(paxos.RoleLearner, id, func(s *Store) paxos.Machine {
-			cfg.Seed = c.rng.Uint64()
+			cfg.Seed, cfg.Knows = c.rng.Uint64(), c.knows(id)
 			return learner.New(cfg, s.Learner())
 		})
 	}

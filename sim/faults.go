@@ -208,5 +208,10 @@ func (c *Cluster) heal(gone []paxos.NodeID) {
 			}
 		}
 	}
+	for _, id := range c.servers() {
+		if n := c.nodes[id]; c.old[id] && n.Up {
+			n.Crash() // and is started as one of this release
+		}
+	}
 	c.StartAll()
 }

@@ -206,6 +206,7 @@ func (d *hasher) acceptor(st acceptor.State) {
 		d.word(uint64(i))
 		d.ballot(st.Votes[i])
 	}
+	d.text(string(st.Control))
 	d.peers(st.Peers)
 }
 
@@ -217,6 +218,7 @@ func (d *hasher) learner(st learner.State) {
 	for i := range sessions {
 		session.add(&d.digest, unsafe.Pointer(&sessions[i]))
 	}
+	d.text(string(st.Control))
 	d.peers(st.Peers)
 }
 

@@ -234,7 +234,7 @@ func (d *disk) contents() string {
 	d.must("recover", err)
 	var h hasher
 	h.learner(st)
-	return fmt.Sprintf("%#v %x", st.LearnerState, h.digest)
+	return fmt.Sprintf("%#v %q %x", st.LearnerState, st.Control, h.digest)
 }
 
 // contentsText is what contents says of the same state.
@@ -244,7 +244,7 @@ func contentsText(c *model.Contents, role paxos.Role) string {
 	}
 	var h hasher
 	h.learner(c.LearnerState())
-	return fmt.Sprintf("%#v %x", c.Learner, h.digest)
+	return fmt.Sprintf("%#v %q %x", c.Learner, c.Control, h.digest)
 }
 
 // failToWrite makes the store's last write fail: it must say so, and what it was

@@ -20,6 +20,7 @@ type Plan struct {
 	End      Micros // of the faults; then everything is healed
 	Faults   []Fault
 	Gone     []paxos.NodeID // do not come back when everything is healed
+	Old      []paxos.NodeID // know level 0 only, until they are started for the second time
 }
 
 // StoreKind says what keeps the nodes' data.
@@ -184,7 +185,24 @@ func DrawPlan(seed uint64) Plan {
 		p.Faults = append(p.Faults, f)
 	}
 	p.Gone = drawGone(&r, t)
+	p.Old = drawOld(seed, servers)
 	return p
+}
+
+// drawOld draws the processes that are of an earlier release at first: none in most runs. It
+// draws from a source of its own, so that what else a seed decides stays as it was.
+func drawOld(seed uint64, servers []paxos.NodeID) []paxos.NodeID {
+	r := paxos.Rand{State: seed ^ 0x6c6576656c73}
+	var old []paxos.NodeID
+	if r.Uint64()%1000 >= 250 {
+		return nil
+	}
+	for _, id := range servers {
+		if r.Uint64()%1000 < 300 {
+			old = append(old, id)
+		}
+	}
+	return old
 }
 
 // drawGone draws nodes that stay away for ever: as many as the cluster must do

@@ -120,6 +120,12 @@ func (c *Cluster) prepare(p Plan) {
 			}
 		}
 	}
+	for _, id := range p.Old {
+		if c.nodes[id] != nil {
+			c.old[id] = true
+			c.Events["process of an earlier release"]++
+		}
+	}
 	c.wakeMost = p.Wake
 	for _, id := range c.servers() {
 		c.nodes[id].ticks = p.Ticks

@@ -52,6 +52,8 @@ func (c *Commit) add(r paxos.Record) error {
 		return c.set(binary.BigEndian.AppendUint64(append(b, keyHeld), uint64(r.Held)), 1)
 	case paxos.SetMark:
 		return c.set(appendBool(appendMark(append(b, keyMark), paxos.Mark{Commits: r.Commits, Life: r.Life}), r.Forgot), 1)
+	case paxos.SetControl:
+		return c.set(append(append(b, keyControl), r.State...), 1)
 	case paxos.SetPeer:
 		b = append(append(b, keyPeer), r.ID...)
 		return c.set(appendPeer(b, r.Peer), len(b))

@@ -241,6 +241,7 @@ func modelOf(t *testing.T, s *Store) *model {
 		t.Fatal(err)
 	}
 	m.promised, m.held, m.mark, m.peers = st.Promised, st.Held, paxos.SetMark{Commits: st.Commits, Life: st.Life, Forgot: st.Forgot}, st.Peers
+	m.control = st.Control
 	for _, v := range mustLoad(t, s, paxos.Load{Kind: paxos.LoadVotes, To: everything, MaxBytes: 1 << 40}).Votes {
 		m.votes[v.Instance] = v
 	}

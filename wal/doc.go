@@ -16,6 +16,8 @@
 //	p                       acceptor: promised ballot
 //	h                       acceptor: held
 //	k                       acceptor: commits made so far, its life, whether it has to rejoin
+//	g                       what the log has decided about itself, up to held or applied;
+//	                        absent at level 0 (package control)
 //	v <instance>            acceptor: ballot and value of the vote, or the chosen value
 //	l                       learner: applied, next index, time, floor, uses; if it was
 //	                        trimmed also the first index and the first instance kept

@@ -15,6 +15,7 @@ const (
 	keyPromised = 'p'
 	keyHeld     = 'h'
 	keyMark     = 'k'
+	keyControl  = 'g'
 	keyVote     = 'v'
 	keyLearner  = 'l'
 	keyChosen   = 'c'

@@ -6,12 +6,14 @@ import (
 	"math"
 
 	"github.com/paxlog/paxlog/paxos"
+	"github.com/paxlog/paxlog/paxos/control"
 )
 
 // Summary says what a data directory holds. Fields of other roles are zero.
 type Summary struct {
 	Identity Identity
 	Peers    paxos.Peers // remembered of acceptors
+	Control  control.State
 
 	Promised paxos.Ballot   // acceptor
 	Commits  uint64         // acceptor: commits made so far
@@ -36,7 +38,7 @@ func (s *Store) Summary() (Summary, error) {
 	if s.id.Role == paxos.RoleLearner.String() {
 		st, err := s.Learner()
 		sum.Peers, sum.Learner, sum.Sessions = st.Peers, st.LearnerState, len(st.Sessions)
-		return sum, err
+		return sum.withControl(st.Control, err)
 	}
 	st, err := s.Acceptor()
 	sum.Peers, sum.Promised, sum.Commits, sum.Life, sum.Forgot, sum.Held = st.Peers, st.Promised, st.Commits, st.Life, st.Forgot, st.Held
@@ -44,7 +46,15 @@ func (s *Store) Summary() (Summary, error) {
 	for i := range st.Votes {
 		sum.Highest = max(sum.Highest, i)
 	}
-	return sum, err
+	return sum.withControl(st.Control, err)
+}
+
+// withControl adds what the log has decided about itself.
+func (s Summary) withControl(e paxos.Encoded, err error) (Summary, error) {
+	if err == nil {
+		s.Control, err = control.Decode(e)
+	}
+	return s, err
 }
 
 // Verified says what Verify read.
@@ -81,6 +91,10 @@ func (s *Store) wrong(format string, args ...any) error {
 // countEntries checks a batch and counts its entries.
 func countEntries(batch []byte) (uint64, error) {
 	var n uint64
+	if paxos.IsControl(batch) {
+		_, err := control.Parse(batch)
+		return 0, err
+	}
 	for len(batch) > 0 {
 		run, rest, err := paxos.NextRun(batch)
 		if err != nil {

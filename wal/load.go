@@ -100,7 +100,7 @@ func (s *Store) peers() (paxos.Peers, error) {
 
 // Acceptor recovers an acceptor's state.
 func (s *Store) Acceptor() (acceptor.State, error) {
-	st := acceptor.State{Votes: map[paxos.Instance]paxos.Ballot{}}
+	st := acceptor.State{Votes: map[paxos.Instance]paxos.Ballot{}, Controls: map[paxos.Instance]string{}}
 	var err error
 	if st.Peers, err = s.peers(); err != nil {
 		return st, err
@@ -137,11 +137,17 @@ func (s *Store) Acceptor() (acceptor.State, error) {
 	err = s.scan(numberKey(keyVote, held+1), []byte{keyVote + 1}, func(k, v []byte) (bool, error) {
 		vote, err := decodeVote(k, v)
 		st.Votes[vote.Instance] = vote.Ballot
+		if paxos.IsControl(vote.Value.Batch) {
+			st.Controls[vote.Instance] = string(vote.Value.Batch)
+		}
 		if st.Promised.Less(vote.Ballot) {
 			err = errors.Join(err, fmt.Errorf("%w: the vote at instance %d is above the promise", ErrDamaged, vote.Instance))
 		}
 		return true, err
 	})
+	if err == nil {
+		st.Control, err = s.control(st.Held)
+	}
 	return st, err
 }
 
@@ -160,6 +166,9 @@ func (s *Store) Learner() (learner.State, error) {
 		if st.LearnerState, err = decodeLearner([]byte{keyLearner}, v); err != nil {
 			return st, err
 		}
+	}
+	if st.Control, err = s.control(st.Applied); err != nil {
+		return st, err
 	}
 	lo, hi := prefixRange(keySession)
 	err = s.scan(lo, hi, func(k, v []byte) (bool, error) {

@@ -15,6 +15,7 @@ import (
 	"github.com/paxlog/paxlog/acceptor"
 	"github.com/paxlog/paxlog/learner"
 	"github.com/paxlog/paxlog/paxos"
+	"github.com/paxlog/paxlog/paxos/control"
 )
 
 // model is what a Store must behave like: plain maps, and loads that look at
@@ -28,6 +29,7 @@ type model struct {
 	learner  paxos.LearnerState
 	applied  map[paxos.Instance]paxos.PutApplied
 	sessions map[paxos.SessionID]paxos.SessionState
+	control  paxos.Encoded
 }
 
 func newModel() *model {
@@ -44,6 +46,8 @@ func (m *model) apply(records []paxos.Record) {
 			m.promised = r.Ballot
 		case paxos.PutVote:
 			m.votes[r.Vote.Instance] = r.Vote
+		case paxos.SetControl:
+			m.control = r.State
 		case paxos.SetHeld:
 			m.held = r.Held
 		case paxos.SetMark:
@@ -69,16 +73,20 @@ func (m *model) apply(records []paxos.Record) {
 
 func (m *model) acceptorState() acceptor.State {
 	st := acceptor.State{Promised: m.promised, Held: m.held, Commits: m.mark.Commits, Life: m.mark.Life, Forgot: m.mark.Forgot, Peers: m.peers, Votes: map[paxos.Instance]paxos.Ballot{}}
+	st.Control, st.Controls = m.control, map[paxos.Instance]string{}
 	for i, v := range m.votes {
 		if i > m.held {
 			st.Votes[i] = v.Ballot
+			if paxos.IsControl(v.Value.Batch) {
+				st.Controls[i] = string(v.Value.Batch)
+			}
 		}
 	}
 	return st
 }
 
 func (m *model) learnerState() learner.State {
-	st := learner.State{LearnerState: m.learner, Peers: m.peers, Sessions: slices.Collect(maps.Values(m.sessions))}
+	st := learner.State{LearnerState: m.learner, Peers: m.peers, Control: m.control, Sessions: slices.Collect(maps.Values(m.sessions))}
 	slices.SortFunc(st.Sessions, func(a, b paxos.SessionState) int { return slices.Compare(a.ID[:], b.ID[:]) })
 	return st
 }
@@ -299,10 +307,18 @@ func (w *work) acceptorCommit() []paxos.Record {
 		if w.r.IntN(4) > 0 {
 			v.Batch = w.bytes(w.size)
 		}
-		out = append(out, paxos.PutVote{Vote: paxos.Vote{Instance: w.m.held + 1 + paxos.Instance(w.r.IntN(20)), Ballot: b, Value: v}})
+		i := w.m.held + 1 + paxos.Instance(w.r.IntN(20))
+		if i == 1 && paxos.IsControl(v.Batch) {
+			v.Batch = nil // a log begins with what is known, or with no control value
+		}
+		out = append(out, paxos.PutVote{Vote: paxos.Vote{Instance: i, Ballot: b, Value: v}})
 	}
 	if w.r.IntN(3) == 0 {
-		out = append(out, paxos.SetHeld{Held: w.m.held + paxos.Instance(w.r.IntN(4))})
+		held := w.m.held + paxos.Instance(w.r.IntN(4))
+		if held%3 == 1 {
+			out = append(out, paxos.SetControl{State: begunAt(held)})
+		}
+		out = append(out, paxos.SetHeld{Held: held})
 	}
 	if w.r.IntN(10) == 0 {
 		out = append(out, paxos.SetMark{Commits: w.m.mark.Commits + w.r.Uint64N(300), Life: w.ballot(2), Forgot: w.r.IntN(2) == 0})
@@ -342,7 +358,18 @@ func (w *work) learnerCommit() []paxos.Record {
 	if w.r.IntN(4) == 0 { // as if what is below had been trimmed
 		st.FirstIndex, st.FirstInstance = st.Next-paxos.Index(w.r.IntN(2)), st.Applied
 	}
+	if st.Applied%3 == 1 {
+		out = append(out, paxos.SetControl{State: begunAt(st.Applied)})
+	}
 	return append(out, paxos.SetLearner{State: st})
+}
+
+// begunAt is the state of a log that has begun at an instance.
+func begunAt(i paxos.Instance) paxos.Encoded {
+	return control.State{
+		Level: control.Level, Log: paxos.LogID{7, 200}, Since: i, Begun: -1, Sessions: 1 << 40,
+		Config: control.Configuration{Epoch: 1, Phase1: 1, Phase2: 1, Acceptors: paxos.ByPlace[control.Acceptor]{{ID: "a1", Incarnation: 1<<64 - 1}}},
+	}.Encode()
 }
 
 // run is a run as a leader proposes it, and what a learner applies of it: all,

@@ -60,7 +60,7 @@ func TestEveryRecord(t *testing.T) {
 		{paxos.RoleAcceptor, nil},
 		{paxos.RoleAcceptor, []paxos.Record{paxos.SetPromised{}, paxos.SetHeld{}, paxos.SetPeer{}, paxos.PutVote{}}},
 		{paxos.RoleAcceptor, []paxos.Record{
-			paxos.SetPromised{Ballot: top}, paxos.SetHeld{Held: 7}, paxos.SetMark{Commits: 1<<64 - 1, Life: top, Forgot: true},
+			paxos.SetPromised{Ballot: top}, paxos.SetHeld{Held: 7}, paxos.SetControl{State: begunAt(7)}, paxos.SetMark{Commits: 1<<64 - 1, Life: top, Forgot: true},
 			paxos.SetPeer{ID: "a2", Peer: paxos.Peer{Incarnation: 1<<64 - 1}}, paxos.SetPeer{ID: "a", Peer: paxos.Peer{Incarnation: 1}},
 			paxos.SetPeer{ID: "a2", Peer: paxos.Peer{Incarnation: 2, Mark: paxos.Mark{Commits: 1<<64 - 1, Process: 1<<64 - 1, Life: top}}},
 			paxos.PutVote{Vote: paxos.Vote{Instance: 7, Ballot: top, Value: paxos.Value{Time: -1, Batch: []byte{0}}}},
@@ -70,6 +70,7 @@ func TestEveryRecord(t *testing.T) {
 		}},
 		{paxos.RoleLearner, []paxos.Record{
 			paxos.SetLearner{State: paxos.LearnerState{Applied: 1<<64 - 1, Next: 1<<64 - 2, Time: -5, Floor: 1<<64 - 3, Uses: 1<<64 - 4}},
+			paxos.SetControl{State: begunAt(1 << 40)},
 			paxos.PutSessions{States: []paxos.SessionState{{ID: paxos.SessionID{1}, Last: 1<<64 - 1, Used: 1<<64 - 1, Closed: true}}},
 			paxos.PutSessions{States: []paxos.SessionState{{ID: paxos.SessionID{0: 1, 19: 1}}}},
 			paxos.PutSessions{States: []paxos.SessionState{{ID: paxos.SessionID{2}, Last: 4}}}, paxos.DropSession{ID: paxos.SessionID{2}},

@@ -35,8 +35,8 @@ func TestSimCommand(t *testing.T) {
 		t.Errorf("the same seeds have hashes %q and %q (%v)", total.Hash, second.Hash, err)
 	}
 	ladder, _, code := runSimCommand(t, "--scenario", "ladder", "--ladder", "--seed", "1")
-	if code != 0 || strings.Count(ladder, "Prepare(") != 1 || strings.Count(ladder, "Accept!(") != 3 {
-		t.Errorf("one Phase 1 and three Phase 2: exit %d\n%s", code, ladder)
+	if code != 0 || strings.Count(ladder, "Prepare(") != 1 || strings.Count(ladder, "Accept!(") != 4 {
+		t.Errorf("one Phase 1, one Phase 2 for the log, and three for entries: exit %d\n%s", code, ladder)
 	}
 	again, _, _ := runSimCommand(t, "--scenario", "ladder", "--ladder", "--seed", "1")
 	if again != ladder {

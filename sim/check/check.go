@@ -30,6 +30,7 @@ type Checker struct {
 	waiting
 	leaders
 	log
+	decided decided
 	History *History
 	Answers int
 }
@@ -81,6 +82,9 @@ func (c *Checker) OnOutput(n *Process, out *paxos.Output) {
 		for _, r := range out.Writes {
 			if p, ok := r.(paxos.PutApplied); ok {
 				c.onApplied(n, p)
+			}
+			if s, ok := r.(paxos.SetLearner); ok {
+				c.writesControl(n, out.Writes, s.State.Applied)
 			}
 		}
 	}

@@ -119,6 +119,7 @@ func (c *Checker) onAccept(n *Process, m *paxos.Accept) {
 	if m.Ballot.Proposer != n.ID {
 		c.Fail("P2", "%s proposes under %v, which is another's ballot", n.ID, m.Ballot)
 	}
+	c.proposesControl(n, m)
 	s.proposals = append(s.proposals, proposed{ballot: m.Ballot, value: m.Value})
 	if s.chosen {
 		if s.at.Less(m.Ballot) && !s.value.Equal(m.Value) {

@@ -142,6 +142,7 @@ func (c *Checker) learnerRecovered(n *Process) {
 		}
 		c.sameRecord(n, p.Record)
 	}
+	c.hasState(n, st.Learner.Applied, st.Control)
 	if st.Top > st.Learner.Applied {
 		c.Fail("L1", "%s has a record of instance %d, and has applied %d", n.ID, st.Top, st.Learner.Applied)
 	}

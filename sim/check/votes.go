@@ -123,6 +123,9 @@ func (c *Checker) acceptorWrites(n *Process, out *paxos.Output) {
 			c.Fail("P5/P6", "%s holds at instance %d what was not chosen there (stored %v, chosen %v)", n.ID, i, stored, ok)
 		}
 	}
+	if heldAfter > held {
+		c.writesControl(n, writes, heldAfter)
+	}
 }
 
 // acknowledged reports whether an output tells a vote at i.
@@ -303,6 +306,7 @@ func (c *Checker) acceptorRecovered(n *Process) {
 			c.Fail("P1", "%s recovers a vote above its promise at instance %d", n.ID, i)
 		}
 	}
+	c.hasState(n, st.Held, st.Control)
 	if st.Held > c.chosenUpTo {
 		c.Fail("P6", "%s recovers a held mark of %d, all is chosen up to %d", n.ID, st.Held, c.chosenUpTo)
 	}

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/paxlog/paxlog/paxos"
+	"github.com/paxlog/paxlog/paxos/control"
+	"github.com/paxlog/paxlog/sim/model"
 	"github.com/paxlog/paxlog/sim/picture"
 )
 
@@ -80,6 +82,7 @@ func (e *explorer) check(s []uint32) {
 				e.violation("P6 violated: %s holds at instance %d what was not chosen there", e.procs[proc], i)
 			}
 		}
+		e.checkState(e.procs[proc], disk, chosen)
 	}
 	if e.cfg.Learners > 0 {
 		e.checkLearners(s, chosen)
@@ -89,6 +92,22 @@ func (e *explorer) check(s []uint32) {
 	}
 	if twice {
 		e.out.Twice++
+	}
+}
+
+// checkState checks that an acceptor knows what the log has decided about itself up to held.
+func (e *explorer) checkState(id paxos.NodeID, disk *model.Contents, chosen map[paxos.Instance]paxos.Value) {
+	var want control.State
+	for i := paxos.Instance(1); i <= disk.Held; i++ {
+		if batch := chosen[i].Batch; paxos.IsControl(batch) {
+			var err error
+			if want, err = want.Apply(i, batch, control.Level); err != nil {
+				e.violation("R10 violated: at instance %d a command is chosen that is not known: %v", i, err)
+			}
+		}
+	}
+	if want.Encode() != disk.Control {
+		e.violation("control violated: %s holds %d instances, and has not the state of the log there", id, disk.Held)
 	}
 }
 

@@ -22,6 +22,7 @@ type Config struct {
 	RollBacks     int  // restarts of acceptors with the directory that they began with
 	Patience      int  // times that an acceptor's retry time may pass in one run
 	Unsynced      int  // outputs of an acceptor that may be under way to its disk; 0: all is durable at once
+	Genesis       bool // leaders of an empty log begin it; else it is of level 0
 	Held          bool // messages that spread what is chosen: heartbeats, fetches, pages
 	// Unheard leaves out the votes that leaders are told: what they know to be chosen
 	// makes no difference to learners, and many states.
@@ -97,6 +98,11 @@ var Configs = []Config{
 			"a2>p1 HeartbeatAck", "a3>p1 HeartbeatAck", "a1 forgets", "a1>a3 Vouch", "a3>a1 Vouched",
 		},
 		Kept: []string{"p1>a1 Heartbeat"},
+	}, {
+		Name: "genesis", Summary: "two leaders of an empty log, each of which begins another one, with a crash",
+		Acceptors: 3, Proposers: 2, Instances: 2, Ballots: 2, Crashes: 1, Held: true, Genesis: true,
+		Prologue: []string{"p1 campaigns", "p1>a1 Prepare", "p1>a2 Prepare", "a1>p1 Promise", "p2 campaigns"},
+		Kept:     []string{"a2>p1 Promise", "p1>a3 Prepare", "p2>a1 Prepare", "p2>a2 Prepare", "p2>a3 Prepare"},
 	}, {
 		Name: "learner", Summary: "two ballots, of which the second finds a vote of the first or does not; a learner, and a client that appends once more when it was answered",
 		Acceptors: 3, Proposers: 2, Learners: 1, Instances: 2, Ballots: 2, Unheard: true,

@@ -6,6 +6,7 @@ import (
 
 	"github.com/paxlog/paxlog/acceptor"
 	"github.com/paxlog/paxlog/paxos"
+	"github.com/paxlog/paxlog/paxos/control"
 	"github.com/paxlog/paxlog/proposer"
 	"github.com/paxlog/paxlog/sim/model"
 )
@@ -65,10 +66,18 @@ type cluster struct {
 	first   map[paxos.NodeID]*model.Contents // the disks at the beginning
 }
 
+// knows is the highest level that the processes know.
+func (x *cluster) knows() uint64 {
+	if x.cfg.Genesis {
+		return control.Level
+	}
+	return 0
+}
+
 // newAcceptor starts an acceptor from its disk.
 func (x *cluster) newAcceptor(id paxos.NodeID, disk *model.Contents, runs uint64) *process {
 	m := acceptor.New(acceptor.Config{
-		ID: id, Membership: x.members, Incarnation: 1, Seed: runs, Sources: others(x.members.Acceptors, id),
+		Knows: x.knows(), ID: id, Membership: x.members, Incarnation: 1, Seed: runs, Sources: others(x.members.Acceptors, id),
 		RetryTicks: 1, StallTicks: 1000, IdleTicks: 1000, PageBytes: 1 << 20,
 	}, disk.AcceptorState())
 	n := &process{Role: paxos.RoleAcceptor, Machine: m, Disk: disk.Clone(), Runs: runs, Now: 1}
@@ -83,8 +92,10 @@ func (x *cluster) newAcceptor(id paxos.NodeID, disk *model.Contents, runs uint64
 // newProposer starts a proposer. Its run and its round are the number of campaigns so
 // far: no two are alike, and what is sent in one order may arrive in any other.
 func (x *cluster) newProposer(id paxos.NodeID, campaigns int) *process {
+	var log paxos.LogID
+	copy(log[:], fmt.Sprintf("%s, %d", id, campaigns))
 	m := proposer.New(proposer.Config{
-		ID: id, Membership: x.members, Process: uint64(campaigns), Seed: uint64(campaigns), RetryTicks: 1000, StallTicks: 1000,
+		Knows: x.knows(), LogID: log, ID: id, Membership: x.members, Process: uint64(campaigns), Seed: uint64(campaigns), RetryTicks: 1000, StallTicks: 1000,
 		HeartbeatTicks: 7, // so short that each of its ticks may announce, and time does not pass: none is due
 		Window:         x.cfg.Instances, WindowBytes: 1 << 20, BatchBytes: 1, EntryBytes: 100, QueueBytes: 1 << 20,
 	})

@@ -19,6 +19,7 @@ type Contents struct {
 	Applied  Row[paxos.PutApplied]
 	sessions map[paxos.SessionID]paxos.SessionState
 	Learner  paxos.LearnerState
+	Control  paxos.Encoded
 	Top      paxos.Instance                    // highest instance in votes or applied
 	runs     map[paxos.SessionID][]paxos.RunAt // of applied, by session, ascending
 	Guest    []any                             // all that a process of another protocol wrote
@@ -61,6 +62,8 @@ func (c *Contents) Apply(records []paxos.Record) {
 			c.Held = r.Held
 		case paxos.SetMark:
 			c.Mark = r
+		case paxos.SetControl:
+			c.Control = r.State
 		case paxos.SetPeer:
 			c.Peers[r.ID] = r.Peer
 		case paxos.PutApplied:
@@ -83,10 +86,13 @@ func (c *Contents) Apply(records []paxos.Record) {
 
 // AcceptorState is what an acceptor recovers.
 func (c *Contents) AcceptorState() acceptor.State {
-	st := acceptor.State{Promised: c.Promised, Held: c.Held, Votes: map[paxos.Instance]paxos.Ballot{}, Commits: c.Mark.Commits, Life: c.Mark.Life, Forgot: c.Mark.Forgot, Peers: maps.Clone(c.Peers)}
+	st := acceptor.State{Promised: c.Promised, Held: c.Held, Votes: map[paxos.Instance]paxos.Ballot{}, Commits: c.Mark.Commits, Life: c.Mark.Life, Forgot: c.Mark.Forgot, Peers: maps.Clone(c.Peers), Control: c.Control, Controls: map[paxos.Instance]string{}}
 	for i := c.Held + 1; i <= c.Top; i++ {
 		if v := c.Votes.At(i); v.Instance != 0 {
 			st.Votes[i] = v.Ballot
+			if paxos.IsControl(v.Value.Batch) {
+				st.Controls[i] = string(v.Value.Batch)
+			}
 		}
 	}
 	return st
@@ -94,7 +100,7 @@ func (c *Contents) AcceptorState() acceptor.State {
 
 // LearnerState is what a learner recovers, its sessions in no order.
 func (c *Contents) LearnerState() learner.State {
-	st := learner.State{LearnerState: c.Learner, Peers: maps.Clone(c.Peers)}
+	st := learner.State{LearnerState: c.Learner, Peers: maps.Clone(c.Peers), Control: c.Control}
 	for _, x := range c.sessions {
 		st.Sessions = append(st.Sessions, x)
 	}

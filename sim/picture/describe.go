@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/paxlog/paxlog/paxos"
+	"github.com/paxlog/paxlog/paxos/control"
 )
 
 // Speaker is a message that has a description of its own: one of another protocol.
@@ -149,6 +150,9 @@ func batchText(batch []byte) string {
 	if len(batch) == 0 {
 		return "no-op"
 	}
+	if paxos.IsControl(batch) {
+		return controlText(batch)
+	}
 	var parts []string
 	for len(batch) > 0 {
 		r, rest, err := paxos.NextRun(batch)
@@ -185,4 +189,15 @@ func runsText(runs []paxos.VoteRun) string {
 		}
 	}
 	return strings.Join(parts, "; ")
+}
+
+func controlText(batch []byte) string {
+	c, err := control.Parse(batch)
+	if err != nil {
+		return "unknown control command"
+	}
+	if g, ok := c.(control.Genesis); ok {
+		return fmt.Sprintf("genesis of %.8s, level %d", g.Log, g.Level)
+	}
+	return fmt.Sprintf("%T", c)
 }

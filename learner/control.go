@@ -1,0 +1,56 @@
+package learner
+
+import (
+	"github.com/paxlog/paxlog/paxos"
+	"github.com/paxlog/paxlog/paxos/control"
+)
+
+// controlled is what the log has decided about itself, up to the applied instance.
+type controlled struct {
+	state   control.State
+	encoded paxos.Encoded
+	// stuck is an instance with a control command that is not known here: nothing from
+	// there on is applied. Why says what it is.
+	stuck paxos.Instance
+	why   string
+}
+
+func newControlled(l *Learner, st State) controlled {
+	c := controlled{encoded: st.Control}
+	var err error
+	if c.state, err = control.Decode(st.Control); err != nil {
+		l.Violated("what a learner stored of its log it knows", "error", err)
+	}
+	return c
+}
+
+// knows reports whether this process knows what v, chosen at i, asks for. Where it does not
+// it applies nothing from i on (R10), and says so once. What it has applied it still serves:
+// that is a log that ends earlier, and it tells nobody that the log ends there.
+func (l *Learner) knows(i paxos.Instance, v *paxos.Value) bool {
+	if !paxos.IsControl(v.Batch) {
+		return true
+	}
+	_, err := l.control.state.Apply(i, v.Batch, l.cfg.Knows)
+	if c := &l.control; err != nil && c.stuck != i {
+		c.stuck, c.why = i, err.Error()
+		l.Warn("the log has a control command that this version does not know: nothing from there on is applied here; use a newer version of paxlog",
+			"instance", uint64(i), "error", c.why)
+	}
+	return err == nil
+}
+
+// applyControl applies a control value that knows has let pass: it has no entries.
+func (l *Learner) applyControl(i paxos.Instance, batch []byte) {
+	c := &l.control
+	state, err := c.state.Apply(i, batch, l.cfg.Knows)
+	if err != nil {
+		l.Violated("a control command is applied by those who know it", "instance", i, "error", err)
+		return
+	}
+	c.state = state
+	if encoded := state.Encode(); encoded != c.encoded {
+		c.encoded = encoded
+		l.Write(paxos.SetControl{State: encoded})
+	}
+}

@@ -1,0 +1,154 @@
+// Package control holds what a log decides about itself: commands that are chosen like
+// entries, and the state that follows from them. Its types are values; it does no I/O.
+//
+// # Control values
+//
+// A value is a batch of appends and fences, or exactly one control command. Which of the
+// two is told by its first byte. A control value takes an instance and no index: entries
+// are numbered as if it were not there.
+//
+// A control value is the byte of paxos.RunControl, the length of the command, and the
+// command: its kind, and its fields. Numbers are the shortest uvarints, lists are sorted,
+// nothing follows. So a command has one encoding, and Parse refuses any other.
+//
+// # State
+//
+// State is a function of what was chosen up to an instance, so everybody who knows that
+// much has the same. A learner has it as of its applied instance, an acceptor as of held,
+// and each writes it in the commit that moves that mark. A leader begins with the state
+// that the Promise with the highest held shows, and goes on from what it sees chosen.
+//
+// # Levels
+//
+// A log has a level: what may be proposed in it. Level 0 is a log without Genesis, as
+// earlier releases write it. A level is in force for every instance above the one of the
+// command that sets it. A leader proposes what needs a level only once it knows that
+// command to be chosen.
+//
+// R10: who meets a command that it does not know stops before it. An acceptor does not vote
+// for it, and does not hold it. A learner does not apply it. Nobody skips one. Example: a
+// learner skips a command that raises the limit of sessions. From then on it expires a
+// session that the others keep, and gives the same entry another index than they do.
+//
+// # Adding a command
+//
+// A new command is a struct with the method kind, a case in parse and one in Apply, and its
+// fields in State. What earlier releases of this level do not know needs a new Level.
+package control
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/paxlog/paxlog/paxos"
+)
+
+// Level is the highest level that this code knows.
+const Level = 1
+
+// ErrUnknown is returned for a command or a state that this code does not know.
+var ErrUnknown = errors.New("a control command that this version does not know")
+
+// Command is one control command. The set is closed.
+type Command interface {
+	kind() byte
+	appendTo(b []byte) []byte
+}
+
+// Genesis begins a log: it is the first thing that is chosen in it, or, in a log that an
+// earlier release began, what raises it to a level. A second one changes nothing.
+type Genesis struct {
+	Log      paxos.LogID
+	Level    uint64
+	Time     paxos.UnixNanos
+	Sessions uint64 // remembered by learners
+	Config   Configuration
+}
+
+// Configuration is who accepts. Acceptors are sorted by id.
+type Configuration struct {
+	Epoch     uint64
+	Phase1    uint64 // size of a Phase 1 quorum
+	Phase2    uint64
+	Acceptors paxos.ByPlace[Acceptor]
+}
+
+// Acceptor is one member of a Configuration.
+type Acceptor struct {
+	ID          paxos.NodeID
+	Incarnation uint64 // of its data directory, 0 if the leader did not know it
+}
+
+// ConfigurationOf is the first configuration of a log: that of the cluster file.
+func ConfigurationOf(m paxos.Membership, incarnation func(paxos.NodeID) uint64) Configuration {
+	c := Configuration{Epoch: 1, Phase1: uint64(m.Phase1), Phase2: uint64(m.Phase2)}
+	for _, id := range m.Acceptors {
+		c.Acceptors = append(c.Acceptors, Acceptor{id, incarnation(id)})
+	}
+	return c
+}
+
+// State is what a log has decided about itself up to an instance. The zero State is that
+// of a log of level 0.
+type State struct {
+	Level    uint64
+	Log      paxos.LogID
+	Since    paxos.Instance // of Genesis
+	Begun    paxos.UnixNanos
+	Sessions uint64
+	Config   Configuration
+}
+
+// Apply returns the state after the control value at instance i, of which the state before
+// it is s. Its error wraps ErrUnknown if that value has a command that the caller, who
+// knows levels up to knows, must not pass. It depends on s, i and batch alone.
+func (s State) Apply(i paxos.Instance, batch []byte, knows uint64) (State, error) {
+	c, err := Parse(batch)
+	if err != nil {
+		return s, err
+	}
+	if need := needs(c); need > knows {
+		return s, fmt.Errorf("%w: it makes the level %d, and this process knows level %d", ErrUnknown, need, knows)
+	}
+	switch c := c.(type) {
+	case Genesis:
+		if s.Level == 0 {
+			s = State{Level: c.Level, Log: c.Log, Since: i, Begun: c.Time, Sessions: c.Sessions, Config: c.Config}
+		}
+	}
+	return s, nil
+}
+
+// Known returns nil if a process that knows levels up to knows may vote for a control
+// value, else an error that wraps ErrUnknown.
+func Known(batch []byte, knows uint64) error {
+	_, err := State{}.Apply(1, batch, knows)
+	return err
+}
+
+// needs is the level that a process must know to take a command.
+func needs(c Command) uint64 {
+	switch c := c.(type) {
+	case Genesis:
+		return c.Level
+	}
+	return 1
+}
+
+// valid returns an error unless c is one that a log may have.
+func (c Configuration) valid() error {
+	m := paxos.Membership{Cluster: "-", Phase1: int(c.Phase1), Phase2: int(c.Phase2), Sessions: 1}
+	for _, a := range c.Acceptors {
+		m.Acceptors = append(m.Acceptors, a.ID)
+	}
+	if c.Epoch == 0 {
+		return errors.New("a configuration without an epoch")
+	}
+	return m.Validate()
+}
+
+// Equal reports whether c and o are the same.
+func (c Configuration) Equal(o Configuration) bool {
+	return c.Epoch == o.Epoch && c.Phase1 == o.Phase1 && c.Phase2 == o.Phase2 && slices.Equal(c.Acceptors, o.Acceptors)
+}

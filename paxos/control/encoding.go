@@ -1,0 +1,171 @@
+package control
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	"github.com/paxlog/paxlog/paxos"
+)
+
+// The kinds of commands. Their values are part of the stored format.
+const kindGenesis = 1
+
+// Bounds of what is decoded.
+const (
+	maxNumber = 1 << 62
+	maxID     = 64 // bytes of an id
+)
+
+func (Genesis) kind() byte { return kindGenesis }
+
+// Batch is the value that carries c.
+func Batch(c Command) []byte {
+	body := c.appendTo([]byte{c.kind()})
+	b := binary.AppendUvarint([]byte{byte(paxos.RunControl)}, uint64(len(body)))
+	return append(b, body...)
+}
+
+// Parse returns the command of a control value. Its error wraps ErrUnknown: what is not
+// in the one form that Batch makes is not known either, and nobody may skip it.
+func Parse(batch []byte) (Command, error) {
+	if !paxos.IsControl(batch) {
+		return nil, fmt.Errorf("%w: it is no control value", ErrUnknown)
+	}
+	d := decoder{b: batch[1:]}
+	n := d.number()
+	if d.bad || n != uint64(len(d.b)) || n == 0 {
+		return nil, fmt.Errorf("%w: %d bytes, of which it says to be %d", ErrUnknown, len(d.b), n)
+	}
+	kind := d.b[0]
+	d.b = d.b[1:]
+	var c Command
+	switch kind {
+	case kindGenesis:
+		c = d.genesis()
+	default:
+		return nil, fmt.Errorf("%w: kind %d", ErrUnknown, kind)
+	}
+	if d.bad || len(d.b) > 0 {
+		return nil, fmt.Errorf("%w: kind %d in another form than this version writes", ErrUnknown, kind)
+	}
+	return c, nil
+}
+
+func (g Genesis) appendTo(b []byte) []byte {
+	b = append(b, g.Log[:]...)
+	b = binary.AppendUvarint(b, g.Level)
+	b = binary.BigEndian.AppendUint64(b, uint64(g.Time))
+	b = binary.AppendUvarint(b, g.Sessions)
+	return g.Config.appendTo(b)
+}
+
+func (d *decoder) genesis() Genesis {
+	g := Genesis{Log: d.logID(), Level: d.number(), Time: paxos.UnixNanos(d.fixed()), Sessions: d.number(), Config: d.configuration()}
+	d.bad = d.bad || g.Log.IsZero() || g.Level == 0 || g.Sessions == 0
+	return g
+}
+
+func (c Configuration) appendTo(b []byte) []byte {
+	for _, n := range []uint64{c.Epoch, c.Phase1, c.Phase2, uint64(len(c.Acceptors))} {
+		b = binary.AppendUvarint(b, n)
+	}
+	for _, a := range c.Acceptors {
+		b = binary.AppendUvarint(b, uint64(len(a.ID)))
+		b = append(b, a.ID...)
+		b = binary.BigEndian.AppendUint64(b, a.Incarnation)
+	}
+	return b
+}
+
+func (d *decoder) configuration() Configuration {
+	c := Configuration{Epoch: d.number(), Phase1: d.number(), Phase2: d.number()}
+	n := d.number()
+	if d.bad = d.bad || n > paxos.MaxAcceptors || c.Phase1 > n || c.Phase2 > n; d.bad {
+		return c
+	}
+	for range n {
+		c.Acceptors = append(c.Acceptors, Acceptor{ID: d.id(), Incarnation: d.fixed()})
+	}
+	d.bad = d.bad || c.valid() != nil
+	return c
+}
+
+// Encode is s in its one form, "" if it is the zero State.
+func (s State) Encode() paxos.Encoded {
+	if s.Level == 0 {
+		return ""
+	}
+	b := binary.AppendUvarint(nil, s.Level)
+	b = append(b, s.Log[:]...)
+	b = binary.AppendUvarint(b, uint64(s.Since))
+	b = binary.BigEndian.AppendUint64(b, uint64(s.Begun))
+	b = binary.AppendUvarint(b, s.Sessions)
+	return paxos.Encoded(s.Config.appendTo(b))
+}
+
+// Decode returns the state that Encode made e of. Its error wraps ErrUnknown: of a level
+// that this code does not know it cannot tell what the state means.
+func Decode(e paxos.Encoded) (State, error) {
+	if e == "" {
+		return State{}, nil
+	}
+	d := decoder{b: []byte(e)}
+	s := State{Level: d.number()}
+	if !d.bad && s.Level > Level {
+		return State{}, fmt.Errorf("%w: the log has level %d, and this version knows level %d: use a newer version of paxlog", ErrUnknown, s.Level, Level)
+	}
+	s.Log, s.Since, s.Begun = d.logID(), paxos.Instance(d.number()), paxos.UnixNanos(d.fixed())
+	s.Sessions, s.Config = d.number(), d.configuration()
+	if d.bad || len(d.b) > 0 || s.Level == 0 || s.Log.IsZero() || s.Since == 0 || s.Sessions == 0 {
+		return State{}, fmt.Errorf("%w: a log's state in another form than this version writes", ErrUnknown)
+	}
+	return s, nil
+}
+
+// decoder reads what the append methods wrote. After a failure it returns zeros; bad tells.
+type decoder struct {
+	b   []byte
+	bad bool
+}
+
+func (d *decoder) take(n int) []byte {
+	if n > len(d.b) {
+		d.bad, d.b = true, nil
+		return nil
+	}
+	t := d.b[:n]
+	d.b = d.b[n:]
+	return t
+}
+
+// number reads a uvarint in its shortest form.
+func (d *decoder) number() uint64 {
+	v, n := binary.Uvarint(d.b)
+	if n <= 0 || n > 1 && d.b[n-1] == 0 || v > maxNumber {
+		d.bad, d.b = true, nil
+		return 0
+	}
+	d.b = d.b[n:]
+	return v
+}
+
+func (d *decoder) fixed() uint64 {
+	if t := d.take(8); t != nil {
+		return binary.BigEndian.Uint64(t)
+	}
+	return 0
+}
+
+func (d *decoder) logID() (id paxos.LogID) {
+	copy(id[:], d.take(len(id)))
+	return id
+}
+
+func (d *decoder) id() paxos.NodeID {
+	n := d.number()
+	if n == 0 || n > maxID {
+		d.bad = true
+		return ""
+	}
+	return paxos.NodeID(d.take(int(n)))
+}

@@ -1,0 +1,58 @@
+package wal
+
+import (
+	"fmt"
+
+	"github.com/paxlog/paxlog/paxos"
+	"github.com/paxlog/paxlog/paxos/control"
+)
+
+// control reads what the log has decided about itself, up to the instance upTo, which is
+// held or applied.
+func (s *Store) control(upTo paxos.Instance) (paxos.Encoded, error) {
+	v, err := s.get([]byte{keyControl})
+	if err != nil {
+		return "", err
+	}
+	if v == nil {
+		return s.controlOf(upTo)
+	}
+	if _, err := control.Decode(paxos.Encoded(v)); err != nil {
+		return "", fmt.Errorf("%s: %w", s.dir, err)
+	}
+	return paxos.Encoded(v), nil
+}
+
+// controlOf makes the state of a directory that has none from its values. An earlier release
+// kept them as they are, and passed over what they say. It did so at most while the log began:
+// where the first value is no control value, the log was of level 0 then, and that release
+// has not passed another one.
+func (s *Store) controlOf(upTo paxos.Instance) (paxos.Encoded, error) {
+	first := &paxos.Loaded{Load: paxos.Load{Kind: paxos.LoadVotes, From: 1, To: 1}}
+	if err := s.loadVotes(first); err != nil || upTo == 0 || len(first.Votes) == 0 || !paxos.IsControl(first.Votes[0].Value.Batch) {
+		return "", err
+	}
+	var state control.State
+	all := &paxos.Loaded{Load: paxos.Load{Kind: paxos.LoadVotes, From: 1, To: upTo, MaxBytes: controlPage}}
+	for more := true; more; more = all.More {
+		all.Votes, all.More = nil, false
+		if err := s.loadVotes(all); err != nil {
+			return "", err
+		}
+		for _, v := range all.Votes {
+			all.Load.From = v.Instance + 1
+			if !paxos.IsControl(v.Value.Batch) {
+				continue
+			}
+			next, err := state.Apply(v.Instance, v.Value.Batch, control.Level)
+			if err != nil {
+				return "", fmt.Errorf("%s: instance %d: %w", s.dir, v.Instance, err)
+			}
+			state = next
+		}
+	}
+	return state.Encode(), nil
+}
+
+// controlPage is how many bytes of values are read at once.
+const controlPage = 1 << 20
