@@ -53,7 +53,7 @@ var mutants = []mutant{
 		new: "false"},
 	{row: 5, name: "a log begins where another one may have been chosen", file: "proposer/leading.go", by: simulation,
 		old: "held == 0 && !voted {",
-		new: "held == 0 {"},
+		new: "held == 0 && (voted || !voted) {"},
 	{row: 5, name: "a leader begins with any acceptor's state of the log", file: "proposer/control.go", by: "TestStateOfHighestHeld",
 		old: "!q.done.Has(place) || c.held != held {",
 		new: "!q.done.Has(place) || c.held == held {"},

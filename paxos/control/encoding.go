@@ -10,11 +10,8 @@ import (
 // The kinds of commands. Their values are part of the stored format.
 const kindGenesis = 1
 
-// Bounds of what is decoded.
-const (
-	maxNumber = 1 << 62
-	maxID     = 64 // bytes of an id
-)
+// maxID bounds an id that is decoded, in bytes.
+const maxID = 64
 
 func (Genesis) kind() byte { return kindGenesis }
 
@@ -141,7 +138,7 @@ func (d *decoder) take(n int) []byte {
 // number reads a uvarint in its shortest form.
 func (d *decoder) number() uint64 {
 	v, n := binary.Uvarint(d.b)
-	if n <= 0 || n > 1 && d.b[n-1] == 0 || v > maxNumber {
+	if n <= 0 || n > 1 && d.b[n-1] == 0 || v >= paxos.Bound {
 		d.bad, d.b = true, nil
 		return 0
 	}
