@@ -1,6 +1,7 @@
 package acceptor
 
 import (
+	"reflect"
 	"testing"
 
 	"github.com/paxlog/paxlog/paxos"
@@ -27,7 +28,7 @@ func unmoved(t *testing.T, name string, a *Acceptor, before Report) {
 		t.Errorf("%s: it is not counted", name)
 	}
 	after.Refused = before.Refused
-	if after != before || len(out.Writes)+len(out.Loads) != 0 || out.Sync || out.Halt != "" || !a.announced.IsZero() {
+	if !reflect.DeepEqual(after, before) || len(out.Writes)+len(out.Loads) != 0 || out.Sync || out.Halt != "" || !a.announced.IsZero() {
 		t.Errorf("%s: it was believed: %+v\nwas %+v\nis  %+v", name, out, before, after)
 	}
 	for _, m := range sent[*paxos.Reject](out) {
