@@ -58,5 +58,6 @@ func (a *Acceptor) onStatus(from paxos.NodeID, m *paxos.StatusQuery) {
 	a.Send(from, &paxos.StatusReply{
 		Nonce: m.Nonce, Role: paxos.RoleAcceptor, ID: a.cfg.ID, Promised: r.Promised, Highest: r.Durable, DiskHangs: hangs,
 		Held: r.Held, Chosen: r.Known, Missing: r.Missing, Voting: r.Voting, Forgot: r.Forgot, Reason: r.WhyNotVoting, Drained: r.Drained, Speaks: paxos.NewestVersion,
+		Log: r.Control.Log, Level: r.Control.Level,
 	})
 }

@@ -11,6 +11,9 @@ import (
 	"github.com/paxlog/paxlog/transport"
 )
 
+// LogID names one log for ever.
+type LogID = paxos.LogID
+
 // Role is what a process is.
 type Role = paxos.Role
 
@@ -33,6 +36,9 @@ type ProcessStatus struct {
 type ProcessState struct {
 	Chosen Instance // highest known to be chosen; of a proposer, chosenUpTo
 	Reason string   // of an acceptor, why it does not vote; of a proposer, why it is not leading
+	Log    LogID    // that it knows to be of; zero if it knows none, or the log has no id
+	Level  uint64   // of that log: what may be proposed in it
+
 	// Drained says that it is about to be stopped, as somebody has told it: see Drain.
 	Drained bool
 
@@ -67,7 +73,7 @@ type ProcessState struct {
 // stateOf is a process's answer as applications see it.
 func stateOf(r *paxos.StatusReply) ProcessState {
 	return ProcessState{
-		Chosen: r.Chosen, Reason: r.Reason, Drained: r.Drained,
+		Chosen: r.Chosen, Reason: r.Reason, Drained: r.Drained, Log: r.Log, Level: r.Level,
 		Promised: r.Promised, Highest: r.Highest, Held: r.Held, Missing: r.Missing, Voting: r.Voting, Forgot: r.Forgot,
 		State: r.State, Ballot: r.Ballot, Quorum: r.Quorum,
 		DiskHangs: time.Duration(r.DiskHangs) * time.Millisecond, DiskBytes: r.DiskBytes, DiskFree: r.DiskFree,

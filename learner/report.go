@@ -56,6 +56,6 @@ func (l *Learner) onStatus(from paxos.NodeID, m *paxos.StatusQuery) {
 	r := l.Report()
 	l.Send(from, &paxos.StatusReply{
 		Nonce: m.Nonce, Role: paxos.RoleLearner, ID: r.ID, Applied: r.Applied, Chosen: r.Chosen, First: r.First, Last: r.Last,
-		Open: r.Open, Sessions: r.Sessions, Drained: r.Drained, Speaks: paxos.NewestVersion,
+		Open: r.Open, Sessions: r.Sessions, Drained: r.Drained, Speaks: paxos.NewestVersion, Log: r.Control.Log, Level: r.Control.Level,
 	})
 }

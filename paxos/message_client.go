@@ -235,6 +235,11 @@ type StatusReply struct {
 	// there; 0 if that is not known. The driver fills them in.
 	DiskBytes uint64 `since:"3"`
 	DiskFree  uint64 `since:"3"`
+
+	// Log is the log that the process knows to be of, zero if it knows none, and Level what
+	// may be proposed in it.
+	Log   LogID  `since:"3"`
+	Level uint64 `since:"3"`
 }
 
 func (*Append) MessageKind() Kind      { return 64 }

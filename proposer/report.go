@@ -48,5 +48,6 @@ func (p *Proposer) onStatus(from paxos.NodeID, m *paxos.StatusQuery) {
 	p.Send(from, &paxos.StatusReply{
 		Nonce: m.Nonce, Role: paxos.RoleProposer, ID: p.cfg.ID, State: r.State, Ballot: r.Ballot,
 		Chosen: r.ChosenUpTo, Quorum: r.Quorum, Reason: r.WhyNot, Drained: r.Drained, Speaks: paxos.NewestVersion,
+		Log: r.Control.Log, Level: r.Control.Level,
 	})
 }

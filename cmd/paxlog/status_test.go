@@ -26,7 +26,7 @@ func TestStatus(t *testing.T) {
 	dev(t)
 	must(t, "", "append", "x")
 	table := must(t, "", "status")
-	for _, want := range []string{"cluster dev: leader p", ", quorum yes\n", "a1  acceptor  127.0.0.1:", "voting", "leading", "standby", "l1  learner", "serving"} {
+	for _, want := range []string{"cluster dev: leader p", ", quorum yes, log ", "a1  acceptor  127.0.0.1:", "voting", "leading", "standby", "l1  learner", "serving"} {
 		if !strings.Contains(table, want) {
 			t.Errorf("no %q in\n%s", want, table)
 		}

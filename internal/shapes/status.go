@@ -12,6 +12,7 @@ import (
 // Status is what `status -o json` prints.
 type Status struct {
 	Cluster   string     `json:"cluster"`
+	Log       *string    `json:"log"` // its id, null if it has none or no process knows it
 	Leader    *string    `json:"leader"`
 	Ballot    *string    `json:"ballot"`
 	Quorum    bool       `json:"quorum"`
@@ -108,12 +109,27 @@ type Learner struct {
 	Disk
 }
 
+// logOf is the log that most processes say they are of.
+func logOf(s client.Status) (most client.LogID) {
+	says := map[client.LogID]int{}
+	for _, p := range s.Processes {
+		if p.Err == nil && !p.Log.IsZero() {
+			if says[p.Log]++; says[p.Log] > says[most] {
+				most = p.Log
+			}
+		}
+	}
+	return most
+}
+
 // NewStatus translates what the client found out.
 func NewStatus(cluster string, s client.Status) Status {
 	out := Status{
 		Cluster: cluster, Leader: Known(s.Leader, s.Leader != ""), Ballot: Known(s.Ballot.String(), s.Leader != ""), Quorum: s.Quorum,
 		Acceptors: []Acceptor{}, Proposers: []Proposer{}, Learners: []Learner{},
 	}
+	log := logOf(s)
+	out.Log = Known(log.String(), !log.IsZero())
 	chosen := HighestChosen(s)
 	for _, p := range s.Processes {
 		up, r := p.Err == nil, p.ProcessState

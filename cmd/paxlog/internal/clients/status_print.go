@@ -18,7 +18,7 @@ func writeTable(s shapes.Status, w io.Writer) error {
 	if s.Quorum {
 		quorum = "yes"
 	}
-	fmt.Fprintf(w, "cluster %s: leader %s, ballot %s, quorum %s\n\n", s.Cluster, shapes.OrDash(s.Leader), shapes.OrDash(s.Ballot), quorum)
+	fmt.Fprintf(w, "cluster %s: leader %s, ballot %s, quorum %s, log %s\n\n", s.Cluster, shapes.OrDash(s.Leader), shapes.OrDash(s.Ballot), quorum, shapes.OrDash(s.Log))
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "ID\tROLE\tADDRESS\tUP\tSTATE\tBALLOT\tACCEPTED\tCHOSEN\tLEARNED\tLAG\tINDEXES\tDISK\tFREE")
 	var troubles []string

@@ -26,6 +26,8 @@ type Inspection struct {
 	ID          paxos.NodeID   `json:"id"`
 	Format      int            `json:"format"`
 	Incarnation string         `json:"incarnation"`
+	Log         *string        `json:"log"` // the log's id, null if it has none (yet)
+	Level       uint64         `json:"level"`
 	Acceptors   []paxos.NodeID `json:"acceptors"`
 	Phase1      int            `json:"phase1"`
 	Phase2      int            `json:"phase2"`
@@ -62,6 +64,7 @@ func newInspect(dir string, s wal.Summary) Inspection {
 		Dir: dir, Cluster: id.Cluster, Role: id.Role, ID: id.ID, Format: id.Format, Incarnation: strconv.FormatUint(id.Incarnation, 16),
 		Acceptors: id.Members.Acceptors, Phase1: id.Members.Phase1, Phase2: id.Members.Phase2,
 	}
+	out.Log, out.Level = shapes.Known(s.Control.Log.String(), !s.Control.Log.IsZero()), s.Control.Level
 	if id.Role == paxos.RoleLearner.String() {
 		last := paxos.Index(s.Entries())
 		out.Applied = &s.Learner.Applied
@@ -115,6 +118,7 @@ func (i Inspection) lines() [][2]string {
 	all := [][2]string{
 		{"identity", fmt.Sprintf("%s %s of cluster %s", i.Role, i.ID, i.Cluster)},
 		{"incarnation", fmt.Sprintf("%s (format %d)", i.Incarnation, i.Format)},
+		{"log", fmt.Sprintf("%s (level %d)", shapes.OrDash(i.Log), i.Level)},
 		{"members", fmt.Sprintf("%v, quorums phase1 %d, phase2 %d", i.Acceptors, i.Phase1, i.Phase2)},
 	}
 	if i.Applied != nil {
