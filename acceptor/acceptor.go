@@ -57,6 +57,7 @@ type Acceptor struct {
 
 	now     paxos.Ticks
 	started bool
+	late    bool // the next Tick comes much later than was asked for
 	hearing hearing
 	drained bool // it is about to be stopped: others count on it no more. It votes all the same
 
@@ -157,24 +158,33 @@ func (a *Acceptor) Step(from paxos.NodeID, m paxos.Message) {
 		a.onPeerUp(m)
 	case *paxos.PeerDown:
 		a.onPeerDown(m)
+	case *paxos.Late:
+		a.late = true
 	}
 }
 
 // Tick implements paxos.Machine.
 func (a *Acceptor) Tick(mono paxos.Ticks, _ paxos.UnixNanos) {
-	// After a start or a pause nothing is known about who was alive meanwhile:
-	// count as having heard just now, lest a paused acceptor help to depose a
-	// leader that it merely did not listen to.
-	if !a.started || mono-a.now > a.cfg.ElectionTicks {
-		a.hearing.at, a.hearing.resigned = mono, false
-	}
 	if !a.started {
-		a.started, a.admission.since = true, mono
+		a.started, a.late, a.admission.since = true, true, mono
+	}
+	if a.late {
+		a.hearing.begin(mono)
+		a.late = false
 	}
 	a.now = mono
 	a.expireSubscribers()
 	a.tickAdmission()
 	a.tickCopy()
+}
+
+// Next implements paxos.Machine.
+func (a *Acceptor) Next() paxos.Ticks {
+	at := min(a.hearing.nextLook(a.now, a.cfg.ElectionTicks), a.admission.next(a), a.copy.nextAt(a))
+	for i := range a.subs {
+		at = min(at, a.subs[i].until)
+	}
+	return at
 }
 
 // Flush implements paxos.Machine: it counts the commit, if there is one to wait for,

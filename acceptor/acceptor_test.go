@@ -261,10 +261,19 @@ func TestResign(t *testing.T) {
 	}
 }
 
-// TestPauseCountsAsHearing: after a gap in its ticks an acceptor refuses
-// candidates for one timeout.
+// TestPauseCountsAsHearing: an acceptor that is told the time much later than it asked for
+// refuses candidates for one timeout. One that was left alone for as long, and told the
+// time when it asked for it, does not.
 func TestPauseCountsAsHearing(t *testing.T) {
 	a := ready(State{})
+	for now := a.Next(); now < 20_000; now = a.Next() {
+		a.Tick(now, 0)
+		a.Flush()
+	}
+	if silent := a.Report().Silent; silent < 19_000 {
+		t.Fatalf("it was told the time when it asked for it, and says that it heard somebody %d ms ago", silent)
+	}
+	a.Step("a1", &paxos.Late{By: 100})
 	a.Tick(20_000, 0)
 	a.Step("p2", &paxos.Prepare{Ballot: ballot(2, "p2"), Nonce: 1, From: 1})
 	if out := a.Flush(); len(sent[*paxos.Reject](out)) != 1 {

@@ -59,26 +59,62 @@ func (a *Acceptor) tickAdmission() {
 	if len(v.answered) < len(a.cfg.Sources)+len(a.cfg.Proposers) {
 		a.askWitnesses()
 	}
-	if !v.admitted && v.tell.Due(a.now) {
+	if v.toTell() && v.tell.Due(a.now) {
 		a.tellWhy()
 	}
 }
 
-// askWitnesses asks everybody who has not vouched yet.
+// next is when tickAdmission has something to do.
+func (v *admission) next(a *Acceptor) paxos.Ticks {
+	if v.mayRejoin(a) || v.mayBeAdmitted(a) {
+		return a.now
+	}
+	at := paxos.Never
+	if !v.admitted && v.rejoin == nil {
+		for _, t := range []paxos.Ticks{v.since + a.cfg.ElectionTicks, v.since + silence*a.cfg.ElectionTicks} {
+			if t > a.now { // then fewer answers are enough
+				at = min(at, t)
+			}
+		}
+	}
+	if v.toTell() {
+		at = min(at, v.tell.At())
+	}
+	if len(v.answered) < len(a.cfg.Sources)+len(a.cfg.Proposers) {
+		a.witnesses(func(id paxos.NodeID) {
+			if a.up[id] && !v.answered[id] {
+				at = min(at, v.askAt(id).At())
+			}
+		})
+	}
+	return at
+}
+
+// askAt is when a witness that has not vouched is asked.
+func (v *admission) askAt(id paxos.NodeID) *paxos.Timer {
+	if v.denied[id] != 0 {
+		return &v.askAgain
+	}
+	return &v.ask
+}
+
+// askWitnesses asks everybody who is connected and has not vouched yet.
 func (a *Acceptor) askWitnesses() {
 	v := &a.admission
-	ask, again := v.ask.Due(a.now), v.askAgain.Due(a.now)
+	var ask, again bool
+	a.witnesses(func(id paxos.NodeID) {
+		if !a.up[id] || v.answered[id] || !v.askAt(id).Due(a.now) {
+			return
+		}
+		ask, again = ask || v.denied[id] == 0, again || v.denied[id] != 0
+		a.After(id, &paxos.Vouch{Incarnation: a.cfg.Incarnation, Mark: v.start})
+	})
 	if ask {
 		v.ask.Set(a.now + a.cfg.RetryTicks)
 	}
 	if again {
 		v.askAgain.Set(a.now + againTicks)
 	}
-	a.witnesses(func(id paxos.NodeID) {
-		if due := ask && v.denied[id] == 0 || again && v.denied[id] != 0; due && a.up[id] && !v.answered[id] {
-			a.After(id, &paxos.Vouch{Incarnation: a.cfg.Incarnation, Mark: v.start})
-		}
-	})
 }
 
 func (a *Acceptor) onVouched(from paxos.NodeID, m *paxos.Vouched) {
@@ -130,11 +166,14 @@ func (a *Acceptor) contradicts(m paxos.Mark) bool {
 }
 
 func (v *admission) tryAdmit(a *Acceptor) {
-	if v.admitted || v.rejoin != nil || len(v.denied) > 0 || v.vouched.Len() < v.need(a) || !v.heardAll(a) {
-		return
+	if v.mayBeAdmitted(a) {
+		v.admitted = true
+		a.Info("admitted: peers vouched for this acceptor, it votes from now on")
 	}
-	v.admitted = true
-	a.Info("admitted: peers vouched for this acceptor, it votes from now on")
+}
+
+func (v *admission) mayBeAdmitted(a *Acceptor) bool {
+	return !v.admitted && v.rejoin == nil && len(v.denied) == 0 && v.vouched.Len() >= v.need(a) && v.heardAll(a)
 }
 
 // need is how many other acceptors have to vouch: one, and the smaller quorum less this
@@ -160,10 +199,14 @@ func (v *admission) heardAll(a *Acceptor) bool {
 	return !missing || !quiet && waited >= a.cfg.ElectionTicks || waited >= silence*a.cfg.ElectionTicks
 }
 
+// toTell reports whether this acceptor does not vote for a reason that needs somebody's
+// hand.
+func (v *admission) toTell() bool { return !v.admitted && (len(v.denied) > 0 || v.rejoin != nil) }
+
 // tellWhy logs why this acceptor does not vote, if that needs somebody's hand.
 func (a *Acceptor) tellWhy(evidence ...any) {
 	v := &a.admission
-	if len(v.denied) == 0 && v.rejoin == nil {
+	if !v.toTell() {
 		return
 	}
 	v.tell.Set(a.now + warnTicks)

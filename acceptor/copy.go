@@ -44,6 +44,17 @@ func (a *Acceptor) tickCopy() {
 	a.fetchFromNext()
 }
 
+// nextAt is when tickCopy has something to do.
+func (c *copying) nextAt(a *Acceptor) paxos.Ticks {
+	switch {
+	case a.known <= a.held, a.control.stuck == a.held+1:
+		return paxos.Never
+	case c.source != "":
+		return max(c.start.At(), c.late.At())
+	}
+	return c.start.At()
+}
+
 // fetchFromNext asks the next source that is connected.
 func (a *Acceptor) fetchFromNext() {
 	c := &a.copy

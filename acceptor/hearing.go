@@ -10,6 +10,21 @@ type hearing struct {
 	next     paxos.NodeID // the successor that it has named in its last heartbeat, or ""
 }
 
+// begin is called at a start and after a pause. Nothing is known of who was alive
+// meanwhile. It counts as having heard somebody just now, lest a paused acceptor help to
+// depose a leader that it merely did not listen to.
+func (h *hearing) begin(now paxos.Ticks) { h.at, h.resigned = now, false }
+
+// nextLook is when a stretch of silence ends that is a multiple of the election timeout. A
+// process that is stopped misses the next such time by more than half a timeout, or has
+// not been stopped for long: so a driver sees that it was paused.
+func (h hearing) nextLook(now, election paxos.Ticks) paxos.Ticks {
+	if election == 0 {
+		return paxos.Never
+	}
+	return h.at + ((now-h.at)/election+1)*election
+}
+
 // silent is for how long nobody has been heard.
 func (h hearing) silent(now paxos.Ticks) paxos.Ticks {
 	if h.resigned {

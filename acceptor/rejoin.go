@@ -117,14 +117,18 @@ func (a *Acceptor) onRejoined(from paxos.NodeID, m *paxos.Rejoined) {
 	a.admission.tryRejoin(a)
 }
 
+func (v *admission) mayRejoin(a *Acceptor) bool {
+	r := v.rejoin
+	return r != nil && r.granted != nil && a.held >= r.granted.UpTo
+}
+
 // tryRejoin begins a new life once everything is held that votes forgotten may have
 // helped to choose.
 func (v *admission) tryRejoin(a *Acceptor) {
-	r := v.rejoin
-	if r == nil || r.granted == nil || a.held < r.granted.UpTo {
+	if !v.mayRejoin(a) {
 		return
 	}
-	g := r.granted
+	g := v.rejoin.granted
 	a.promise(g.Ballot)
 	a.mark.Life = g.Ballot
 	for i, id := range a.cfg.Membership.Acceptors {

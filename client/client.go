@@ -109,7 +109,7 @@ func Open(ctx context.Context, file string, opts ...Option) (*Client, error) {
 func offline(o options) *Client {
 	c := &Client{
 		opts: o, start: time.Now(), done: make(chan struct{}),
-		wake: make(chan struct{}, 1), rearm: make(chan struct{}, 1), m: core.New(o.machine()), armed: ticks(forever),
+		wake: make(chan struct{}, 1), rearm: make(chan struct{}, 1), m: core.New(o.machine()), armed: paxos.Never,
 	}
 	c.net = transport.New(o.transport(), handler{c})
 	c.main = c.NewSession()
@@ -187,7 +187,7 @@ func (c *Client) send(now bool) {
 	if len(c.crowded) > 0 && c.admit() { // Flush took out what was given up
 		c.flush()
 	}
-	if due := c.m.Due(); due < c.armed {
+	if due := c.m.Next(); due < c.armed {
 		c.armed = due
 		select {
 		case c.rearm <- struct{}{}:
@@ -224,13 +224,12 @@ func (c *Client) sendLoop() {
 	}
 }
 
-// forever is how long the timer sleeps when nothing is due.
-const forever = time.Hour
-
-// timer tells the machine the time when it is due, and sleeps otherwise.
+// timer tells the machine the time when it asked for it. While nothing waits for an
+// answer, no timer runs.
 func (c *Client) timer() {
 	defer c.wg.Done()
-	t := time.NewTimer(forever)
+	t := time.NewTimer(0)
+	t.Stop()
 	defer t.Stop()
 	for {
 		select {
@@ -245,17 +244,20 @@ func (c *Client) timer() {
 		c.deliver()
 		c.armed = 0 // it is set below
 		c.send(true)
-		c.armed = c.m.Due()
-		wait := forever
-		if left := c.armed - now; left < paxos.Ticks(forever/time.Millisecond) {
-			wait = time.Duration(max(left, 1)) * time.Millisecond
-		} else {
-			c.armed = now + paxos.Ticks(forever/time.Millisecond)
-		}
+		c.armed = c.m.Next()
+		left := c.armed - now
 		c.mu.Unlock()
-		t.Reset(wait)
+		if left < longest {
+			t.Reset(time.Duration(max(left, 1)) * time.Millisecond)
+		} else {
+			t.Stop()
+		}
 	}
 }
+
+// longest is more than a call or a session waits, in ticks: beyond it lies paxos.Never,
+// which is no duration.
+const longest = paxos.Ticks(1) << 40
 
 // handler is what the transport tells; its methods are no part of the client.
 type handler struct{ c *Client }

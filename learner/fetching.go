@@ -94,7 +94,7 @@ func (l *Learner) nextSource() paxos.NodeID {
 func (l *Learner) fetch(source paxos.NodeID) {
 	f := &l.copying
 	f.nonce++
-	f.asked, f.askedAt, f.failed = source, l.now, false
+	f.asked, f.askedAt, f.failed = source, l.now, source == ""
 	from := l.state.Applied + 1
 	for _, id := range l.cfg.Membership.Acceptors {
 		if id != source && l.sources.of(id).up {

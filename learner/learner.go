@@ -180,6 +180,11 @@ func (l *Learner) Tick(mono paxos.Ticks, _ paxos.UnixNanos) {
 	l.tickFetch()
 }
 
+// Next implements paxos.Machine.
+func (l *Learner) Next() paxos.Ticks {
+	return min(l.renew.At(), l.nextRead(), l.nextFetch())
+}
+
 // Flush implements paxos.Machine: it applies what was chosen, in order.
 func (l *Learner) Flush() paxos.Output {
 	l.apply()

@@ -27,34 +27,52 @@ func (p *pacing) rest(from paxos.NodeID, size int, now, askedAt paxos.Ticks) boo
 	return true
 }
 
-// tickFetch fetches if something is missing and it is time.
-func (l *Learner) tickFetch() {
-	if l.control.stuck != 0 {
-		return // whoever has more, it is of no use here
-	}
+// misses reports whether something above applied is known of, or may be.
+func (l *Learner) misses() bool {
+	return l.behind() || l.highest > l.state.Applied || l.cutOff()
+}
+
+// nextFetch is when the next page is asked for.
+func (l *Learner) nextFetch() paxos.Ticks {
 	f := &l.copying
-	if !l.behind() && l.highest <= l.state.Applied && !l.cutOff() {
-		l.progressAt, f.wait, f.resume = l.now, 0, ""
-		return
-	}
-	if f.resume != "" {
-		if f.resumeAt.Due(l.now) {
-			l.fetchMore(f.resume)
-		}
-		return
-	}
-	if f.asked != "" {
-		if l.now-f.askedAt < slowRetries*l.cfg.RetryTicks {
-			return
-		}
-		f.asked, f.failed = "", true // a slow source is switched
+	switch {
+	case !l.misses(), l.control.stuck != 0: // else, whoever has more, it is of no use here
+		return paxos.Never
+	case f.resume != "":
+		return f.resumeAt.At()
+	case f.asked != "":
+		return f.askedAt + slowRetries*l.cfg.RetryTicks
 	}
 	wait := max(l.cfg.RetryTicks/2, f.wait)
 	if l.sources.maxHeld() > l.state.Applied+far && !f.failed {
 		wait = 0
 	}
-	if l.now-l.progressAt < wait || (f.failed && l.now-f.askedAt < wait) {
+	at := l.progressAt + wait
+	if f.failed {
+		at = max(at, f.askedAt+wait)
+	}
+	return at
+}
+
+// tickFetch fetches if something is missing and it is time.
+func (l *Learner) tickFetch() {
+	f := &l.copying
+	if !l.misses() {
+		l.progressAt, f.wait, f.resume = l.now, 0, ""
 		return
+	}
+	if l.now < l.nextFetch() {
+		return
+	}
+	if f.resume != "" {
+		l.fetchMore(f.resume)
+		return
+	}
+	if f.asked != "" {
+		f.asked, f.failed = "", true // a slow source is switched
+		if l.now < l.nextFetch() {
+			return
+		}
 	}
 	if e := l.above[l.state.Applied+1]; e != nil {
 		if v, isChosen := e.chosen(l.cfg.Membership); isChosen && v == nil {

@@ -19,6 +19,7 @@ type reads struct {
 type round struct {
 	nonce   uint64
 	beganAt paxos.Ticks
+	giveUp  paxos.Ticks                     // before it no read of the round is given up
 	resend  paxos.Timer                     // when those that have not answered are polled again
 	answers map[paxos.NodeID]paxos.Instance // highest instance held or accepted
 	asked   chain
@@ -92,11 +93,12 @@ func (l *Learner) flushReads() {
 		return
 	}
 	rs.nonce++
-	next := &round{nonce: rs.nonce, beganAt: l.now, answers: map[paxos.NodeID]paxos.Instance{}}
+	next := &round{nonce: rs.nonce, beganAt: l.now, giveUp: paxos.Never, answers: map[paxos.NodeID]paxos.Instance{}}
 	next.resend.Set(l.now + l.cfg.RetryTicks)
 	for rs.waiting.n > 0 {
 		r, q := l.next(&rs.waiting)
 		q.arrived = l.now
+		next.giveUp = min(next.giveUp, l.now+l.patience(r))
 		l.wait(&next.asked, r, forRound, next.nonce)
 	}
 	rs.rounds = append(rs.rounds, next)
@@ -126,16 +128,41 @@ func (l *Learner) tickReads() {
 				}
 			}
 		}
-		for at := r.asked.oldest; at != 0; {
-			q := at
-			at = l.clients.together.after(at)
-			// As long as this learner catches up, it will get there.
-			if l.now-max(l.clients.questions.at(q).arrived, l.appliedAt) >= l.patience(q) {
-				l.undecided(r, q)
-			}
+		if l.now >= r.giveUp {
+			l.giveUp(r)
 		}
 		return r.asked.n == 0
 	})
+}
+
+// giveUp gives up on the reads of a round of which the time is over.
+func (l *Learner) giveUp(r *round) {
+	r.giveUp = paxos.Never
+	for at := r.asked.oldest; at != 0; {
+		q := at
+		at = l.clients.together.after(at)
+		// As long as this learner catches up, it will get there.
+		if until := max(l.clients.questions.at(q).arrived, l.appliedAt) + l.patience(q); l.now < until {
+			r.giveUp = min(r.giveUp, until)
+		} else {
+			l.undecided(r, q)
+		}
+	}
+}
+
+// nextRead is when tickReads, or flushReads, has something to do.
+func (l *Learner) nextRead() paxos.Ticks {
+	rs, at := &l.reads, paxos.Never
+	for _, r := range rs.rounds {
+		at = min(at, r.giveUp, r.resend.At())
+		if r.asked.n == 0 {
+			at = l.now // it is over
+		}
+	}
+	if n := len(rs.rounds); rs.waiting.n > 0 && n > 0 && n < maxRounds {
+		at = min(at, rs.rounds[n-1].beganAt+l.cfg.RetryTicks)
+	}
+	return at
 }
 
 // patience is for how long a read may wait: the client wants to hear why while it

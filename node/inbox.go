@@ -80,11 +80,11 @@ func (b *inbox) signal() {
 	}
 }
 
-// wait returns when there is a message or at a tick, and false when stopped.
-func (b *inbox) wait(tick <-chan time.Time) bool {
+// wait returns when there is a message or it is time, and false when stopped.
+func (b *inbox) wait(timer <-chan time.Time) bool {
 	select {
 	case <-b.wake:
-	case <-tick:
+	case <-timer:
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -4,9 +4,6 @@ import "time"
 
 // Of the turn.
 const (
-	// tickInterval is how often a machine is told the time at least. It bounds how late a
-	// timeout is noticed, and what an idle process costs.
-	tickInterval = 10 * time.Millisecond
 	// burst is how soon after its last turn a machine is taken to be busy.
 	burst = 200 * time.Microsecond
 	// maxDrain bounds the messages stepped before a flush, so that time passes for the

@@ -94,7 +94,7 @@ func Start(opts Options) (*Node, error) {
 		inbox: newInbox(opts.Cluster.Limits.InboxBytes),
 	}
 	n.usage.n = n
-	n.turn.inbox, n.turn.act, n.turn.start, n.turn.pause = n.inbox, n.act, time.Now(), opts.Cluster.Timeouts.ElectionMin
+	n.turn = turn{inbox: n.inbox, me: opts.ID, act: n.act, start: time.Now(), pause: pause(opts.Cluster)}
 	if err := n.open(); err != nil {
 		return nil, err
 	}
@@ -188,12 +188,11 @@ func randomBits() (uint64, error) {
 	return binary.BigEndian.Uint64(b[:]), err
 }
 
-// loop steps the machine when it is woken, and at each tick.
+// loop steps the machine when it is woken, and when the machine wants to be told the time.
 func (n *Node) loop() {
 	defer close(n.loopDone)
-	ticker := time.NewTicker(tickInterval)
-	defer ticker.Stop()
-	for n.inbox.wait(ticker.C) {
+	defer n.turn.timer.Stop()
+	for n.inbox.wait(n.turn.timer.C) {
 		runtime.Gosched() // readers that have something go first: one turn for all
 		n.turn.take()
 	}

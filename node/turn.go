@@ -4,6 +4,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/paxlog/paxlog/config"
 	"github.com/paxlog/paxlog/paxos"
 )
 
@@ -12,15 +13,25 @@ import (
 // the machine with all that waits, tells it the time, and does what it says.
 type turn struct {
 	inbox *inbox
+	me    paxos.NodeID
 	act   func(paxos.Output)
 	start time.Time
-	pause time.Duration // a longer time without a turn is a pause, of which the machine must know
+	pause paxos.Ticks // who is told the time so much later than it asked for was paused
+	timer *time.Timer // goes off when the machine wants to be told the time
 
 	mu       sync.Mutex
 	machine  paxos.Machine
 	ended    bool
 	last     paxos.Ticks   // told last
-	lastTick time.Duration // when, since the start
+	next     paxos.Ticks   // when the machine wants to be told the time
+	armed    paxos.Ticks   // when timer goes off
+	lastTurn time.Duration // since the start
+}
+
+// pause is half of an election timeout. Acceptors want to be told the time at the end of
+// one, so they know of every pause of more than one and a half.
+func pause(c *config.Cluster) paxos.Ticks {
+	return paxos.Ticks(c.Timeouts.ElectionMin.Milliseconds() / 2)
 }
 
 // begin calls f, which lets readers come, and tells the machine the time before any of
@@ -31,7 +42,9 @@ func (t *turn) begin(f func() error) error {
 	if err := f(); err != nil {
 		return err
 	}
-	t.tick()
+	t.tick(t.now())
+	t.next = t.last + 1
+	t.timer = time.NewTimer(0) // for what the machine does first
 	return nil
 }
 
@@ -56,16 +69,15 @@ func (t *turn) tryNow() bool {
 		return false
 	}
 	defer t.mu.Unlock()
-	if time.Since(t.start)-t.lastTick <= burst {
+	if time.Since(t.start)-t.lastTurn <= burst {
 		return false
 	}
 	t.work()
 	return true
 }
 
-// work steps the machine with all that waits; mu is held. Messages are stepped before the
-// clock is told: what arrived while this process was busy is evidence that came in time.
-// After a pause it is not, and the machine must know of the pause first.
+// work is a turn of the machine, as paxos.Machine describes it, with all that waits; mu is
+// held.
 func (t *turn) work() {
 	if t.ended {
 		return
@@ -74,29 +86,56 @@ func (t *turn) work() {
 	for rest := items; ; {
 		drain := rest[:min(len(rest), maxDrain)]
 		rest = rest[len(drain):]
-		if time.Since(t.start)-t.lastTick > t.pause {
-			t.tick()
+		now := t.now()
+		switch late := now - t.next; {
+		case late < 0:
+			t.tick(now)
+		case late > t.pause:
+			t.machine.Step(t.me, &paxos.Late{By: late})
+			t.tick(now)
+		default:
+			t.tick(t.next - 1)
 		}
 		for i := range drain {
 			t.machine.Step(drain[i].from, drain[i].msg)
 		}
-		t.tick()
+		t.tick(t.now())
 		t.act(t.machine.Flush())
+		t.next = max(t.machine.Next(), t.last+1)
 		if len(rest) == 0 {
 			break
 		}
 	}
+	t.arm()
 	t.inbox.recycle(items)
 }
 
-// tick tells the machine the time, in milliseconds since the start, from 1; mu is held.
-func (t *turn) tick() {
-	now := time.Now()
-	t.lastTick = now.Sub(t.start)
-	if mono := paxos.Ticks(now.Sub(t.start).Milliseconds()) + 1; mono > t.last {
+// now is the machine's clock: milliseconds since the start, from 1.
+func (t *turn) now() paxos.Ticks {
+	t.lastTurn = time.Since(t.start)
+	return paxos.Ticks(t.lastTurn.Milliseconds()) + 1
+}
+
+// tick tells the machine the time, if it has gone on; mu is held.
+func (t *turn) tick(mono paxos.Ticks) {
+	if mono > t.last {
 		t.last = mono
-		t.machine.Tick(mono, paxos.UnixNanos(now.UnixNano()))
+		t.machine.Tick(mono, paxos.UnixNanos(time.Now().UnixNano()))
 	}
+}
+
+// arm sets the timer; mu is held. Nobody is woken for a timer that is set anew before it
+// goes off: where a leader is heard every 50 ms, no timer does.
+func (t *turn) arm() {
+	switch {
+	case t.next == t.armed:
+		return
+	case t.next == paxos.Never:
+		t.timer.Stop()
+	default:
+		t.timer.Reset(time.Duration(t.next-1)*time.Millisecond - time.Since(t.start))
+	}
+	t.armed = t.next
 }
 
 // end waits until nobody has the turn, and gives it to nobody any more.

@@ -3,10 +3,20 @@ package paxos
 // Machine is a role: an acceptor, a proposer or a learner. It is deterministic
 // and does no I/O, reads no clock and draws no randomness of its own.
 //
-// A driver calls Tick before the first Step, then Step for each message that
-// waits, Tick if time has passed, and Flush. All effects
-// since the last Flush come out of it, so that what arrives together is
-// written, synced and sent together. No method may be called concurrently.
+// A driver calls Tick before the first Step. After that a turn is: Tick, Step for each
+// message that waits, Tick, Flush, Next. All effects since the last Flush come out of it,
+// so that what arrives together is written, synced and sent together. No method may be
+// called concurrently.
+//
+// There is no tick without a reason. A turn takes place when a message has come, or at the
+// time that Next returned, and Tick does nothing but note the time before that: who is
+// told it more often does nothing else and nothing earlier.
+//
+// The first Tick of a turn says when it is, so that what is stepped is dated. Where
+// something is due by then it says the last moment before that: what has arrived is
+// evidence that came in time, and is stepped before the timers run out. Example: a process
+// was kept from its processor for 40 ms, and the answers that its leader lives by lie in
+// the inbox. That does not hold after a pause: see Late.
 type Machine interface {
 	// Step handles a message that the transport authenticated as coming from
 	// the node from. Local messages come from the machine's own id.
@@ -15,6 +25,10 @@ type Machine interface {
 	Tick(mono Ticks, wall UnixNanos)
 	// Flush returns what the driver must do.
 	Flush() Output
+	// Next is when the machine wants to be told the time, if no message comes before:
+	// Never, if it waits for messages only. A time that has passed means as soon as time
+	// has gone on. It is asked after Flush, and costs little.
+	Next() Ticks
 }
 
 // Output is what a driver must do for a machine, in this order:

@@ -241,9 +241,17 @@ type PeerUp struct {
 // PeerDown says that ID is not connected any more.
 type PeerDown struct{ ID NodeID }
 
+// Late says that the next Tick comes much later than the machine asked for: the process
+// was stopped, or did not get a processor. What happened meanwhile is not known, and what
+// was sent meanwhile may not have been read yet. It is measured against the time that was
+// asked for and never against the last Tick: a machine that asked for nothing is not late,
+// however long it was left alone.
+type Late struct{ By Ticks }
+
 // Stopping says that the process is about to end in good order.
 type Stopping struct{}
 
+func (*Late) MessageKind() Kind     { return Local }
 func (*Stopping) MessageKind() Kind { return Local }
 func (*Loaded) MessageKind() Kind   { return Local }
 func (*Synced) MessageKind() Kind   { return Local }

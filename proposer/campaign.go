@@ -74,6 +74,10 @@ func (c *preparing) tick(p *Proposer) {
 	c.fail(p, "no promise of a Phase 1 quorum within %d ms", p.cfg.ElectionMax)
 }
 
+func (c *preparing) nextTick(*Proposer) paxos.Ticks {
+	return min(c.giveUp.At(), c.read.nextRetry())
+}
+
 func (c *preparing) onAppend(p *Proposer, from paxos.NodeID, m *paxos.Append) {
 	p.refuse(from, m, paxos.RefuseNoLeader, "an election is under way")
 }

@@ -127,6 +127,20 @@ func (l *leading) tickHandover(p *Proposer) {
 	}
 }
 
+// nextHandover is when tickHandover has something to do.
+func (l *leading) nextHandover(p *Proposer) paxos.Ticks {
+	switch h := l.handing; {
+	case h == nil:
+		return paxos.Never
+	case h.chosen != "" && !p.up[h.chosen]:
+		return p.now
+	case h.chosen == "" && len(h.able) == len(h.asked):
+		return min(h.giveUp.At(), h.again.At())
+	default:
+		return h.giveUp.At()
+	}
+}
+
 // keepOffice ends a handover, if there is one, without a successor.
 func (l *leading) keepOffice(p *Proposer, why string) {
 	h := l.handing
@@ -183,6 +197,8 @@ func (y *yielding) name() string { return "standby" }
 
 // leader is still told to be the old one: clients are to wait, not to search.
 func (y *yielding) leader(*Proposer) paxos.Ballot { return y.ballot }
+
+func (y *yielding) nextTick(*Proposer) paxos.Ticks { return y.giveUp.At() }
 
 func (y *yielding) step(*Proposer, paxos.NodeID, paxos.Message) {}
 

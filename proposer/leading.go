@@ -21,6 +21,7 @@ type leading struct {
 	// that no second value is proposed at its instance under this ballot (P2).
 	open      map[paxos.Instance]*proposal
 	openBytes int            // of the values in open
+	again     paxos.Timer    // before it nothing in open is sent again
 	seen      paxos.Instance // highest instance that an acceptor has accepted, as far as heard
 
 	queue    []queued
@@ -78,6 +79,7 @@ func (p *Proposer) lead(c *preparing) {
 		ballot: c.ballot, since: p.now, start: held + 1, next: held + 1, chosenUpTo: held, announced: held, rejoin: c.rejoin,
 		open: map[paxos.Instance]*proposal{}, gone: make([]paxos.Timer, n), doubtful: make([]paxos.Timer, n),
 	}
+	l.again.Stop()
 	for i := range l.gone {
 		l.gone[i].Set(p.freshUntil(p.now)) // the promises are fresh
 	}
@@ -248,6 +250,36 @@ func (l *leading) tick(p *Proposer) {
 	l.tickHandover(p)
 }
 
+// nextTick is when tick has something to do, or pack. That a quorum no longer answers shows at
+// the end of one of the answers.
+func (l *leading) nextTick(p *Proposer) paxos.Ticks {
+	switch {
+	case !l.quorum(p), l.next <= l.seen && l.room(p) && !l.isLeaving(), l.finished(p):
+		return p.now
+	}
+	at := min(l.heartbeat.At(), l.nextRepair(), l.nextHandover(p), l.again.At())
+	for _, t := range l.gone {
+		if !t.Due(p.now) {
+			at = min(at, t.At())
+		}
+	}
+	if l.announced < l.chosenUpTo {
+		at = min(at, l.packedAt+p.cfg.HeartbeatTicks/idleShare)
+	}
+	if o := l.open[l.chosenUpTo+1]; o != nil {
+		at = min(at, o.born+p.cfg.StallTicks+1)
+	}
+	if len(l.queue) > 0 && l.room(p) && !l.isLeaving() {
+		at = min(at, l.packAt())
+	}
+	return at
+}
+
+// finished reports whether a leader that is stopping has nothing left to do.
+func (l *leading) finished(p *Proposer) bool {
+	return p.stopping && l.handing == nil && len(l.queue) == 0 && len(l.open) == 0
+}
+
 // mustResign says why a leader has to step down, or "", and for how long it should not
 // campaign after that.
 func (l *leading) mustResign(p *Proposer) (reason string, wait paxos.Ticks) {
@@ -259,7 +291,7 @@ func (l *leading) mustResign(p *Proposer) (reason string, wait paxos.Ticks) {
 		// heard but not written to. Leave it to somebody who may reach another one.
 		return fmt.Sprintf("instance %d has not been chosen for %d ms", l.chosenUpTo+1, p.cfg.StallTicks), 2 * p.cfg.ElectionMax
 	}
-	if p.stopping && l.handing == nil && len(l.queue) == 0 && len(l.open) == 0 {
+	if l.finished(p) {
 		return "the process is stopping", 0
 	}
 	return "", 0

@@ -23,6 +23,7 @@ func (l *leading) propose(p *Proposer, i paxos.Instance, v paxos.Value, quiet bo
 		o.wait = max(o.wait, 2*p.cfg.HeartbeatTicks) // its votes come with answers to heartbeats
 	}
 	o.again.Set(p.now + o.wait)
+	l.resendAt(o.again)
 	l.open[i] = o
 	l.openBytes += len(v.Batch)
 	m := l.accept(i)
@@ -70,8 +71,11 @@ func (l *leading) isLeaving() bool { return l.handing != nil && l.handing.chosen
 
 // due reports whether what waits should be proposed now.
 func (l *leading) due(p *Proposer) bool {
-	return l.unanswered() < eagerInstances || l.queued >= p.cfg.BatchBytes/fullShare || p.now-l.packedAt > l.took/patience
+	return l.unanswered() < eagerInstances || l.queued >= p.cfg.BatchBytes/fullShare || p.now >= l.packAt()
 }
+
+// packAt is when what waits is proposed, whatever is in flight.
+func (l *leading) packAt() paxos.Ticks { return l.packedAt + l.took/patience + 1 }
 
 // pack turns what is waiting into values, while the window has room: under light
 // load an append is a value of its own, under heavy load one carries thousands.

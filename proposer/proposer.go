@@ -84,6 +84,7 @@ func (s *ids) remove(id paxos.NodeID) {
 // phase is what a proposer is doing; each type holds the data of its phase only.
 type phase interface {
 	tick(p *Proposer)
+	nextTick(p *Proposer) paxos.Ticks // when tick, or Flush, has something to do
 	step(p *Proposer, from paxos.NodeID, m paxos.Message)
 	onAppend(p *Proposer, from paxos.NodeID, m *paxos.Append)
 	// leader is the ballot of the leader as far as this phase knows, or zero.
@@ -165,6 +166,9 @@ func (p *Proposer) Tick(mono paxos.Ticks, wall paxos.UnixNanos) {
 	p.now, p.wall = mono, min(max(wall, 1-paxos.Bound), paxos.Bound-1) // whatever a clock shows
 	p.phase.tick(p)
 }
+
+// Next implements paxos.Machine.
+func (p *Proposer) Next() paxos.Ticks { return p.phase.nextTick(p) }
 
 // Flush implements paxos.Machine: a leader packs what is waiting into instances, and
 // who leads is told to those who do not know it.

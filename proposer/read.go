@@ -101,6 +101,17 @@ func (q *quorumRead) retry(p *Proposer) {
 	}
 }
 
+// nextRetry is when retry has somebody to ask.
+func (q *quorumRead) nextRetry() paxos.Ticks {
+	at := paxos.Never
+	for i := range q.promises {
+		if !q.done.Has(i) {
+			at = min(at, q.promises[i].again.At())
+		}
+	}
+	return at
+}
+
 // onPromise takes a page and reports whether it was the one expected.
 func (q *quorumRead) onPromise(p *Proposer, from paxos.NodeID, m *paxos.Promise) bool {
 	place := p.place(from)

@@ -29,6 +29,13 @@ func (l *leading) tickRepair(p *Proposer) {
 	}
 }
 
+func (l *leading) nextRepair() paxos.Ticks {
+	if l.repair == nil {
+		return paxos.Never
+	}
+	return min(l.repairEnd.At(), l.repair.nextRetry())
+}
+
 // finishRepair proposes what the quorum forces. All of the quorum promised this
 // ballot, so no older vote can appear later; what this ballot itself proposed
 // before and saw chosen is in the quorum's votes.

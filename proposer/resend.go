@@ -10,10 +10,18 @@ import (
 // resend sends proposals again that have been waiting for votes, for each twice
 // as long as before.
 func (l *leading) resend(p *Proposer) {
+	if !l.again.Due(p.now) {
+		return
+	}
 	var due []paxos.Instance
+	l.again.Stop()
 	for i, o := range l.open {
-		if !o.chosen && o.again.Due(p.now) {
+		switch {
+		case o.chosen:
+		case o.again.Due(p.now):
 			due = append(due, i)
+		default:
+			l.resendAt(o.again)
 		}
 	}
 	slices.Sort(due)
@@ -21,6 +29,7 @@ func (l *leading) resend(p *Proposer) {
 		o := l.open[i]
 		o.wait *= 2
 		o.again.Set(p.now + o.wait)
+		l.resendAt(o.again)
 		for place, id := range p.cfg.Membership.Acceptors {
 			if !o.votes.Has(place) && p.up[id] {
 				p.Send(id, l.accept(i))
@@ -28,6 +37,9 @@ func (l *leading) resend(p *Proposer) {
 		}
 	}
 }
+
+// resendAt has resend look at that time.
+func (l *leading) resendAt(t paxos.Timer) { l.again.Set(min(l.again.At(), t.At())) }
 
 // resendTo sends an acceptor that has just connected what it has not voted for.
 func (l *leading) resendTo(p *Proposer, place int) {

@@ -52,18 +52,42 @@ func (s *standby) tick(p *Proposer) {
 		s.query.Set(p.now + p.cfg.HeartbeatTicks)
 		p.broadcast(&paxos.Query{Nonce: uint64(p.now)})
 	}
-	if !s.backoff.Due(p.now) || p.stopping || p.drained {
-		return
+	if silent := s.silent(p); s.mayCampaign(p, silent) {
+		p.campaign(fmt.Sprintf("%d of %d acceptors have heard no leader for %d ms", silent.Len(), len(s.answers), s.timeout), rejoiner{})
 	}
+}
+
+// silent are the acceptors that have heard nobody for long enough, or let this proposer
+// through.
+func (s *standby) silent(p *Proposer) paxos.Set {
 	silent := s.letThrough(p)
 	for i := range s.answers {
 		if s.fresh(p, i) && s.answers[i].Silent >= s.timeout {
 			silent = silent.With(i)
 		}
 	}
-	if p.cfg.Membership.IsPhase1(silent) {
-		p.campaign(fmt.Sprintf("%d of %d acceptors have heard no leader for %d ms", silent.Len(), len(s.answers), s.timeout), rejoiner{})
+	return silent
+}
+
+func (s *standby) mayCampaign(p *Proposer, silent paxos.Set) bool {
+	return s.backoff.Due(p.now) && !p.stopping && !p.drained && p.cfg.Membership.IsPhase1(silent)
+}
+
+// nextTick: what an acceptor said of whom it hears grows old, and clients are told so.
+func (s *standby) nextTick(p *Proposer) paxos.Ticks {
+	if s.mayCampaign(p, s.silent(p)) {
+		return p.now
 	}
+	at := s.query.At()
+	if !s.backoff.Due(p.now) {
+		at = min(at, s.backoff.At())
+	}
+	for i := range s.answers {
+		if s.fresh(p, i) {
+			at = min(at, s.answers[i].stale.At())
+		}
+	}
+	return at
 }
 
 // fresh reports whether the i-th acceptor answered a query of the last election

@@ -69,6 +69,7 @@ const (
 	readEvery    = 70
 	readWait     = 3000
 	askEvery     = 100
+	lookEvery    = 10 // how often a caller does what it does at random
 )
 
 // AddClient adds a client that knows these processes, each client in an order of its
@@ -105,7 +106,15 @@ func (c *Client) Step(from paxos.NodeID, m paxos.Message) {
 // Tick implements paxos.Machine.
 func (c *Client) Tick(mono paxos.Ticks, wall paxos.UnixNanos) {
 	c.now = mono
+	idle := mono < c.m.Next()
+	before := len(c.m.Out.SendNow)
 	c.m.Tick(mono, wall)
+	if idle {
+		appends, calls := c.m.Delivered()
+		if len(appends)+len(calls) > 0 || len(c.m.Out.SendNow) > before {
+			c.check.Fail("ticks", "the machine of %s had something to do at %d, and did not want to be told the time", c.id, mono)
+		}
+	}
 	c.settle()
 	if c.session == nil || c.session.Err() != nil {
 		c.begin()
@@ -115,6 +124,9 @@ func (c *Client) Tick(mono paxos.Ticks, wall paxos.UnixNanos) {
 	c.ask()
 	c.settle()
 }
+
+// Next implements paxos.Machine.
+func (c *Client) Next() paxos.Ticks { return min(c.m.Next(), c.now+lookEvery) }
 
 // Flush implements paxos.Machine.
 func (c *Client) Flush() paxos.Output {

@@ -23,6 +23,7 @@ func (k *keeper) Step(from paxos.NodeID, m paxos.Message) {
 }
 
 func (k *keeper) Tick(paxos.Ticks, paxos.UnixNanos) {}
+func (k *keeper) Next() paxos.Ticks                 { return paxos.Never }
 func (k *keeper) Flush() paxos.Output               { return k.Take() }
 
 // TestGuest lets another protocol keep something: what it acknowledged is there

@@ -78,6 +78,9 @@ func TestPicture(t *testing.T) {
 			continue
 		}
 		text := explain(p, failed, forgetVotes)
+		if strings.Count(text, "Refused(") > ladderLines/4 {
+			continue // nobody led for so long that nothing else is in the picture
+		}
 		if os.Getenv("PAXLOG_TRACE") != "" {
 			t.Logf("seed %d\n%s", seed, text)
 		}

@@ -29,19 +29,20 @@ type Node struct {
 	forgot bool
 	life   paxos.Ballot
 
-	epoch  uint32 // of this run; what an earlier run started is void
-	inbox  []inItem
-	spare  []inItem
-	awake  bool   // a drain is scheduled
-	busy   Micros // a slow process is at work until then
-	jobs   []job
-	syncs  uint64
-	start  Micros // of this run
-	ticked Micros // when the machine was last told the time
-	mono   paxos.Ticks
-	ticks  Micros // if not 0: the time is told when nothing else told it for so long
-	drift  int64  // its clock gains so many thousandths
-	jump   paxos.UnixNanos
+	epoch uint32 // of this run; what an earlier run started is void
+	inbox []inItem
+	spare []inItem
+	awake bool   // a drain is scheduled
+	busy  Micros // a slow process is at work until then
+	jobs  []job
+	syncs uint64
+	start Micros // of this run
+	mono  paxos.Ticks
+	next  paxos.Ticks // when the machine wants to be told the time
+	alarm Micros      // when it will be; 0: at no time
+	lag   Micros      // how late that may be
+	drift int64       // its clock gains so many thousandths
+	jump  paxos.UnixNanos
 }
 
 type inItem struct {
@@ -56,7 +57,8 @@ type job struct {
 	commits int // of the store, up to this output
 }
 
-const tickEvery = 10 * Millisecond
+// pause is what makes a process paused, and not merely late, as package node counts it.
+const pause = paxos.Ticks(ElectionMin / 2)
 
 // Start starts a node from what its disk holds. It does not start while its disk
 // is full; a supervisor tries again.
@@ -77,14 +79,16 @@ func (n *Node) Start() {
 	n.m = n.build(n.store)
 	w.Check.OnStart(n.watched)
 	n.hashStart()
-	n.tick()
+	n.tick(n.clock())
+	n.next, n.alarm = n.mono+1, 0
 	w.trace("%s starts", n.ID)
 	for _, id := range w.order {
 		if o := w.nodes[id]; o.Up && o != n {
 			w.Net.connect(n, o)
 		}
 	}
-	n.later(0, work{kind: workTick})
+	n.awake = true
+	n.later(0, work{kind: workDrain})
 }
 
 // hashStart adds what the node recovered to the hash of the run.
@@ -157,28 +161,90 @@ func (n *Node) wake() {
 	}
 }
 
-// drain steps what waits, ticks the machine, flushes, and acts.
+// drain is a turn, as paxos.Machine describes it.
 func (n *Node) drain() {
 	items := n.inbox
 	n.inbox = n.spare[:0]
-	if n.w.now-n.ticked > ElectionMin*Millisecond {
-		n.tick() // after a pause
+	now := n.clock()
+	switch {
+	case now == n.mono:
+	case now < n.next:
+		n.tick(now)
+		n.checkIdle()
+	case now-n.next > pause:
+		n.m.Step(n.ID, &paxos.Late{By: now - n.next})
+		n.tick(now)
+	default:
+		n.tick(n.next - 1)
 	}
 	for i := range items {
 		n.m.Step(items[i].from, items[i].msg)
 	}
 	clear(items)
 	n.spare = items
-	n.tick()
-	n.act(n.m.Flush())
+	n.tick(now)
+	if n.act(n.m.Flush()); n.Up { // else it could not write, and has crashed
+		n.next = n.asked()
+		n.arm()
+	}
 }
 
-// tick tells the machine the time by the node's own clocks.
-func (n *Node) tick() {
-	n.ticked = n.w.now
-	run := n.w.now - n.start
-	run += run * Micros(n.drift) / 1000
-	if mono := paxos.Ticks(run/Millisecond) + 1; mono > n.mono { // else no time has passed, as package node counts it
+// asked is when the machine wants to be told the time: not before time has gone on.
+func (n *Node) asked() paxos.Ticks { return max(n.m.Next(), n.mono+1) }
+
+// checkIdle: a machine that was just told the time, and wants to be told it later, has
+// nothing to do. So it does not depend on how often it is told.
+func (n *Node) checkIdle() {
+	if n.Role == paxos.RoleClient || n.Role == RoleGuest {
+		return // they draw lots as time goes on
+	}
+	if out := n.m.Flush(); !out.Empty() {
+		n.w.Check.Fail("ticks", "%s was told that it is %d, and had something to do: it wanted to be told at %d only: %+v", n.ID, n.mono, n.next, out)
+	} else if next := n.asked(); next != n.next {
+		n.w.Check.Fail("ticks", "%s wanted to be told the time at %d, and at %d wants it at %d", n.ID, n.next, n.mono, next)
+	}
+}
+
+// clock is the node's own time.
+func (n *Node) clock() paxos.Ticks { return paxos.Ticks(n.own(n.w.now-n.start)/Millisecond) + 1 }
+
+// own is how long d is by the clock of the node.
+func (n *Node) own(d Micros) Micros { return d + d*Micros(n.drift)/1000 }
+
+// arm sees to it that the machine is told the time when it wants to be.
+func (n *Node) arm() {
+	if n.next == paxos.Never {
+		return
+	}
+	own := Micros(n.next-1) * Millisecond
+	run := own * 1000 / Micros(1000+n.drift)
+	for n.own(run) < own {
+		run++ // what was lost in rounding
+	}
+	at := max(n.start+run+n.w.between(0, n.lag), n.w.now)
+	if n.alarm == 0 || at < n.alarm {
+		n.alarm = at
+		n.later(at-n.w.now, work{kind: workTick})
+	}
+}
+
+// ring is called when an alarm goes off. The machine may have wanted to be told the time
+// later since.
+func (n *Node) ring() {
+	if n.alarm != n.w.now {
+		return // there was an earlier one
+	}
+	n.alarm = 0
+	if n.clock() < n.next {
+		n.arm()
+		return
+	}
+	n.wake()
+}
+
+// tick tells the machine the time, if it has gone on.
+func (n *Node) tick(mono paxos.Ticks) {
+	if mono > n.mono {
 		n.mono = mono
 		n.m.Tick(mono, n.w.wall+paxos.UnixNanos(n.w.now)*1000+n.jump)
 	}

@@ -14,7 +14,7 @@ type Plan struct {
 	Seed     uint64
 	Topology Topology
 	Store    StoreKind
-	Ticks    Micros // how long an idle server does not look at its clock
+	Lag      Micros // how late a server is told the time that it waits for, at most
 	Wake     Micros // how long a process takes at most to look at what has arrived
 	Drift    bool   // clocks run fast or slow
 	End      Micros // of the faults; then everything is healed
@@ -139,7 +139,7 @@ const (
 func DrawPlan(seed uint64) Plan {
 	r := paxos.Rand{State: seed ^ 0x6661756c7473}
 	p := Plan{Seed: seed, Topology: RandomTopology(seed), Drift: r.Uint64()%2 == 0}
-	p.Ticks = []Micros{10 * Millisecond, 20 * Millisecond, 30 * Millisecond}[r.Uint64()%3]
+	p.Lag = []Micros{100, 2 * Millisecond, 20 * Millisecond}[r.Uint64()%3]
 	p.Wake = []Micros{30, 200, 500, 1000}[r.Uint64()%4]
 	switch {
 	case seed%pebbleEvery == 7:

@@ -28,7 +28,7 @@ type workKind byte
 
 const (
 	workDo      workKind = iota // call do
-	workTick                    // node's clock ticks
+	workTick                    // node's alarm goes off
 	workDrain                   // node steps what waits
 	workDeliver                 // node receives msg from src
 	workSync                    // node's disk has synced the first n commits

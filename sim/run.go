@@ -128,7 +128,7 @@ func (c *Cluster) prepare(p Plan) {
 	}
 	c.wakeMost = p.Wake
 	for _, id := range c.servers() {
-		c.nodes[id].ticks = p.Ticks
+		c.nodes[id].lag = p.Lag
 	}
 	if p.Drift {
 		c.Events["clocks that drift"]++

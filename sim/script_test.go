@@ -47,6 +47,7 @@ type scriptClient struct {
 	paxos.Outbox
 	session paxos.SessionID
 	status  *paxos.StatusReply
+	now     paxos.Ticks
 }
 
 func (c *scriptClient) Step(_ paxos.NodeID, m paxos.Message) {
@@ -54,8 +55,9 @@ func (c *scriptClient) Step(_ paxos.NodeID, m paxos.Message) {
 		c.status = r
 	}
 }
-func (c *scriptClient) Tick(paxos.Ticks, paxos.UnixNanos) {}
-func (c *scriptClient) Flush() paxos.Output               { return c.Take() }
+func (c *scriptClient) Tick(mono paxos.Ticks, _ paxos.UnixNanos) { c.now = mono }
+func (c *scriptClient) Next() paxos.Ticks                        { return c.now + lookEvery } // a script may have something to send
+func (c *scriptClient) Flush() paxos.Output                      { return c.Take() }
 
 func TestScripts(t *testing.T) {
 	datadriven.Walk(t, "testdata/scripts", func(t *testing.T, path string) {

@@ -103,16 +103,7 @@ func (w *World) do(e *work) {
 	}
 	switch e.kind {
 	case workTick:
-		every := tickEvery
-		if n.ticks > 0 {
-			every = n.ticks
-			if idle := w.now - n.ticked; idle < every && !n.Paused {
-				n.later(every-idle, work{kind: workTick}) // a message has brought the time
-				return
-			}
-		}
-		n.later(every, work{kind: workTick})
-		n.wake()
+		n.ring()
 	case workDrain:
 		n.awake = false
 		n.wake()

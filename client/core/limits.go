@@ -58,4 +58,4 @@ const (
 )
 
 // never is when nothing is due.
-const never = paxos.Ticks(1<<63 - 1)
+const never = paxos.Never

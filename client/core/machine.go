@@ -109,7 +109,7 @@ func (m *Machine) Step(from paxos.NodeID, msg paxos.Message) {
 	}
 }
 
-// Tick implements paxos.Machine. It costs next to nothing before Due.
+// Tick implements paxos.Machine. It costs next to nothing before Next.
 func (m *Machine) Tick(mono paxos.Ticks, _ paxos.UnixNanos) {
 	m.now = mono
 	if m.now < m.due {
@@ -138,8 +138,8 @@ func (m *Machine) Flush() paxos.Output {
 	return m.Take()
 }
 
-// Due is when Tick, at the latest, has something to do that no message brings.
-func (m *Machine) Due() paxos.Ticks { return m.due }
+// Next implements paxos.Machine.
+func (m *Machine) Next() paxos.Ticks { return m.due }
 
 // at makes the machine due at t.
 func (m *Machine) at(t paxos.Ticks) { m.due = min(m.due, t) }

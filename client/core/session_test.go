@@ -240,8 +240,8 @@ func TestDue(t *testing.T) {
 	check := func(what string, want paxos.Ticks) {
 		t.Helper()
 		h.flush()
-		if got := h.due(); got != want || h.m.Due() > want {
-			t.Errorf("%s: due at %d, the machine at %d, not %d", what, got, h.m.Due(), want)
+		if got := h.due(); got != want || h.m.Next() > want {
+			t.Errorf("%s: due at %d, the machine at %d, not %d", what, got, h.m.Next(), want)
 		}
 	}
 	check("nothing to do", never)

@@ -73,6 +73,9 @@ func (c *client) onResult(m *paxos.Result) {
 // Tick implements paxos.Machine.
 func (c *client) Tick(paxos.Ticks, paxos.UnixNanos) {}
 
+// Next implements paxos.Machine.
+func (c *client) Next() paxos.Ticks { return paxos.Never }
+
 // Flush implements paxos.Machine.
 func (c *client) Flush() paxos.Output { return c.Take() }
 

@@ -197,5 +197,8 @@ func (c *caller) giveUp() {
 	c.dialect.end(c)
 }
 
+// Next implements paxos.Machine.
+func (c *caller) Next() paxos.Ticks { return c.now + lookTicks }
+
 // Flush implements paxos.Machine.
 func (c *caller) Flush() paxos.Output { return c.Take() }

@@ -92,6 +92,8 @@ const (
 	// The library sends nothing more to whom it sent a snapshot, until it hears from
 	// there or is told that the snapshot was lost.
 	snapshotTicks = 1000
+	// The library does not say when it wants to be told the time.
+	lookTicks = 10
 )
 
 // libraryStopped is what the library panics with.
@@ -220,6 +222,9 @@ func (n *node) onSynced(count uint64) {
 		n.told = n.told[1:]
 	}
 }
+
+// Next implements paxos.Machine. The library counts ticks.
+func (n *node) Next() paxos.Ticks { return n.mono + lookTicks }
 
 // Flush implements paxos.Machine: it does all that the library wants done.
 func (n *node) Flush() paxos.Output {
