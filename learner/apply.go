@@ -11,7 +11,7 @@ func (l *Learner) applyValue(v paxos.Value) {
 	st.Applied++
 	l.changed = true
 	if st.Time == 0 {
-		st.Time = v.Time
+		st.Time = max(v.Time, 0) // whatever its leader's clock showed
 	} else {
 		st.Time = max(st.Time, min(v.Time, st.Time+maxTimeStep))
 	}

@@ -17,11 +17,16 @@ type tally struct {
 	value  *paxos.Value
 }
 
+// at is the tally at b, nil if there are too many ballots to tell one more apart: then the
+// instance is learned from who holds it.
 func (e *evidence) at(b paxos.Ballot) *tally {
 	for i := range e.ballots {
 		if e.ballots[i].ballot == b {
 			return &e.ballots[i]
 		}
+	}
+	if len(e.ballots) >= maxBallots {
+		return nil
 	}
 	e.ballots = append(e.ballots, tally{ballot: b})
 	return &e.ballots[len(e.ballots)-1]
@@ -83,13 +88,28 @@ func (l *Learner) onAccepted(from paxos.NodeID, m *paxos.Accepted) {
 }
 
 func (l *Learner) addVotes(place int, runs []paxos.VoteRun) {
+	room := paxos.Instance(maxCounted)
 	for _, r := range runs {
-		l.highest = max(l.highest, r.Last)
-		last := min(r.Last, l.state.Applied+maxAhead)
-		for i := max(r.First, l.state.Applied+1); i <= last; i++ {
-			t := l.evidence(i).at(r.Ballot)
-			t.votes = t.votes.With(place)
+		l.sawVote(r.Last)
+		first, last := max(r.First, l.state.Applied+1), min(r.Last, l.state.Applied+maxAhead)
+		if last < first {
+			continue
 		}
+		n := min(last-first+1, room)
+		room -= n
+		for k := range n {
+			if t := l.evidence(first + k).at(r.Ballot); t != nil {
+				t.votes = t.votes.With(place)
+			}
+		}
+	}
+}
+
+// sawVote notes that somebody has voted at i, unless that is far above all that is known:
+// then this learner would ask for it for ever.
+func (l *Learner) sawVote(i paxos.Instance) {
+	if i <= max(l.state.Applied, l.sources.maxHeld())+paxos.MaxJump {
+		l.highest = max(l.highest, i)
 	}
 }
 
@@ -115,7 +135,11 @@ func (l *Learner) addValue(s *source, i paxos.Instance, b paxos.Ballot, v paxos.
 	}
 	target := &e.held
 	if !held {
-		target = &e.at(b).value
+		t := e.at(b)
+		if t == nil {
+			return
+		}
+		target = &t.value
 	}
 	switch known := *target; {
 	case known != nil && !known.Equal(v):

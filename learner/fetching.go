@@ -50,7 +50,7 @@ func (l *Learner) onPollReply(from paxos.NodeID, m *paxos.PollReply) {
 		return
 	}
 	s.held = max(s.held, m.Held)
-	l.highest = max(l.highest, m.Highest)
+	l.sawVote(m.Highest)
 	if m.Nonce != 0 {
 		l.onReadAnswer(from, m)
 	}

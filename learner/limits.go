@@ -10,6 +10,12 @@ const (
 	// more instances than a leader has open.
 	maxAhead = 8192
 
+	// maxCounted is how many votes of one message are counted, and maxBallots at how many
+	// ballots those at one instance are told apart. An honest acceptor tells of each instance
+	// once, and an instance sees a ballot for each leader that found it open.
+	maxCounted = 4 * maxAhead
+	maxBallots = 256
+
 	// maxRounds is how many polls for reads are under way. While acceptors answer
 	// slowly, or a round cannot be decided, a new one begins every RetryTicks beside the
 	// older ones: so a read waits for its own round, and not for one that hangs.

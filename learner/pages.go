@@ -81,7 +81,7 @@ func (l *Learner) unpark(first paxos.Index) {
 		return
 	}
 	if paxos.Index(len(parked)) > l.last()-first {
-		for from := first; from <= l.last(); from++ {
+		for from := first; from < l.state.Next; from++ {
 			if members, ok := parked[from]; ok {
 				l.serve(from, members)
 			}
