@@ -82,9 +82,9 @@ func transfers(t *testing.T) (rounds, clients, conns int, measured bool) {
 	return 5, 100, 10, false
 }
 
-// under runs f under a load, and fails if an append did. f is called for each round and
-// changes the leader once; next waits until it may be called again.
-func under(t *testing.T, k *cluster.Cluster, change func(c *client.Client, leader string) string) {
+// under changes the leader again and again under a load, and fails if an append did. ready
+// returns when it may be changed, and change changes it and returns the next one.
+func under(t *testing.T, k *cluster.Cluster, ready func(), change func(c *client.Client, leader string) string) {
 	rounds, clients, conns, measured := transfers(t)
 	connections := make([]*client.Client, conns)
 	for i := range connections {
@@ -113,6 +113,7 @@ func under(t *testing.T, k *cluster.Cluster, change func(c *client.Client, leade
 	more(10 * clients)
 	var silences, longest []time.Duration
 	for range rounds {
+		ready()
 		leader := string(k.Leader(status))
 		more(clients)
 		g.take()
@@ -152,7 +153,7 @@ func under(t *testing.T, k *cluster.Cluster, change func(c *client.Client, leade
 func TestTransferUnderLoad(t *testing.T) {
 	k := cluster.New(t, 3, 2, 2)
 	var waited []time.Duration
-	under(t, k, func(c *client.Client, leader string) string {
+	under(t, k, func() {}, func(c *client.Client, leader string) string {
 		done, err := c.TransferLeader(context.Background(), "")
 		for declined := (*client.DeclinedError)(nil); errors.As(err, &declined) && strings.Contains(declined.Why, "was not chosen within"); {
 			t.Log(declined)
@@ -168,10 +169,17 @@ func TestTransferUnderLoad(t *testing.T) {
 	t.Logf("appends waited for %v (median) to %v, as the leaders say", waited[len(waited)/2], waited[len(waited)-1])
 }
 
+// settled is for how long a process runs before it is stopped again: clients come back
+// later and later to one whose connections last for less than a second.
+const settled = 2 * time.Second
+
 // TestLeaderStopsUnderLoad: a leader that is told to stop hands over by itself.
 func TestLeaderStopsUnderLoad(t *testing.T) {
 	k := cluster.New(t, 3, 2, 2)
-	under(t, k, func(c *client.Client, leader string) string {
+	started := time.Now() // the process that was started last
+	under(t, k, func() {
+		k.Await("clients are back at the process that was started last", func() bool { return time.Since(started) > settled })
+	}, func(c *client.Client, leader string) string {
 		p := k.Process(paxos.NodeID(leader))
 		k.Signal(paxos.NodeID(leader), syscall.SIGTERM)
 		if code, err := p.Exit(); code != 0 || err != nil {
@@ -182,6 +190,7 @@ func TestLeaderStopsUnderLoad(t *testing.T) {
 		}
 		next := string(k.Leader(c))
 		k.Start(paxos.NodeID(leader))
+		started = time.Now()
 		return next
 	})
 }
