@@ -215,8 +215,8 @@ func (c *conn) readOne(id paxos.NodeID, role paxos.Role) (received bool, err err
 	return true, nil
 }
 
-// writeLoop writes what is queued, as much at once as there is, and keeps an idle
-// connection alive.
+// writeLoop writes what is queued, as much at once as there is, and keeps alive a
+// connection on which nothing else is written.
 func (c *conn) writeLoop() error {
 	ping := time.NewTicker(c.n.cfg.Idle / 3)
 	defer ping.Stop()
@@ -237,9 +237,13 @@ func (c *conn) writeLoop() error {
 			if c.polled.Load() && time.Since(time.Unix(0, c.heard.Load())) > c.n.cfg.Idle {
 				return os.ErrDeadlineExceeded // a reader of its own would have met this
 			}
+			if !c.w.quiet() {
+				continue // what was written says as much: at most two thirds of Idle pass without a frame
+			}
 			if _, err := c.w.write(c.frame(&wire.Ping{})); err != nil {
 				return err
 			}
+			c.w.quiet() // the ping itself is no reason to leave the next one out
 		}
 	}
 }

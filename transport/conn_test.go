@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"io"
 	"net"
 	"os"
 	"runtime"
@@ -603,5 +604,27 @@ func TestUrgentOvertakes(t *testing.T) {
 	}
 	if got != 20 || c.bytes != 0 {
 		t.Errorf("%d values, %d bytes left over", got, c.bytes)
+	}
+}
+
+// TestQuiet: a connection is quiet if nothing was written since that was asked last, so
+// that one on which messages flow is not pinged.
+func TestQuiet(t *testing.T) {
+	here, there := net.Pipe()
+	defer here.Close()
+	go func() { _, _ = io.Copy(io.Discard, there) }() // until here is closed
+	w := writer{stream: asStream(here), idle: time.Minute}
+	nothing := func(b []byte) ([]byte, error) { return b, nil }
+	one := func(b []byte) ([]byte, error) { return append(b, 1), nil }
+	for _, step := range []struct {
+		encode func([]byte) ([]byte, error)
+		quiet  bool
+	}{{nothing, true}, {one, false}, {nothing, true}} {
+		if _, err := w.write(step.encode); err != nil {
+			t.Fatal(err)
+		}
+		if got := w.quiet(); got != step.quiet {
+			t.Errorf("quiet: %v, want %v", got, step.quiet)
+		}
 	}
 }

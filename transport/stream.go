@@ -60,6 +60,7 @@ type writer struct {
 	idle   time.Duration // how long a write may wait
 	spare  []byte        // to encode into
 	left   []byte        // encoded, and not written yet: what try could not write
+	busy   bool          // something was encoded since quiet was asked
 }
 
 // try writes what encode makes as far as that needs no waiting, and then calls wrote. It
@@ -105,11 +106,21 @@ func (w *writer) hurry(idle time.Duration) {
 	w.idle = idle
 }
 
+// quiet reports whether nothing was written since it was last asked.
+func (w *writer) quiet() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	busy := w.busy
+	w.busy = false
+	return !busy
+}
+
 func (w *writer) encode(encode func([]byte) ([]byte, error)) ([]byte, error) {
 	buf, err := encode(w.spare[:0])
 	if err != nil {
 		return nil, err
 	}
+	w.busy = w.busy || len(buf) > 0
 	if w.spare = buf; cap(buf) > 8*writeChunk {
 		w.spare = nil // too large to keep
 	}
