@@ -80,7 +80,7 @@ func (l *Learner) onAccepted(from paxos.NodeID, m *paxos.Accepted) {
 	if s == nil {
 		return
 	}
-	s.held = max(s.held, m.Held)
+	l.hold(s, m.Held)
 	if l.peers.Take(from, m.Mark) {
 		l.marked = l.marked.With(s.place)
 	}

@@ -49,12 +49,12 @@ func (l *Learner) onPollReply(from paxos.NodeID, m *paxos.PollReply) {
 	if s == nil {
 		return
 	}
-	s.held = max(s.held, m.Held)
+	l.hold(s, m.Held)
 	l.sawVote(m.Highest)
 	if m.Nonce != 0 {
 		l.onReadAnswer(from, m)
 	}
-	if m.Held > l.state.Applied+far {
+	if s.held > l.state.Applied+far {
 		l.tickFetch()
 	}
 }
@@ -121,7 +121,7 @@ func (l *Learner) onPage(from paxos.NodeID, m *paxos.Page) {
 	}
 	s.first = m.First
 	if s.kind == paxos.RoleAcceptor {
-		s.held = max(s.held, m.Held)
+		l.hold(s, m.Held)
 		l.addVotes(s.place, m.Runs)
 	}
 	size := 0

@@ -53,3 +53,40 @@ func TestHostileTime(t *testing.T) {
 		}
 	}
 }
+
+// TestFarMarks: an acceptor that claims to hold what is far above the log is not believed
+// before a quorum shows it, whichever message claims it. A learner that is new to an old log
+// believes what a quorum claims.
+func TestFarMarks(t *testing.T) {
+	const far = paxos.Instance(1) << 50
+	for name, m := range map[string]paxos.Message{
+		"poll": &paxos.PollReply{Held: far}, "page": &paxos.Page{Held: far}, "votes": &paxos.Accepted{Held: far},
+	} {
+		l := newLearner()
+		l.Step("a3", m)
+		if l.behind() || l.Report().Contradictions != 0 {
+			t.Errorf("%s: it is behind by one acceptor's word", name)
+		}
+		l.Step("a1", &paxos.PollReply{Held: 3})
+		l.Step("a2", &paxos.PollReply{Held: 7})
+		l.Step("a3", m)
+		if r := l.Report(); r.Chosen != 7 || r.Contradictions != 1 {
+			t.Errorf("%s: chosen up to %d, %d contradictions", name, r.Chosen, r.Contradictions)
+		}
+		l.Step("a3", &paxos.PollReply{Held: 9})
+		if r := l.Report(); r.Chosen != 9 {
+			t.Errorf("%s: chosen up to %d", name, r.Chosen)
+		}
+	}
+	l := newLearner()
+	l.Step("a2", &paxos.PollReply{})
+	l.Step("a1", &paxos.PollReply{Held: far})
+	l.Step("a3", &paxos.PollReply{Held: far - 5})
+	if r := l.Report(); r.Chosen != far || r.Contradictions != 0 {
+		t.Errorf("chosen up to %d, %d contradictions", r.Chosen, r.Contradictions)
+	}
+	l.Step("a3", &paxos.PollReply{Held: 9}) // an old one, late
+	if out := l.Flush(); out.Halt != "" || l.sources.of("a3").held != far-5 {
+		t.Error(out.Halt)
+	}
+}

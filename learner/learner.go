@@ -12,7 +12,7 @@
 //
 //	counting.go                votes, and what is chosen
 //	fetching.go, pacing.go     what was missed: from whom, and when
-//	sources.go                 the processes that tell it what was chosen
+//	sources.go, judge.go       the processes that tell it what was chosen, and what is believed
 //	apply.go, session.go       what a value does to the log
 //	control.go                 what a control value does to the log
 //	attach.go                  who is told what became of commands

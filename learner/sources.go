@@ -16,7 +16,8 @@ type source struct {
 	// stranger says that an acceptor is connected under another incarnation than is
 	// remembered: it is told what is remembered, and nothing it says counts.
 	stranger bool
-	held     paxos.Instance // an acceptor's mark, as far as heard
+	held     paxos.Instance // an acceptor's mark, as far as heard and believed
+	claimed  paxos.Instance // a mark that is not believed yet, or 0
 	first    paxos.Instance // it has trimmed what is below, as far as heard
 	warn     paxos.Timer    // when its contradictions are told again
 	vouch    paxos.Timer    // when it is told again that it cannot be vouched for
