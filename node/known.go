@@ -4,6 +4,7 @@ import (
 	"sync"
 
 	"github.com/paxlog/paxlog/paxos"
+	"github.com/paxlog/paxlog/paxos/control"
 )
 
 // known mirrors the incarnations that the machine remembers, for handshakes: those happen
@@ -11,9 +12,11 @@ import (
 type known struct {
 	mu    sync.Mutex
 	peers map[paxos.NodeID]uint64
+	log   paxos.LogID
 }
 
-func (k *known) start(peers paxos.Peers) {
+func (k *known) start(peers paxos.Peers, state paxos.Encoded) {
+	k.takeState(state)
 	k.peers = map[paxos.NodeID]uint64{}
 	for id, p := range peers {
 		k.peers[id] = p.Incarnation
@@ -29,7 +32,25 @@ func (k *known) learn(writes []paxos.Record) {
 			k.peers[p.ID] = p.Peer.Incarnation
 			k.mu.Unlock()
 		}
+		if s, ok := r.(paxos.SetControl); ok {
+			k.takeState(s.State)
+		}
 	}
+}
+
+// takeState takes the log's id. A state that is not known here the machine has refused.
+func (k *known) takeState(e paxos.Encoded) {
+	if s, err := control.Decode(e); err == nil {
+		k.mu.Lock()
+		k.log = s.Log
+		k.mu.Unlock()
+	}
+}
+
+func (k *known) logID() paxos.LogID {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.log
 }
 
 func (k *known) of(id paxos.NodeID) uint64 {

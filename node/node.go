@@ -162,7 +162,7 @@ func (n *Node) open() error {
 		if err != nil {
 			return errors.Join(err, n.closeStore())
 		}
-		n.known.start(st.Peers)
+		n.known.start(st.Peers, st.Control)
 		n.turn.machine = acceptor.New(acceptorConfig(c, id, n.store.Identity().Incarnation, seed), st)
 		return nil
 	}
@@ -170,7 +170,7 @@ func (n *Node) open() error {
 	if err != nil {
 		return errors.Join(err, n.closeStore())
 	}
-	n.known.start(st.Peers)
+	n.known.start(st.Peers, st.Control)
 	n.turn.machine = learner.New(learnerConfig(c, id, seed), st)
 	return nil
 }

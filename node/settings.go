@@ -90,7 +90,7 @@ func (n *Node) transportConfig() transport.Config {
 	}
 	if n.store != nil {
 		cfg.Incarnation = n.store.Identity().Incarnation
-		cfg.Remembered = n.known.of
+		cfg.Remembered, cfg.Log = n.known.of, n.known.logID
 	}
 	return cfg
 }

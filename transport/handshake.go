@@ -72,13 +72,17 @@ func (c *conn) sayHello(p Peer, plain bool) (*greeting, error) {
 	says := []paxos.Message{hello}
 	if !plain {
 		hello.Version = wire.Version
-		says = append(says, &wire.Offer{Oldest: wire.Oldest, Known: c.n.identity.shown()})
+		says = append(says, &wire.Offer{Oldest: wire.Oldest, Known: c.n.identity.shown(), Log: c.n.log()})
 	}
 	if err := c.writeFrames(preface, says...); err != nil {
 		return nil, notAnswered(p, err)
 	}
+	if why := c.n.outdated(wire.Oldest); plain && why != "" {
+		return nil, &RefusedError{p.Addr, wire.RefusedVersion, sentence(why)}
+	}
 	c.version = wire.Oldest
 	var known []wire.Known
+	other := ""
 	for agreed := false; ; agreed = true {
 		m, err := wire.Read(c.r, helloBytes)
 		if err != nil {
@@ -89,13 +93,19 @@ func (c *conn) sayHello(p Peer, plain bool) (*greeting, error) {
 			if plain || agreed || m.Version < wire.Oldest || m.Version > wire.Version {
 				return nil, fmt.Errorf("%w: version %d is agreed on, which was not offered", wire.ErrFrame, m.Version)
 			}
-			c.version, known = m.Version, m.Known
+			c.version, known, other = m.Version, m.Known, c.n.otherThan(m.Log)
 		case *wire.Welcome:
+			if other != "" {
+				return nil, &RefusedError{p.Addr, wire.RefusedLog, sentence(other)}
+			}
 			if !plain && !agreed {
 				return nil, fmt.Errorf("%w: a welcome before a version is agreed on", wire.ErrFrame)
 			}
 			return c.welcomed(p, m, known)
 		case *wire.Refusal:
+			if other != "" {
+				return nil, &RefusedError{p.Addr, wire.RefusedLog, sentence(other)}
+			}
 			return nil, c.refusedBy(p, m, known)
 		default:
 			return nil, fmt.Errorf("%w: %T in answer to a greeting", wire.ErrFrame, m)
@@ -187,7 +197,7 @@ func (c *conn) answerHello() (*wire.Hello, error) {
 	}
 	answers := []paxos.Message{&wire.Welcome{Role: c.n.cfg.Role, ID: c.n.cfg.ID, Incarnation: c.n.cfg.Incarnation}}
 	if c.version > wire.Oldest {
-		answers = append([]paxos.Message{&wire.Agreed{Version: c.version, Known: mine.list()}}, answers...)
+		answers = append([]paxos.Message{&wire.Agreed{Version: c.version, Known: mine.list(), Log: c.n.log()}}, answers...)
 	}
 	err = c.writeFrames("", answers...)
 	if err == nil {
@@ -243,7 +253,7 @@ func (c *conn) refuse(h *wire.Hello, code wire.RefusalCode, why string, mine inc
 			refusal.Code = wire.RefusedCluster
 		}
 	case code == wire.RefusedLog:
-		answers = []paxos.Message{&wire.Agreed{Version: c.version, Known: mine.list()}, refusal}
+		answers = []paxos.Message{&wire.Agreed{Version: c.version, Known: mine.list(), Log: c.n.log()}, refusal}
 	case c.kin == sameLog || code == wire.RefusedVersion:
 		refusal.Text = why
 	}
@@ -279,6 +289,10 @@ func (n *Network) judge(h *wire.Hello, offer *wire.Offer, kin kinship) (code wir
 		return wire.RefusedVersion, fmt.Sprintf("versions %d to %d of the protocol are spoken here, %d to %d there", wire.Oldest, wire.Version, offer.Oldest, h.Version)
 	case h.Members.Cluster != cfg.Members.Cluster:
 		return wire.RefusedCluster, fmt.Sprintf("this is cluster %q, not %q", cfg.Members.Cluster, h.Members.Cluster)
+	case n.otherThan(offer.Log) != "":
+		return wire.RefusedLog, n.otherThan(offer.Log)
+	case n.outdated(h.Version) != "":
+		return wire.RefusedVersion, n.outdated(h.Version)
 	case kin == otherLog:
 		known := claims(h.Role, h.ID, h.Incarnation, offer.Known)
 		return wire.RefusedLog, fmt.Sprintf("it is of another log, and nothing that it says is believed: it knows %s; here %s. "+

@@ -40,6 +40,9 @@ type Config struct {
 	// Remembered returns the incarnation under which an acceptor is remembered here, 0
 	// if it is not. It is nil if this process remembers nothing.
 	Remembered func(paxos.NodeID) uint64
+	// Log returns the log that this process knows to be of, zero while it knows none. It is
+	// nil if it never does.
+	Log func() paxos.LogID
 
 	FrameBytes  int           // largest body accepted
 	QueueBytes  int           // waiting on one connection

@@ -39,6 +39,7 @@ type Offer struct {
 	Oldest uint64  // the lowest version that it speaks
 	Known  []Known // which log it is of
 	Later  []string
+	Log    paxos.LogID // which log it is of, zero if it knows none
 }
 
 // Agreed answers an Offer that is acceptable: the version that both speak from here on.
@@ -46,6 +47,7 @@ type Agreed struct {
 	Version uint64
 	Known   []Known
 	Later   []string
+	Log     paxos.LogID
 }
 
 // Later, in Offer and Agreed, is room for what later versions have to say before a version
