@@ -446,7 +446,7 @@ var mutants = []mutant{
 		new: "mine.IsZero() || !log.IsZero() || mine == log {"},
 	{row: 54, name: "an older release takes part in a log that it knows nothing of", file: "transport/logid.go", by: "TestOldVersionOfBegunLog",
 		old: "newest > wire.Oldest || log.IsZero() {",
-		new: "newest > 0 || log.IsZero() {"},
+		new: "newest >= wire.Oldest || log.IsZero() {"},
 	{row: 58, name: "a process of another log is welcome", file: "transport/handshake.go", by: "TestLearnerOfAnotherLog",
 		old: "	case kin == otherLog:",
 		new: "	case false:"},
