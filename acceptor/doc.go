@@ -48,7 +48,16 @@
 //   - to the leader when it asks: by its next Accept that is not Quiet, or by a heartbeat
 //     that asks (Ask). Both are answered, when everything so far is durable, with all votes
 //     under the leader's ballot above its ChosenUpTo;
+//   - to the leader, when it is durable, from a heartbeat that asks to the next one that does
+//     not, whatever its Accept says;
 //   - to the leader with the answer to the next heartbeat in any case, once it is synced.
+//
+// The third is for Accepts that a heartbeat overtakes: heartbeats are urgent, and values wait
+// for one another. Example: the leader proposes at instance 7 with Quiet set, and is asked to
+// hand over. Its heartbeat asks, and comes before that Accept. An acceptor that did not go on
+// telling would leave the vote to the next heartbeat, and the handover would take 50 ms. What
+// is kept for it is a ballot, in memory: who forgets it, or keeps it for too long, tells votes
+// later, or earlier, and both are allowed at any time.
 //
 // Nothing is kept of what a leader was told. Each answer tells all that may be missing to
 // it, so that a message that is lost loses nothing: the next heartbeat brings it.

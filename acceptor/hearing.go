@@ -66,6 +66,9 @@ func (a *Acceptor) onHeartbeat(from paxos.NodeID, m *paxos.Heartbeat) {
 		return // it cannot vote, so it must not keep a leader in office
 	}
 	a.hear(m.Ballot)
+	if a.asking = (paxos.Ballot{}); m.Ask {
+		a.asking = m.Ballot
+	}
 	if a.hung() {
 		return
 	}
@@ -74,7 +77,7 @@ func (a *Acceptor) onHeartbeat(from paxos.NodeID, m *paxos.Heartbeat) {
 		ack.Mark = a.durableMark
 	}
 	a.Send(from, ack)
-	if m.Ask && a.synced < a.syncs {
+	if m.Ask && (a.Out.Sync || a.synced < a.syncs) { // Out.Sync: by an Accept of this turn
 		a.ackFor(from).ask(m.Ballot, m.ChosenUpTo)
 	}
 }

@@ -99,3 +99,40 @@ func TestVotesOfOthersWait(t *testing.T) {
 		t.Fatalf("told %q", got)
 	}
 }
+
+// TestOvertakenAccept: a heartbeat that asks overtakes Accepts whose votes could wait when
+// they were sent. They are told at once, until a heartbeat does not ask.
+func TestOvertakenAccept(t *testing.T) {
+	a, b := ready(State{}), ballot(1, "p1")
+	a.Step("l1", &paxos.Poll{})
+	want := func(i paxos.Instance, b paxos.Ballot, want string) {
+		t.Helper()
+		a.Step(b.Proposer, &paxos.Accept{Ballot: b, Instance: i, Quiet: true})
+		if got := told(a.Flush()); got != want {
+			t.Errorf("instance %d: told %q, want %q", i, got, want)
+		}
+	}
+	want(1, b, "l1 1-1 ")
+	a.Step("p1", &paxos.Heartbeat{Ballot: b, Ask: true})
+	a.Flush()
+	want(2, b, "l1 2-2 p1 1-2 ")
+	want(3, b, "l1 3-3 p1 1-3 ")
+	a.Step("p1", &paxos.Heartbeat{Ballot: b})
+	a.Flush()
+	want(4, b, "l1 4-4 ")
+	a.Step("p1", &paxos.Heartbeat{Ballot: b, Ask: true})
+	a.Flush()
+	want(5, ballot(2, "p2"), "l1 5-5 ")
+}
+
+// TestAcceptAndAskTogether: a vote whose sync is still to be asked for is told to a leader
+// that asks in the same turn.
+func TestAcceptAndAskTogether(t *testing.T) {
+	a, b := ready(State{}), ballot(1, "p1")
+	a.Step("l1", &paxos.Poll{})
+	a.Step("p1", &paxos.Accept{Ballot: b, Instance: 1, Quiet: true})
+	a.Step("p1", &paxos.Heartbeat{Ballot: b, Ask: true})
+	if got := told(a.Flush()); got != "l1 1-1 p1 1-1 " {
+		t.Errorf("told %q", got)
+	}
+}
