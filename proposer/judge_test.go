@@ -135,3 +135,21 @@ func TestFarHeld(t *testing.T) {
 		}
 	}
 }
+
+// TestRepairBelowHeld: an acceptor that is behind reports an older vote at an instance that
+// another one of the quorum holds. It forces nothing: when the holder is lost, a repair
+// proposes there what it reads then.
+func TestRepairBelowHeld(t *testing.T) {
+	p, prep := campaigning(t, config())
+	promised(p, "a1", prep["a1"], 0, true, 4)
+	promised(p, "a2", prep["a2"], 0, true, 3, vote(4, 1, "older"))
+	p.Flush()
+	p.Step("a2", &paxos.Repair{Instance: 4})
+	out := p.Flush()
+	promised(p, "a2", sentTo[*paxos.Prepare](out, "a2")[0], 0, true, 3, vote(4, 1, "older"))
+	promised(p, "a3", sentTo[*paxos.Prepare](out, "a3")[0], 0, true, 3, vote(4, 2, "chosen"))
+	out = p.Flush()
+	if a := sentTo[*paxos.Accept](out, "a1"); out.Halt != "" || len(a) != 1 || string(a[0].Value.Batch) != "chosen" {
+		t.Errorf("%v, %s", a, out.Halt)
+	}
+}

@@ -2,6 +2,7 @@ package proposer
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/paxlog/paxlog/paxos"
@@ -85,6 +86,9 @@ func (p *Proposer) lead(c *preparing) {
 	}
 	p.phase = l
 	p.failed = 0
+	// Not what was reported up to held: whoever holds it reports nothing there, so another
+	// one's vote is of an older ballot. A repair may have to propose something else.
+	maps.DeleteFunc(values, func(i paxos.Instance, _ paxos.Value) bool { return i <= held })
 	l.forced, l.upTo = values, held
 	if n := len(reported); n > 0 {
 		l.upTo = max(held, reported[n-1])
