@@ -12,9 +12,10 @@ const (
 
 	// maxCounted is how many votes of one message are counted, and maxBallots at how many
 	// ballots those at one instance are told apart. An honest acceptor tells of each instance
-	// once, and an instance sees a ballot for each leader that found it open.
-	maxCounted = 4 * maxAhead
-	maxBallots = 256
+	// once, and an instance sees a ballot for each leader that found it open. So the worst
+	// message costs some milliseconds, and the worst acceptor 50 MB.
+	maxCounted = maxAhead
+	maxBallots = 64
 
 	// maxRounds is how many polls for reads are under way. While acceptors answer
 	// slowly, or a round cannot be decided, a new one begins every RetryTicks beside the

@@ -8,11 +8,12 @@ import (
 	"github.com/paxlog/paxlog/paxos"
 )
 
-// onRefused: that Append was dropped, and so will be all after it, for the gap.
+// onRefused: that Append was dropped, and so will be all after it, for the gap. A refusal
+// that names another first command than that Append had is of none that was sent.
 func (s *Session) onRefused(msg *paxos.Refused) {
 	count := uint64(0)
 	for i, r := range s.runs {
-		if r.attempt != msg.Attempt {
+		if r.attempt != msg.Attempt || r.first != msg.First {
 			continue
 		}
 		count = r.count

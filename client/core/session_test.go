@@ -304,3 +304,22 @@ func TestOthersAreTriedAnyway(t *testing.T) {
 	}
 	t.Error("no other learner is tried")
 }
+
+// TestHostileRefusals: a refusal that names what was never sent under its number ends
+// neither the client nor its sessions.
+func TestHostileRefusals(t *testing.T) {
+	for _, first := range []uint64{0, 2, 3, 1 << 61} {
+		for _, why := range []paxos.RefuseReason{paxos.RefuseNoLeader, paxos.RefuseBusy, paxos.RefuseMalformed, 9} {
+			h := newHarness(t, 1)
+			h.flush()
+			for attempt := range uint64(4) {
+				h.m.Step("p1", &paxos.Refused{Session: h.id, First: first, Attempt: attempt, Reason: why})
+			}
+			h.flush()
+			h.m.Step("l1", &paxos.Result{Session: h.id, Kind: paxos.ResultApplied, First: 1, Count: 1, Index: 7})
+			if h.flush(); h.err != nil || h.entries[0].Index != 7 {
+				t.Errorf("refused %d as %d: %v, %v", first, why, h.err, h.entries[0].Err)
+			}
+		}
+	}
+}
