@@ -25,7 +25,7 @@ func (k *known) start(peers paxos.Peers, state paxos.Encoded) {
 
 // learn takes what the machine is about to write. A process that ends before it is
 // durable forgets it, which refuses nobody wrongly.
-func (k *known) learn(writes []paxos.Record) {
+func (k *known) learn(writes []paxos.Record) (newLog bool) {
 	for _, r := range writes {
 		if p, ok := r.(paxos.SetPeer); ok {
 			k.mu.Lock()
@@ -33,18 +33,27 @@ func (k *known) learn(writes []paxos.Record) {
 			k.mu.Unlock()
 		}
 		if s, ok := r.(paxos.SetControl); ok {
-			k.takeState(s.State)
+			newLog = k.takeState(s.State) || newLog
 		}
 	}
+	return newLog
 }
 
 // takeState takes the log's id. A state that is not known here the machine has refused.
-func (k *known) takeState(e paxos.Encoded) {
-	if s, err := control.Decode(e); err == nil {
-		k.mu.Lock()
-		k.log = s.Log
-		k.mu.Unlock()
+func (k *known) takeState(e paxos.Encoded) (isNew bool) {
+	s, err := control.Decode(e)
+	return err == nil && k.takeLog(s.Log)
+}
+
+// takeLog takes the log's id, and reports whether it is new.
+func (k *known) takeLog(log paxos.LogID) (isNew bool) {
+	if log.IsZero() {
+		return false
 	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	isNew, k.log = k.log != log, log
+	return isNew
 }
 
 func (k *known) logID() paxos.LogID {

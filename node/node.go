@@ -210,7 +210,13 @@ func (n *Node) act(out paxos.Output) {
 		n.fatal(errors.New(out.Halt))
 		return
 	}
-	n.known.learn(out.Writes)
+	newLog := n.known.learn(out.Writes)
+	if p, ok := n.turn.machine.(*proposer.Proposer); ok { // it keeps nothing
+		newLog = n.known.takeLog(p.Log())
+	}
+	if newLog {
+		n.net.LogKnown()
+	}
 	n.send(n.withoutAnswers(out.SendNow))
 	if n.disk != nil {
 		n.disk.submit(out)

@@ -90,8 +90,9 @@ func (n *Node) transportConfig() transport.Config {
 	}
 	if n.store != nil {
 		cfg.Incarnation = n.store.Identity().Incarnation
-		cfg.Remembered, cfg.Log = n.known.of, n.known.logID
+		cfg.Remembered = n.known.of
 	}
+	cfg.Log = n.known.logID
 	return cfg
 }
 

@@ -27,6 +27,9 @@ type Report struct {
 	Took      paxos.Ticks
 }
 
+// Log is the log that the proposer found in a Phase 1 quorum, or has begun; zero if none.
+func (p *Proposer) Log() paxos.LogID { return p.control.Log }
+
 // Report returns the proposer's state.
 func (p *Proposer) Report() Report {
 	r := Report{

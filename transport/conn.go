@@ -31,11 +31,14 @@ type conn struct {
 	// Set by the handshake, before anybody else knows of the connection.
 	version uint64
 	candidate
-	kin  kinship
-	drop bool // a full queue drops; else it closes the connection
+	kin    kinship
+	showed paxos.LogID // what the other end was shown
+	drop   bool        // a full queue drops; else it closes the connection
 
-	polled atomic.Bool  // a poller reads it
-	heard  atomic.Int64 // when a poller last read a message, in nanoseconds since 1970
+	told      atomic.Pointer[paxos.LogID] // what the other end said of its log since the handshake
+	announced atomic.Bool                 // the other end knows this one's log
+	polled    atomic.Bool                 // a poller reads it
+	heard     atomic.Int64                // when a poller last read a message, in nanoseconds since 1970
 
 	wake    chan struct{} // holds one: something to write
 	done    chan struct{} // closed when the connection ends
@@ -200,9 +203,14 @@ func (c *conn) readOne(id paxos.NodeID, role paxos.Role) (received bool, err err
 	switch m := m.(type) {
 	case *wire.Ping:
 		return false, nil
+	case *wire.Log:
+		c.told.CompareAndSwap(nil, &m.ID)
+		c.n.identity.take(c.shown())
+		c.n.review(c)
+		return false, nil
 	case *wire.Refusal:
 		if c.version > wire.Oldest { // it parts, and says why
-			return false, c.refusedBy(Peer{Role: role, ID: id}, m, nil)
+			return false, c.refusedBy(Peer{Role: role, ID: id}, m, &wire.Agreed{Log: c.shown().log})
 		}
 	}
 	if !wire.MayStep(role, c.n.cfg.Role, m) {

@@ -161,6 +161,7 @@ func (d *dialer) serve(c *conn, greeted *greeting) outcome {
 	n.mu.Unlock()
 	n.h.PeerUp(p.ID, p.Role, greeted.incarnation)
 	n.turn.Unlock()
+	n.review(c) // it may have become known just now which log is the right one
 	err := c.run(p.ID, p.Role)
 	n.unlink(p.ID, c, err)
 	var told *RefusedError

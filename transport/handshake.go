@@ -72,17 +72,17 @@ func (c *conn) sayHello(p Peer, plain bool) (*greeting, error) {
 	says := []paxos.Message{hello}
 	if !plain {
 		hello.Version = wire.Version
-		says = append(says, &wire.Offer{Oldest: wire.Oldest, Known: c.n.identity.shown(), Log: c.n.log()})
+		c.showed = c.n.identity.log()
+		says = append(says, &wire.Offer{Oldest: wire.Oldest, Known: c.n.identity.shown(), Log: c.showed})
 	}
 	if err := c.writeFrames(preface, says...); err != nil {
 		return nil, notAnswered(p, err)
 	}
-	if why := c.n.outdated(wire.Oldest); plain && why != "" {
-		return nil, &RefusedError{p.Addr, wire.RefusedVersion, sentence(why)}
+	if why := c.n.identity.outdated(wire.Oldest); plain && why != "" {
+		return nil, &RefusedError{Addr: p.Addr, Code: wire.RefusedVersion, Text: sentence(why)}
 	}
 	c.version = wire.Oldest
-	var known []wire.Known
-	other := ""
+	agreement := &wire.Agreed{}
 	for agreed := false; ; agreed = true {
 		m, err := wire.Read(c.r, helloBytes)
 		if err != nil {
@@ -93,20 +93,14 @@ func (c *conn) sayHello(p Peer, plain bool) (*greeting, error) {
 			if plain || agreed || m.Version < wire.Oldest || m.Version > wire.Version {
 				return nil, fmt.Errorf("%w: version %d is agreed on, which was not offered", wire.ErrFrame, m.Version)
 			}
-			c.version, known, other = m.Version, m.Known, c.n.otherThan(m.Log)
+			c.version, agreement = m.Version, m
 		case *wire.Welcome:
-			if other != "" {
-				return nil, &RefusedError{p.Addr, wire.RefusedLog, sentence(other)}
-			}
 			if !plain && !agreed {
 				return nil, fmt.Errorf("%w: a welcome before a version is agreed on", wire.ErrFrame)
 			}
-			return c.welcomed(p, m, known)
+			return c.welcomed(p, m, agreement)
 		case *wire.Refusal:
-			if other != "" {
-				return nil, &RefusedError{p.Addr, wire.RefusedLog, sentence(other)}
-			}
-			return nil, c.refusedBy(p, m, known)
+			return nil, c.refusedBy(p, m, agreement)
 		default:
 			return nil, fmt.Errorf("%w: %T in answer to a greeting", wire.ErrFrame, m)
 		}
@@ -114,27 +108,27 @@ func (c *conn) sayHello(p Peer, plain bool) (*greeting, error) {
 }
 
 // welcomed checks that who welcomes this process is who was meant.
-func (c *conn) welcomed(p Peer, m *wire.Welcome, known []wire.Known) (*greeting, error) {
+func (c *conn) welcomed(p Peer, m *wire.Welcome, a *wire.Agreed) (*greeting, error) {
 	if m.Role != p.Role || (p.ID != "" && m.ID != p.ID) {
-		return nil, &RefusedError{p.Addr, wire.RefusedIdentity, sentence(fmt.Sprintf("%s %s answers there, not %s %s", m.Role, m.ID, p.Role, p.ID))}
+		return nil, &RefusedError{Addr: p.Addr, Code: wire.RefusedIdentity, Text: sentence(fmt.Sprintf("%s %s answers there, not %s %s", m.Role, m.ID, p.Role, p.ID))}
 	}
-	g := &greeting{candidate: candidate{m.Role, m.ID, claims(m.Role, m.ID, m.Incarnation, known)}, incarnation: m.Incarnation}
+	g := &greeting{candidate: candidate{m.Role, m.ID, claims(m.Role, m.ID, m.Incarnation, a.Known), a.Log}, incarnation: m.Incarnation}
 	return g, c.nc.SetDeadline(time.Time{})
 }
 
 // refusedBy says why p refuses this process: in p's words, if it has any for it, else by
 // what its code means and what this process had said.
-func (c *conn) refusedBy(p Peer, m *wire.Refusal, known []wire.Known) error {
+func (c *conn) refusedBy(p Peer, m *wire.Refusal, a *wire.Agreed) error {
 	text := m.Text
 	if m.Code == wire.RefusedLog {
-		mine, other := c.n.identity.known(), candidate{p.Role, p.ID, claims(0, "", 0, known)}
+		mine, other := c.n.identity.known(), candidate{p.Role, p.ID, claims(0, "", 0, a.Known), a.Log}
 		c.n.identity.heard(other) // it may be one of most
-		return otherLogError(other, p.Addr, mine)
+		return c.n.identity.otherLogError(other, p.Addr, mine)
 	}
 	if text == "" {
 		text = meaning(m.Code, p, c.n.cfg)
 	}
-	return &RefusedError{p.Addr, m.Code, sentence(text)}
+	return &RefusedError{Addr: p.Addr, Code: m.Code, Text: sentence(text)}
 }
 
 // meaning says what a code means to a process that is told no more.
@@ -183,7 +177,7 @@ func (c *conn) answerHello() (*wire.Hello, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.candidate = candidate{hello.Role, hello.ID, claims(hello.Role, hello.ID, hello.Incarnation, offer.Known)}
+	c.candidate = candidate{hello.Role, hello.ID, claims(hello.Role, hello.ID, hello.Incarnation, offer.Known), offer.Log}
 	c.version = min(hello.Version, wire.Version)
 	if hello.Role != paxos.RoleClient {
 		if err := c.n.identity.await(c.n.ctx); err != nil {
@@ -197,7 +191,8 @@ func (c *conn) answerHello() (*wire.Hello, error) {
 	}
 	answers := []paxos.Message{&wire.Welcome{Role: c.n.cfg.Role, ID: c.n.cfg.ID, Incarnation: c.n.cfg.Incarnation}}
 	if c.version > wire.Oldest {
-		answers = append([]paxos.Message{&wire.Agreed{Version: c.version, Known: mine.list(), Log: c.n.log()}}, answers...)
+		c.showed = c.n.identity.log()
+		answers = append([]paxos.Message{&wire.Agreed{Version: c.version, Known: mine.list(), Log: c.showed}}, answers...)
 	}
 	err = c.writeFrames("", answers...)
 	if err == nil {
@@ -253,7 +248,7 @@ func (c *conn) refuse(h *wire.Hello, code wire.RefusalCode, why string, mine inc
 			refusal.Code = wire.RefusedCluster
 		}
 	case code == wire.RefusedLog:
-		answers = []paxos.Message{&wire.Agreed{Version: c.version, Known: mine.list(), Log: c.n.log()}, refusal}
+		answers = []paxos.Message{&wire.Agreed{Version: c.version, Known: mine.list(), Log: c.n.identity.log()}, refusal}
 	case c.kin == sameLog || code == wire.RefusedVersion:
 		refusal.Text = why
 	}
@@ -289,11 +284,12 @@ func (n *Network) judge(h *wire.Hello, offer *wire.Offer, kin kinship) (code wir
 		return wire.RefusedVersion, fmt.Sprintf("versions %d to %d of the protocol are spoken here, %d to %d there", wire.Oldest, wire.Version, offer.Oldest, h.Version)
 	case h.Members.Cluster != cfg.Members.Cluster:
 		return wire.RefusedCluster, fmt.Sprintf("this is cluster %q, not %q", cfg.Members.Cluster, h.Members.Cluster)
-	case n.otherThan(offer.Log) != "":
-		return wire.RefusedLog, n.otherThan(offer.Log)
-	case n.outdated(h.Version) != "":
-		return wire.RefusedVersion, n.outdated(h.Version)
+	case n.identity.outdated(h.Version) != "":
+		return wire.RefusedVersion, n.identity.outdated(h.Version)
 	case kin == otherLog:
+		if why := n.identity.otherThan(offer.Log); why != "" {
+			return wire.RefusedLog, why
+		}
 		known := claims(h.Role, h.ID, h.Incarnation, offer.Known)
 		return wire.RefusedLog, fmt.Sprintf("it is of another log, and nothing that it says is believed: it knows %s; here %s. "+
 			"Either it stands at an address that its cluster file means for another cluster, or this process does", known, n.identity.known())
@@ -307,7 +303,7 @@ func (n *Network) judge(h *wire.Hello, offer *wire.Offer, kin kinship) (code wir
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if known, ok := n.isOusting(candidate{h.Role, h.ID, claims(h.Role, h.ID, h.Incarnation, nil)}); ok {
+	if known, ok := n.isOusting(candidate{role: h.Role, id: h.ID, known: claims(h.Role, h.ID, h.Incarnation, nil)}); ok {
 		return wire.RefusedIncarnation, fmt.Sprintf("%s %s knows %s by incarnation %016x, which is connected, and this one shows %016x: "+
 			"its data directory was initialised anew, or it is another one's. It cannot take the place of the first", cfg.Role, cfg.ID, h.ID, known, h.Incarnation)
 	}

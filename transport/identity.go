@@ -35,11 +35,14 @@ import (
 // a new learner starts while its own acceptors are down, and one of another log dials it. It
 // would copy what that one says is chosen. Who dials in is let in once the decision is made,
 // and decides nothing: a process is dialled by anybody, and dials whom its file names.
+//
+// Once a log has an id, that says the same without doubt (logid.go).
 type identity struct {
 	cfg Config
 
 	mu         sync.Mutex
 	met        map[paxos.NodeID]uint64 // what it holds to beside what it remembers
+	metLog     paxos.LogID             // and the log's id, if this process has none of its own
 	candidates []candidate             // in the order in which they were met
 	unheard    map[paxos.NodeID]bool   // dialled, and neither met nor failed yet
 	acceptors  int                     // how many are dialled
@@ -54,6 +57,7 @@ type candidate struct {
 	role  paxos.Role
 	id    paxos.NodeID
 	known incarnations
+	log   paxos.LogID // zero if it knows none
 }
 
 // incarnations are what somebody knows acceptors by.
@@ -61,7 +65,7 @@ type incarnations map[paxos.NodeID]uint64
 
 func newIdentity(cfg Config) *identity {
 	i := &identity{cfg: cfg, met: incarnations{}, unheard: map[paxos.NodeID]bool{}, settled: make(chan struct{}), decided: make(chan struct{}, 1)}
-	if cfg.Role == paxos.RoleAcceptor || len(i.knownLocked()) > 0 {
+	if cfg.Role == paxos.RoleAcceptor || len(i.knownLocked()) > 0 || !cfg.Pinned.IsZero() {
 		i.final = true
 		close(i.settled)
 	}
@@ -161,7 +165,7 @@ func (k incarnations) compare(o incarnations) kinship {
 // (paxos.Peers.IsStranger), so that it learns by Vouch that it must not vote. Who does not
 // would vouch for it: a new learner that knows a1 only from what others showed.
 func (c *candidate) isAnew() bool {
-	return c.role == paxos.RoleAcceptor && len(c.known) == 1 && c.known[c.id] != 0
+	return c.role == paxos.RoleAcceptor && len(c.known) == 1 && c.known[c.id] != 0 && c.log.IsZero()
 }
 
 // judge says how c is related to this process. Nothing is decided by it.
@@ -174,6 +178,9 @@ func (i *identity) judge(c candidate) (k kinship, mine incarnations) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	mine = i.knownLocked()
+	if k = i.compareLog(c.log); k != unproven {
+		return k, mine
+	}
 	if k = mine.compare(c.known); k == otherLog && c.isAnew() && i.cfg.Remembered != nil && i.cfg.Remembered(c.id) != 0 {
 		k = unproven
 	}
@@ -196,8 +203,16 @@ func (i *identity) take(c candidate) {
 		return
 	}
 	mine := i.knownLocked()
-	if mine.compare(c.known) == otherLog {
+	kin := i.compareLog(c.log)
+	if kin == unproven {
+		kin = mine.compare(c.known)
+	}
+	if kin == otherLog {
 		return
+	}
+	if kin == sameLog && i.logLocked().IsZero() && !c.log.IsZero() {
+		i.metLog = c.log
+		i.tell()
 	}
 	for id, v := range c.known {
 		if mine[id] == 0 {
@@ -232,7 +247,7 @@ func (i *identity) heard(c candidate) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	delete(i.unheard, c.id)
-	if len(c.known) > 0 {
+	if c.isKnowing() {
 		i.candidates = slices.DeleteFunc(i.candidates, func(o candidate) bool { return o.id == c.id })
 		i.candidates = append(i.candidates, c)
 	}
@@ -256,7 +271,7 @@ func (i *identity) await(ctx context.Context) error {
 // what a dialled peer shows is of another one.
 func (i *identity) admit(ctx context.Context, c candidate, at string) (kinship, error) {
 	i.heard(c)
-	if len(c.known) > 0 {
+	if c.isKnowing() {
 		select {
 		case <-i.settled:
 		case <-ctx.Done():
@@ -265,7 +280,7 @@ func (i *identity) admit(ctx context.Context, c candidate, at string) (kinship, 
 	}
 	k, mine := i.judge(c)
 	if k == otherLog {
-		return k, otherLogError(c, at, mine)
+		return k, i.otherLogError(c, at, mine)
 	}
 	i.take(c)
 	return k, nil
@@ -273,7 +288,7 @@ func (i *identity) admit(ctx context.Context, c candidate, at string) (kinship, 
 
 // trySettle decides which log this process is of, if it can, or must; mu is held.
 func (i *identity) trySettle(must bool) {
-	if i.final {
+	if i.final || !i.ownLog().IsZero() {
 		i.candidates = nil
 	}
 	if len(i.candidates) == 0 {
@@ -289,7 +304,7 @@ func (i *identity) trySettle(must bool) {
 		return
 	default:
 	}
-	if !must && !most && len(i.unheard) > 0 {
+	if early := most && !best.id.IsZero(); !must && !early && len(i.unheard) > 0 {
 		if i.window == nil {
 			i.window = time.AfterFunc(settleTime, func() {
 				i.mu.Lock()
@@ -308,44 +323,34 @@ func (i *identity) trySettle(must bool) {
 
 // decide holds to l, of which most acceptors are or not; mu is held.
 func (i *identity) decide(l log, most bool) {
-	i.met = l.known
+	i.met, i.metLog = l.known, l.id
 	if i.final = most || i.cfg.Role != paxos.RoleProposer; i.final {
 		i.candidates = nil
 	}
+	i.tell()
+}
+
+// tell has the connections looked at, since more is known now of this process's log.
+func (i *identity) tell() {
 	select {
 	case i.decided <- struct{}{}:
 	default:
 	}
 }
 
-// log is what candidates that can be of one log know together.
-type log struct {
-	known              incarnations
-	acceptors, members int
-}
-
-// largest is the log that most acceptors are of, else most candidates, else the first met.
+// largest is the log that most speaks for.
 func (i *identity) largest() log {
 	var logs []*log
 	for _, c := range i.candidates {
-		n := slices.IndexFunc(logs, func(l *log) bool { return l.known.compare(c.known) != otherLog })
+		n := slices.IndexFunc(logs, func(l *log) bool { return l.mayHave(&c) })
 		if n < 0 {
 			logs, n = append(logs, &log{known: incarnations{}}), len(logs)
 		}
-		l := logs[n]
-		l.members++
-		if c.role == paxos.RoleAcceptor {
-			l.acceptors++
-		}
-		for id, v := range c.known {
-			if l.known[id] == 0 {
-				l.known[id] = v
-			}
-		}
+		logs[n].add(&c)
 	}
 	best := logs[0]
 	for _, l := range logs[1:] {
-		if l.acceptors > best.acceptors || l.acceptors == best.acceptors && l.members > best.members {
+		if l.beats(best) {
 			best = l
 		}
 	}
@@ -361,7 +366,10 @@ func (i *identity) close() {
 	}
 }
 
-func otherLogError(c candidate, at string, mine incarnations) error {
+func (i *identity) otherLogError(c candidate, at string, mine incarnations) error {
+	if why := i.otherThan(c.log); why != "" {
+		return &RefusedError{Addr: at, Code: wire.RefusedLog, Log: c.log, Text: sentence(fmt.Sprintf("%s %.32q: %s", c.role, c.id, why))}
+	}
 	why := "Either"
 	if c.role == paxos.RoleAcceptor && len(c.known) == 1 && c.known[c.id] != 0 && mine[c.id] != 0 { // it knows only itself
 		why = fmt.Sprintf("Either the data directory of %.32q was initialised anew, and the one before has to be restored, or", c.id)

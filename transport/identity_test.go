@@ -176,8 +176,8 @@ func TestStrangerThatCameFirst(t *testing.T) {
 // TestInitialisedAnew: an acceptor that shows nothing but another directory is let in by
 // who remembers, so that its machine tells it, and by nobody else (hazards 11 and 29).
 func TestInitialisedAnew(t *testing.T) {
-	anew := candidate{acceptor, "a1", incarnations{"a1": 9}}
-	known := candidate{acceptor, "a1", incarnations{"a1": 9, "a2": 0xb2}}
+	anew := candidate{role: acceptor, id: "a1", known: incarnations{"a1": 9}}
+	known := candidate{role: acceptor, id: "a1", known: incarnations{"a1": 9, "a2": 0xb2}}
 	l := start(t, of(logB, learner, "l1"), newRecorder())
 	if k, _ := l.identity.judge(anew); k != unproven {
 		t.Errorf("a learner that remembers takes it for %d", k)
@@ -185,11 +185,11 @@ func TestInitialisedAnew(t *testing.T) {
 	if k, _ := l.identity.judge(known); k != sameLog {
 		t.Errorf("one that knows the others is taken for %d", k)
 	}
-	if k, _ := l.identity.judge(candidate{acceptor, "a1", logA}); k != otherLog {
+	if k, _ := l.identity.judge(candidate{role: acceptor, id: "a1", known: logA}); k != otherLog {
 		t.Errorf("one of another log is taken for %d", k)
 	}
 	p := start(t, config(proposer, "p1"), newRecorder())
-	if _, err := p.identity.admit(context.Background(), candidate{acceptor, "a2", logB}, "b"); err != nil {
+	if _, err := p.identity.admit(context.Background(), candidate{role: acceptor, id: "a2", known: logB}, "b"); err != nil {
 		t.Fatal(err)
 	}
 	if k, _ := p.identity.judge(anew); k != otherLog {
@@ -252,9 +252,9 @@ func TestDoubt(t *testing.T) {
 // TestLargest: of several logs, that of most acceptors counts, then that of most peers,
 // then the first.
 func TestLargest(t *testing.T) {
-	a3, l1, p1 := candidate{acceptor, "a3", logA}, candidate{learner, "l1", logA}, candidate{proposer, "p1", logA}
-	b1, b2 := candidate{acceptor, "a1", incarnations{"a1": 0xb1}}, candidate{acceptor, "a2", logB}
-	bl := candidate{learner, "l2", logB}
+	a3, l1, p1 := candidate{role: acceptor, id: "a3", known: logA}, candidate{role: learner, id: "l1", known: logA}, candidate{role: proposer, id: "p1", known: logA}
+	b1, b2 := candidate{role: acceptor, id: "a1", known: incarnations{"a1": 0xb1}}, candidate{role: acceptor, id: "a2", known: logB}
+	bl := candidate{role: learner, id: "l2", known: logB}
 	for i, c := range []struct {
 		met  []candidate
 		want incarnations

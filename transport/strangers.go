@@ -1,9 +1,18 @@
 package transport
 
-import "github.com/paxlog/paxlog/wire"
+import (
+	"errors"
 
-// cutStrangers ends, whenever it is decided which log this process is of, the connections
-// of processes of another one that it had let in.
+	"github.com/paxlog/paxlog/paxos"
+	"github.com/paxlog/paxlog/wire"
+)
+
+// LogKnown says that Config.Log tells another log than before, so that who is connected is
+// told, and who is of another log is cut off.
+func (n *Network) LogKnown() { n.identity.tell() }
+
+// cutStrangers ends, whenever more is known of the log that this process is of, the
+// connections of processes of another one that it had let in.
 func (n *Network) cutStrangers() {
 	for {
 		select {
@@ -22,13 +31,45 @@ func (n *Network) cutStrangers() {
 		}
 		n.mu.Unlock()
 		for _, c := range conns {
-			n.cutStranger(c)
+			n.review(c)
 		}
 	}
 }
 
-func (n *Network) cutStranger(c *conn) {
-	if k, mine := n.identity.judge(c.candidate); k == otherLog {
-		c.part(wire.RefusedLog, otherLogError(c.candidate, c.nc.RemoteAddr().String(), mine))
+// review ends a connection whose other end is not of this process's log, or cannot take part
+// in it; and tells the others which log that is, if they do not know it yet.
+func (n *Network) review(c *conn) {
+	shown, log := c.shown(), n.identity.log()
+	if k, mine := n.identity.judge(shown); k == otherLog {
+		c.part(wire.RefusedLog, n.identity.otherLogError(shown, c.nc.RemoteAddr().String(), mine))
+		return
 	}
+	if why := n.identity.outdated(c.version); why != "" {
+		c.close(errors.New(why))
+		return
+	}
+	if !log.IsZero() && c.showed != log && c.announced.CompareAndSwap(false, true) {
+		c.enqueue(&wire.Log{ID: log})
+		c.signal()
+	}
+}
+
+// shown is what the other end has shown, in the handshake and since.
+func (c *conn) shown() candidate {
+	out := c.candidate
+	if told := c.told.Load(); told != nil && out.log.IsZero() {
+		out.log = *told
+	}
+	return out
+}
+
+// ownLog is the log that this process was told, or holds on disk, to be of.
+func (i *identity) ownLog() (id paxos.LogID) {
+	if i.cfg.Log != nil {
+		id = i.cfg.Log()
+	}
+	if id.IsZero() {
+		id = i.cfg.Pinned
+	}
+	return id
 }

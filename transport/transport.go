@@ -43,6 +43,9 @@ type Config struct {
 	// Log returns the log that this process knows to be of, zero while it knows none. It is
 	// nil if it never does.
 	Log func() paxos.LogID
+	// Pinned, if it is not zero, is the log that this process was told to use: it lets in only
+	// who shows that one.
+	Pinned paxos.LogID
 
 	FrameBytes  int           // largest body accepted
 	QueueBytes  int           // waiting on one connection
@@ -80,6 +83,7 @@ type Handler interface {
 type RefusedError struct {
 	Addr string
 	Code wire.RefusalCode
+	Log  paxos.LogID // with RefusedLog: that of the other end, if it is known
 	Text string
 }
 
@@ -279,7 +283,7 @@ func (n *Network) greet(nc net.Conn) {
 	}
 	n.h.PeerUp(id, hello.Role, hello.Incarnation)
 	n.turn.Unlock()
-	n.cutStranger(c) // it may have become known just now which log is the right one
+	n.review(c) // it may have become known just now which log is the right one
 	err = c.run(id, hello.Role)
 	n.unlink(id, c, err)
 	n.leave()

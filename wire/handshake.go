@@ -11,6 +11,7 @@ var handshakes = paxos.NewTable(
 	paxos.NewRow[Ping](0, 0, "keeps it alive while it is idle"),
 	paxos.NewRow[Offer](0, 0, "follows a Hello: which versions are spoken, which log is known", paxos.Since(3)),
 	paxos.NewRow[Agreed](0, 0, "answers an Offer, before a Welcome", paxos.Since(3)),
+	paxos.NewRow[Log](0, 0, "which log its sender is of, if that became known since the handshake", paxos.Since(3)),
 )
 
 // Hello opens a connection: who dials, and whom it means to reach. It and Welcome stay for
@@ -52,6 +53,10 @@ type Agreed struct {
 
 // Later, in Offer and Agreed, is room for what later versions have to say before a version
 // is agreed on, such as the level of a log; whoever does not know it passes over it.
+
+// Log says which log its sender is of. It is sent once on a connection, if the sender did
+// not know that yet when it shook hands.
+type Log struct{ ID paxos.LogID }
 
 // Known is the incarnation under which a process knows an acceptor of its log.
 type Known struct {
@@ -103,3 +108,6 @@ func (*Offer) MessageKind() Kind { return 5 }
 
 // MessageKind makes it a message.
 func (*Agreed) MessageKind() Kind { return 6 }
+
+// MessageKind makes it a message.
+func (*Log) MessageKind() Kind { return 7 }
