@@ -70,6 +70,7 @@ type hostileSaid struct {
 	ballots  []paxos.Ballot
 	sessions []paxos.SessionID
 	marks    []paxos.Mark
+	entry    func() []byte // the next one that is appended
 }
 
 // hostileAgain sets v to something of its kind that was said, now and then.
@@ -164,7 +165,11 @@ func hostileBatch(rng *rand.Rand, said *hostileSaid) (batch []byte) {
 	for range rng.IntN(3) {
 		r := paxos.Run{Kind: paxos.RunAppend, Session: session, First: 1 + hostileNumber(rng, said)%(paxos.Bound-9), Count: uint64(1 + rng.IntN(3))}
 		for range r.Count {
-			r.Entries = paxos.AppendEntry(r.Entries, make([]byte, rng.IntN(20)))
+			entry := make([]byte, rng.IntN(20))
+			if said.entry != nil {
+				entry = said.entry()
+			}
+			r.Entries = paxos.AppendEntry(r.Entries, entry)
 		}
 		batch = r.AppendTo(batch)
 	}
