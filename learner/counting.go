@@ -52,7 +52,8 @@ func (e *evidence) chosen(m paxos.Membership) (v *paxos.Value, isChosen bool) {
 }
 
 // secondChoice returns the ballot at which another value than v is chosen, if there is
-// one: then Paxos has failed, or the counting of votes.
+// one. A quorum votes for one value only (P2), so somebody has sent a value that is not the
+// one voted for.
 func (e *evidence) secondChoice(m paxos.Membership, v *paxos.Value) (paxos.Ballot, bool) {
 	for i := range e.ballots {
 		if t := &e.ballots[i]; t.value != nil && t.value != v && m.IsPhase2(t.votes) && !t.value.Equal(*v) {
@@ -97,8 +98,8 @@ func (l *Learner) addVotes(place int, runs []paxos.VoteRun) {
 		}
 		n := min(last-first+1, room)
 		room -= n
-		for k := range n {
-			if t := l.evidence(first + k).at(r.Ballot); t != nil {
+		for i := first; i < first+n; i++ {
+			if t := l.evidence(i).at(r.Ballot); t != nil {
 				t.votes = t.votes.With(place)
 			}
 		}
@@ -185,7 +186,7 @@ func (l *Learner) apply() {
 			return
 		}
 		if b, bad := e.secondChoice(l.cfg.Membership, v); bad {
-			l.Violated("one value is chosen at an instance", "instance", i, "another one at", b)
+			l.doubt(i, e, b)
 			return
 		}
 		if !l.knows(i, v) {
@@ -194,6 +195,26 @@ func (l *Learner) apply() {
 		l.forgetEvidence(i)
 		l.applyValue(*v)
 		l.progressAt, l.appliedAt, l.copying.wait = l.now, l.now, 0
+	}
+}
+
+// doubt forgets the values at i, of which two are said to be chosen: which one is not is not
+// known here. It is fetched again, from whoever holds it. Nothing is applied before.
+//
+// Example: 1.p1 and then 2.p2 got the same value chosen, and a faulty acceptor relays
+// another one for 2.p2. Were that the end of this learner, one process could end all of them.
+func (l *Learner) doubt(i paxos.Instance, e *evidence, b paxos.Ballot) {
+	for k := range e.ballots {
+		if t := &e.ballots[k]; t.value != nil {
+			l.aheadBytes -= len(t.value.Batch)
+			t.value = nil
+		}
+	}
+	l.doubts++
+	if l.doubtful.Due(l.now) {
+		l.doubtful.Set(l.now + warnTicks)
+		l.Warn("two values are said to be chosen at one instance: an acceptor has sent another value than was voted for, by a bug or faulty memory; it is fetched again. "+
+			"Compare the logs of the acceptors, and report this line", "instance", uint64(i), "one_of_them_at", b.String(), "times", l.doubts)
 	}
 }
 

@@ -13,13 +13,6 @@ func TestInvariants(t *testing.T) {
 	s := sessionID(0, 1)
 	write := func(l *Learner, r paxos.LogRecord) { l.Write(paxos.PutApplied{Record: r}) }
 	for want, do := range map[string]func(l *Learner){
-		"one value is chosen at an instance": func(l *Learner) {
-			for b := uint64(1); b <= 2; b++ {
-				l.Step("a1", &paxos.Relay{Ballot: ballot(b), Instance: 4, Value: paxos.Value{Origin: ballot(b)}})
-				l.votes("a1", ballot(b), 4, 4)
-				l.votes("a2", ballot(b), 4, 4)
-			}
-		},
 		"instances are applied in order, without a gap": func(l *Learner) { write(l, paxos.LogRecord{Instance: 5, First: 4}) },
 		"indexes are given in order, without a gap":     func(l *Learner) { write(l, paxos.LogRecord{Instance: 4, First: 5}) },
 		"the log's time never goes back":                func(l *Learner) { write(l, paxos.LogRecord{Instance: 4, First: 4, Time: 2}) },
@@ -85,6 +78,37 @@ func TestContradictionStopsNobody(t *testing.T) {
 		if p, ok := w.(paxos.PutApplied); ok && !p.Value.Equal(good) {
 			t.Error("the other value was applied")
 		}
+	}
+}
+
+// TestTwoValues: a process that sends another value than a quorum voted for, after a leader
+// change, ends no learner. It applies neither, and then what the others hold.
+func TestTwoValues(t *testing.T) {
+	l := newLearner()
+	good := paxos.Value{Origin: ballot(1), Batch: run(sessionID(0, 1), 1, "good")}
+	l.Step("a1", &paxos.Relay{Ballot: ballot(1), Instance: 1, Value: good})
+	l.Step("a3", &paxos.Relay{Ballot: ballot(2), Instance: 1, Value: paxos.Value{Origin: ballot(2)}})
+	for b := uint64(1); b <= 2; b++ {
+		l.votes("a1", ballot(b), 1, 1)
+		l.votes("a2", ballot(b), 1, 1)
+	}
+	out := l.Flush()
+	if out.Halt != "" || l.state.Applied != 0 || l.Report().Contradictions != 1 || !l.behind() || l.aheadBytes != 0 {
+		t.Fatalf("applied %d, %+v, %s", l.state.Applied, l.Report(), out.Halt)
+	}
+	l.Tick(500, 0)
+	if len(sent[*paxos.Fetch](l.Flush(), "a1")) == 0 {
+		t.Error("the value is not fetched")
+	}
+	l.Step("a1", &paxos.Page{Held: 1, Values: []paxos.Vote{{Instance: 1, Ballot: ballot(1), Value: good}}})
+	out = l.Flush()
+	for _, w := range out.Writes {
+		if p, ok := w.(paxos.PutApplied); ok && !p.Value.Equal(good) {
+			t.Error("the other value is applied")
+		}
+	}
+	if l.state.Applied != 1 || out.Halt != "" {
+		t.Errorf("applied %d, %s", l.state.Applied, out.Halt)
 	}
 }
 

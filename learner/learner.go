@@ -85,6 +85,8 @@ type Learner struct {
 	// What is known above applied.
 	above      map[paxos.Instance]*evidence
 	aheadBytes int
+	doubts     uint64         // how often two values were said to be chosen
+	doubtful   paxos.Timer    // when that is told again
 	highest    paxos.Instance // highest instance that anybody voted for, as far as heard
 
 	relay      paxos.NodeID // the acceptor that sends values ahead of its votes

@@ -46,6 +46,7 @@ func (l *Learner) Report() Report {
 	if l.behind() {
 		r.Open = l.state.Applied + 1
 	}
+	r.Contradictions = l.doubts
 	for i := range l.sources {
 		r.Contradictions += l.sources[i].contradictions
 	}
