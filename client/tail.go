@@ -198,7 +198,11 @@ func (c *Client) page(ctx context.Context, next, last Index, follow bool) page {
 		return page{err: err}
 	}
 	r := k.Records[len(k.Records)-1]
-	return page{records: k.Records, end: r.First + Index(r.Count), learner: k.Learner}
+	end := r.First + Index(r.Count)
+	if end <= next { // else the same page is asked for again and again
+		return page{err: errPage(k.Learner, next)}
+	}
+	return page{records: k.Records, end: end, learner: k.Learner}
 }
 
 // entries yields the entries of records that lie in [from, to].
