@@ -60,9 +60,9 @@ func TestAcceptorOfAnotherLogInTheFile(t *testing.T) {
 	a, b := twoLogs(t)
 	stranger := takesOver(t, a, b, "a3")
 	for _, id := range []paxos.NodeID{"a1", "p1", "l2"} {
-		b.Await(string(id)+" refuses it", func() bool { return strings.Contains(b.Process(id).Stderr(), "is of another log") })
+		b.Await(string(id)+" refuses it", func() bool { return strings.Contains(b.Process(id).Stderr(), "it is of log ") })
 	}
-	b.Await("it says the same", func() bool { return strings.Contains(stranger.Stderr(), "it is of another log") })
+	b.Await("it says the same", func() bool { return strings.Contains(stranger.Stderr(), "it is of log ") })
 	b.Kill("p1") // the next one knows nothing yet
 	b.Start("p1")
 	b.Must("append", "of B, too")
