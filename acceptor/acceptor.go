@@ -147,6 +147,8 @@ func (a *Acceptor) Step(from paxos.NodeID, m paxos.Message) {
 		a.onVouched(from, m)
 	case *paxos.Rejoined:
 		a.onRejoined(from, m)
+	case *paxos.Decide:
+		a.onDecide(from, m)
 	case *paxos.StatusQuery:
 		a.onStatus(from, m)
 	case *paxos.Drain:

@@ -1,6 +1,8 @@
 package acceptor
 
 import (
+	"fmt"
+
 	"github.com/paxlog/paxlog/paxos"
 	"github.com/paxlog/paxlog/paxos/control"
 )
@@ -90,5 +92,28 @@ func (a *Acceptor) stopAt(i paxos.Instance, err error) {
 		c.stuck = i
 		a.Warn("the log has a control command that this version does not know: nothing from there on is held here; use a newer version of paxlog",
 			"instance", uint64(i), "error", err.Error())
+	}
+}
+
+// onDecide passes a learner's command on to the leader that this acceptor hears. What a
+// learner says in its own name must be its own: else one of them could confirm a checkpoint
+// in the name of another, and its word would be enough (package control, D3).
+func (a *Acceptor) onDecide(from paxos.NodeID, m *paxos.Decide) {
+	by := from
+	switch c, err := control.Parse(m.Batch); c := c.(type) {
+	case control.Close:
+		by = c.By
+	case control.Confirm:
+		by = c.By
+	case control.Chunk:
+	default:
+		a.refuse(from, "a learner may not ask for that command", "error", fmt.Sprint(err))
+		return
+	}
+	switch {
+	case by != from:
+		a.refuse(from, "a learner speaks of a checkpoint in the name of another one", "by", string(by))
+	case a.hearing.silent(a.now) < a.cfg.ElectionTicks && !a.hearing.ballot.IsZero():
+		a.Send(a.hearing.ballot.Proposer, m)
 	}
 }

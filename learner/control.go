@@ -48,9 +48,11 @@ func (l *Learner) applyControl(i paxos.Instance, batch []byte) {
 		l.Violated("a control command is applied by those who know it", "instance", i, "error", err)
 		return
 	}
+	before := c.state
 	c.state = state
 	if encoded := state.Encode(); encoded != c.encoded {
 		c.encoded = encoded
 		l.Write(paxos.SetControl{State: encoded})
 	}
+	l.onControl(&before, batch)
 }

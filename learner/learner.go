@@ -15,11 +15,18 @@
 //	sources.go, judge.go       the processes that tell it what was chosen, and what is believed
 //	apply.go, session.go       what a value does to the log
 //	control.go                 what a control value does to the log
+//	checkpoint.go, encoding.go a state that is put into the log, and its one form
+//	replay.go                  a state that is computed again
 //	attach.go                  who is told what became of commands
 //	reads.go, pages.go         where the log ends; entries; what waits for them
 //	questions.go, loads.go     what is asked and not answered; reads of the store
 //	connections.go, pool.go    what each client waits for, and how that is kept
 //	limits.go, invariants.go   what bounds all this, and what must hold
+//
+// A learner whose state is found not to be the one that follows from the values chosen serves
+// nobody any more (replay.go). It goes on applying, and says in its status what to do. It is
+// found out when its state and that of another learner are compared, at each checkpoint
+// (package control, D3).
 //
 // It does no I/O and reads no clock: a driver calls it, from one goroutine, as
 // paxos.Machine says. Nothing it says waits for its own disk: what it applies was
@@ -52,6 +59,9 @@ type Config struct {
 	// connection's queue with copies of one large entry.
 	BurstBytes int
 
+	// ChunkBytes is how many bytes of a checkpoint one value carries; 0: it sends none.
+	ChunkBytes int
+
 	Knows uint64 // the highest level of a log that this process knows
 }
 
@@ -78,6 +88,10 @@ type Learner struct {
 	changed  bool      // state changed since the last flush
 	flushed  flushed
 	control  controlled
+
+	checkpoint checkpointing
+	replay     *replaying // under way, or nil
+	wrong      string     // why this learner serves nobody any more, "" if it does
 
 	now     paxos.Ticks
 	sources sources
@@ -184,12 +198,13 @@ func (l *Learner) Tick(mono paxos.Ticks, _ paxos.UnixNanos) {
 
 // Next implements paxos.Machine.
 func (l *Learner) Next() paxos.Ticks {
-	return min(l.renew.At(), l.nextRead(), l.nextFetch())
+	return min(l.renew.At(), l.nextRead(), l.nextFetch(), l.nextCheckpoint())
 }
 
 // Flush implements paxos.Machine: it applies what was chosen, in order.
 func (l *Learner) Flush() paxos.Output {
 	l.apply()
+	l.tickCheckpoint()
 	l.flushConnections()
 	l.flushReads()
 	if l.changed {
@@ -200,6 +215,7 @@ func (l *Learner) Flush() paxos.Output {
 		l.unpark(l.flushed.state.Next)
 	}
 	l.checkFlush()
+	l.silence()
 	return l.Take()
 }
 

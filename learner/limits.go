@@ -69,6 +69,10 @@ const (
 	// when it is.
 	fetchMax = 10
 
+	// turnRetries is how many times RetryTicks nothing must have come of a checkpoint before
+	// the next learner sends it, too.
+	turnRetries = 30
+
 	// far is how many held instances behind a learner fetches without delay.
 	far = 64
 

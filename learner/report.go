@@ -19,6 +19,7 @@ type Report struct {
 	Kept    paxos.Instance // first instance kept
 	Floor   paxos.Instance // unknown sessions born below it have expired
 
+	Wrong   string         // why it serves nobody any more, "" if it does
 	Control control.State  // what the log has decided about itself, up to Applied
 	Stuck   paxos.Instance // a control command that is not known here, from which on nothing is applied; or 0
 
@@ -42,6 +43,7 @@ func (l *Learner) Report() Report {
 		Sessions: l.sessions.len(), Attached: len(l.clients.attachedTo), Parked: l.clients.parkedSize,
 		Asked: len(l.clients.byNonce), Loads: len(l.loads), Ahead: len(l.above), AheadBytes: l.aheadBytes,
 	}
+	r.Wrong = l.wrong
 	r.Control, r.Stuck = l.control.state, l.control.stuck
 	if l.behind() {
 		r.Open = l.state.Applied + 1
@@ -57,6 +59,6 @@ func (l *Learner) onStatus(from paxos.NodeID, m *paxos.StatusQuery) {
 	r := l.Report()
 	l.Send(from, &paxos.StatusReply{
 		Nonce: m.Nonce, Role: paxos.RoleLearner, ID: r.ID, Applied: r.Applied, Chosen: r.Chosen, First: r.First, Last: r.Last,
-		Open: r.Open, Sessions: r.Sessions, Drained: r.Drained, Speaks: paxos.NewestVersion, Log: r.Control.Log, Level: r.Control.Level,
+		Reason: r.Wrong, Open: r.Open, Sessions: r.Sessions, Drained: r.Drained, Speaks: paxos.NewestVersion, Log: r.Control.Log, Level: r.Control.Level,
 	})
 }

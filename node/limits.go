@@ -26,3 +26,14 @@ const (
 	fewStrangers = 3           // times that a kind of stranger is
 	maxLines     = 1000        // kinds of lines that are remembered
 )
+
+// Of checkpoints.
+const (
+	// A checkpoint is begun when the log has grown so far since the newest one, so that a
+	// trim has somewhere to begin, and a newcomer little to apply.
+	markBytes     = 64 << 20
+	markInstances = 1 << 17
+	// markPatience is for how long one may not come on, say since all its learners were started
+	// anew meanwhile, before another one is begun.
+	markPatience = time.Minute
+)

@@ -25,6 +25,7 @@ func proposerConfig(c *config.Cluster, id paxos.NodeID, seed uint64, logID paxos
 		HeartbeatTicks: ticks(t.Heartbeat), ElectionMin: ticks(t.ElectionMin), ElectionMax: ticks(t.ElectionMax),
 		RetryTicks: ticks(t.Retry), StallTicks: ticks(t.Stall),
 		Window: l.Window, WindowBytes: l.ConnQueueBytes / 2, BatchBytes: l.BatchBytes, EntryBytes: l.EntryBytes, QueueBytes: l.QueueBytes,
+		MarkBytes: markBytes, MarkInstances: markInstances, MarkTicks: ticks(markPatience), Learners: others(c.Learners, ""),
 		Knows: control.Level, LogID: logID,
 	}
 }
@@ -47,7 +48,7 @@ func learnerConfig(c *config.Cluster, id paxos.NodeID, seed uint64) learner.Conf
 		ID: id, Membership: c.Membership(), Learners: others(c.Learners, id), Seed: seed,
 		PollTicks: ticks(t.Heartbeat), RetryTicks: ticks(t.Retry), ReadTicks: ticks(t.Read),
 		PageBytes: l.PageBytes, EntryBytes: l.EntryBytes, BatchBytes: proposer.MaxAppend(l.BatchBytes, l.EntryBytes), AheadBytes: l.InboxBytes, BurstBytes: l.ConnQueueBytes / 2,
-		Knows: control.Level,
+		ChunkBytes: max(l.BatchBytes/4, 1), Knows: control.Level,
 	}
 }
 

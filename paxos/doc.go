@@ -74,6 +74,7 @@
 //	48 Named         acceptor          -> proposer                     urgent, since 3  the leader has handed over to you: campaign at once
 //	49 Able          proposer          -> proposer                     urgent, since 3  from a leader that wants to hand over: could you lead?
 //	50 AbleReply     proposer          -> proposer                     urgent, since 3  how many acceptors it reaches, or why it could not
+//	51 Decide        acceptor, learner -> acceptor, proposer           values, since 3  a part of a checkpoint; an acceptor passes it on to the leader
 //	64 Append        proposer, client  -> proposer                     values   commands of one session; a standby passes them on to the leader
 //	65 Refused       proposer          -> proposer, client                      dropped, never queued; through the standby that passed it on
 //	66 Leader        proposer          -> client                                who leads, on each change

@@ -216,7 +216,7 @@ type StatusReply struct {
 	Ballot   Ballot   // proposer: its own, or the leader's it hears of
 	Chosen   Instance // proposer: chosenUpTo; others: highest known to be chosen
 	Quorum   bool     // proposer: leading, with fresh answers of a Phase 2 quorum
-	Reason   string   // proposer: why it is not leading; acceptor: why it does not vote
+	Reason   string   // proposer: why it is not leading; acceptor: why it does not vote; learner: why it serves nobody
 	Applied  Instance // learner
 	First    Index    // learner: first index kept, 0 if the log is empty
 	Last     Index    // learner

@@ -50,6 +50,14 @@ type Drained struct {
 // another learner, if it reaches one.
 type Elsewhere struct{ Drained bool }
 
+// Decide carries a control command that a learner wants chosen, as a value has it, to an
+// acceptor, which passes it on to the leader that it hears. The leader proposes it if it is
+// the one that comes next. Nobody answers: whoever sent it sees it chosen, or sends it again.
+type Decide struct {
+	Batch []byte `codec:"-"`
+}
+
+func (*Decide) MessageKind() Kind      { return 51 }
 func (*Named) MessageKind() Kind       { return 48 }
 func (*Able) MessageKind() Kind        { return 49 }
 func (*AbleReply) MessageKind() Kind   { return 50 }

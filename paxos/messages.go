@@ -45,6 +45,9 @@ var Messages = NewTable(
 	NewRow[Able](proposers, proposers, "from a leader that wants to hand over: could you lead?", urgent, upkeep, Since(3)),
 	NewRow[AbleReply](proposers, proposers, "how many acceptors it reaches, or why it could not", urgent, upkeep, Since(3)),
 
+	NewRow[Decide](learners|acceptors, acceptors|proposers, "a part of a checkpoint; an acceptor passes it on to the leader", upkeep, Since(3),
+		OneValue(func(m Message) *[]byte { return &m.(*Decide).Batch })),
+
 	NewRow[Append](clients|proposers, proposers, "commands of one session; a standby passes them on to the leader",
 		OneValue(func(m Message) *[]byte { return &m.(*Append).Batch })),
 	NewRow[Refused](proposers, clients|proposers, "dropped, never queued; through the standby that passed it on"),

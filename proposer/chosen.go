@@ -65,7 +65,9 @@ func (l *leading) close(p *Proposer, i paxos.Instance, o *proposal) {
 	if !o.chosen {
 		p.Violated("chosenUpTo covers chosen instances only", "ballot", l.ballot, "instance", i)
 	}
+	before := p.control
 	p.learn(i, &o.value)
+	l.decided(p, before, &o.value)
 	l.drop(i, o)
 }
 

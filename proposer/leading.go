@@ -43,6 +43,8 @@ type leading struct {
 
 	handing *handover // under way, or nil
 
+	deciding deciding
+
 	rejoin rejoiner                       // may vote again, once it holds everything up to upTo
 	upTo   paxos.Instance                 // the last instance that is proposed again, since somebody of the Phase 1 quorum voted there
 	forced map[paxos.Instance]paxos.Value // what is proposed there, as far as it is reported and not proposed yet
@@ -81,6 +83,7 @@ func (p *Proposer) lead(c *preparing) {
 		open: map[paxos.Instance]*proposal{}, gone: make([]paxos.Timer, n), doubtful: make([]paxos.Timer, n),
 	}
 	l.again.Stop()
+	l.deciding.stale.Set(p.now + p.cfg.MarkTicks)
 	for i := range l.gone {
 		l.gone[i].Set(p.freshUntil(p.now)) // the promises are fresh
 	}
@@ -103,6 +106,7 @@ func (p *Proposer) lead(c *preparing) {
 			p.Info("this log begins", "log", p.cfg.LogID.String(), "level", min(p.cfg.Knows, c.read.known()))
 		}
 	}
+	l.deciding.proposed = l.upTo // among what was reported there may be commands
 	l.proposeAgain(p)
 	p.Info("leader elected", "ballot", l.ballot.String(), "reason", c.why, "from_instance", uint64(l.start),
 		"proposed_again", again, "filled", noops)
@@ -158,6 +162,8 @@ func (l *leading) step(p *Proposer, from paxos.NodeID, m paxos.Message) {
 		}
 	case *paxos.Repair:
 		l.onRepair(p, m)
+	case *paxos.Decide:
+		l.onDecide(p, m)
 	case *paxos.Rejoin:
 		l.onRejoin(p, place, m)
 	case *paxos.PeerUp:
@@ -261,7 +267,7 @@ func (l *leading) nextTick(p *Proposer) paxos.Ticks {
 	case !l.quorum(p), l.next <= l.seen && l.room(p) && !l.isLeaving(), l.finished(p):
 		return p.now
 	}
-	at := min(l.heartbeat.At(), l.nextRepair(), l.nextHandover(p), l.again.At())
+	at := min(l.heartbeat.At(), l.nextRepair(), l.nextHandover(p), l.nextDecide(p), l.again.At())
 	for _, t := range l.gone {
 		if !t.Due(p.now) {
 			at = min(at, t.At())

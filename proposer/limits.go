@@ -25,6 +25,10 @@ const (
 	// they broke; the latter is sent again at once when they are back.
 	resendRetries = 5
 
+	// markShare is how many times its own size the log grows between two checkpoints: then
+	// they are a fifth of it at most.
+	markShare = 4
+
 	// askAgain is how many times in a heartbeat interval those that could not take over are
 	// asked once more: standbys hear from acceptors about so often.
 	askAgain = 5

@@ -113,4 +113,5 @@ func (l *leading) pack(p *Proposer) {
 	if taken > 0 {
 		l.queue = slices.Delete(l.queue, 0, taken)
 	}
+	l.decide(p)
 }

@@ -26,6 +26,14 @@ type Config struct {
 	EntryBytes  int
 	QueueBytes  int // appends waiting to be proposed
 
+	// A checkpoint is begun when the log has grown by MarkBytes, or by MarkInstances since the
+	// newest one, and given up when it does not come on for MarkTicks. MarkBytes 0: never.
+	// Learners may make it.
+	MarkBytes     int
+	MarkInstances int
+	MarkTicks     paxos.Ticks
+	Learners      []paxos.NodeID
+
 	Knows uint64      // the highest level of a log that this process knows
 	LogID paxos.LogID // random, fresh at each start: names a log that this process begins
 }

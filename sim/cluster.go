@@ -27,6 +27,14 @@ const (
 	ElectionMax    = 300
 )
 
+// Of checkpoints in simulated clusters: several in a run, of several chunks each.
+const (
+	markBytes     = 1000
+	markInstances = 100
+	markTicks     = 2000
+	chunkBytes    = 150
+)
+
 // Cluster is a world with a cluster in it.
 type Cluster struct {
 	*World
@@ -111,6 +119,7 @@ func NewCluster(seed uint64, t Topology) *Cluster {
 			ID: id, Membership: c.Members,
 			HeartbeatTicks: HeartbeatTicks, ElectionMin: ElectionMin, ElectionMax: ElectionMax, RetryTicks: 100, StallTicks: 1500,
 			Window: 8, WindowBytes: 1500, BatchBytes: 400, EntryBytes: 200, QueueBytes: 2000,
+			MarkBytes: markBytes, MarkInstances: markInstances, MarkTicks: markTicks, Learners: c.Learners,
 		}
 		c.Add(paxos.RoleProposer, id, func(*Store) paxos.Machine {
 			cfg.Process, cfg.Seed = c.rng.Uint64(), c.rng.Uint64()
@@ -122,6 +131,7 @@ func NewCluster(seed uint64, t Topology) *Cluster {
 		cfg := learner.Config{
 			ID: id, Membership: c.Members, Learners: without(c.Learners, id),
 			PollTicks: 50, RetryTicks: 100, ReadTicks: 1000, PageBytes: t.PageBytes, EntryBytes: 200, AheadBytes: 5000, BurstBytes: 4 * t.PageBytes,
+			ChunkBytes: chunkBytes,
 		}
 		c.Add(paxos.RoleLearner, id, func(s *Store) paxos.Machine {
 			cfg.Seed, cfg.Knows = c.rng.Uint64(), c.knows(id)

@@ -35,6 +35,9 @@ func (r *Report) fill(c *Cluster) {
 	if r.plan.Store == TornStore {
 		r.Hash = 0 // it is not the same twice
 	}
+	if n := c.Check.Complete(); n > 0 {
+		c.Events["checkpoint complete"] = n
+	}
 	if c.Events["leader elected"] > 1 {
 		c.Events["leader change"]++
 	}

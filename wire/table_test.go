@@ -50,6 +50,7 @@ var allowed = map[string][]pair{
 	"Rejoined":     between(from(proposer), acceptor),
 	"Repair":       between(from(acceptor), proposer),
 	"Named":        between(from(acceptor), proposer),
+	"Decide":       between(from(learner, acceptor), acceptor, proposer), // of a learner, passed on by an acceptor
 	"Able":         between(from(proposer), proposer),
 	"AbleReply":    between(from(proposer), proposer),
 	"Transfer":     between(from(client), proposer),

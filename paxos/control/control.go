@@ -18,6 +18,27 @@
 // and each writes it in the commit that moves that mark. A leader begins with the state
 // that the Promise with the highest held shows, and goes on from what it sees chosen.
 //
+// A state says at which instance it changed last (At). A command at or below that changes it
+// no more: whoever is given the state of somebody who is further may go through the
+// instances in between, and has the right state at each of them that it can be asked for.
+//
+// # Checkpoints
+//
+// A checkpoint is the state of learners after an instance T, in the log itself. So it is as
+// durable as entries are. A leader proposes Mark at T. Each learner that applies T encodes
+// its state then. One of them sends it in Chunks, and a Close with its SHA-256; another one
+// compares what is in the log with its own, byte for byte, and sends Confirm.
+//
+// D3: a checkpoint is complete when it is closed and a second learner has confirmed it. Only
+// complete ones count. Example: l1's memory has flipped a bit of a session. It closes first.
+// If that were complete, and what lies below T deleted, nobody could tell any more that l1
+// is wrong, and every learner that begins from the checkpoint would be wrong, too. Where
+// there is one learner only, it computes the state again, from the values chosen since the
+// checkpoint before, and confirms if that is the same.
+//
+// Who sends is not agreed on: chunks count only where the ones before end, so the same bytes
+// sent twice do no harm, and other bytes are noticed by whoever has to confirm.
+//
 // # Levels
 //
 // A log has a level: what may be proposed in it. Level 0 is a log without Genesis, as
@@ -98,6 +119,9 @@ type State struct {
 	Begun    paxos.UnixNanos
 	Sessions uint64
 	Config   Configuration
+	At       paxos.Instance // of the latest command that changed the state
+	Under    Underway       // the checkpoint that is being made
+	Complete []Checkpoint   // complete ones, ascending, not all of them
 }
 
 // Apply returns the state after the control value at instance i, of which the state before
@@ -111,13 +135,37 @@ func (s State) Apply(i paxos.Instance, batch []byte, knows uint64) (State, error
 	if need := needs(c); need > knows {
 		return s, fmt.Errorf("%w: it makes the level %d, and this process knows level %d", ErrUnknown, need, knows)
 	}
-	switch c := c.(type) {
-	case Genesis:
+	if g, ok := c.(Genesis); ok {
 		if s.Level == 0 {
-			s = State{Level: c.Level, Log: c.Log, Since: i, Begun: c.Time, Sessions: c.Sessions, Config: c.Config}
+			s = State{Level: g.Level, Log: g.Log, Since: i, Begun: g.Time, Sessions: g.Sessions, Config: g.Config, At: i}
+		}
+		return s, nil
+	}
+	if s.Level == 0 || i <= s.At {
+		return s, nil
+	}
+	before := s
+	switch c := c.(type) {
+	case Mark:
+		s.Under = Underway{T: i, Learners: c.Learners}
+	case Chunk:
+		s.Under = s.Under.chunk(i, c)
+	case Close:
+		s.Under = s.Under.close(i, c)
+	case Confirm:
+		if s.Under.confirms(c) {
+			s = s.complete(s.Under.Closed)
 		}
 	}
+	if !s.sameAs(&before) {
+		s.At = i
+	}
 	return s, nil
+}
+
+// sameAs reports whether a command has changed nothing.
+func (s *State) sameAs(o *State) bool {
+	return s.Under.T == o.Under.T && s.Under.Offset == o.Under.Offset && s.Under.By == o.Under.By && len(s.Complete) == len(o.Complete)
 }
 
 // Known returns nil if a process that knows levels up to knows may vote for a control

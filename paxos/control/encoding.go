@@ -8,12 +8,22 @@ import (
 )
 
 // The kinds of commands. Their values are part of the stored format.
-const kindGenesis = 1
+const (
+	kindGenesis = 1
+	kindMark    = 2
+	kindChunk   = 3
+	kindClose   = 4
+	kindConfirm = 5
+)
 
 // maxID bounds an id that is decoded, in bytes.
 const maxID = 64
 
 func (Genesis) kind() byte { return kindGenesis }
+func (Mark) kind() byte    { return kindMark }
+func (Chunk) kind() byte   { return kindChunk }
+func (Close) kind() byte   { return kindClose }
+func (Confirm) kind() byte { return kindConfirm }
 
 // Batch is the value that carries c.
 func Batch(c Command) []byte {
@@ -39,6 +49,14 @@ func Parse(batch []byte) (Command, error) {
 	switch kind {
 	case kindGenesis:
 		c = d.genesis()
+	case kindMark:
+		c = Mark{Learners: d.ids()}
+	case kindChunk:
+		c = d.chunk()
+	case kindClose:
+		c = d.close()
+	case kindConfirm:
+		c = d.confirm()
 	default:
 		return nil, fmt.Errorf("%w: kind %d", ErrUnknown, kind)
 	}
@@ -67,9 +85,7 @@ func (c Configuration) appendTo(b []byte) []byte {
 		b = binary.AppendUvarint(b, n)
 	}
 	for _, a := range c.Acceptors {
-		b = binary.AppendUvarint(b, uint64(len(a.ID)))
-		b = append(b, a.ID...)
-		b = binary.BigEndian.AppendUint64(b, a.Incarnation)
+		b = binary.BigEndian.AppendUint64(appendID(b, a.ID), a.Incarnation)
 	}
 	return b
 }
@@ -97,7 +113,13 @@ func (s State) Encode() paxos.Encoded {
 	b = binary.AppendUvarint(b, uint64(s.Since))
 	b = binary.BigEndian.AppendUint64(b, uint64(s.Begun))
 	b = binary.AppendUvarint(b, s.Sessions)
-	return paxos.Encoded(s.Config.appendTo(b))
+	b = s.Config.appendTo(b)
+	b = s.Under.appendTo(binary.AppendUvarint(b, uint64(s.At)))
+	b = binary.AppendUvarint(b, uint64(len(s.Complete)))
+	for _, c := range s.Complete {
+		b = c.appendTo(b)
+	}
+	return paxos.Encoded(b)
 }
 
 // Decode returns the state that Encode made e of. Its error wraps ErrUnknown: of a level
@@ -113,10 +135,29 @@ func Decode(e paxos.Encoded) (State, error) {
 	}
 	s.Log, s.Since, s.Begun = d.logID(), paxos.Instance(d.number()), paxos.UnixNanos(d.fixed())
 	s.Sessions, s.Config = d.number(), d.configuration()
+	d.checkpoints(&s)
 	if d.bad || len(d.b) > 0 || s.Level == 0 || s.Log.IsZero() || s.Since == 0 || s.Sessions == 0 {
 		return State{}, fmt.Errorf("%w: a log's state in another form than this version writes", ErrUnknown)
 	}
 	return s, nil
+}
+
+// checkpoints reads what a state says of checkpoints.
+func (d *decoder) checkpoints(s *State) {
+	s.At, s.Under = paxos.Instance(d.number()), d.underway()
+	n := d.number()
+	if d.bad = d.bad || n > maxComplete || s.At < s.Since || s.Under.T > s.At; d.bad {
+		return
+	}
+	last := paxos.Instance(0)
+	for range n {
+		c := d.checkpoint()
+		if d.bad = d.bad || c.T <= last || c.To > s.At; d.bad {
+			return
+		}
+		last = c.To
+		s.Complete = append(s.Complete, c)
+	}
 }
 
 // decoder reads what the append methods wrote. After a failure it returns zeros; bad tells.

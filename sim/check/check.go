@@ -31,6 +31,7 @@ type Checker struct {
 	leaders
 	log
 	decided decided
+	checkpoints
 	History *History
 	Answers int
 }
@@ -53,7 +54,7 @@ type Disk interface {
 
 // New returns a checker of a cluster; now is the simulated time in microseconds.
 func New(m paxos.Membership, now func() int64) *Checker {
-	return &Checker{members: m, now: now, waiting: newWaiting(), leaders: newLeaders(), log: newLog(), History: newHistory()}
+	return &Checker{members: m, now: now, waiting: newWaiting(), leaders: newLeaders(), log: newLog(), checkpoints: newCheckpoints(), History: newHistory()}
 }
 
 // Add returns what to name a new process by.

@@ -35,6 +35,8 @@ func (c *Checker) catchUp() {
 		if state.Level < d.state.Level || !d.state.Log.IsZero() && state.Log != d.state.Log {
 			c.Fail("control", "at instance %d the log goes from level %d to %d, and from %v to %v", i, d.state.Level, state.Level, d.state.Log, state.Log)
 		}
+		cmd, _ := control.Parse(v.Batch) // as Apply did
+		c.onCommand(i, cmd, &d.state, &state)
 		d.state = state
 		d.changes = append(d.changes, change{i, state.Encode(), state.Level})
 	}
@@ -72,7 +74,7 @@ func (c *Checker) writesControl(n *Process, writes []paxos.Record, upTo paxos.In
 }
 
 // proposesControl checks a proposal against the level in force: nothing is proposed that it
-// does not allow. So far one thing needs care: a log begins once.
+// does not allow: a log begins once, and has no other command before.
 func (c *Checker) proposesControl(n *Process, m *paxos.Accept) {
 	if !paxos.IsControl(m.Value.Batch) {
 		return
@@ -81,9 +83,10 @@ func (c *Checker) proposesControl(n *Process, m *paxos.Accept) {
 	if err != nil {
 		c.Fail("R10", "%s proposes at instance %d what it does not know: %v", n.ID, m.Instance, err)
 	}
-	if at, _ := c.stateAt(m.Instance - 1); at.level > 0 {
-		if _, begins := cmd.(control.Genesis); begins {
-			c.Fail("control", "%s proposes at instance %d that a log begins which has begun at %d", n.ID, m.Instance, at.from)
-		}
+	at, _ := c.stateAt(m.Instance - 1)
+	if _, begins := cmd.(control.Genesis); !begins && at.level == 0 {
+		c.Fail("R10", "%s proposes %T at instance %d, where the level does not allow it", n.ID, cmd, m.Instance)
+	} else if begins && at.level > 0 {
+		c.Fail("control", "%s proposes at instance %d that a log begins which has begun at %d", n.ID, m.Instance, at.from)
 	}
 }

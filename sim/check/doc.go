@@ -5,6 +5,7 @@
 //	votes.go    acceptors: P1, P5, P6
 //	leader.go   leaders: P2, P3, and what is claimed to be chosen (P4)
 //	log.go      learners: L1, L4, L5, sessions, what clients are told
+//	checkpoint.go  checkpoints in the log: D3, R2
 //	call.go     the calls of clients and their answers, also those of another protocol
 //	history.go  at the end, the history of all calls: L2, L3, L6
 //

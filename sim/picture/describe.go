@@ -199,5 +199,15 @@ func controlText(batch []byte) string {
 	if g, ok := c.(control.Genesis); ok {
 		return fmt.Sprintf("genesis of %.8s, level %d", g.Log, g.Level)
 	}
+	switch c := c.(type) {
+	case control.Mark:
+		return fmt.Sprintf("mark for %v", c.Learners)
+	case control.Chunk:
+		return fmt.Sprintf("chunk of %d, %d bytes from %d", c.T, len(c.Bytes), c.Offset)
+	case control.Close:
+		return fmt.Sprintf("close of %d by %s", c.T, c.By)
+	case control.Confirm:
+		return fmt.Sprintf("confirm of %d by %s", c.T, c.By)
+	}
 	return fmt.Sprintf("%T", c)
 }

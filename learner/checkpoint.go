@@ -1,0 +1,160 @@
+package learner
+
+import (
+	"crypto/sha256"
+	"slices"
+
+	"github.com/paxlog/paxlog/paxos"
+	"github.com/paxlog/paxlog/paxos/control"
+)
+
+// checkpointing is what this learner does for the checkpoint under way.
+type checkpointing struct {
+	t     paxos.Instance // 0: it has no part in one
+	state []byte         // encoded, after t
+	own   control.Close  // what it would close it with
+	turn  paxos.Ticks    // it sends when nothing has come on for so long
+	since paxos.Ticks    // when it came on last
+	again paxos.Timer    // when what was sent is sent once more
+	next  int            // rotation over acceptors
+	// differs says that what is in the log is not this learner's state: it confirms nothing,
+	// and computes its state again.
+	differs  bool
+	replayed bool // the state was computed again, and is the same
+	objected bool // it has said so in the log, since it differs
+}
+
+// onControl is told of a control value that was applied.
+func (l *Learner) onControl(before *control.State, batch []byte) {
+	k, u := &l.checkpoint, &l.control.state.Under
+	if l.control.state.At == before.At {
+		l.onObjection(batch)
+		return
+	}
+	switch {
+	case u.T == 0, u.T == l.state.Applied:
+		// Complete, or given up for the next one: its bytes are not needed any more.
+		*k = checkpointing{}
+		l.abandonReplay()
+		if u.T != 0 {
+			l.beginCheckpoint()
+		}
+		return
+	case k.t != u.T:
+		return
+	}
+	k.since = l.now
+	k.again.Set(l.now)
+	c, err := control.Parse(batch)
+	if err != nil {
+		l.Violated("a control command is parsed as it was applied", "instance", l.state.Applied, "error", err)
+		return
+	}
+	switch c := c.(type) {
+	case control.Chunk:
+		end := c.Offset + uint64(len(c.Bytes))
+		k.differs = k.differs || end > uint64(len(k.state)) || string(k.state[c.Offset:end]) != c.Bytes
+	case control.Close:
+		own := k.own
+		own.By = c.By
+		k.differs = k.differs || c != own
+	}
+	if k.differs {
+		l.recompute()
+	}
+}
+
+// beginCheckpoint encodes the state after the applied instance, at which Mark is. It costs a
+// few milliseconds and megabytes, since sessions are bounded.
+func (l *Learner) beginCheckpoint() {
+	u := &l.control.state.Under
+	place := slices.Index(u.Learners, l.cfg.ID)
+	if place < 0 || l.wrong != "" {
+		return
+	}
+	state := l.encodeState()
+	l.checkpoint = checkpointing{
+		t: u.T, state: state, turn: paxos.Ticks(place) * turnRetries * l.cfg.RetryTicks, since: l.now,
+		own: control.Close{T: u.T, Size: uint64(len(state)), Sum: sha256.Sum256(state), Next: l.state.Next, Time: l.state.Time, By: l.cfg.ID},
+	}
+	l.checkpoint.again.Set(l.now)
+}
+
+// nextCheckpoint is when something of the checkpoint under way is sent.
+func (l *Learner) nextCheckpoint() paxos.Ticks {
+	k, u := &l.checkpoint, &l.control.state.Under
+	switch alone := len(u.Learners) == 1; {
+	case k.t == 0 || k.t != u.T || k.objected || k.differs && !k.replayed || l.wrong != "" || l.cfg.ChunkBytes == 0:
+		return paxos.Never
+	case k.differs:
+		return k.again.At()
+	case u.By == "":
+		return max(k.again.At(), k.since+k.turn)
+	case alone && !k.replayed:
+		if l.replay == nil {
+			return k.again.At()
+		}
+		return paxos.Never
+	case !alone && u.By == l.cfg.ID:
+		return paxos.Never
+	}
+	return k.again.At()
+}
+
+// tickCheckpoint sends what comes next: the first learner that Mark names at once, and the
+// others when nothing has come on for a while. One part is on its way at a time, and each
+// goes through another acceptor, since that may not hear the leader.
+func (l *Learner) tickCheckpoint() {
+	if l.now < l.nextCheckpoint() {
+		return
+	}
+	k, u := &l.checkpoint, &l.control.state.Under
+	k.again.Set(l.now + slowRetries*l.cfg.RetryTicks)
+	var c control.Command
+	switch end := min(u.Offset+uint64(l.cfg.ChunkBytes), k.own.Size); {
+	case k.differs:
+		c = control.Confirm{T: k.t, Sum: k.own.Sum, By: l.cfg.ID}
+	case u.By == "" && u.Offset < k.own.Size:
+		c = control.Chunk{T: k.t, Offset: u.Offset, Bytes: string(k.state[u.Offset:end])}
+	case u.By == "":
+		c = k.own
+	case len(u.Learners) == 1 && !k.replayed:
+		l.beginReplay()
+		return
+	default:
+		c = control.Confirm{T: k.t, Sum: k.own.Sum, By: l.cfg.ID}
+	}
+	acceptors := l.cfg.Membership.Acceptors
+	for range acceptors {
+		k.next++
+		if id := acceptors[k.next%len(acceptors)]; l.sources.of(id).up {
+			l.Send(id, &paxos.Decide{Batch: control.Batch(c)})
+			return
+		}
+	}
+}
+
+// onObjection looks at a command that has changed nothing: it may be a Confirm of another
+// state than was closed. A learner that has computed its state again says so, and whoever has
+// another state does the same.
+func (l *Learner) onObjection(batch []byte) {
+	k := &l.checkpoint
+	c, err := control.Parse(batch)
+	m, ok := c.(control.Confirm)
+	switch {
+	case err != nil || !ok || k.t == 0 || m.T != k.t:
+	case m.By == l.cfg.ID:
+		k.objected = k.differs
+	case m.Sum != k.own.Sum:
+		l.recompute()
+	}
+}
+
+// recompute is called when another learner's state of an instance is not this one's: one of the
+// two is wrong. Who that is they cannot agree on, so each computes its own again.
+func (l *Learner) recompute() {
+	if l.replay == nil && !l.checkpoint.replayed && l.wrong == "" {
+		l.Warn("another learner has another state than this one: it is computed again, from what was chosen", "instance", uint64(l.checkpoint.t))
+		l.beginReplay()
+	}
+}
