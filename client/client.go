@@ -18,6 +18,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"runtime"
 	"sync"
 	"time"
@@ -104,6 +105,9 @@ func Open(ctx context.Context, file string, opts ...Option) (*Client, error) {
 	}
 	return New(ctx, append([]Option{WithConfig(cluster)}, opts...)...)
 }
+
+// Log is the log that this client holds to, zero while it knows none by an id.
+func (c *Client) Log() LogID { return c.net.Log() }
 
 // offline is a client that does not connect, and of which nothing runs.
 func offline(o options) *Client {
@@ -295,6 +299,10 @@ func (h handler) PeerDown(id paxos.NodeID, _ paxos.Role, why error) {
 func (h handler) Refused(id paxos.NodeID, _ string, why error) {
 	var refused *transport.RefusedError
 	final := errors.As(why, &refused) && refused.Code != wire.RefusedFull
+	if final && refused.Code == wire.RefusedLog {
+		why = fmt.Errorf("%w: %w", ErrOtherLog, why)
+		final = h.c.opts.log.IsZero() || !refused.Log.IsZero() // else it may learn the id that is asked for
+	}
 	h.c.do(func(m *core.Machine) { m.Trouble(id, why, final) })
 }
 

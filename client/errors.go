@@ -18,6 +18,7 @@ import (
 //	ErrSessionEnded     Session.Append, AppendAsync, Wait certainly not appended
 //	ErrClosed           all, once Close was called        certainly not appended
 //	ErrRefused          all: a wrong cluster or version   certainly not appended
+//	ErrOtherLog         with ErrRefused: another log      certainly not appended
 //	ErrNotFound         Read; Tail, as *AheadError
 //	ErrTrimmed          Read, Tail
 //	ErrFutureAppend     Resolve
@@ -38,6 +39,7 @@ var (
 	ErrTrimmed        = core.ErrTrimmed
 	ErrFenced         = core.ErrFenced
 	ErrRefused        = core.ErrRefused
+	ErrOtherLog       = core.ErrOtherLog
 	ErrSessionEnded   = core.ErrSessionEnded
 	ErrClosed         = core.ErrClosed
 	ErrFutureAppend   = core.ErrFutureAppend
@@ -85,7 +87,7 @@ func guard(why error) error {
 }
 
 var outcomes = []error{
-	ErrUnavailable, ErrUnknownOutcome, ErrTooLarge, ErrNotFound, ErrTrimmed, ErrFenced, ErrRefused, ErrSessionEnded, ErrClosed, ErrFutureAppend,
+	ErrUnavailable, ErrUnknownOutcome, ErrTooLarge, ErrNotFound, ErrTrimmed, ErrFenced, ErrRefused, ErrOtherLog, ErrSessionEnded, ErrClosed, ErrFutureAppend,
 }
 
 // reason is an error of another append or call. Neither that outcome nor its append id

@@ -26,6 +26,7 @@ type options struct {
 	inflight   int
 	idle       time.Duration
 	dial       time.Duration
+	log        LogID
 }
 
 // Option configures a Client.
@@ -62,6 +63,11 @@ func WithInflight(bytes int) Option { return func(o *options) { o.inflight = byt
 // WithDialTimeout bounds each attempt to connect to one process, 1 s by default; looking
 // its name up has a time of its own. Distant clusters need more.
 func WithDialTimeout(d time.Duration) Option { return func(o *options) { o.dial = d } }
+
+// WithLog names the log that is meant: processes of another one are refused, with
+// ErrOtherLog, and so is everybody while the log has no id. Without it a client holds to the
+// log that it meets first. Status asks everybody, and shows of which log each is.
+func WithLog(id LogID) Option { return func(o *options) { o.log = id } }
 
 // WithConfig takes the cluster's name, processes and entry limit from a cluster file
 // that package config has loaded.
@@ -127,6 +133,6 @@ func (o *options) transport() transport.Config {
 	return transport.Config{
 		Members: paxos.Membership{Cluster: o.cluster}, Role: paxos.RoleClient, ID: "client",
 		FrameBytes: frameBytes, QueueBytes: queueBytes,
-		Dial: o.dial, Handshake: handshakeWait, Idle: o.idle,
+		Dial: o.dial, Handshake: handshakeWait, Idle: o.idle, Pinned: o.log,
 	}
 }

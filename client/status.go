@@ -117,6 +117,7 @@ func (c *Client) Status(ctx context.Context) (Status, error) {
 	add(paxos.RoleLearner, c.opts.learners)
 	p.open = len(p.all)
 	cfg := c.opts.transport()
+	cfg.Pinned = LogID{}                         // of which log each is, is what is asked
 	cfg.Handshake = min(cfg.Handshake, hangWait) // so that who does not greet is known to
 	p.net = transport.New(cfg, p)
 	var peers []transport.Peer

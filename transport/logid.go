@@ -51,7 +51,7 @@ func (i *identity) otherThan(log paxos.LogID) string {
 	if log.IsZero() {
 		return fmt.Sprintf("it knows no log by an id, and log %s is asked for: that one has not begun there, or this is another one", mine)
 	}
-	return fmt.Sprintf("it is of log %s, and this process is of log %s: nothing that it says is believed. "+
+	return fmt.Sprintf("it is of another log, %s; this process is of log %s, and nothing that it says is believed. "+
 		"Either the address is one that another cluster uses now, or one of the two logs was begun anew", log, mine)
 }
 

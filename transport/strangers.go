@@ -11,6 +11,9 @@ import (
 // told, and who is of another log is cut off.
 func (n *Network) LogKnown() { n.identity.tell() }
 
+// Log is the log that this process knows to be of, zero if it knows none by an id.
+func (n *Network) Log() paxos.LogID { return n.identity.log() }
+
 // cutStrangers ends, whenever more is known of the log that this process is of, the
 // connections of processes of another one that it had let in.
 func (n *Network) cutStrangers() {

@@ -28,6 +28,9 @@ var (
 	// ErrRefused: the processes reached are of another cluster or version; the append
 	// was certainly not appended.
 	ErrRefused = errors.New("not a process of this cluster")
+	// ErrOtherLog: the processes reached are of another log than the one that the client
+	// was told to use, or met first. It comes with ErrRefused.
+	ErrOtherLog = errors.New("another log")
 	// ErrSessionEnded: the session had ended, or ended before the append was sent; it
 	// was certainly not appended.
 	ErrSessionEnded = errors.New("the session has ended")
@@ -39,7 +42,7 @@ var (
 )
 
 // certain are the errors that promise that an entry is not in the log.
-var certain = []error{ErrUnavailable, ErrTooLarge, ErrFenced, ErrRefused, ErrSessionEnded, ErrClosed}
+var certain = []error{ErrUnavailable, ErrTooLarge, ErrFenced, ErrRefused, ErrOtherLog, ErrSessionEnded, ErrClosed}
 
 // UnknownOutcomeError says that an append may have been, or may still be, appended.
 // First .. Last are the appends of its session that became unknown together with it,

@@ -215,7 +215,7 @@ func TestReadAndJSON(t *testing.T) {
 		t.Errorf("got %q", got)
 	}
 	text := must(t, "", "read", "-o", "json", strconv.Itoa(first))
-	for _, want := range []string{fmt.Sprintf(`{"index":%d,"instance":`, first), `"value":"text"}` + "\n", `/1",`} {
+	for _, want := range []string{fmt.Sprintf(`{"index":%d,"instance":`, first), `"value":"text"}` + "\n", `/1","log":"`} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %s in %s", want, text)
 		}

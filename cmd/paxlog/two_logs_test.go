@@ -1,10 +1,14 @@
 package main
 
 import (
+	"encoding/json"
+	"errors"
+	"iter"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/paxlog/paxlog/client"
 	"github.com/paxlog/paxlog/internal/cluster"
 	"github.com/paxlog/paxlog/paxos"
 )
@@ -130,5 +134,64 @@ func TestTailOfAnotherLog(t *testing.T) {
 	out, errs, code := b.Run("tail", "--timeout", "2s")
 	if out != "" || code == 0 || !strings.Contains(errs, "another log") {
 		t.Errorf("exit %d, it printed %q and said %q", code, out, errs)
+	}
+}
+
+// logOf is the id of a cluster's log.
+func logOf(t *testing.T, k *cluster.Cluster) string {
+	t.Helper()
+	var s struct{ Log string }
+	if err := json.Unmarshal([]byte(k.Must("status", "-o", "json")), &s); err != nil || s.Log == "" {
+		t.Fatalf("status shows log %q, %v", s.Log, err)
+	}
+	return s.Log
+}
+
+// TestLogIsNamed: who says which log is meant is refused by another one, in a sentence with
+// both ids; and what is printed as JSON says which log it is of.
+func TestLogIsNamed(t *testing.T) {
+	a, b := cluster.New(t, 1, 1, 1), cluster.New(t, 1, 1, 1)
+	receipt := a.Must("append", "-o", "json", "of A")
+	b.Must("append", "of B")
+	logA, logB := logOf(t, a), logOf(t, b)
+	if want := `"log":"` + logA + `"`; !strings.Contains(receipt, want) || !strings.Contains(a.Must("tail", "-o", "json"), want) {
+		t.Errorf("no %s in %s", want, receipt)
+	}
+	id, _, _ := strings.Cut(receipt[strings.Index(receipt, `"append_id":"`)+len(`"append_id":"`):], `"`)
+	a.Must("append", "--log", logA, "of A, too")
+	for _, args := range [][]string{{"append", "x"}, {"tail"}, {"tail", "--stale"}, {"read", "1"}, {"resolve", id}, {"status"}} {
+		if _, errs, code := a.Run(append(args, "--log", logB)...); code != 1 || !strings.Contains(errs, logA) || !strings.Contains(errs, logB) {
+			t.Errorf("%v of another log: exit %d, it said %q", args, code, errs)
+		}
+		if args[0] != "append" {
+			a.Must(append(args, "--log", logA)...)
+		}
+	}
+	if out := a.Must("tail"); out != "of A\nof A, too\n" {
+		t.Errorf("A's log is %q", out)
+	}
+	if _, errs, code := a.Run("tail", "--log", "x"); code != 2 || !strings.Contains(errs, "is no log id") {
+		t.Errorf("exit %d, it said %q", code, errs)
+	}
+}
+
+// TestTailMeetsAnotherLog: who follows B, and finds A where B was, is told and does not go on.
+func TestTailMeetsAnotherLog(t *testing.T) {
+	a, b := cluster.New(t, 1, 1, 1), cluster.New(t, 1, 1, 1)
+	a.Must("append", "of A")
+	b.Must("append", "of B")
+	logA, logB := logOf(t, a), logOf(t, b)
+	next, stop := iter.Pull2(b.Client().Tail(t.Context(), client.TailOptions{Follow: true}))
+	defer stop()
+	if e, err, _ := next(); err != nil || string(e.Value) != "of B" {
+		t.Fatalf("%q, %v", e.Value, err)
+	}
+	follows := b.StartWith("tail", "-f", "--config", b.File)
+	takesOver(t, a, b, "l1")
+	if e, err, _ := next(); !errors.Is(err, client.ErrOtherLog) {
+		t.Errorf("%q, %v", e.Value, err)
+	}
+	if code, err := follows.Exit(); code != 1 || err != nil || !strings.Contains(follows.Stderr(), logA) || !strings.Contains(follows.Stderr(), logB) {
+		t.Errorf("exit %d, %v: it said %q", code, err, follows.Stderr())
 	}
 }

@@ -33,6 +33,7 @@ type Entry struct {
 	Time     paxos.UnixNanos
 	AppendID paxos.AppendID
 	Value    []byte
+	Log      paxos.LogID
 }
 
 // receiptJSON is what append prints about an entry. The order of fields is
@@ -43,6 +44,7 @@ type receiptJSON struct {
 	Ballot   *string         `json:"ballot"`
 	AppendID *string         `json:"append_id"`
 	Time     *string         `json:"time"`
+	Log      *string         `json:"log"`
 }
 
 // entryJSON is what tail and read print about an entry.
@@ -52,6 +54,7 @@ type entryJSON struct {
 	Ballot      *string         `json:"ballot"`
 	Time        *string         `json:"time"`
 	AppendID    *string         `json:"append_id"`
+	Log         *string         `json:"log"`
 	Value       *string         `json:"value,omitempty"`
 	ValueBase64 *[]byte         `json:"value_base64,omitempty"`
 }
@@ -72,6 +75,7 @@ func (e Entry) Receipt() receiptJSON {
 		Ballot:   Known(e.Ballot.String(), !e.Ballot.IsZero()),
 		AppendID: Known(e.AppendID.String(), e.AppendID != paxos.AppendID{}),
 		Time:     Known(FormatTime(e.Time), e.Time != 0),
+		Log:      Known(e.Log.String(), !e.Log.IsZero()),
 	}
 }
 
@@ -83,7 +87,7 @@ func (e Entry) Full() entryJSON {
 		value = []byte{}
 	}
 	return entryJSON{
-		Index: r.Index, Instance: r.Instance, Ballot: r.Ballot, Time: r.Time, AppendID: r.AppendID,
+		Index: r.Index, Instance: r.Instance, Ballot: r.Ballot, Time: r.Time, AppendID: r.AppendID, Log: r.Log,
 		Value:       Known(string(value), text),
 		ValueBase64: Known(value, !text),
 	}
@@ -105,10 +109,10 @@ func OrDash[T any](v *T) string {
 }
 
 // FromResult translates an entry of the client library.
-func FromResult(r client.Result, value []byte) Entry {
+func FromResult(r client.Result, value []byte, log client.LogID) Entry {
 	return Entry{
 		Index: r.Index, Instance: r.Instance, Ballot: r.Ballot,
-		Time: paxos.UnixNanos(r.Time.UnixNano()), AppendID: r.AppendID, Value: value,
+		Time: paxos.UnixNanos(r.Time.UnixNano()), AppendID: r.AppendID, Value: value, Log: log,
 	}
 }
 

@@ -71,6 +71,7 @@ func Append() *command.Command {
 			{Name: "require-newline", Usage: "a last line without newline is no entry (with --null, one without NUL)"},
 			{Name: "oversize", Value: "ACTION", Usage: "at an entry over limits.entry_bytes: stop, or skip it and tell its number at the end", Preset: oversizeStop, Values: []string{oversizeSkip, oversizeStop}},
 			command.OutputOption("plain", "json"),
+			command.LogIDOption,
 			{Name: "quiet", Short: "q", Usage: "print nothing"},
 			{Name: "timeout", Value: "DURATION", Usage: "how long to wait for each entry; 0 waits for ever, which is what feeders want", Preset: "10s"},
 		},
@@ -130,7 +131,7 @@ func readAppendOptions(in *command.Input, env *command.Environment) (appendOptio
 			opts.Input = "-"
 		}
 	}
-	opts.Cluster, err = clusterfile.Find(env)
+	opts.Cluster, err = clusterfile.FindLog(env, in)
 	return opts, err
 }
 
@@ -187,7 +188,7 @@ func runAppend(ctx context.Context, env *command.Environment, opts appendOptions
 	defer func() { _ = closeInput() }() // it was only read
 	shown := opts.progress(env)
 	defer shown.stop()
-	receipts := &receipts{printer: newReceiptPrinter(env.Stdout, opts.JSON, opts.Quiet)}
+	receipts := &receipts{printer: newReceiptPrinter(env.Stdout, opts.JSON, opts.Quiet), log: c.Log}
 	a := &appender{session: c.NewSession(), source: from, idle: receipts.flush}
 	a.answered = func(r client.Result, entryBytes int) error {
 		shown.add(uint64(r.Index), entryBytes)
@@ -219,6 +220,7 @@ func runAppend(ctx context.Context, env *command.Environment, opts appendOptions
 // receipts prints what became of entries, until nobody reads it.
 type receipts struct {
 	printer   *entryPrinter
+	log       func() client.LogID
 	closed    bool    // nobody reads
 	unprinted idRange // answered, and not known to be written
 }
@@ -228,7 +230,7 @@ func (r *receipts) print(answer client.Result) error {
 		return nil
 	}
 	r.unprinted.add(answer.AppendID)
-	return r.check(r.printer.Print(shapes.FromResult(answer, nil)))
+	return r.check(r.printer.Print(shapes.FromResult(answer, nil, r.log())))
 }
 
 func (r *receipts) flush() error {

@@ -24,7 +24,7 @@ func sample(value string) shapes.Entry {
 const sampleID = "0000000000000001000000000000000000000000/4"
 
 func TestEntryForms(t *testing.T) {
-	head := `{"index":1,"instance":2,"ballot":"3.p1","time":"2023-11-14T22:13:20.120000000Z","append_id":"` + sampleID + `",`
+	head := `{"index":1,"instance":2,"ballot":"3.p1","time":"2023-11-14T22:13:20.120000000Z","append_id":"` + sampleID + `","log":null,`
 	for _, test := range []struct {
 		form  entryForm
 		value string
@@ -82,8 +82,8 @@ func TestReceipts(t *testing.T) {
 		{false, false, sample("x"), "1\n"},
 		{false, true, sample("x"), ""},
 		{true, true, sample("x"), ""},
-		{true, false, sample("x"), `{"index":1,"instance":2,"ballot":"3.p1","append_id":"` + sampleID + `","time":"2023-11-14T22:13:20.120000000Z"}` + "\n"},
-		{true, false, shapes.Entry{Index: 5}, `{"index":5,"instance":null,"ballot":null,"append_id":null,"time":null}` + "\n"},
+		{true, false, sample("x"), `{"index":1,"instance":2,"ballot":"3.p1","append_id":"` + sampleID + `","time":"2023-11-14T22:13:20.120000000Z","log":null}` + "\n"},
+		{true, false, shapes.Entry{Index: 5}, `{"index":5,"instance":null,"ballot":null,"append_id":null,"time":null,"log":null}` + "\n"},
 	} {
 		var out bytes.Buffer
 		p := newReceiptPrinter(&out, test.json, test.quiet)
@@ -161,7 +161,7 @@ func (c *counting) Write(p []byte) (int, error) {
 // when they cannot be written.
 func TestReceiptsWithoutReader(t *testing.T) {
 	for err, want := range map[error]error{command.ErrOutputClosed: nil, io.ErrShortWrite: io.ErrShortWrite} {
-		r := &receipts{printer: newReceiptPrinter(failing{err}, false, false)}
+		r := &receipts{printer: newReceiptPrinter(failing{err}, false, false), log: func() (none client.LogID) { return none }}
 		if got := errors.Join(r.print(client.Result{Index: 1}), r.flush()); !errors.Is(got, want) {
 			t.Errorf("%v: %v", err, got)
 		}

@@ -32,7 +32,7 @@ func Read() *command.Command {
 		Details: "Exit code 5 says that there is no such index: it lies past the end, or was\n" +
 			"trimmed. -o bytes prints exactly the entry, and nothing after it.",
 		Example: "paxlog read 42\npaxlog read 42 -o json\npaxlog read 42 -o bytes > file",
-		Flags:   []command.Option{command.OutputOption("raw", "bytes", "length", "json"), command.NullOption, command.StaleOption, command.LearnerOption, command.TimeoutOption},
+		Flags:   []command.Option{command.OutputOption("raw", "bytes", "length", "json"), command.NullOption, command.StaleOption, command.LearnerOption, command.LogIDOption, command.TimeoutOption},
 		Action: func(ctx context.Context, env *command.Environment, in *command.Input) error {
 			opts, err := readReadOptions(in, env)
 			if err != nil {
@@ -61,7 +61,7 @@ func readReadOptions(in *command.Input, env *command.Environment) (readOptions, 
 	if opts.Timeout, err = in.Timeout(); err != nil {
 		return opts, err
 	}
-	if opts.Cluster, err = clusterfile.Find(env); err != nil {
+	if opts.Cluster, err = clusterfile.FindLog(env, in); err != nil {
 		return opts, err
 	}
 	opts.Learner, err = opts.Cluster.Learner(in)
@@ -81,7 +81,7 @@ func runRead(ctx context.Context, env *command.Environment, opts readOptions) er
 		return err
 	}
 	p := newEntryPrinter(env.Stdout, opts.Form)
-	if err := p.Print(shapes.FromResult(e.Result, e.Value)); err != nil {
+	if err := p.Print(shapes.FromResult(e.Result, e.Value, c.Log())); err != nil {
 		return err
 	}
 	return p.Flush()

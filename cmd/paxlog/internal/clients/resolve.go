@@ -35,7 +35,7 @@ func Resolve() *command.Command {
 			"Exit code 3 says that it cannot be decided now, 5 that the part of the log that\n" +
 			"would tell was trimmed; what is decided stays printed.",
 		Example: "paxlog resolve 0000000000000010c3a5b7f19e8d2c4b6a7f5e3d/7",
-		Flags:   []command.Option{command.OutputOption("plain", "json"), command.TimeoutOption},
+		Flags:   []command.Option{command.OutputOption("plain", "json"), command.LogIDOption, command.TimeoutOption},
 		Action: func(ctx context.Context, env *command.Environment, in *command.Input) error {
 			opts, err := readResolveOptions(in, env)
 			if err != nil {
@@ -68,7 +68,7 @@ func readResolveOptions(in *command.Input, env *command.Environment) (resolveOpt
 	if opts.Timeout, err = in.Timeout(); err != nil {
 		return opts, err
 	}
-	opts.Cluster, err = clusterfile.Find(env)
+	opts.Cluster, err = clusterfile.FindLog(env, in)
 	return opts, err
 }
 

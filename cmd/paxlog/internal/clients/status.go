@@ -22,9 +22,10 @@ func Status() *command.Command {
 		Group:   command.GroupClients,
 		Summary: "show every process of the cluster",
 		Details: "Exit code 0 says that a leader with a quorum, and a learner, serve; 3 that they\n" +
-			"do not, with the reason and what to do next.",
+			"do not, with the reason and what to do next. With --log, 1 says that it is another\n" +
+			"log.",
 		Example: "paxlog status\npaxlog status -o json | jq .leader",
-		Flags:   []command.Option{command.OutputOption("table", "json"), command.TimeoutOption},
+		Flags:   []command.Option{command.OutputOption("table", "json"), command.LogIDOption, command.TimeoutOption},
 		Action: func(ctx context.Context, env *command.Environment, in *command.Input) error {
 			opts, err := readStatusOptions(in, env)
 			if err != nil {
@@ -50,6 +51,6 @@ func readStatusOptions(in *command.Input, env *command.Environment) (statusOptio
 	if opts.Timeout, err = in.Timeout(); err != nil {
 		return opts, err
 	}
-	opts.Cluster, err = clusterfile.Find(env)
+	opts.Cluster, err = clusterfile.FindLog(env, in)
 	return opts, err
 }

@@ -118,5 +118,8 @@ func runStatus(ctx context.Context, env *command.Environment, opts statusOptions
 	if err = command.UnlessClosed(err); err != nil {
 		return err
 	}
+	if err := otherLog(found, opts.Cluster.Log); err != nil {
+		return err
+	}
 	return verdict(s, opts.Cluster, found.Serving)
 }

@@ -47,7 +47,7 @@ func Tail() *command.Command {
 			{Name: "to", Value: "N", Usage: "the last index to print"},
 			{Name: "count", Short: "n", Value: "COUNT", Usage: "stop after so many entries"},
 			command.OutputOption("raw", "bytes", "length", "json"),
-			command.NullOption, command.StaleOption, command.LearnerOption,
+			command.NullOption, command.StaleOption, command.LearnerOption, command.LogIDOption,
 			{Name: "timeout", Value: "DURATION", Usage: "how long to wait until it starts; 0 waits for ever", Preset: "10s"},
 		},
 		Action: func(ctx context.Context, env *command.Environment, in *command.Input) error {
@@ -93,7 +93,7 @@ func readTailOptions(in *command.Input, env *command.Environment) (tailOptions, 
 	if opts.Timeout, err = in.Timeout(); err != nil {
 		return opts, err
 	}
-	if opts.Cluster, err = clusterfile.Find(env); err != nil {
+	if opts.Cluster, err = clusterfile.FindLog(env, in); err != nil {
 		return opts, err
 	}
 	opts.Learner, err = opts.Cluster.Learner(in)
@@ -133,7 +133,7 @@ func printTail(ctx context.Context, p *entryPrinter, c *client.Client, opts clie
 				return
 			}
 			select {
-			case entries <- shapes.FromResult(e.Result, e.Value):
+			case entries <- shapes.FromResult(e.Result, e.Value, c.Log()):
 			case <-reading.Done():
 				ended = context.Cause(reading)
 				return

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/paxlog/paxlog/client"
 	"github.com/paxlog/paxlog/cmd/paxlog/internal/clusterfile"
 	"github.com/paxlog/paxlog/cmd/paxlog/internal/command"
 	"github.com/paxlog/paxlog/internal/shapes"
@@ -36,6 +37,17 @@ func verdict(s shapes.Status, c clusterfile.Found, serving bool) error {
 		reason = "no proposer that answers leads"
 	}
 	return command.Exitf(command.ExitUnavailable, "%s: %s", reason, whyNoLeader(s, c))
+}
+
+// otherLog returns an error that asks for ExitFailed if a process says that it is of another
+// log than the one that is meant.
+func otherLog(s client.Status, meant client.LogID) error {
+	for _, p := range s.Processes {
+		if p.Err == nil && !meant.IsZero() && !p.Log.IsZero() && p.Log != meant {
+			return command.Exitf(command.ExitFailed, "%s is of log %s, and log %s is asked for: check the cluster file and the addresses in it", p.ID, p.Log, meant)
+		}
+	}
+	return nil
 }
 
 // ofProcess is what Acceptor, Proposer and Learner have in common.

@@ -37,7 +37,8 @@ func Load(e *command.Environment) (c *config.Cluster, file string, err error) {
 // Found is a cluster as a client command found it.
 type Found struct {
 	*config.Cluster
-	File string // the cluster file; "" if there is none and the cluster of `paxlog dev` is assumed
+	File string      // the cluster file; "" if there is none and the cluster of `paxlog dev` is assumed
+	Log  paxos.LogID // which log of it is meant; zero: whichever it has
 }
 
 // Assumed reports whether there was no cluster file. If nothing listens then, the
@@ -61,6 +62,17 @@ func Find(e *command.Environment) (Found, error) {
 	}
 	c, file, err := Load(e)
 	return Found{Cluster: c, File: file}, err
+}
+
+// FindLog is Find for a command that takes --log.
+func FindLog(e *command.Environment, in *command.Input) (Found, error) {
+	log, err := in.LogID()
+	if err != nil {
+		return Found{}, err
+	}
+	c, err := Find(e)
+	c.Log = log
+	return c, err
 }
 
 // DevData is where `paxlog dev` keeps its data, and its cluster file, unless it is told

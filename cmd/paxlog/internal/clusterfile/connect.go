@@ -14,7 +14,7 @@ import (
 // waits for ever. If there is no cluster file and nothing listens, it returns
 // ErrNone, unless it was to wait for ever.
 func (c Found) Connect(ctx context.Context, timeout time.Duration, extra ...client.Option) (*client.Client, error) {
-	opts := []client.Option{client.WithConfig(c.Cluster), client.WithTimeout(timeout)}
+	opts := []client.Option{client.WithConfig(c.Cluster), client.WithTimeout(timeout), client.WithLog(c.Log)}
 	made, err := client.New(ctx, append(opts, extra...)...)
 	if err != nil || !c.Assumed() || timeout == 0 {
 		return made, err

@@ -61,6 +61,8 @@ func CodeOf(err error) int {
 		return ExitDone
 	case errors.As(err, &exit):
 		return exit.Code
+	case errors.Is(err, client.ErrOtherLog):
+		return ExitFailed
 	case errors.Is(err, config.ErrInvalid), errors.Is(err, paxos.ErrAppendID), errors.Is(err, client.ErrRefused):
 		return ExitUsage
 	case errors.Is(err, client.ErrUnknownOutcome):

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/urfave/cli/v2"
+
+	"github.com/paxlog/paxlog/paxos"
 )
 
 // Option is one flag of a command. Every flag has the environment variable
@@ -52,6 +54,7 @@ var (
 	TimeoutOption = Option{Name: "timeout", Value: "DURATION", Usage: "how long to wait; 0 waits for ever", Preset: "10s"}
 	LearnerOption = Option{Name: "learner", Value: "ID", Usage: "read from this learner"}
 	StaleOption   = Option{Name: "stale", Usage: "what the learner has, without asking a quorum"}
+	LogIDOption   = Option{Name: "log", Value: "ID", Usage: "which log is meant, as status prints its id: another one is refused"}
 	NullOption    = Option{Name: "null", Usage: "end each entry with NUL instead of a newline"}
 	IDOption      = Option{Name: "id", Value: "ID", Usage: "which process of the cluster file this is"}
 	DataOption    = Option{Name: "data", Value: "DIR", Usage: "the data directory", Files: true}
@@ -158,6 +161,18 @@ func (in *Input) Timeout() (time.Duration, error) {
 		return 0, in.Bad("timeout", "is no duration: write 500ms, 10s or 1m30s, or 0 to wait for ever")
 	}
 	return d, nil
+}
+
+// LogID reads --log; zero stands for any log.
+func (in *Input) LogID() (id paxos.LogID, err error) {
+	text := in.Text(LogIDOption.Name)
+	if text == "" {
+		return id, nil
+	}
+	if id, err = paxos.ParseLogID(text); err != nil {
+		return id, in.Bad(LogIDOption.Name, "is no log id: `paxlog status -o json` prints it, 32 hex digits")
+	}
+	return id, nil
 }
 
 // NoArguments refuses any argument.
