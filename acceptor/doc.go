@@ -75,6 +75,19 @@
 //
 // A leader of version 2 does not know Quiet, so all its votes are told at once.
 //
+// # A value and its vote
+//
+// One acceptor sends a learner the values that it votes for (Poll.Values). A value and its
+// vote leave together, in one write, if no sync is under way: the vote follows within one
+// sync, and to wake the learner twice costs more than it is worth. While a sync is under
+// way nobody knows how long it takes, and the vote's own comes after it: then the value
+// leaves at once. So a disk that hangs keeps back the values of one sync, and no others.
+// A learner that has the votes of a quorum and lacks the value asks one of those that
+// voted (package learner, "A value that does not come").
+//
+// Safety does not depend on when a value is sent: it says what was proposed under a ballot,
+// and only votes say that it was chosen.
+//
 // # What stops an acceptor
 //
 // Only its own state does: an invariant of invariants.go that is broken. What a peer

@@ -136,3 +136,34 @@ func TestAcceptAndAskTogether(t *testing.T) {
 		t.Errorf("told %q", got)
 	}
 }
+
+// TestValueAndVote: a learner gets a value together with its vote, and ahead of it while a
+// sync is under way.
+func TestValueAndVote(t *testing.T) {
+	a, b := ready(State{}), ballot(1, "p1")
+	a.Step("l1", &paxos.Poll{Values: true})
+	a.Step("l2", &paxos.Poll{})
+	kinds := func(envelopes []paxos.Envelope) (s string) {
+		for _, e := range envelopes {
+			s += fmt.Sprintf("%s %T ", e.To, e.Msg)
+		}
+		return s
+	}
+	want := func(i paxos.Instance, now, after string) {
+		t.Helper()
+		a.Step("p1", &paxos.Accept{Ballot: b, Instance: i, Quiet: true})
+		out := a.Flush()
+		if got := kinds(out.SendNow); got != now {
+			t.Errorf("instance %d: %q leaves at once, want %q", i, got, now)
+		}
+		if got := kinds(out.SendAfter); got != after {
+			t.Errorf("instance %d: %q leaves after the sync, want %q", i, got, after)
+		}
+	}
+	a.Flush()
+	const relay, votes = "l1 *paxos.Relay ", "l1 *paxos.Accepted l2 *paxos.Accepted "
+	want(1, "", relay+votes)
+	want(2, relay, votes)
+	a.Step("a1", &paxos.Synced{Count: 2})
+	want(3, "", relay+votes)
+}

@@ -118,9 +118,13 @@ func (a *Acceptor) vote(m *paxos.Accept, v, old vote) {
 	a.highest = max(a.highest, m.Instance)
 	a.Write(paxos.PutVote{Vote: paxos.Vote{Instance: m.Instance, Ballot: m.Ballot, Value: m.Value}})
 	a.Out.Sync = true
+	relay := a.After // together with the vote
+	if len(a.underWay) > 0 {
+		relay = a.Send
+	}
 	for _, s := range a.subs {
 		if s.values {
-			a.Send(s.id, &paxos.Relay{Ballot: m.Ballot, Instance: m.Instance, Value: m.Value})
+			relay(s.id, &paxos.Relay{Ballot: m.Ballot, Instance: m.Instance, Value: m.Value})
 		}
 	}
 }

@@ -181,8 +181,11 @@ func (l *Learner) apply() {
 		if e == nil {
 			return
 		}
-		v, _ := e.chosen(l.cfg.Membership)
+		v, isChosen := e.chosen(l.cfg.Membership)
 		if v == nil {
+			if isChosen {
+				l.want(i)
+			}
 			return
 		}
 		if b, bad := e.secondChoice(l.cfg.Membership, v); bad {
@@ -193,6 +196,7 @@ func (l *Learner) apply() {
 			return
 		}
 		l.forgetEvidence(i)
+		l.wanting.got()
 		l.applyValue(*v)
 		l.progressAt, l.appliedAt, l.copying.wait = l.now, l.now, 0
 	}

@@ -12,6 +12,7 @@
 //
 //	counting.go                votes, and what is chosen
 //	fetching.go, pacing.go     what was missed: from whom, and when
+//	wanting.go                 a value that does not come although a quorum voted for it
 //	sources.go, judge.go       the processes that tell it what was chosen, and what is believed
 //	apply.go, session.go       what a value does to the log
 //	control.go                 what a control value does to the log
@@ -32,6 +33,20 @@
 // paxos.Machine says. Nothing it says waits for its own disk: what it applies was
 // chosen, so a quorum of acceptors has it; a learner that crashes is merely
 // earlier when it returns.
+//
+// # A value that does not come
+//
+// One acceptor, the relay, sends the values that it votes for; all send their votes. A value
+// may come with the relay's vote (package acceptor, "A value and its vote"), and so after
+// the votes of the others: then the instance is known to be chosen, and nobody knows what.
+// A learner gives the relay a moment (valueTicks), for most often the value is under way, and
+// then asks one of those that voted. Each instance is asked for once in this way: it is no fetch of
+// copying, counts as no failure of one and delays none, so that whatever comes of it the
+// instance is fetched when that is due (pacing.go). Where several instances in a row had to be
+// asked for, one that voted becomes the relay.
+//
+// Example: a1 is the relay, and its disk hangs. a2 and a3 vote at instance 7. Two ticks later
+// l1 asks a2, and applies 7 a round trip later. What a1 votes for meanwhile it sends at once.
 package learner
 
 import (
@@ -108,6 +123,7 @@ type Learner struct {
 	appliedAt  paxos.Ticks  // when applied last rose
 	progressAt paxos.Ticks  // when applied last rose, or nothing was missing
 	copying    copying
+	wanting    wanting
 
 	// What others wait for.
 	loads   map[uint64]pending     // under way, by tag
@@ -190,6 +206,7 @@ func (l *Learner) Step(from paxos.NodeID, m paxos.Message) {
 func (l *Learner) Tick(mono paxos.Ticks, _ paxos.UnixNanos) {
 	l.now = mono
 	l.tickReads()
+	l.tickWanting()
 	if l.renew.Due(l.now) {
 		l.poll()
 	}
@@ -198,7 +215,7 @@ func (l *Learner) Tick(mono paxos.Ticks, _ paxos.UnixNanos) {
 
 // Next implements paxos.Machine.
 func (l *Learner) Next() paxos.Ticks {
-	return min(l.renew.At(), l.nextRead(), l.nextFetch(), l.nextCheckpoint())
+	return min(l.renew.At(), l.nextRead(), l.nextFetch(), l.nextCheckpoint(), l.nextWanting())
 }
 
 // Flush implements paxos.Machine: it applies what was chosen, in order.

@@ -73,6 +73,13 @@ const (
 	// the next learner sends it, too.
 	turnRetries = 30
 
+	// valueTicks is how long the value of a chosen instance may take to come from the
+	// relay: more than a millisecond, within which acceptors are done that sync at the same
+	// time. Then one that voted is asked for it. asksInRow is how many instances in a row have to
+	// be asked for so that another acceptor becomes the relay.
+	valueTicks = 2
+	asksInRow  = 8
+
 	// far is how many held instances behind a learner fetches without delay.
 	far = 64
 

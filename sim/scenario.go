@@ -25,6 +25,7 @@ var Scenarios = []Scenario{
 	{"chained", "three hosts in a chain: the leader at one end cannot be heard at the other (Omni-Paxos, figure 1c)", chained},
 	{"minority", "B leads A to E; {A,B} is cut from {C,D,E}; a value is sent to each side; then it heals", minority},
 	{"hung-disk", "the disks of a quorum hang for a while: nothing is answered meanwhile, and nothing is lost", hungDisk},
+	{"hung-source", "the disk hangs of the acceptor that sends learners the values: no append waits for it", hungSource},
 	{"full-disk", "the disk of one acceptor fills, then of a second: they stop and cannot start, nothing is answered; space is freed and nothing is lost", fullDisks},
 	{"transfer", "the leader hands over, to and fro, and is killed right after; nobody waits for an election timeout", transferScenario},
 	{"paused-leader", "the leader is paused beyond its timeout, another takes over, and it resumes", pausedLeader},
@@ -120,6 +121,9 @@ func (s *stage) expect(d Micros, what string, done func() bool, args ...any) boo
 // settle is how long what is under way when something breaks may still be answered:
 // a learner that missed a value asks for it after 100 ms.
 const settle = 150 * Millisecond
+
+// learnerRetry is when a learner fetches what it misses.
+const learnerRetry = 50 * Millisecond
 
 // progress expects that every client gets another answer within d, apart from
 // what was under way.
@@ -284,14 +288,12 @@ func (s *stage) settled(waiting []int) {
 	if s.err == nil && len(waiting) == 0 {
 		s.err = fmt.Errorf("no append was waiting")
 	}
-	s.expect(10*Second, "every append that waited was answered or resolved", func() bool {
-		for _, place := range waiting {
-			if s.Check.History.Ops[place].Ret < 0 {
-				return false
-			}
-		}
-		return true
-	})
+	s.expect(10*Second, "every append that waited was answered or resolved", func() bool { return s.returned(waiting) })
+}
+
+// returned reports whether all of these operations have returned.
+func (s *stage) returned(places []int) bool {
+	return !slices.ContainsFunc(places, func(place int) bool { return s.Check.History.Ops[place].Ret < 0 })
 }
 
 func hungDisk(s *stage) {
@@ -306,6 +308,21 @@ func hungDisk(s *stage) {
 	}
 	s.nodes["a2"].Disk.Hung, s.nodes["a3"].Disk.Hung = false, false
 	s.progress(3*Second, "after the disks went on")
+}
+
+// hungSource: learners take values from a1 first. What is answered meanwhile is answered
+// before a learner would fetch what it misses.
+func hungSource(s *stage) {
+	s.hosts(3)
+	s.lead(1)
+	s.nodes["a1"].Disk.Hung = true
+	for range 20 {
+		s.Run(5 * Millisecond)
+		waiting := slices.Concat(s.waitingAt(s.Clients[0]), s.waitingAt(s.Clients[1]))
+		s.expect(learnerRetry, "what was appended while the disk of a1 hung was answered", func() bool { return s.returned(waiting) })
+	}
+	s.nodes["a1"].Disk.Hung = false
+	s.progress(Second, "after the disk went on")
 }
 
 // fullDisks has real stores under a part of the seeds, which must name a full disk

@@ -74,6 +74,7 @@ func (c *Checker) OnOutput(n *Process, out *paxos.Output) {
 	switch n.Role {
 	case paxos.RoleAcceptor:
 		c.acceptorWrites(n, out)
+		c.keepsBack(n, out)
 		for _, e := range out.SendNow {
 			if what := paxos.Messages.Row(e.Msg).Durable; what != "" {
 				c.Fail("durable", "%s sends a %s before it is durable: %s", n.ID, paxos.Messages.Row(e.Msg).Name, what)

@@ -49,6 +49,19 @@ func (c *Checker) toldTo(n *Process, out *paxos.Output, i paxos.Instance) {
 	c.Fail("waiting", "%s votes at instance %d, and tells neither a learner nor its leader when that is durable", n.ID, i)
 }
 
+// keepsBack checks that an acceptor keeps no value back for a sync of which nobody knows how
+// long it takes: for one that is under way, and its own that comes after it.
+func (c *Checker) keepsBack(n *Process, out *paxos.Output) {
+	if n.Disk.Visible().Mark.Commits == n.Disk.Durable().Mark.Commits {
+		return
+	}
+	for _, e := range out.SendAfter {
+		if m, ok := e.Msg.(*paxos.Relay); ok {
+			c.Fail("waiting", "%s keeps back the value at instance %d while a sync is under way", n.ID, m.Instance)
+		}
+	}
+}
+
 func contains(runs []paxos.VoteRun, i paxos.Instance) bool {
 	return slices.ContainsFunc(runs, func(r paxos.VoteRun) bool { return r.First <= i && i <= r.Last })
 }
