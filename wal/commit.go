@@ -14,6 +14,7 @@ type Commit struct {
 	s       *Store
 	b       *pebble.Batch
 	changes changes // a learner's, of sessions
+	begins  bool    // it says that the log has a level
 	number  uint64  // Pebble's of the batch, if it was applied and has to be synced
 }
 
@@ -53,6 +54,7 @@ func (c *Commit) add(r paxos.Record) error {
 	case paxos.SetMark:
 		return c.set(appendBool(appendMark(append(b, keyMark), paxos.Mark{Commits: r.Commits, Life: r.Life}), r.Forgot), 1)
 	case paxos.SetControl:
+		c.begins = c.begins || r.State != ""
 		return c.set(append(append(b, keyControl), r.State...), 1)
 	case paxos.SetPeer:
 		b = append(append(b, keyPeer), r.ID...)
@@ -117,6 +119,12 @@ func (c *Commit) Apply(sync bool) (err error) {
 			err = explain(c.s.dir, panicked(v))
 		}
 	}()
+	if c.begins && c.s.unmarkable == nil {
+		c.s.unmarkable = c.s.markBegun()
+	}
+	if c.s.unmarkable != nil { // what comes later must not be there without this
+		return explain(c.s.dir, c.s.unmarkable)
+	}
 	folded := false
 	if c.s.recent != nil {
 		if folded, err = c.s.recent.write(c); err != nil {
@@ -145,7 +153,7 @@ func (c *Commit) Apply(sync bool) (err error) {
 // MayWait reports whether Apply may have to wait for the disk: when the memtable is full
 // Pebble closes its log, which syncs it. Of most commits it is known that they fit.
 func (c *Commit) MayWait() bool {
-	if c.s.recent != nil && c.s.recent.full() {
+	if c.s.recent != nil && c.s.recent.full() || c.begins && c.s.isUnmarked() {
 		return true
 	}
 	n := c.size() + int64(len(c.changes.sessions)+len(c.changes.runs))*recordBytes

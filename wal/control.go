@@ -23,6 +23,25 @@ func (s *Store) control(upTo paxos.Instance) (paxos.Encoded, error) {
 	return paxos.Encoded(v), nil
 }
 
+// markBegun has IDENTITY say that the log of this directory has a level. It comes before the
+// commit that says which: after a crash between the two an earlier release refuses a
+// directory that it could still have used, and never takes one that it could not. A
+// learner's directory of format 2 stays that, since a higher one says that runs are folded.
+func (s *Store) markBegun() error {
+	if !s.isUnmarked() {
+		return nil
+	}
+	id := s.id
+	id.Format = begunFormat
+	err := replaceIdentity(s.opts.FS, s.dir, id)
+	s.marked.Store(err == nil)
+	return err
+}
+
+func (s *Store) isUnmarked() bool {
+	return s.id.Format < begunFormat && !s.marked.Load() && (s.recent == nil || s.id.Format >= Format)
+}
+
 // controlOf makes the state of a directory that has none from its values. An earlier release
 // kept them as they are, and passed over what they say. It did so at most while the log began:
 // where the first value is no control value, the log was of level 0 then, and that release

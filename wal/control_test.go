@@ -3,6 +3,7 @@ package wal
 import (
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"strings"
 	"testing"
 
@@ -95,6 +96,48 @@ func TestControlOfNewerRelease(t *testing.T) {
 				t.Errorf("%v, %s: %v", role, name, err)
 			}
 			mustClose(t, s)
+		}
+	}
+}
+
+// TestFormatOfBegunLog: a directory is one of format 3, which earlier releases know, until it
+// says that its log has a level, and from then on one of format 4. After a crash at any moment
+// it opens, and never says so in format 3.
+func TestFormatOfBegunLog(t *testing.T) {
+	for _, role := range roles {
+		d := newCrashDisk(rand.New(rand.NewPCG(3, 3)))
+		initDir(t, d.fs, role)
+		s := mustOpen(t, d.fs, role)
+		format := func(fs vfs.FS) int {
+			id, err := ReadIdentity(fs, dir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return id.Format
+		}
+		mustCommit(t, s, begun(role, paxos.Value{}), true)
+		if got := format(d.mem); got != Format {
+			t.Errorf("%v: before its log has a level it is of format %d", role, got)
+		}
+		d.on = true
+		d.commit(t, s, []paxos.Record{paxos.SetControl{State: begunAt(2)}}, true)
+		d.crash("the end", true)
+		mustClose(t, s)
+		between := 0
+		for _, c := range d.crashes {
+			got := format(c.fs)
+			s := mustOpen(t, c.fs, role)
+			state, err := controlIn(s)
+			if err != nil || state != "" && got != begunFormat || got != Format && got != begunFormat {
+				t.Errorf("%v, %s: format %d, state %q, %v", role, c.at, got, state, err)
+			}
+			if got == begunFormat && state == "" {
+				between++
+			}
+			mustClose(t, s)
+		}
+		if got := format(d.mem); got != begunFormat || between == 0 {
+			t.Errorf("%v: at the end it is of format %d; %d crashes came between the two writes", role, got, between)
 		}
 	}
 }

@@ -71,7 +71,10 @@
 // IDENTITY has the version of the layout, a file of Pebble's the version of its own
 // files. Init makes both in the version of this program. Open leaves both as they are,
 // and refuses newer ones, so that the version of paxlog that wrote a directory can go on
-// with it. Only format 1 becomes 2, since it has no place for an acceptor's mark.
+// with it. Only format 1 becomes 2, since it has no place for an acceptor's mark. And a
+// directory becomes one of format 4 when the log that it is of gets a level (package
+// control): an earlier release would pass over what that log decides about itself, and
+// refuses it from then on. While the log has none, it can go on with the directory.
 //
 // # Pebble for a log
 //

@@ -17,6 +17,11 @@ import (
 // format in which it is, so that the version of paxlog that wrote it can go on with it.
 const Format = 3
 
+// begunFormat is that of a directory whose log has a level: its control commands mean
+// something to whoever applies them. It is Format with that word for earlier releases, which
+// refuse it: they would pass over what those commands say.
+const begunFormat = 4
+
 // marksFormat is the least format that is written. A directory of format 1 becomes one
 // of this when it is opened: an acceptor that did not keep its mark with each commit
 // could not be told from one that lost some, and nothing of format 1 can hold it.
@@ -166,8 +171,8 @@ func readIdentity(fs vfs.FS, dir string) (Identity, error) {
 	if id.Format < 1 {
 		return id, fmt.Errorf("%s is %w: its %s file names no format: restore it from a copy", dir, ErrDamaged, identityFile)
 	}
-	if id.Format > Format {
-		return id, fmt.Errorf("%s has format %d, this program knows format %d: use the version of paxlog that wrote it", dir, id.Format, Format)
+	if id.Format > begunFormat {
+		return id, fmt.Errorf("%s has format %d, this program knows format %d: use the version of paxlog that wrote it", dir, id.Format, begunFormat)
 	}
 	return id, nil
 }

@@ -137,7 +137,7 @@ func olderLearner(t *testing.T, fs vfs.FS, format int) *work {
 		t.Fatal(err)
 	}
 	mustClose(t, s)
-	edit(t, fs, `"format": 3`, fmt.Sprintf(`"format": %d`, format))
+	edit(t, fs, `"format": 4`, fmt.Sprintf(`"format": %d`, format)) // its log has a level
 	return w
 }
 

@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -58,6 +59,10 @@ type Store struct {
 	// to the goroutine that makes commits.
 	scratch []byte
 	recent  *recent // of a learner
+	// marked says that IDENTITY was made one of begunFormat since it was read; unmarkable, why
+	// it could not be: nothing is written any more.
+	marked     atomic.Bool
+	unmarkable error // belongs to who applies commits
 }
 
 // Open opens dir, which must be want's. It returns errors that wrap

@@ -206,7 +206,7 @@ func TestInspect(t *testing.T) {
 		if got, err := stateOf(s); err != nil || got != want {
 			t.Fatalf("%v\n got %s\nwant %s", err, got, want)
 		}
-		if id := s.Identity(); id.Role != "learner" || id.ID != "l1" || id.Incarnation == 0 || id.Format != Format {
+		if id := s.Identity(); id.Role != "learner" || id.ID != "l1" || id.Incarnation == 0 || id.Format != begunFormat {
 			t.Fatalf("identity %+v", id)
 		}
 		if err := commit(s, w.next(), true); err == nil {
