@@ -16,12 +16,13 @@ type Config struct {
 	Sources   []paxos.NodeID
 	Proposers []paxos.NodeID
 
-	ElectionTicks paxos.Ticks // for how long a live leader is protected
-	RetryTicks    paxos.Ticks // between attempts to copy or to be vouched for
-	StallTicks    paxos.Ticks // a sync older than this stops heartbeat answers
-	IdleTicks     paxos.Ticks // a subscription not renewed for this long ends
-	PageBytes     int         // bytes of values in one page; one value always fits
-	ValueBytes    int         // the largest value that is voted for, 0: any
+	ElectionTicks  paxos.Ticks // for how long a live leader is protected
+	HeartbeatTicks paxos.Ticks // between two things that a learner is told without asking
+	RetryTicks     paxos.Ticks // between attempts to copy or to be vouched for
+	StallTicks     paxos.Ticks // a sync older than this stops heartbeat answers
+	IdleTicks      paxos.Ticks // a subscription not renewed for this long ends
+	PageBytes      int         // bytes of values in one page; one value always fits
+	ValueBytes     int         // the largest value that is voted for, 0: any
 
 	Knows uint64 // the highest level of a log that this process knows
 }
@@ -67,8 +68,9 @@ type Acceptor struct {
 	announcedUpTo paxos.Instance
 	known         paxos.Instance // highest instance known to be chosen, from anybody
 
-	subs []subscriber // sorted by id
-	acks []ack        // votes of this flush
+	subs     []subscriber // sorted by id
+	standbys []standby    // sorted by id
+	acks     []ack        // votes of this flush
 	// asking is the ballot of the latest heartbeat if that asked for votes, else zero.
 	asking paxos.Ballot
 	loads  map[uint64]pending
@@ -162,6 +164,8 @@ func (a *Acceptor) Step(from paxos.NodeID, m paxos.Message) {
 		a.onPeerUp(m)
 	case *paxos.PeerDown:
 		a.onPeerDown(m)
+	case *paxos.Dropped:
+		a.endStreams(m.ID)
 	case *paxos.Late:
 		a.late = true
 	}
@@ -184,9 +188,9 @@ func (a *Acceptor) Tick(mono paxos.Ticks, _ paxos.UnixNanos) {
 
 // Next implements paxos.Machine.
 func (a *Acceptor) Next() paxos.Ticks {
-	at := min(a.hearing.nextLook(a.now, a.cfg.ElectionTicks), a.admission.next(a), a.copy.nextAt(a))
+	at := min(a.hearing.nextLook(a.now, a.cfg.ElectionTicks), a.admission.next(a), a.copy.nextAt(a), a.nextStandby())
 	for i := range a.subs {
-		at = min(at, a.subs[i].until)
+		at = min(at, a.subs[i].until, a.subs[i].due(a))
 	}
 	return at
 }
@@ -208,6 +212,8 @@ func (a *Acceptor) Flush() paxos.Output {
 	}
 	a.assert()
 	a.tellVotes()
+	a.tellSubscribers()
+	a.tellStandbys()
 	return a.Take()
 }
 
@@ -246,6 +252,7 @@ func (a *Acceptor) hung() bool {
 func (a *Acceptor) onPeerUp(m *paxos.PeerUp) {
 	a.strangers[m.ID] = a.peers.IsStranger(m)
 	a.up[m.ID] = true
+	a.endStreams(m.ID) // it had another connection, and what was under way on that may be lost
 	a.admission.askNow(m.ID)
 }
 

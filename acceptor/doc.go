@@ -5,7 +5,8 @@
 // 3. One promise covers all instances. Beyond the paper, an acceptor
 //
 //   - marks how far it holds what was chosen (held.go; package paxos, "Why it is safe");
-//   - refuses candidates while it hears a live leader (hearing.go);
+//   - refuses candidates while it hears a live leader (hearing.go), and tells standbys
+//     whom it hears (standbys.go);
 //   - copies instances that it missed (copy.go);
 //   - knows what the log has decided about itself up to held (control.go);
 //   - does not vote before its peers have vouched for it (admission.go), and, if it has
@@ -87,6 +88,39 @@
 //
 // Safety does not depend on when a value is sent: it says what was proposed under a ballot,
 // and only votes say that it was chosen.
+//
+// # What is told without being asked
+//
+// A standby that has subscribed (Query.Stay) is told at once when this acceptor has heard
+// nobody for the election timeout, again at the end of each further one, and when it hears
+// somebody again, somebody else, or that the leader has resigned. What the standby makes of
+// it, and why it takes it for a hint only: package proposer, "Who campaigns".
+//
+// A learner that has subscribed (Poll.Stay) is told what a Poll would be answered, without
+// asking, when that changes and votes do not show it: held rises with a heartbeat, or by a
+// copy. It is told at most once in a heartbeat interval, counted from the last that it was
+// told. So a learner knows within such an interval how far an idle log is chosen, as if it
+// asked in each of them.
+//
+// Each such message is the whole state, so the next one makes up for one that was lost.
+// Only the last one before all is quiet must not get lost. So a drop ends the subscription
+// at both ends:
+//
+//   - the connection ends: the acceptor forgets the subscriber (PeerDown), which asks anew
+//     when it is back (PeerUp);
+//   - the queue to the subscriber overflows, or one of two connections ends (Dropped), or a
+//     second one comes: the acceptor says that the subscription has ended (Ended) in each
+//     heartbeat interval, until the subscriber asks anew;
+//   - whatever else happens, the subscriber asks anew every third of the time after which an
+//     acceptor forgets it.
+//
+// Example of a drop that ended it at one end only: a1's queue to l1 overflows, votes at 5 and
+// the PollReply that shows held 5 are dropped. If l1 took itself for subscribed, and a1
+// believed that it has told everything, l1 would stay at 4 until it renews.
+//
+// Processes of version 2 do not ask for this. A subscriber that hears no grant (Stays), as from
+// an acceptor of version 2, or from one that does not vote, asks in each heartbeat interval.
+// Linearizable reads always ask.
 //
 // # What stops an acceptor
 //

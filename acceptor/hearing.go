@@ -100,15 +100,6 @@ func (a *Acceptor) onLastHeartbeat(m *paxos.Heartbeat) {
 	}
 }
 
-func (a *Acceptor) onQuery(from paxos.NodeID, m *paxos.Query) {
-	if !a.admission.admitted {
-		return
-	}
-	// SendAfter: it shows promised, and an acceptor whose disk hangs should not
-	// invite candidates to a promise that it cannot make.
-	a.After(from, &paxos.QueryReply{Nonce: m.Nonce, Promised: a.promised, Heard: a.hearing.ballot, Silent: a.hearing.silent(a.now)})
-}
-
 // tellLeader passes on to the leader that this acceptor hears that instance i, which is
 // chosen, cannot be had from anybody.
 func (a *Acceptor) tellLeader(i paxos.Instance) {

@@ -50,8 +50,9 @@ func (a *Acceptor) tellVotes() {
 		k := &a.acks[k]
 		told := &paxos.Accepted{Runs: k.runs, Held: a.held, Mark: a.mark}
 		if len(k.runs) > 0 {
-			for _, s := range a.subs { // first, for learners answer the clients
-				a.After(s.id, told)
+			for i := range a.subs { // first, for learners answer the clients
+				a.After(a.subs[i].id, told)
+				a.subs[i].hears(a, told)
 			}
 		}
 		switch {

@@ -13,22 +13,6 @@ type copying struct {
 	pacing
 }
 
-// poll renews the subscription at every acceptor.
-func (l *Learner) poll() {
-	l.renew.Set(l.now + l.cfg.PollTicks)
-	for _, id := range l.cfg.Membership.Acceptors {
-		l.pollOne(id, 0)
-	}
-}
-
-func (l *Learner) pollOne(id paxos.NodeID, nonce uint64) {
-	m := &paxos.Poll{Nonce: nonce, Values: id == l.relay}
-	if l.behind() && l.control.stuck == 0 && l.now-l.progressAt > stuckRetries*l.cfg.RetryTicks {
-		m.Stuck = l.state.Applied + 1
-	}
-	l.Send(id, m)
-}
-
 // switchRelay takes values from the next acceptor that is connected.
 func (l *Learner) switchRelay() {
 	acceptors := l.cfg.Membership.Acceptors
@@ -41,22 +25,7 @@ func (l *Learner) switchRelay() {
 			break
 		}
 	}
-	l.poll()
-}
-
-func (l *Learner) onPollReply(from paxos.NodeID, m *paxos.PollReply) {
-	s := l.sources.voter(from)
-	if s == nil {
-		return
-	}
-	l.hold(s, m.Held)
-	l.sawVote(m.Highest)
-	if m.Nonce != 0 {
-		l.onReadAnswer(from, m)
-	}
-	if s.held > l.state.Applied+far {
-		l.tickFetch()
-	}
+	l.pollAll()
 }
 
 // nextSource picks whom to ask for values: acceptors that hold the next instance

@@ -13,6 +13,7 @@
 //	counting.go                votes, and what is chosen
 //	fetching.go, pacing.go     what was missed: from whom, and when
 //	wanting.go                 a value that does not come although a quorum voted for it
+//	polling.go                 what acceptors tell, and when they are asked for it
 //	sources.go, judge.go       the processes that tell it what was chosen, and what is believed
 //	apply.go, session.go       what a value does to the log
 //	control.go                 what a control value does to the log
@@ -61,7 +62,8 @@ type Config struct {
 	Learners   []paxos.NodeID // the other learners, to copy from
 	Seed       uint64         // random at each start: nonces begin there, so that no answer to an earlier run fits
 
-	PollTicks  paxos.Ticks // between renewals of the subscriptions
+	PollTicks  paxos.Ticks // between questions to an acceptor that does not tell by itself what changes
+	RenewTicks paxos.Ticks // between renewals of a subscription
 	RetryTicks paxos.Ticks // before something missing is fetched
 	ReadTicks  paxos.Ticks // a linearizable read that cannot be decided is told so
 	PageBytes  int         // bytes of values in one page; one value always fits
@@ -119,7 +121,6 @@ type Learner struct {
 	highest    paxos.Instance // highest instance that anybody voted for, as far as heard
 
 	relay      paxos.NodeID // the acceptor that sends values ahead of its votes
-	renew      paxos.Timer  // of the subscriptions
 	appliedAt  paxos.Ticks  // when applied last rose
 	progressAt paxos.Ticks  // when applied last rose, or nothing was missing
 	copying    copying
@@ -199,6 +200,8 @@ func (l *Learner) Step(from paxos.NodeID, m paxos.Message) {
 		l.onPeerUp(m)
 	case *paxos.PeerDown:
 		l.onPeerDown(m)
+	case *paxos.Dropped:
+		l.endStream(m.ID)
 	}
 }
 
@@ -207,15 +210,13 @@ func (l *Learner) Tick(mono paxos.Ticks, _ paxos.UnixNanos) {
 	l.now = mono
 	l.tickReads()
 	l.tickWanting()
-	if l.renew.Due(l.now) {
-		l.poll()
-	}
+	l.tickPolls()
 	l.tickFetch()
 }
 
 // Next implements paxos.Machine.
 func (l *Learner) Next() paxos.Ticks {
-	return min(l.renew.At(), l.nextRead(), l.nextFetch(), l.nextCheckpoint(), l.nextWanting())
+	return min(l.nextPoll(), l.nextRead(), l.nextFetch(), l.nextCheckpoint(), l.nextWanting())
 }
 
 // Flush implements paxos.Machine: it applies what was chosen, in order.

@@ -19,6 +19,8 @@ type source struct {
 	held     paxos.Instance // an acceptor's mark, as far as heard and believed
 	claimed  paxos.Instance // a mark that is not believed yet, or 0
 	first    paxos.Instance // it has trimmed what is below, as far as heard
+	polled   paxos.Ticks    // when an acceptor was last asked to tell what changes
+	stays    bool           // it has granted that, since
 	warn     paxos.Timer    // when its contradictions are told again
 	vouch    paxos.Timer    // when it is told again that it cannot be vouched for
 	// contradictions counts what it said that contradicts what is known here.

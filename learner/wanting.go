@@ -54,7 +54,7 @@ func (l *Learner) tickWanting() {
 	l.Send(id, &paxos.Fetch{From: w.instance, Values: true})
 	if w.inRow >= asksInRow && id != l.relay {
 		w.inRow, l.relay = 0, id
-		l.poll()
+		l.pollAll()
 	}
 }
 

@@ -58,6 +58,11 @@ func (h handler) PeerDown(id paxos.NodeID, role paxos.Role, why error) {
 	n.inbox.put(item{from: n.opts.ID, msg: &paxos.PeerDown{ID: id}})
 }
 
+// dropped is what transport.Config.Dropped calls.
+func (n *Node) dropped(id paxos.NodeID) {
+	n.inbox.put(item{from: n.opts.ID, msg: &paxos.Dropped{ID: id}})
+}
+
 // repeats adds how many lines of the same kind were left out since the last.
 func repeats(e *zerolog.Event, more int) *zerolog.Event {
 	if more > 0 {

@@ -15,6 +15,10 @@ import (
 	"github.com/paxlog/paxlog/wire"
 )
 
+// renewals is how often a subscription is renewed in the time after which it ends. It is
+// renewed in vain twice before it does, and as often as a connection would be pinged anyway.
+const renewals = 3
+
 func ticks(d time.Duration) paxos.Ticks { return max(1, paxos.Ticks(d.Milliseconds())) }
 
 func proposerConfig(c *config.Cluster, id paxos.NodeID, seed uint64, logID paxos.LogID) proposer.Config {
@@ -23,7 +27,7 @@ func proposerConfig(c *config.Cluster, id paxos.NodeID, seed uint64, logID paxos
 	return proposer.Config{
 		ID: id, Membership: c.Membership(), Process: r.Uint64(), Seed: r.Uint64(),
 		HeartbeatTicks: ticks(t.Heartbeat), ElectionMin: ticks(t.ElectionMin), ElectionMax: ticks(t.ElectionMax),
-		RetryTicks: ticks(t.Retry), StallTicks: ticks(t.Stall),
+		RenewTicks: ticks(t.Idle / renewals), RetryTicks: ticks(t.Retry), StallTicks: ticks(t.Stall),
 		Window: l.Window, WindowBytes: l.ConnQueueBytes / 2, BatchBytes: l.BatchBytes, EntryBytes: l.EntryBytes, QueueBytes: l.QueueBytes,
 		MarkBytes: markBytes, MarkInstances: markInstances, MarkTicks: ticks(markPatience), Learners: others(c.Learners, ""),
 		Knows: control.Level, LogID: logID,
@@ -36,7 +40,8 @@ func acceptorConfig(c *config.Cluster, id paxos.NodeID, incarnation, seed uint64
 		ID: id, Membership: c.Membership(), Incarnation: incarnation, Seed: seed,
 		Sources:       append(others(c.Acceptors, id), others(c.Learners, id)...),
 		Proposers:     others(c.Proposers, id),
-		ElectionTicks: ticks(t.ElectionMin), RetryTicks: ticks(t.Retry), StallTicks: ticks(t.Stall), IdleTicks: ticks(t.Idle),
+		ElectionTicks: ticks(t.ElectionMin), HeartbeatTicks: ticks(t.Heartbeat),
+		RetryTicks: ticks(t.Retry), StallTicks: ticks(t.Stall), IdleTicks: ticks(t.Idle),
 		PageBytes: c.Limits.PageBytes, ValueBytes: FrameBytes(c) - wire.Overhead,
 		Knows: control.Level,
 	}
@@ -46,7 +51,7 @@ func learnerConfig(c *config.Cluster, id paxos.NodeID, seed uint64) learner.Conf
 	t, l := c.Timeouts, c.Limits
 	return learner.Config{
 		ID: id, Membership: c.Membership(), Learners: others(c.Learners, id), Seed: seed,
-		PollTicks: ticks(t.Heartbeat), RetryTicks: ticks(t.Retry), ReadTicks: ticks(t.Read),
+		PollTicks: ticks(t.Heartbeat), RenewTicks: ticks(t.Idle / renewals), RetryTicks: ticks(t.Retry), ReadTicks: ticks(t.Read),
 		PageBytes: l.PageBytes, EntryBytes: l.EntryBytes, BatchBytes: proposer.MaxAppend(l.BatchBytes, l.EntryBytes), AheadBytes: l.InboxBytes, BurstBytes: l.ConnQueueBytes / 2,
 		ChunkBytes: max(l.BatchBytes/4, 1), Knows: control.Level,
 	}
@@ -87,7 +92,7 @@ func (n *Node) transportConfig() transport.Config {
 	cfg := transport.Config{
 		Members: n.opts.Cluster.Membership(), Role: n.opts.Role, ID: n.opts.ID,
 		FrameBytes: FrameBytes(n.opts.Cluster), QueueBytes: l.ConnQueueBytes, Connections: l.Connections,
-		Dial: t.Dial, Handshake: t.Handshake, Idle: t.Idle,
+		Dial: t.Dial, Handshake: t.Handshake, Idle: t.Idle, Dropped: n.dropped,
 	}
 	if n.store != nil {
 		cfg.Incarnation = n.store.Identity().Incarnation

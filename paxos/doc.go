@@ -99,7 +99,7 @@
 //	99 Drained       any               -> client                       urgent, since 3  done; or why not
 //	100 Elsewhere     learner           -> client                       since 3  I am drained: use another learner; or not any more
 //
-// Local messages (Loaded, Synced, PeerUp, PeerDown, Late, Stopping) are stepped by the driver
+// Local messages (Loaded, Synced, PeerUp, PeerDown, Dropped, Late, Stopping) are stepped by the driver
 // and never travel.
 //
 // # Why it is safe

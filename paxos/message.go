@@ -114,32 +114,45 @@ type HeartbeatAck struct {
 	Mark    Mark      `since:"3"`
 }
 
-// Query asks an acceptor what it hears. Only standbys send it.
-type Query struct{ Nonce uint64 }
+// Query asks an acceptor what it hears. Only standbys send it. With Stay the sender wants
+// to be told from now on, without asking, when that changes.
+type Query struct {
+	Nonce uint64
+	Stay  bool `since:"3"`
+}
 
 // QueryReply says for how long the acceptor has heard neither a live leader nor
-// a candidate that it promised, and whom it heard last.
+// a candidate that it promised, and whom it heard last. Nonce is that of the sender's
+// latest Query: this was said after that one arrived. Stays grants what Stay asked for, and
+// Ended takes it back, since something of it was lost.
 type QueryReply struct {
 	Nonce    uint64
 	Promised Ballot
 	Heard    Ballot
 	Silent   Ticks
+	Stays    bool `since:"3"`
+	Ended    bool `since:"3"`
 }
 
 // Poll subscribes a learner to an acceptor's votes for a while, and asks for
-// the read point. Stuck, if not 0, is an instance that the learner cannot get.
+// the read point. Stuck, if not 0, is an instance that the learner cannot get. With Stay
+// the learner wants to be told the read point from now on, without asking, when it changes.
 type Poll struct {
 	Nonce  uint64 `bound:"3"`
 	Values bool   // also send Relay
 	Stuck  Instance
+	Stay   bool `since:"3"`
 }
 
 // PollReply says what the acceptor holds and the highest instance it has accepted
-// (at least Held).
+// (at least Held). One that nobody asked for has no nonce. Stays grants what Stay asked
+// for, and Ended takes it back, since something of it was lost.
 type PollReply struct {
 	Nonce   uint64 `bound:"3"`
 	Held    Instance
 	Highest Instance
+	Stays   bool `since:"3"`
+	Ended   bool `since:"3"`
 }
 
 // Fetch asks an acceptor or a learner for instances from From on.
@@ -241,6 +254,10 @@ type PeerUp struct {
 // PeerDown says that ID is not connected any more.
 type PeerDown struct{ ID NodeID }
 
+// Dropped says that something which was sent to ID, or by it, may be lost although ID is
+// connected: the queue was full, or one of two connections has ended.
+type Dropped struct{ ID NodeID }
+
 // Late says that the next Tick comes much later than the machine asked for: the process
 // was stopped, or did not get a processor. What happened meanwhile is not known, and what
 // was sent meanwhile may not have been read yet. It is measured against the time that was
@@ -257,6 +274,7 @@ func (*Loaded) MessageKind() Kind   { return Local }
 func (*Synced) MessageKind() Kind   { return Local }
 func (*PeerUp) MessageKind() Kind   { return Local }
 func (*PeerDown) MessageKind() Kind { return Local }
+func (*Dropped) MessageKind() Kind  { return Local }
 
 // Role is what a process is.
 type Role byte

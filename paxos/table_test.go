@@ -40,7 +40,7 @@ func methodsOf(t *testing.T, method string) (names []string) {
 }
 
 // local are the messages that a driver steps.
-var local = []string{"Loaded", "Synced", "PeerUp", "PeerDown", "Late", "Stopping"}
+var local = []string{"Loaded", "Synced", "PeerUp", "PeerDown", "Dropped", "Late", "Stopping"}
 
 // TestEveryMessageHasItsRow: whatever is a message is local, or has exactly one row.
 func TestEveryMessageHasItsRow(t *testing.T) {

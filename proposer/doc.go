@@ -15,6 +15,7 @@
 //
 //	proposer.go   the machine, and what is common to its phases
 //	standby.go    the first phase: who leads, and passing appends on
+//	answer.go     what acceptors say of whom they hear
 //	campaign.go   the second: Phase 1 under way; read.go: what acceptors report
 //	leading.go    the third: in office, and out of it
 //	propose.go    appends become proposals        chosen.go   votes are counted
@@ -24,6 +25,30 @@
 //	hints.go      which votes it asks for
 //	control.go    how a log begins, and what it has decided about itself
 //	limits.go     bounds and waits, with reasons  invariants.go   what is asserted
+//
+// # Who campaigns
+//
+// A standby subscribes at the acceptors (Query.Stay). Each tells it at once when it has heard
+// no leader for the shortest election timeout, at the end of each further one, and when it
+// hears one again (package acceptor, "What is told without being asked"). The standby adds
+// the time that has passed since, and waits for its own timeout, which is random: so it
+// knows of a dead leader no later than one that asked every heartbeat interval would. When a
+// leader has resigned there is no timeout to wait for, and all standbys are told at once. Each
+// waits for its random part of a heartbeat interval, lest they all campaign in one moment.
+//
+// What it was told is only a hint. That the acceptor hears the leader again may have been
+// lost on the way, and the standby would depose a healthy leader. So when the hints of a
+// Phase 1 quorum add up, it asks all acceptors at once, and campaigns when a Phase 1 quorum
+// reports silence of its timeout in answer to a question of the last election timeout.
+//
+// Example: p1 leads, and a1 and a2 are cut off from it for 200 ms. Both tell p2 of silence.
+// a1's next word, that it hears p1 again, is lost. p2 asks a1, a2 and a3, hears from all of
+// them that p1 is alive, and goes on standing by. It has cost six messages.
+//
+// A hint that is lost is told again an election timeout later, as long as it holds. An
+// acceptor that grants no subscription, as one of version 2, is asked in each heartbeat
+// interval, and its answers count as ever. Those that grant it are asked every third of the
+// time after which they forget a standby, to find out that they still know it.
 //
 // # Votes that wait
 //

@@ -29,6 +29,11 @@ const (
 	// they are a fifth of it at most.
 	markShare = 4
 
+	// confirmShare is after which part of a heartbeat interval a standby asks again whether
+	// the silence that it was told of lasts: clocks that differ make an answer come short by
+	// a millisecond.
+	confirmShare = 5
+
 	// askAgain is how many times in a heartbeat interval those that could not take over are
 	// asked once more: standbys hear from acceptors about so often.
 	askAgain = 5

@@ -17,6 +17,7 @@ type Config struct {
 	HeartbeatTicks paxos.Ticks
 	ElectionMin    paxos.Ticks
 	ElectionMax    paxos.Ticks
+	RenewTicks     paxos.Ticks // between questions to an acceptor that tells by itself whom it hears
 	RetryTicks     paxos.Ticks // before a proposal is sent again
 	StallTicks     paxos.Ticks // a leader whose oldest proposal is older resigns
 
@@ -242,6 +243,9 @@ func (p *Proposer) onPeerDown(id paxos.NodeID) {
 	p.clients.remove(id)
 	p.proposers.remove(id)
 	delete(p.claims, id)
+	if s, ok := p.phase.(*standby); ok {
+		s.step(p, id, &paxos.PeerDown{ID: id})
+	}
 	if p.passedTo == id {
 		// What was passed on may be lost: who sent it sends it again.
 		p.passedTo = ""

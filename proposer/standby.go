@@ -6,13 +6,13 @@ import (
 	"github.com/paxlog/paxlog/paxos"
 )
 
-// standby asks the acceptors whom they hear, passes appends on to the leader, and
+// standby hears from the acceptors whom they hear, passes appends on to the leader, and
 // campaigns only when a Phase 1 quorum reports silence: nobody else's word
-// counts, so it campaigns exactly when it could win.
+// counts, so it campaigns exactly when it could win. See the package doc, "Who campaigns".
 type standby struct {
 	timeout paxos.Ticks // silence that a Phase 1 quorum must report
 	backoff paxos.Timer // when it may campaign
-	query   paxos.Timer // when the acceptors are asked again
+	confirm paxos.Timer // when silence that was told is confirmed again
 	answers paxos.ByPlace[answer]
 	named   named
 }
@@ -24,15 +24,6 @@ type named struct {
 	by     paxos.Set
 	stale  paxos.Timer // when that says nothing any more
 }
-
-// answer is an acceptor's latest QueryReply.
-type answer struct {
-	stale paxos.Timer // when it says nothing any more; the zero answer never did
-	paxos.QueryReply
-}
-
-// sentAt is when the query was sent that a answers.
-func (a *answer) sentAt() paxos.Ticks { return paxos.Ticks(a.Nonce) }
 
 // standBy makes p a standby that does not campaign for the next wait ticks.
 func (p *Proposer) standBy(reason string, wait paxos.Ticks) {
@@ -48,21 +39,28 @@ func (p *Proposer) standBy(reason string, wait paxos.Ticks) {
 func (s *standby) name() string { return "standby" }
 
 func (s *standby) tick(p *Proposer) {
-	if s.query.Due(p.now) {
-		s.query.Set(p.now + p.cfg.HeartbeatTicks)
-		p.broadcast(&paxos.Query{Nonce: uint64(p.now)})
+	for i := range s.answers {
+		if p.now >= s.askAt(p, i) {
+			s.ask(p, i)
+		}
+	}
+	if s.mayCampaign(p, s.hinted(p)) && s.confirm.Due(p.now) {
+		s.confirm.Set(p.now + max(1, p.cfg.HeartbeatTicks/confirmShare))
+		for i := range s.answers {
+			s.ask(p, i)
+		}
 	}
 	if silent := s.silent(p); s.mayCampaign(p, silent) {
 		p.campaign(fmt.Sprintf("%d of %d acceptors have heard no leader for %d ms", silent.Len(), len(s.answers), s.timeout), rejoiner{})
 	}
 }
 
-// silent are the acceptors that have heard nobody for long enough, or let this proposer
-// through.
+// silent are the acceptors that have heard nobody for long enough, as they said when they
+// were asked just now, or that let this proposer through.
 func (s *standby) silent(p *Proposer) paxos.Set {
 	silent := s.letThrough(p)
 	for i := range s.answers {
-		if s.fresh(p, i) && s.answers[i].Silent >= s.timeout {
+		if s.answers[i].confirms(p) && s.answers[i].Silent >= s.timeout {
 			silent = silent.With(i)
 		}
 	}
@@ -78,21 +76,18 @@ func (s *standby) nextTick(p *Proposer) paxos.Ticks {
 	if s.mayCampaign(p, s.silent(p)) {
 		return p.now
 	}
-	at := s.query.At()
-	if !s.backoff.Due(p.now) {
-		at = min(at, s.backoff.At())
+	at := paxos.Never
+	switch {
+	case !s.backoff.Due(p.now):
+		at = s.backoff.At()
+	case s.mayCampaign(p, s.hinted(p)):
+		at = s.confirm.At()
 	}
 	for i := range s.answers {
-		if s.fresh(p, i) {
-			at = min(at, s.answers[i].stale.At())
-		}
+		at = min(at, s.askAt(p, i), s.answers[i].nextChange(p))
 	}
 	return at
 }
-
-// fresh reports whether the i-th acceptor answered a query of the last election
-// timeout.
-func (s *standby) fresh(p *Proposer, i int) bool { return !s.answers[i].stale.Due(p.now) }
 
 // why says why nobody leads: that too few acceptors answer here, else what made p a
 // standby.
@@ -134,32 +129,25 @@ func (s *standby) letThrough(p *Proposer) paxos.Set {
 }
 
 func (s *standby) step(p *Proposer, from paxos.NodeID, m paxos.Message) {
-	if m, ok := m.(*paxos.Named); ok {
+	switch m := m.(type) {
+	case *paxos.Named:
 		s.onNamed(p, p.place(from), m)
-		return
-	}
-	reply, ok := m.(*paxos.QueryReply)
-	if !ok {
-		return
-	}
-	if !p.hear(p.place(from), reply.Promised.Round) {
-		return // it promises nothing that anybody else can use
-	}
-	sent := paxos.Ticks(reply.Nonce)
-	if i := p.place(from); i >= 0 && sent <= p.now && sent >= s.answers[i].sentAt() {
-		s.answers[i].QueryReply = *reply
-		s.answers[i].stale.Set(sent + p.cfg.ElectionMin + 1)
-	}
-}
-
-// answering is how many acceptors answer.
-func (s *standby) answering(p *Proposer) (n int) {
-	for i := range s.answers {
-		if s.fresh(p, i) {
-			n++
+	case *paxos.QueryReply:
+		s.onReply(p, p.place(from), m)
+	case *paxos.PeerUp:
+		if i := p.place(m.ID); i >= 0 {
+			s.answers[i] = answer{}
+			s.ask(p, i)
+		}
+	case *paxos.PeerDown:
+		if i := p.place(m.ID); i >= 0 {
+			s.answers[i] = answer{}
+		}
+	case *paxos.Dropped:
+		if i := p.place(m.ID); i >= 0 {
+			s.answers[i].stays = false
 		}
 	}
-	return n
 }
 
 // leader is the highest ballot that an acceptor has heard of lately, or under which a
@@ -167,8 +155,8 @@ func (s *standby) answering(p *Proposer) (n int) {
 func (s *standby) leader(p *Proposer) paxos.Ballot {
 	var b paxos.Ballot
 	for i := range s.answers {
-		if s.fresh(p, i) && s.answers[i].Silent < p.cfg.ElectionMax && b.Less(s.answers[i].Heard) && s.answers[i].Heard.Round <= p.reach() {
-			b = s.answers[i].Heard
+		if a := &s.answers[i]; a.known(p) && a.silence(p) < p.cfg.ElectionMax && b.Less(a.Heard) && a.Heard.Round <= p.reach() {
+			b = a.Heard
 		}
 	}
 	for _, claim := range p.claims {

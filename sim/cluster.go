@@ -9,6 +9,7 @@ import (
 	"github.com/paxlog/paxlog/paxos"
 	"github.com/paxlog/paxlog/paxos/control"
 	"github.com/paxlog/paxlog/proposer"
+	"github.com/paxlog/paxlog/sim/check"
 )
 
 // Topology is the size of a simulated cluster.
@@ -23,7 +24,8 @@ type Topology struct {
 // Election timeouts of simulated clusters, in ticks.
 const (
 	HeartbeatTicks = 50
-	ElectionMin    = 150
+	renewTicks     = 1700 // a third of what acceptors keep a subscription for
+	ElectionMin    = check.ElectionMin
 	ElectionMax    = 300
 )
 
@@ -107,7 +109,7 @@ func NewCluster(seed uint64, t Topology) *Cluster {
 		cfg := acceptor.Config{
 			ID: id, Membership: c.Members,
 			Sources: append(without(c.Acceptors, id), c.Learners...), Proposers: c.Proposers,
-			ElectionTicks: ElectionMin, RetryTicks: 100, StallTicks: 1500, IdleTicks: 5000, PageBytes: t.PageBytes,
+			ElectionTicks: ElectionMin, HeartbeatTicks: HeartbeatTicks, RetryTicks: 100, StallTicks: 1500, IdleTicks: 5000, PageBytes: t.PageBytes,
 		}
 		c.Add(paxos.RoleAcceptor, id, func(s *Store) paxos.Machine {
 			cfg.Seed, cfg.Incarnation, cfg.Knows = c.rng.Uint64(), c.incarnations[id], c.knows(id)
@@ -117,7 +119,7 @@ func NewCluster(seed uint64, t Topology) *Cluster {
 	for _, id := range c.Proposers {
 		cfg := proposer.Config{
 			ID: id, Membership: c.Members,
-			HeartbeatTicks: HeartbeatTicks, ElectionMin: ElectionMin, ElectionMax: ElectionMax, RetryTicks: 100, StallTicks: 1500,
+			HeartbeatTicks: HeartbeatTicks, ElectionMin: ElectionMin, ElectionMax: ElectionMax, RenewTicks: renewTicks, RetryTicks: 100, StallTicks: 1500,
 			Window: 8, WindowBytes: 1500, BatchBytes: 400, EntryBytes: 200, QueueBytes: 2000,
 			MarkBytes: markBytes, MarkInstances: markInstances, MarkTicks: markTicks, Learners: c.Learners,
 		}
@@ -130,7 +132,7 @@ func NewCluster(seed uint64, t Topology) *Cluster {
 	for _, id := range c.Learners {
 		cfg := learner.Config{
 			ID: id, Membership: c.Members, Learners: without(c.Learners, id),
-			PollTicks: 50, RetryTicks: 100, ReadTicks: 1000, PageBytes: t.PageBytes, EntryBytes: 200, AheadBytes: 5000, BurstBytes: 4 * t.PageBytes,
+			PollTicks: HeartbeatTicks, RenewTicks: renewTicks, RetryTicks: 100, ReadTicks: 1000, PageBytes: t.PageBytes, EntryBytes: 200, AheadBytes: 5000, BurstBytes: 4 * t.PageBytes,
 			ChunkBytes: chunkBytes,
 		}
 		c.Add(paxos.RoleLearner, id, func(s *Store) paxos.Machine {

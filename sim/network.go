@@ -37,6 +37,10 @@ type packet struct {
 	msg      paxos.Message
 }
 
+// overflow is how many thousandths of the messages that are lost its sender is told of, as
+// of a queue that was full.
+const overflow = 500
+
 // remembered is how many delivered messages may be replayed.
 const remembered = 512
 
@@ -54,6 +58,9 @@ func (t *Network) send(n *Node, e paxos.Envelope) {
 	}
 	if w.chance(t.Loss) {
 		w.Events["message lost"]++
+		if w.chance(overflow) {
+			n.receive(n.ID, &paxos.Dropped{ID: e.To})
+		}
 		return
 	}
 	l := &n.links[to.num]

@@ -176,6 +176,7 @@ func TestStreamWithoutDescriptor(t *testing.T) {
 	defer far.Close()
 	n := start(t, config(proposer, "p1"), newRecorder())
 	c := newConn(n.Network, pipe{near})
+	c.version = wire.Version
 	done := make(chan error, 1)
 	go func() { done <- c.run("a1", acceptor) }()
 	r := newRaw(t, far)

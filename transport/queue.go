@@ -23,6 +23,7 @@ type queue struct {
 	last    time.Time // when the latest was queued
 	row     int       // messages queued within a burst of each other, until now
 	dropped uint64    // for want of room
+	full    bool      // the latest was dropped
 	newer   uint64    // messages that the version of the connection does not have
 	writing bool      // what was taken is not written yet
 	err     error     // why nothing is queued any more
@@ -33,6 +34,7 @@ type queued struct {
 	mine  bool // nothing waited: push or signal must follow
 	alone bool // none came just before, and none is likely to come just after
 	full  bool // there was no room
+	first bool // and there was for the one before
 }
 
 // add queues m, which must not wait behind more than limit bytes, for a peer that speaks version.
@@ -48,8 +50,11 @@ func (q *queue) add(m paxos.Message, limit int, version uint64) (out queued) {
 		return queued{}
 	case q.bytes+size > limit && q.bytes > 0:
 		q.dropped++
-		return queued{full: true}
+		out = queued{full: true, first: !q.full}
+		q.full = true
+		return out
 	}
+	q.full = false
 	out.mine = len(q.urgent)+len(q.rest) == 0
 	if wire.Urgent(m) {
 		q.urgent = append(q.urgent, sized{m, size})
@@ -66,6 +71,21 @@ func (q *queue) add(m paxos.Message, limit int, version uint64) (out queued) {
 	}
 	q.row++
 	return out
+}
+
+// enqueue queues m, and tells when the first is lost for want of room.
+func (n *Network) enqueue(c *conn, to paxos.NodeID, m paxos.Message) queued {
+	q := c.enqueue(m)
+	if q.first && c.drop {
+		n.dropped(to)
+	}
+	return q
+}
+
+func (n *Network) dropped(id paxos.NodeID) {
+	if n.cfg.Dropped != nil {
+		n.cfg.Dropped(id)
+	}
 }
 
 // take returns what to write next: all that is urgent, then about a chunk of the

@@ -55,6 +55,11 @@ type Config struct {
 	Handshake   time.Duration // to say who one is
 	Idle        time.Duration // without a whole frame, before a connection is given up
 
+	// Dropped, if not nil, is told that something which was sent to a node, or by it, may be
+	// lost, although a connection to it is open: the queue was full, or one of two
+	// connections has ended. While the queue stays full it is told once. It must not block.
+	Dropped func(paxos.NodeID)
+
 	// Lookup resolves the name of a host; nil: the operating system's way.
 	Lookup func(context.Context, string) ([]string, error)
 }
@@ -148,7 +153,7 @@ func (n *Network) Send(to paxos.NodeID, m paxos.Message) {
 	if c == nil {
 		return
 	}
-	switch q := c.enqueue(m); {
+	switch q := n.enqueue(c, to, m); {
 	case !q.mine: // who queued what waits already sees to it
 	case q.alone:
 		c.push()
@@ -164,7 +169,7 @@ func (n *Network) SendAll(envelopes []paxos.Envelope) {
 	mine := conns[:0]
 	for _, e := range envelopes {
 		c := n.connTo(e.To)
-		if c == nil || !c.enqueue(e.Msg).mine {
+		if c == nil || !n.enqueue(c, e.To, e.Msg).mine {
 			continue
 		}
 		if len(mine) < cap(mine) {
@@ -320,6 +325,8 @@ func (n *Network) unlink(id paxos.NodeID, c *conn, why error) {
 	n.mu.Unlock()
 	if gone {
 		n.h.PeerDown(id, l.role, why)
+	} else {
+		n.dropped(id)
 	}
 }
 

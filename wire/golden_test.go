@@ -46,9 +46,11 @@ func encode(t testing.TB, m paxos.Message) []byte {
 }
 
 // readAll reads the one frame that b must be.
-func readAll(b []byte) (paxos.Message, error) {
+func readAll(b []byte) (paxos.Message, error) { return readAllFrom(b, Version) }
+
+func readAllFrom(b []byte, version uint64) (paxos.Message, error) {
 	r := bufio.NewReader(bytes.NewReader(b))
-	m, err := Read(r, 1<<26)
+	m, err := ReadFrom(r, 1<<26, version)
 	if err == nil && r.Buffered() > 0 {
 		return nil, fmt.Errorf("%d bytes after the frame", r.Buffered())
 	}

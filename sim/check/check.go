@@ -29,6 +29,7 @@ type Checker struct {
 	votes
 	waiting
 	leaders
+	campaigns
 	log
 	decided decided
 	checkpoints
@@ -54,7 +55,7 @@ type Disk interface {
 
 // New returns a checker of a cluster; now is the simulated time in microseconds.
 func New(m paxos.Membership, now func() int64) *Checker {
-	return &Checker{members: m, now: now, waiting: newWaiting(), leaders: newLeaders(), log: newLog(), checkpoints: newCheckpoints(), History: newHistory()}
+	return &Checker{members: m, now: now, waiting: newWaiting(), leaders: newLeaders(), campaigns: newCampaigns(), log: newLog(), checkpoints: newCheckpoints(), History: newHistory()}
 }
 
 // Add returns what to name a new process by.
@@ -123,6 +124,10 @@ func (c *Checker) OnDeliver(from, to *Process, m paxos.Message) {
 		if to.Role == paxos.RoleAcceptor {
 			c.onHeartbeat(to, m)
 		}
+	case *paxos.QueryReply:
+		c.onQueryReply(from, to, m)
+	case *paxos.Named:
+		c.excuse(to.ID)
 	}
 }
 
@@ -130,6 +135,8 @@ func (c *Checker) OnDeliver(from, to *Process, m paxos.Message) {
 func (c *Checker) OnStart(n *Process) {
 	n.said = nil
 	switch n.Role {
+	case paxos.RoleProposer:
+		delete(c.excused, n.ID)
 	case paxos.RoleAcceptor:
 		c.acceptorRecovered(n)
 		c.forgetBeats(n.ID)

@@ -92,6 +92,10 @@ func (c *Checker) onPromise(from *Process, m *paxos.Promise) {
 // nothing comes after its last heartbeat.
 func (c *Checker) proposerSays(n *Process, m paxos.Message) {
 	switch m := m.(type) {
+	case *paxos.Query:
+		c.asked[asking{n.ID, m.Nonce}] = c.now()
+	case *paxos.Prepare:
+		c.onCampaign(n, m)
 	case *paxos.Accept:
 		c.claims(n, m.ChosenUpTo)
 		if c.over[m.Ballot] {
@@ -104,6 +108,9 @@ func (c *Checker) proposerSays(n *Process, m paxos.Message) {
 			c.Fail("last heartbeat", "%s sends a heartbeat under %v after its last one", n.ID, m.Ballot)
 		}
 		c.over[m.Ballot] = m.Resign
+		if !m.Resign || m.Next != "" {
+			c.excuse(n.ID)
+		}
 	}
 }
 

@@ -23,7 +23,7 @@ func appendOf(n int) *paxos.Append {
 // newLearner starts a learner from its disk. The client has attached both sessions.
 func (x *cluster) newLearner(id paxos.NodeID, disk *model.Contents) *process {
 	m := learner.New(learner.Config{
-		Knows: x.knows(), ID: id, Membership: x.members, PollTicks: 1000, RetryTicks: 1000, ReadTicks: 1000,
+		Knows: x.knows(), ID: id, Membership: x.members, PollTicks: 1000, RenewTicks: 1000, RetryTicks: 1000, ReadTicks: 1000,
 		PageBytes: 1 << 20, EntryBytes: 100, BatchBytes: 100, AheadBytes: 1 << 20, BurstBytes: 1 << 20,
 	}, disk.LearnerState())
 	m.Tick(1, 0)

@@ -78,7 +78,7 @@ func (x *cluster) knows() uint64 {
 func (x *cluster) newAcceptor(id paxos.NodeID, disk *model.Contents, runs uint64) *process {
 	m := acceptor.New(acceptor.Config{
 		Knows: x.knows(), ID: id, Membership: x.members, Incarnation: 1, Seed: runs, Sources: others(x.members.Acceptors, id),
-		RetryTicks: 1, StallTicks: 1000, IdleTicks: 1000, PageBytes: 1 << 20,
+		HeartbeatTicks: 1000, RetryTicks: 1, StallTicks: 1000, IdleTicks: 1000, PageBytes: 1 << 20,
 	}, disk.AcceptorState())
 	n := &process{Role: paxos.RoleAcceptor, Machine: m, Disk: disk.Clone(), Runs: runs, Now: 1}
 	m.Tick(1, 0)
