@@ -102,7 +102,7 @@ func (c *Checker) answersBeat(n *Process, m *paxos.HeartbeatAck) {
 	b, seen := beats[at], n.Disk.Visible()
 	c.beats[n.ID] = beats[at+1:]
 	for _, i := range b.due {
-		if i > max(b.upTo, seen.Held) && seen.Votes.At(i).Ballot == m.Ballot && !contains(m.Runs, i) {
+		if i > max(b.upTo, seen.Held, m.Held) && seen.Votes.At(i).Ballot == m.Ballot && !contains(m.Runs, i) {
 			c.Fail("waiting", "%s answers a heartbeat of %v without its vote at instance %d, which was durable one heartbeat ago", n.ID, m.Ballot, i)
 		}
 	}
