@@ -16,6 +16,7 @@ type Commit struct {
 	changes changes // a learner's, of sessions
 	begins  bool    // it says that the log has a level
 	number  uint64  // Pebble's of the batch, if it was applied and has to be synced
+	syncs   int64   // syncs that had begun when Apply returned
 }
 
 const (
@@ -137,6 +138,7 @@ func (c *Commit) Apply(sync bool) (err error) {
 	} else {
 		err = c.s.db.Apply(c.b, pebble.NoSync)
 	}
+	c.syncs = c.s.writes.syncs.Load()
 	c.s.writes.room.Add(-size)
 	if err == nil && sync && !empty {
 		err = c.note()
@@ -166,9 +168,17 @@ func (c *Commit) size() int64 { return int64(c.b.Len()) + int64(c.b.Count())*nod
 // Durable reports whether a commit that was applied with sync is durable.
 func (c *Commit) Durable() bool { return c.number <= c.s.writes.durable.Load() }
 
-// Spent reports whether Close may be called on a commit that was applied with sync:
-// Durable tells it earlier than Pebble does.
-func (c *Commit) Spent() bool { return c.number <= c.s.writes.known.Load() }
+// Spent reports whether Close may be called on a commit that was applied with sync. Durable
+// is not enough: Pebble still tells the batch that it is synced, and must find it there.
+//
+// The goroutine that syncs does, in turn: take the list of those who wait, write, sync, tell
+// them. Pebble puts a batch on the list when its record is in the buffer already. So a sync
+// may make the record durable whose list was taken before: the batch is told by the next one.
+// Of the syncs that begin after Apply the first may have taken its list before it, the second
+// has not, and when the third begins that one has told all of its list.
+func (c *Commit) Spent() bool {
+	return c.number == 0 || c.Durable() && c.s.writes.syncs.Load() >= c.syncs+3
+}
 
 // note keeps the number of the batch. Pebble takes away the memory of one that fills half
 // a memtable, so that is waited for here.

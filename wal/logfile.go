@@ -50,9 +50,6 @@ func (f *logFile) Preallocate(offset, length int64) error {
 }
 
 func (f *logFile) Write(p []byte) (int, error) {
-	// Whatever was synced before, Pebble has told, since one goroutine writes, syncs and
-	// tells.
-	f.w.known.Store(f.w.durable.Load())
 	for end := f.at + int64(len(p)); f.ready < end && f.ready < f.most; {
 		next := f.ready + furtherAhead
 		if f.ready == 0 {
@@ -71,8 +68,15 @@ func (f *logFile) Write(p []byte) (int, error) {
 	return n, err
 }
 
-func (f *logFile) Sync() error     { return f.tell(f.writtenFile.Sync()) }
-func (f *logFile) SyncData() error { return f.tell(f.writtenFile.SyncData()) }
+func (f *logFile) Sync() error {
+	f.w.syncs.Add(1)
+	return f.tell(f.writtenFile.Sync())
+}
+
+func (f *logFile) SyncData() error {
+	f.w.syncs.Add(1)
+	return f.tell(f.writtenFile.SyncData())
+}
 
 // tell says that all that was written is durable, unless syncing it failed.
 func (f *logFile) tell(err error) error {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -141,8 +142,19 @@ func TestDurable(t *testing.T) {
 	}
 	second := apply(2, 100)
 	<-told
-	if !second.Durable() || !first.Spent() {
-		t.Errorf("durable %v, the first one spent %v", second.Durable(), first.Spent())
+	if !second.Durable() || first.Spent() {
+		t.Errorf("durable %v, the first one spent %v, which the sync of the second may have to tell", second.Durable(), first.Spent())
+	}
+	for i := range 2 {
+		c := apply(paxos.Instance(10+i), 100)
+		<-told
+		if err := c.Wait(); err != nil {
+			t.Fatal(err)
+		}
+		c.Close()
+	}
+	if !first.Spent() {
+		t.Error("Pebble has told the first one, and it is not spent")
 	}
 	first.Close()
 	large := apply(3, maxMemTable)
@@ -164,6 +176,57 @@ func TestDurable(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
+}
+
+const spentCommits = 50_000
+
+// TestSpent commits while other goroutines take the processors away between any two steps:
+// no batch is given back that Pebble is still to tell, which would end the process.
+func TestSpent(t *testing.T) {
+	mem := vfs.NewMem()
+	initDir(t, mem, paxos.RoleAcceptor)
+	s := mustOpen(t, mem, paxos.RoleAcceptor)
+	defer mustClose(t, s)
+	var busy sync.WaitGroup
+	stop := make(chan struct{})
+	for range 2 * runtime.GOMAXPROCS(0) {
+		busy.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+					runtime.Gosched()
+				}
+			}
+		})
+	}
+	var waiting []*Commit
+	for i := range spentCommits {
+		c := s.NewCommit(1, 10)
+		err := c.Add([]paxos.Record{paxos.PutVote{Vote: paxos.Vote{Instance: paxos.Instance(i + 1), Value: paxos.Value{Batch: []byte("0123456789")}}}})
+		if err := errors.Join(err, c.Apply(true)); err != nil {
+			t.Fatal(err)
+		}
+		waiting = append(waiting, c)
+		for len(waiting) > 0 && waiting[0].Spent() {
+			waiting[0].Close()
+			waiting = waiting[1:]
+		}
+		if len(waiting) > 100 {
+			if err := waiting[len(waiting)-1].Wait(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for _, c := range waiting {
+		if err := c.Wait(); err != nil {
+			t.Fatal(err)
+		}
+		c.Close()
+	}
+	close(stop)
+	busy.Wait()
 }
 
 // TestMayWait: whatever Pebble has to rotate its log for was said before.

@@ -22,11 +22,10 @@ type writable struct {
 	synced func() // a log was synced
 	// memTable is the size of the largest memtables.
 	memTable int64
-	logs     atomic.Int64 // opened to be written so far
-	room     atomic.Int64 // bytes that the memtable of the newest log takes, about
-	// Numbers of Pebble's latest write that is durable, and of the latest one that it
-	// knows to be.
-	durable, known atomic.Uint64
+	logs     atomic.Int64  // opened to be written so far
+	room     atomic.Int64  // bytes that the memtable of the newest log takes, about
+	durable  atomic.Uint64 // number of Pebble's latest write that is durable
+	syncs    atomic.Int64  // of logs, begun so far
 }
 
 func (w *writable) Unwrap() vfs.FS { return w.FS }
