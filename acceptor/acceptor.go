@@ -72,10 +72,11 @@ type Acceptor struct {
 	standbys []standby    // sorted by id
 	acks     []ack        // votes of this flush
 	// asking is the ballot of the latest heartbeat if that asked for votes, else zero.
-	asking paxos.Ballot
-	loads  map[uint64]pending
-	tag    uint64
-	up     map[paxos.NodeID]bool
+	asking  paxos.Ballot
+	askedAt paxos.Ticks
+	loads   map[uint64]pending
+	tag     uint64
+	up      map[paxos.NodeID]bool
 	// strangers are acceptors connected under another incarnation than remembered.
 	strangers map[paxos.NodeID]bool
 	warned    map[paxos.NodeID]paxos.Timer // when each acceptor that cannot be vouched for is told of again

@@ -49,8 +49,8 @@
 //   - to the leader when it asks: by its next Accept that is not Quiet, or by a heartbeat
 //     that asks (Ask). Both are answered, when everything so far is durable, with all votes
 //     under the leader's ballot above its ChosenUpTo;
-//   - to the leader, when it is durable, from a heartbeat that asks to the next one that does
-//     not, whatever its Accept says;
+//   - to the leader, when it is durable, for a moment after a heartbeat that asks
+//     (overtakenTicks), whatever its Accept says;
 //   - to the leader with the answer to the next heartbeat in any case, once it is synced.
 //
 // The third is for Accepts that a heartbeat overtakes: heartbeats are urgent, and values wait

@@ -67,7 +67,7 @@ func (a *Acceptor) onHeartbeat(from paxos.NodeID, m *paxos.Heartbeat) {
 	}
 	a.hear(m.Ballot)
 	if a.asking = (paxos.Ballot{}); m.Ask {
-		a.asking = m.Ballot
+		a.asking, a.askedAt = m.Ballot, a.now
 	}
 	if a.hung() {
 		return

@@ -29,6 +29,9 @@ const (
 	// againTicks is how often a peer that contradicts is asked again. Each answer may
 	// cost it a line in its log, so not as often as one that is merely slow.
 	againTicks = paxos.Ticks(1000)
+	// overtakenTicks is for how long after a heartbeat that asks the Accepts that it overtook
+	// may come: they were sent before it.
+	overtakenTicks = paxos.Ticks(3)
 	// warnTicks is how often one trouble that lasts is told, at most.
 	warnTicks = paxos.Ticks(60_000)
 	// resignedTicks is the silence that is told since a leader resigned: longer than any

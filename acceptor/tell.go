@@ -37,7 +37,7 @@ func (k *ack) ask(b paxos.Ballot, upTo paxos.Instance) {
 func (a *Acceptor) acknowledge(to paxos.NodeID, m *paxos.Accept) {
 	k := a.ackFor(to)
 	k.runs = paxos.AppendRun(k.runs, m.Instance, m.Ballot)
-	if !m.Quiet || m.Ballot == a.asking {
+	if !m.Quiet || m.Ballot == a.asking && a.now <= a.askedAt+overtakenTicks {
 		k.ask(m.Ballot, m.ChosenUpTo)
 	}
 }

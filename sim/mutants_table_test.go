@@ -655,7 +655,7 @@ var mutants = []mutant{
 		old: "	if l.hints.unasked && ",
 		new: "	if false && "},
 	{row: 80, name: "an Accept that an asking heartbeat overtook stays quiet", file: "acceptor/tell.go", by: "TestOvertakenAccept",
-		old: "	if !m.Quiet || m.Ballot == a.asking {",
+		old: "	if !m.Quiet || m.Ballot == a.asking && a.now <= a.askedAt+overtakenTicks {",
 		new: "	if !m.Quiet {"},
 	{row: 80, name: "an asking heartbeat is not answered when the votes are synced", file: "acceptor/hearing.go", by: "TestVotesThatWait",
 		old: "	if m.Ask && (a.Out.Sync || a.synced < a.syncs) {",
