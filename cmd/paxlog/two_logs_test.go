@@ -64,9 +64,9 @@ func TestAcceptorOfAnotherLogInTheFile(t *testing.T) {
 	a, b := twoLogs(t)
 	stranger := takesOver(t, a, b, "a3")
 	for _, id := range []paxos.NodeID{"a1", "p1", "l2"} {
-		b.Await(string(id)+" refuses it", func() bool { return strings.Contains(b.Process(id).Stderr(), "it is of log ") })
+		b.Await(string(id)+" refuses it", func() bool { return strings.Contains(b.Process(id).Stderr(), "it is of another log") })
 	}
-	b.Await("it says the same", func() bool { return strings.Contains(stranger.Stderr(), "it is of log ") })
+	b.Await("it says the same", func() bool { return strings.Contains(stranger.Stderr(), "it is of another log") })
 	b.Kill("p1") // the next one knows nothing yet
 	b.Start("p1")
 	b.Must("append", "of B, too")
@@ -180,7 +180,6 @@ func TestTailMeetsAnotherLog(t *testing.T) {
 	a, b := cluster.New(t, 1, 1, 1), cluster.New(t, 1, 1, 1)
 	a.Must("append", "of A")
 	b.Must("append", "of B")
-	logA, logB := logOf(t, a), logOf(t, b)
 	next, stop := iter.Pull2(b.Client().Tail(t.Context(), client.TailOptions{Follow: true}))
 	defer stop()
 	if e, err, _ := next(); err != nil || string(e.Value) != "of B" {
@@ -191,7 +190,7 @@ func TestTailMeetsAnotherLog(t *testing.T) {
 	if e, err, _ := next(); !errors.Is(err, client.ErrOtherLog) {
 		t.Errorf("%q, %v", e.Value, err)
 	}
-	if code, err := follows.Exit(); code != 1 || err != nil || !strings.Contains(follows.Stderr(), logA) || !strings.Contains(follows.Stderr(), logB) {
+	if code, err := follows.Exit(); code != 1 || err != nil || !strings.Contains(follows.Stderr(), "of another log") {
 		t.Errorf("exit %d, %v: it said %q", code, err, follows.Stderr())
 	}
 }
