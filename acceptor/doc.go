@@ -111,7 +111,7 @@
 //   - the queue to the subscriber overflows, or one of two connections ends (Dropped), or a
 //     second one comes: the acceptor says that the subscription has ended (Ended) in each
 //     heartbeat interval, until the subscriber asks anew;
-//   - whatever else happens, the subscriber asks anew every third of the time after which an
+//   - whatever else happens, the subscriber asks anew after half of the time after which an
 //     acceptor forgets it.
 //
 // Example of a drop that ended it at one end only: a1's queue to l1 overflows, votes at 5 and

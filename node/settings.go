@@ -15,9 +15,10 @@ import (
 	"github.com/paxlog/paxlog/wire"
 )
 
-// renewals is how often a subscription is renewed in the time after which it ends. It is
-// renewed in vain twice before it does, and as often as a connection would be pinged anyway.
-const renewals = 3
+// renewals is how often a subscription is renewed in the time after which it ends. A renewal
+// that is not answered is repeated in each heartbeat interval, and a connection would be
+// pinged as often anyway.
+const renewals = 2
 
 func ticks(d time.Duration) paxos.Ticks { return max(1, paxos.Ticks(d.Milliseconds())) }
 

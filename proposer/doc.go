@@ -47,7 +47,7 @@
 //
 // A hint that is lost is told again an election timeout later, as long as it holds. An
 // acceptor that grants no subscription, as one of version 2, is asked in each heartbeat
-// interval, and its answers count as ever. Those that grant it are asked every third of the
+// interval, and its answers count as ever. Those that grant it are asked after half of the
 // time after which they forget a standby, to find out that they still know it.
 //
 // # Votes that wait

@@ -24,7 +24,7 @@ type Topology struct {
 // Election timeouts of simulated clusters, in ticks.
 const (
 	HeartbeatTicks = 50
-	renewTicks     = 1700 // a third of what acceptors keep a subscription for
+	renewTicks     = 1700 // half of what acceptors keep a subscription for
 	ElectionMin    = check.ElectionMin
 	ElectionMax    = 300
 )
@@ -109,7 +109,7 @@ func NewCluster(seed uint64, t Topology) *Cluster {
 		cfg := acceptor.Config{
 			ID: id, Membership: c.Members,
 			Sources: append(without(c.Acceptors, id), c.Learners...), Proposers: c.Proposers,
-			ElectionTicks: ElectionMin, HeartbeatTicks: HeartbeatTicks, RetryTicks: 100, StallTicks: 1500, IdleTicks: 5000, PageBytes: t.PageBytes,
+			ElectionTicks: ElectionMin, HeartbeatTicks: HeartbeatTicks, RetryTicks: 100, StallTicks: 1500, IdleTicks: 2 * renewTicks, PageBytes: t.PageBytes,
 		}
 		c.Add(paxos.RoleAcceptor, id, func(s *Store) paxos.Machine {
 			cfg.Seed, cfg.Incarnation, cfg.Knows = c.rng.Uint64(), c.incarnations[id], c.knows(id)

@@ -224,9 +224,11 @@ func (c *conn) readOne(id paxos.NodeID, role paxos.Role) (received bool, err err
 }
 
 // writeLoop writes what is queued, as much at once as there is, and keeps alive a
-// connection on which nothing else is written.
+// connection on which nothing else is written for half of Idle: that leaves as much again
+// for the way.
 func (c *conn) writeLoop() error {
-	ping := time.NewTicker(c.n.cfg.Idle / 3)
+	most := c.n.cfg.Idle / 2
+	ping := time.NewTimer(most)
 	defer ping.Stop()
 	for {
 		wrote, err := c.w.write(c.encodeQueued)
@@ -245,13 +247,14 @@ func (c *conn) writeLoop() error {
 			if c.polled.Load() && time.Since(time.Unix(0, c.heard.Load())) > c.n.cfg.Idle {
 				return os.ErrDeadlineExceeded // a reader of its own would have met this
 			}
-			if !c.w.quiet() {
-				continue // what was written says as much: at most two thirds of Idle pass without a frame
+			if quiet := c.w.quiet(time.Now()); quiet < most {
+				ping.Reset(most - quiet) // what was written says as much
+				continue
 			}
 			if _, err := c.w.write(c.frame(&wire.Ping{})); err != nil {
 				return err
 			}
-			c.w.quiet() // the ping itself is no reason to leave the next one out
+			ping.Reset(most)
 		}
 	}
 }

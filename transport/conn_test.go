@@ -607,8 +607,8 @@ func TestUrgentOvertakes(t *testing.T) {
 	}
 }
 
-// TestQuiet: a connection is quiet if nothing was written since that was asked last, so
-// that one on which messages flow is not pinged.
+// TestQuiet: a connection is quiet since something was last written, so that one on which
+// messages flow is not pinged.
 func TestQuiet(t *testing.T) {
 	here, there := net.Pipe()
 	defer here.Close()
@@ -616,15 +616,17 @@ func TestQuiet(t *testing.T) {
 	w := writer{stream: asStream(here), idle: time.Minute}
 	nothing := func(b []byte) ([]byte, error) { return b, nil }
 	one := func(b []byte) ([]byte, error) { return append(b, 1), nil }
-	for _, step := range []struct {
-		encode func([]byte) ([]byte, error)
-		quiet  bool
-	}{{nothing, true}, {one, false}, {nothing, true}} {
-		if _, err := w.write(step.encode); err != nil {
+	before := time.Now()
+	for _, encode := range []func([]byte) ([]byte, error){one, nothing} {
+		if _, err := w.write(encode); err != nil {
 			t.Fatal(err)
 		}
-		if got := w.quiet(); got != step.quiet {
-			t.Errorf("quiet: %v, want %v", got, step.quiet)
-		}
+	}
+	wrote := w.last
+	if wrote.Before(before) || w.quiet(wrote.Add(time.Hour)) != time.Hour {
+		t.Errorf("wrote at %v, begun at %v, and an hour later it is quiet for %v", wrote, before, w.quiet(wrote.Add(time.Hour)))
+	}
+	if _, err := w.write(nothing); err != nil || w.last != wrote {
+		t.Errorf("nothing was written (%v), and it counts", err)
 	}
 }

@@ -60,7 +60,7 @@ type writer struct {
 	idle   time.Duration // how long a write may wait
 	spare  []byte        // to encode into
 	left   []byte        // encoded, and not written yet: what try could not write
-	busy   bool          // something was encoded since quiet was asked
+	last   time.Time     // when something was last encoded
 }
 
 // try writes what encode makes as far as that needs no waiting, and then calls wrote. It
@@ -106,13 +106,11 @@ func (w *writer) hurry(idle time.Duration) {
 	w.idle = idle
 }
 
-// quiet reports whether nothing was written since it was last asked.
-func (w *writer) quiet() bool {
+// quiet is for how long nothing was written.
+func (w *writer) quiet(now time.Time) time.Duration {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	busy := w.busy
-	w.busy = false
-	return !busy
+	return now.Sub(w.last)
 }
 
 func (w *writer) encode(encode func([]byte) ([]byte, error)) ([]byte, error) {
@@ -120,7 +118,9 @@ func (w *writer) encode(encode func([]byte) ([]byte, error)) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	w.busy = w.busy || len(buf) > 0
+	if len(buf) > 0 {
+		w.last = time.Now()
+	}
 	if w.spare = buf; cap(buf) > 8*writeChunk {
 		w.spare = nil // too large to keep
 	}
