@@ -15,6 +15,7 @@ type controlled struct {
 	// applied, so they are kept in memory; other values are in the store only.
 	votes map[paxos.Instance]string
 	bytes int
+	first paxos.Instance // the first instance that is kept
 	stuck paxos.Instance // held cannot pass it: a command there that is not known here
 	warn  paxos.Timer
 }
@@ -26,6 +27,7 @@ func newControlled(a *Acceptor, st State) controlled {
 	if c.state, err = control.Decode(st.Control); err != nil {
 		a.Violated("what an acceptor stored of its log it knows", "error", err)
 	}
+	c.first = c.state.FirstInstance()
 	for i, batch := range st.Controls {
 		c.votes[i] = batch
 		c.bytes += len(batch)
@@ -79,7 +81,11 @@ func (a *Acceptor) pass(i paxos.Instance, batch []byte) bool {
 		c.state = state
 		if encoded := state.Encode(); encoded != c.encoded {
 			c.encoded = encoded
+			before := c.first
 			a.Write(paxos.SetControl{State: encoded})
+			if c.first = state.FirstInstance(); c.first > before {
+				a.Write(paxos.Trimmed{Instance: c.first})
+			}
 		}
 	}
 	c.forget(i)
@@ -116,4 +122,42 @@ func (a *Acceptor) onDecide(from paxos.NodeID, m *paxos.Decide) {
 	case a.hearing.silent(a.now) < a.cfg.ElectionTicks && !a.hearing.ballot.IsZero():
 		a.Send(a.hearing.ballot.Proposer, m)
 	}
+}
+
+// takeTrimmed takes what the log has decided about itself from a source that has trimmed what
+// comes next here, and takes all below its first instance for held. It is all chosen, and a
+// Phase 2 quorum holds the checkpoint that stands in its place (package control, R9). It is
+// one source's word, as with every value that is copied.
+//
+// What was voted for down there is forgotten: no leader needs it. One whose Phase 1 quorum has
+// this acceptor begins above held.
+func (a *Acceptor) takeTrimmed(from paxos.NodeID, m *paxos.Page) bool {
+	c := &a.control
+	state, err := control.Decode(m.Control)
+	switch {
+	case m.First <= a.held+1 || m.Control == "":
+		return false
+	case err != nil:
+		a.stopAt(a.held+1, err)
+		return false
+	case state.FirstInstance() != m.First || state.At > m.Held || state.At < c.state.At || state.Level > a.cfg.Knows ||
+		!c.state.Log.IsZero() && c.state.Log != state.Log:
+		a.refuse(from, "what it says of a trim cannot be", "first", uint64(m.First), "held", uint64(m.Held))
+		return false
+	}
+	a.Info("what comes next here was trimmed: it goes on from the first instance that is kept", "from", uint64(a.held+1), "first", uint64(m.First), "peer", string(from))
+	for i := range a.votes {
+		if i < m.First {
+			delete(a.votes, i)
+		}
+	}
+	for i := range c.votes {
+		if i < m.First {
+			c.forget(i)
+		}
+	}
+	c.state, c.encoded, c.first = state, m.Control, m.First
+	a.held = m.First - 1
+	a.Write(paxos.SetControl{State: m.Control}, paxos.Trimmed{Instance: m.First})
+	return true
 }

@@ -87,6 +87,7 @@ func (a *Acceptor) onPage(from paxos.NodeID, m *paxos.Page) {
 	c.source = ""
 	a.known = max(a.known, m.Held)
 	before := a.held
+	a.takeTrimmed(from, m)
 	for _, v := range m.Values {
 		if v.Instance == a.held+1 && v.Instance <= m.Held && !a.takeChosen(from, v) {
 			break

@@ -26,6 +26,8 @@ type pending struct {
 	held paxos.Instance
 	// control is what the log had decided about itself up to held.
 	control paxos.Encoded
+	// first is the first instance that was kept then.
+	first paxos.Instance
 }
 
 type pendingKind byte
@@ -47,7 +49,7 @@ func (a *Acceptor) load(first, last paxos.Instance, p pending) {
 		a.tag = 0 // each load is answered once: no answer to an earlier one can come
 	}
 	a.tag++
-	p.held, p.control = a.held, a.control.encoded
+	p.held, p.control, p.first = a.held, a.control.encoded, a.control.first
 	a.loads[a.tag] = p
 	a.Load(paxos.Load{Kind: paxos.LoadVotes, Tag: a.tag, From: first, To: last, MaxBytes: a.cfg.PageBytes})
 }
@@ -66,7 +68,7 @@ func (a *Acceptor) onLoaded(m *paxos.Loaded) {
 	case pendingFetch:
 		a.sendPage(p, m)
 	case pendingHeld:
-		a.After(p.to, &paxos.Page{From: p.from, Held: p.held, Values: m.Votes})
+		a.After(p.to, a.trimmedPage(&paxos.Page{From: p.from, Held: p.held, Values: m.Votes}))
 	}
 }
 
@@ -84,6 +86,10 @@ func (a *Acceptor) passed(p pending, votes []paxos.Vote) int {
 // onFetch serves votes and, if asked, values from m.From on.
 func (a *Acceptor) onFetch(from paxos.NodeID, m *paxos.Fetch) {
 	runs := a.runs(max(m.From, a.held+1))
+	if m.From < a.control.first {
+		a.After(from, a.trimmedPage(&paxos.Page{Nonce: m.Nonce, From: m.From, Held: a.held, Runs: runs}))
+		return
+	}
 	if !m.Values || m.From > a.highest {
 		a.After(from, &paxos.Page{Nonce: m.Nonce, From: m.From, Held: a.held, Runs: runs})
 		return
@@ -91,14 +97,26 @@ func (a *Acceptor) onFetch(from paxos.NodeID, m *paxos.Fetch) {
 	a.load(m.From, forever, pending{kind: pendingFetch, to: from, nonce: m.Nonce, from: m.From, runs: runs})
 }
 
+// trimmedPage says in a page where the log begins here, and, if what was asked for lies below,
+// what stands in its place.
+func (a *Acceptor) trimmedPage(p *paxos.Page) *paxos.Page {
+	if a.control.first > 1 {
+		p.First = a.control.first
+	}
+	if p.From < p.First {
+		p.Control, p.Held, p.Values = a.control.encoded, a.held, nil
+	}
+	return p
+}
+
 // sendPage answers Fetch with the values of which it is known what they are.
 func (a *Acceptor) sendPage(p pending, m *paxos.Loaded) {
 	n := a.passed(p, m.Votes)
-	if n == 0 && len(m.Votes) > 0 {
+	if n == 0 && len(m.Votes) > 0 && p.from >= a.control.first {
 		a.load(p.from, forever, p) // by now they are held
 		return
 	}
-	a.After(p.to, &paxos.Page{Nonce: p.nonce, From: p.from, Held: p.held, Runs: p.runs, Values: m.Votes[:n]})
+	a.After(p.to, a.trimmedPage(&paxos.Page{Nonce: p.nonce, From: p.from, Held: p.held, Runs: p.runs, Values: m.Votes[:n]}))
 }
 
 // runs lists this acceptor's votes from instance first on.

@@ -67,7 +67,8 @@ func (a *Acceptor) sendPromise(p pending, m *paxos.Loaded) {
 		a.reject(p.to, p.ballot, p.nonce, paxos.RejectPromised)
 		return
 	}
-	if a.passed(p, m.Votes) < len(m.Votes) {
+	if a.passed(p, m.Votes) < len(m.Votes) || p.first != a.control.first {
+		// What was read may lack what was trimmed meanwhile: by now that is held.
 		a.load(max(m.Load.From, p.above(a.held)), m.Load.To, p)
 		return
 	}

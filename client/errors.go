@@ -22,6 +22,7 @@ import (
 //	ErrNotFound         Read; Tail, as *AheadError
 //	ErrTrimmed          Read, Tail
 //	ErrFutureAppend     Resolve
+//	ErrForgotten        Resolve
 //
 // An append whose fate is not known never passes for one that certainly was not
 // appended: its error is an *UnknownOutcomeError, in which errors.Is finds
@@ -43,6 +44,7 @@ var (
 	ErrSessionEnded   = core.ErrSessionEnded
 	ErrClosed         = core.ErrClosed
 	ErrFutureAppend   = core.ErrFutureAppend
+	ErrForgotten      = core.ErrForgotten
 )
 
 // UnknownOutcomeError says that an append may have been, or may still be, appended. Its
@@ -88,6 +90,7 @@ func guard(why error) error {
 
 var outcomes = []error{
 	ErrUnavailable, ErrUnknownOutcome, ErrTooLarge, ErrNotFound, ErrTrimmed, ErrFenced, ErrRefused, ErrOtherLog, ErrSessionEnded, ErrClosed, ErrFutureAppend,
+	ErrForgotten,
 }
 
 // reason is an error of another append or call. Neither that outcome nor its append id

@@ -33,7 +33,8 @@ func (c *Client) Read(ctx context.Context, index Index) (Entry, error) {
 // Resolution is the fate of an append, for good.
 type Resolution struct {
 	Chosen bool
-	Index  Index // if Chosen
+	Index  Index // if Chosen, 0 if Below is not
+	Below  Index // not 0: it is in the log, below this index, from which on entries are kept
 }
 
 // Resolve tells whether an append is in the log.
@@ -42,13 +43,14 @@ type Resolution struct {
 // Resolve waits for that answer, and the session goes on. For any other it first closes
 // the append's session with a fence, so that the answer stays true even if a lost copy of
 // the append turns up later; an appender that still uses the session gets ErrFenced. It
-// returns ErrUnavailable if it cannot be decided in time.
+// returns ErrUnavailable if it cannot be decided in time, and ErrForgotten if nothing is known
+// of its session any more, and what it appended may have been trimmed.
 func (c *Client) Resolve(ctx context.Context, id AppendID) (Resolution, error) {
 	k := &core.Call{Kind: core.CallResolve, ID: id}
 	if err := c.call(ctx, k, c.opts.timeout); err != nil {
 		return Resolution{}, err
 	}
-	return Resolution{Chosen: k.Chosen, Index: k.Index}, nil
+	return Resolution{Chosen: k.Chosen, Index: k.Index, Below: k.Below}, nil
 }
 
 // unixNanos is a time of the log, 0 for none.

@@ -136,7 +136,11 @@ func (l *Learner) tellGap(id paxos.SessionID, expected uint64) {
 // log: they were applied before, or never will be.
 func (l *Learner) answerStored(id paxos.SessionID, first, last uint64) {
 	if a := l.attachment(id); a != nil {
-		l.load(l.runs(id, first, last), &storedAnswer{client: l.clients.all.at(a.conn).id})
+		answer := &storedAnswer{client: l.clients.all.at(a.conn).id}
+		if s := l.sessions.get(id); s != nil {
+			answer.last = s.Last
+		}
+		l.load(l.runs(id, first, last), answer)
 	}
 }
 
@@ -147,7 +151,24 @@ func (l *Learner) runs(id paxos.SessionID, first, last uint64) paxos.Load {
 
 // storedAnswer is a load of where commands of a session are, for a client that is
 // attached to it.
-type storedAnswer struct{ client paxos.NodeID }
+type storedAnswer struct {
+	client paxos.NodeID
+	last   uint64 // the last command of the session that was applied when it was asked
+}
+
+// mayBeTrimmed reports whether commands of a session may have been in what was trimmed: it was
+// born below that.
+func (l *Learner) mayBeTrimmed(id paxos.SessionID) bool {
+	return l.state.FirstInstance > 1 && id.Birth() < l.state.FirstInstance
+}
+
+// tellBelow tells that commands first .. last, if there are any, were applied, and that where
+// they are was trimmed.
+func (l *Learner) tellBelow(id paxos.SessionID, first, last uint64) {
+	if first <= last && l.mayBeTrimmed(id) {
+		l.tell(&paxos.Result{Session: id, Kind: paxos.ResultBelow, First: first, Count: last - first + 1, Index: l.state.FirstIndex})
+	}
+}
 
 func (s *storedAnswer) loaded(l *Learner, m *paxos.Loaded) {
 	id, first, last := m.Load.Session, m.Load.Seq, m.Load.UpToSeq
@@ -156,6 +177,7 @@ func (s *storedAnswer) loaded(l *Learner, m *paxos.Loaded) {
 		return // it left, or waits no more; another client that attached has a load of its own
 	}
 	for _, r := range m.Runs {
+		l.tellBelow(id, first, r.First-1)
 		l.tell(&paxos.Result{
 			Session: id, Kind: paxos.ResultApplied, First: r.First, Count: r.Count,
 			Index: r.Index, Instance: r.Instance, Origin: r.Origin, Time: r.Time,
@@ -166,7 +188,13 @@ func (s *storedAnswer) loaded(l *Learner, m *paxos.Loaded) {
 		l.answerStored(id, first, last)
 		return
 	}
-	switch x := l.sessions.get(id); {
+	x := l.sessions.get(id)
+	if x != nil {
+		l.tellBelow(id, first, min(last, s.last))
+	}
+	switch {
+	case x == nil && first <= last && id.Birth() < l.state.Floor && l.mayBeTrimmed(id):
+		l.tell(&paxos.Result{Session: id, Kind: paxos.ResultForgotten, First: first})
 	case x == nil && first <= last && id.Birth() < l.state.Floor:
 		l.tell(&paxos.Result{Session: id, Kind: paxos.ResultExpired, First: first})
 	case x != nil && x.Closed:

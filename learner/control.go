@@ -54,5 +54,6 @@ func (l *Learner) applyControl(i paxos.Instance, batch []byte) {
 		c.encoded = encoded
 		l.Write(paxos.SetControl{State: encoded})
 	}
+	l.trim()
 	l.onControl(&before, batch)
 }

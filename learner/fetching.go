@@ -88,7 +88,11 @@ func (l *Learner) onPage(from paxos.NodeID, m *paxos.Page) {
 	if s == nil {
 		return
 	}
+	if l.onChunks(from, m) {
+		return
+	}
 	s.first = m.First
+	l.trimmedAt(from, m)
 	if s.kind == paxos.RoleAcceptor {
 		l.hold(s, m.Held)
 		l.addVotes(s.place, m.Runs)

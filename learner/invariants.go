@@ -15,6 +15,9 @@ func (l *Learner) checkFlush() {
 	was, is := l.flushed.state, l.state
 	next := paxos.LogRecord{Instance: was.Applied, First: was.Next, Time: was.Time}
 	for _, w := range l.Out.Writes {
+		if in, ok := w.(paxos.Install); ok {
+			next = paxos.LogRecord{Instance: in.State.Applied, First: in.State.Next, Time: in.State.Time}
+		}
 		p, ok := w.(paxos.PutApplied)
 		if !ok {
 			continue

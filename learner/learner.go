@@ -18,6 +18,7 @@
 //	apply.go, session.go       what a value does to the log
 //	control.go                 what a control value does to the log
 //	checkpoint.go, encoding.go a state that is put into the log, and its one form
+//	install.go                 a state that is taken out of the log, since what made it was trimmed
 //	replay.go                  a state that is computed again
 //	attach.go                  who is told what became of commands
 //	reads.go, pages.go         where the log ends; entries; what waits for them
@@ -107,8 +108,9 @@ type Learner struct {
 	control  controlled
 
 	checkpoint checkpointing
-	replay     *replaying // under way, or nil
-	wrong      string     // why this learner serves nobody any more, "" if it does
+	replay     *replaying  // under way, or nil
+	install    *installing // under way, or nil
+	wrong      string      // why this learner serves nobody any more, "" if it does
 
 	now     paxos.Ticks
 	sources sources

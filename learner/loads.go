@@ -90,5 +90,9 @@ func (c *copyLoad) loaded(l *Learner, m *paxos.Loaded) {
 
 // page says what is held here; it has no values yet.
 func (l *Learner) page(nonce uint64, from paxos.Instance) *paxos.Page {
-	return &paxos.Page{Nonce: nonce, From: from, Held: l.state.Applied, First: l.state.FirstInstance}
+	p := &paxos.Page{Nonce: nonce, From: from, Held: l.state.Applied, First: l.state.FirstInstance}
+	if from < p.First && p.First == l.control.state.FirstInstance() {
+		p.Control = l.control.encoded
+	}
+	return p
 }

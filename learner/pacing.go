@@ -35,6 +35,9 @@ func (l *Learner) misses() bool {
 // nextFetch is when the next page is asked for.
 func (l *Learner) nextFetch() paxos.Ticks {
 	f := &l.copying
+	if l.install != nil {
+		return l.install.late.At()
+	}
 	switch {
 	case !l.misses(), l.control.stuck != 0: // else, whoever has more, it is of no use here
 		return paxos.Never
@@ -57,6 +60,12 @@ func (l *Learner) nextFetch() paxos.Ticks {
 // tickFetch fetches if something is missing and it is time.
 func (l *Learner) tickFetch() {
 	f := &l.copying
+	if k := l.install; k != nil {
+		if k.late.Due(l.now) {
+			l.install = nil
+		}
+		return
+	}
 	if !l.misses() {
 		l.progressAt, f.wait, f.resume = l.now, 0, ""
 		return

@@ -122,26 +122,36 @@ func (l *Learner) client(q *question) *connection { return l.clients.all.at(q.co
 // lookupLoad is a load of where a command is.
 type lookupLoad struct {
 	question ref
+	last     uint64      // the last command of the session that was applied then
 	found    paxos.Found // what was known when it was asked; the load sees at least as much
 }
 
 func (l *Learner) onLookup(from paxos.NodeID, m *paxos.Lookup) {
 	found := paxos.Found{Nonce: m.Nonce, Future: m.Session.Birth() > l.state.Applied}
+	last := uint64(0)
 	if s := l.sessions.get(m.Session); s != nil {
-		found.Closed = s.Closed
+		found.Closed, last = s.Closed, s.Last
 	} else {
 		found.Expired = m.Session.Birth() < l.state.Floor
 	}
 	conn := l.connection(from)
 	r := l.ask(question{conn: conn, nonce: m.Nonce}, &l.clients.all.at(conn).asked)
-	tag := l.load(l.runs(m.Session, m.Seq, m.Seq), &lookupLoad{r, found})
+	tag := l.load(l.runs(m.Session, m.Seq, m.Seq), &lookupLoad{r, last, found})
 	q := l.clients.questions.at(r)
 	q.waits, q.key = forLoad, tag
 }
 
 func (k *lookupLoad) loaded(l *Learner, m *paxos.Loaded) {
-	if len(m.Runs) > 0 {
-		k.found.Index = m.Runs[0].Index
+	f, id, seq := &k.found, m.Load.Session, m.Load.Seq
+	switch {
+	case len(m.Runs) > 0:
+		if f.Index = m.Runs[0].Index; f.Index < l.state.FirstIndex {
+			f.Below = l.state.FirstIndex
+		}
+	case seq <= k.last && l.mayBeTrimmed(id):
+		f.Below, f.Future = l.state.FirstIndex, true // who does not know Below must not take it for none
+	case f.Expired && l.mayBeTrimmed(id):
+		f.Forgotten, f.Future, f.Expired = true, true, false
 	}
 	l.answer(k.question, &k.found)
 }

@@ -166,7 +166,9 @@ type Fetch struct {
 // Runs are the sender's votes above it from From on. Values are consecutive in
 // the sender's store from From on; one at or below Held is the chosen value.
 // First is the first instance that the sender keeps: if it is above From, what was
-// asked for was trimmed there. An acceptor that has trimmed nothing may say 0.
+// asked for was trimmed there, and Control is what the log has decided about itself as far
+// as the sender holds it, which says what stands in its place. An acceptor that has trimmed
+// nothing may say 0.
 type Page struct {
 	Nonce  uint64 `bound:"3"`
 	From   Instance
@@ -174,6 +176,8 @@ type Page struct {
 	Runs   []VoteRun
 	Values []Vote
 	First  Instance `since:"3"`
+
+	Control Encoded `since:"3"`
 }
 
 // Vouch introduces an acceptor, at each start, to a peer: its incarnation, and the

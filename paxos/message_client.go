@@ -81,7 +81,11 @@ const (
 	ResultApplied ResultKind = 1 // entries Index .. Index+Count-1
 	ResultGap     ResultKind = 2 // dropped: First is the command expected next
 	ResultExpired ResultKind = 3 // dropped: the session expired; First is never applied
-	ResultFenced  ResultKind = 4 // the session is closed; nothing after First-1 is ever applied
+	ResultBelow   ResultKind = 5 // applied, below the index Index, from which on entries are kept
+	// ResultForgotten: nothing is known of the session any more, and what it made may have
+	// been trimmed; nothing from First on is applied from now on.
+	ResultForgotten ResultKind = 6
+	ResultFenced    ResultKind = 4 // the session is closed; nothing after First-1 is ever applied
 )
 
 // Result tells a client what became of commands First .. First+Count-1 of its session. A
@@ -196,6 +200,13 @@ type Found struct {
 	Closed  bool
 	Expired bool
 	Future  bool
+
+	// Below, if not 0, says that the command is in the log, below this index, from which on
+	// entries are kept. Index is where it is, 0 if that is not known any more.
+	Below Index `since:"3"`
+	// Forgotten says that nothing is known of the session any more, and that its commands may
+	// have been in what was trimmed.
+	Forgotten bool `since:"3"`
 }
 
 // StatusQuery asks any process for its state.

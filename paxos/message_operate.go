@@ -57,6 +57,25 @@ type Decide struct {
 	Batch []byte `codec:"-"`
 }
 
+// Order asks a leader to trim: entries below Trim are kept no more.
+type Order struct {
+	Nonce uint64
+	Trim  Index
+}
+
+// Ordered answers Order. Why, if not empty, says why nothing was done. Else the first index
+// that is kept was Before and is After. If that is below what was asked for, the newest
+// checkpoint, at the index Checkpoint, holds it back.
+type Ordered struct {
+	Nonce      uint64
+	Before     Index
+	After      Index
+	Checkpoint Index
+	Why        string
+}
+
+func (*Order) MessageKind() Kind       { return 101 }
+func (*Ordered) MessageKind() Kind     { return 102 }
 func (*Decide) MessageKind() Kind      { return 51 }
 func (*Named) MessageKind() Kind       { return 48 }
 func (*Able) MessageKind() Kind        { return 49 }

@@ -73,5 +73,7 @@ var Messages = NewTable(
 	NewRow[Transferred](proposers, clients, "who leads now, and for how long appends waited; or why not", urgent, Since(3)),
 	NewRow[Drain](clients, servers, "you are about to be stopped; or not any more", urgent, Since(3)),
 	NewRow[Drained](servers, clients, "done; or why not", urgent, Since(3)),
+	NewRow[Order](clients, proposers, "to the leader: keep entries below an index no more", urgent, Since(3)),
+	NewRow[Ordered](proposers, clients, "the first index kept, before and after; or why not", urgent, Since(3)),
 	NewRow[Elsewhere](learners, clients, "I am drained: use another learner; or not any more", upkeep, Since(3)),
 )

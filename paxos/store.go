@@ -80,6 +80,24 @@ type LearnerState struct {
 // SetLearner stores the learner's state.
 type SetLearner struct{ State LearnerState }
 
+// Trimmed says that nothing below Instance is needed any more, nor, at a learner, the place of
+// an index below Index: what is there is deleted, and the space comes back some time later.
+// The commit that has it makes known what stands in its place (SetControl), or a later one.
+type Trimmed struct {
+	Instance Instance
+	Index    Index
+}
+
+// Install makes a learner's directory one that has just this state, and nothing of what
+// came before its applied instance.
+type Install struct {
+	State    LearnerState
+	Sessions []SessionState
+	Control  Encoded
+}
+
+func (Trimmed) record()     {}
+func (Install) record()     {}
 func (SetPromised) record() {}
 func (PutVote) record()     {}
 func (SetHeld) record()     {}

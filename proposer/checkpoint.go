@@ -1,6 +1,7 @@
 package proposer
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/paxlog/paxlog/paxos"
@@ -13,6 +14,7 @@ type deciding struct {
 	waiting  []byte         // the one that is proposed next, nil if there is none
 	proposed paxos.Instance // of the latest one
 	grown    int            // bytes of values chosen since the newest Mark, or since this leader began
+	order    *order         // under way, or nil
 	stale    paxos.Timer    // when a checkpoint that does not come on is given up
 }
 
@@ -46,6 +48,7 @@ func (l *leading) onDecide(p *Proposer, m *paxos.Decide) {
 // the size of the newest one since that, or the one under way does not come on.
 func (l *leading) wantsMark(p *Proposer) bool {
 	d, s := &l.deciding, &p.control
+	orders := d.order != nil && !d.order.trimmed && !d.order.covered(p)
 	switch {
 	case s.Level == 0 || p.cfg.MarkBytes == 0 || len(p.cfg.Learners) == 0 || d.proposed > l.chosenUpTo || p.stopping:
 		return false
@@ -53,12 +56,13 @@ func (l *leading) wantsMark(p *Proposer) bool {
 		return d.stale.Due(p.now)
 	}
 	newest := s.Newest()
-	return d.grown >= max(p.cfg.MarkBytes, markShare*int(newest.Size)) || l.chosenUpTo >= max(newest.T, s.Since)+paxos.Instance(p.cfg.MarkInstances)
+	return orders || d.grown >= max(p.cfg.MarkBytes, markShare*int(newest.Size)) || l.chosenUpTo >= max(newest.T, s.Since)+paxos.Instance(p.cfg.MarkInstances)
 }
 
 // decide proposes the command that waits, behind the appends.
 func (l *leading) decide(p *Proposer) {
 	d := &l.deciding
+	l.followOrder(p)
 	if d.waiting == nil && l.wantsMark(p) {
 		d.waiting = control.Batch(control.Mark{Learners: slices.Clone(p.cfg.Learners)})
 	}
@@ -89,10 +93,80 @@ func (l *leading) nextDecide(p *Proposer) paxos.Ticks {
 	switch {
 	case !l.room(p) || l.isLeaving() || l.next <= l.upTo || p.stopping:
 		return paxos.Never
-	case l.deciding.waiting != nil || l.wantsMark(p):
+	case l.deciding.waiting != nil || l.wantsMark(p) || l.orderDue(p):
 		return p.now
 	case p.control.Under.T != 0 && p.cfg.MarkBytes != 0 && l.deciding.proposed <= l.chosenUpTo && len(p.cfg.Learners) > 0:
-		return l.deciding.stale.At()
+		return min(l.deciding.stale.At(), l.deciding.order.until())
 	}
-	return paxos.Never
+	return l.deciding.order.until()
+}
+
+// order is a trim that somebody waits for. A checkpoint is made for it first, if the newest one
+// is below what is asked for.
+type order struct {
+	asker   paxos.NodeID
+	nonce   uint64
+	to      paxos.Index
+	before  paxos.Index
+	since   paxos.Instance // chosenUpTo when it came
+	giveUp  paxos.Timer    // when a checkpoint is waited for no more
+	trimmed bool           // Trim was proposed
+}
+
+// covered reports whether there is a checkpoint that serves.
+func (o *order) covered(p *Proposer) bool {
+	newest := p.control.Newest()
+	return newest.Next >= o.to || newest.T > o.since || o.giveUp.Due(p.now)
+}
+
+func (o *order) until() paxos.Ticks {
+	if o == nil || o.trimmed {
+		return paxos.Never
+	}
+	return o.giveUp.At()
+}
+
+// orderDue reports whether an order comes on now.
+func (l *leading) orderDue(p *Proposer) bool {
+	d := &l.deciding
+	return d.order != nil && d.waiting == nil && d.proposed <= l.chosenUpTo && (d.order.trimmed || d.order.covered(p))
+}
+
+// followOrder proposes the Trim that somebody waits for, and answers when it is chosen.
+func (l *leading) followOrder(p *Proposer) {
+	d := &l.deciding
+	switch o := d.order; {
+	case !l.orderDue(p):
+	case o.trimmed:
+		d.order = nil
+		p.Send(o.asker, &paxos.Ordered{Nonce: o.nonce, Before: o.before, After: p.control.FirstIndex, Checkpoint: p.control.Newest().Next})
+	default:
+		o.trimmed = true
+		d.waiting = control.Batch(control.Trim{To: o.to})
+	}
+}
+
+// onOrder takes an order, or says why not.
+func (p *Proposer) onOrder(from paxos.NodeID, m *paxos.Order) {
+	l, leads := p.phase.(*leading)
+	why := ""
+	switch {
+	case !leads:
+		why = fmt.Sprintf("%s does not lead (`paxlog status` shows who does)", p.cfg.ID)
+	case p.control.Level == 0:
+		why = "the log was begun by an earlier release, which knows no trim"
+	case m.Trim == 0:
+		why = "the first index is 1"
+	case l.deciding.order != nil:
+		why = "another trim is under way: try again when that is done"
+	case p.stopping || l.handing != nil:
+		why = fmt.Sprintf("%s hands over: try again", p.cfg.ID)
+	}
+	if why != "" {
+		p.Send(from, &paxos.Ordered{Nonce: m.Nonce, Why: why})
+		return
+	}
+	o := &order{asker: from, nonce: m.Nonce, to: m.Trim, before: p.control.FirstIndex, since: l.chosenUpTo}
+	o.giveUp.Set(p.now + orderRetries*p.cfg.RetryTicks)
+	l.deciding.order = o
 }

@@ -83,6 +83,9 @@ func (l *leading) drop(i paxos.Instance, o *proposal) {
 // the value chosen there. If it is not what this leader proposed, a higher ballot
 // chose it, and announcing anything above would be a lie.
 func (l *leading) onHeld(p *Proposer, from paxos.NodeID, m *paxos.Page) {
+	if m.Control != "" {
+		p.onTrimmed(m)
+	}
 	for _, v := range m.Values {
 		o := l.open[v.Instance]
 		if o == nil || o.chosen || v.Instance > m.Held {

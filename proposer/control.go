@@ -7,14 +7,14 @@ import (
 	"github.com/paxlog/paxlog/paxos/control"
 )
 
-// stateOf is the state that a new leader begins with: that of the highest held of its Phase 1
-// quorum. It is an error if the log, or a value that has to be proposed again, asks for what
+// stateOf is the state that a new leader begins with: the latest one that its Phase 1
+// quorum shows. It is an error if the log, or a value that has to be proposed again, asks for what
 // this process does not know: it must not lead (R10).
 func (q *quorumRead) stateOf(knows uint64, values map[paxos.Instance]paxos.Value) (control.State, error) {
 	var state control.State
 	held := q.held()
 	for place, c := range q.promises {
-		if !q.done.Has(place) || c.held != held {
+		if !q.done.Has(place) || c.control == "" {
 			continue
 		}
 		s, err := control.Decode(c.control)
@@ -24,7 +24,7 @@ func (q *quorumRead) stateOf(knows uint64, values map[paxos.Instance]paxos.Value
 		if err != nil {
 			return state, err
 		}
-		if s.Level > state.Level {
+		if s.At > state.At {
 			state = s
 		}
 	}
@@ -37,6 +37,29 @@ func (q *quorumRead) stateOf(knows uint64, values map[paxos.Instance]paxos.Value
 		}
 	}
 	return state, nil
+}
+
+// firstKept is the first instance that some acceptor of the quorum keeps, as far as it has
+// trimmed.
+func (q *quorumRead) firstKept() paxos.Instance {
+	var first paxos.Instance
+	for place, c := range q.promises {
+		if s, err := control.Decode(c.control); err == nil && q.done.Has(place) {
+			first = max(first, s.FirstInstance())
+		}
+	}
+	return first
+}
+
+// onTrimmed takes from an acceptor that it has trimmed where this leader proposes. What it
+// proposes there is what was chosen, if it still leads, and others may vote for it. If too
+// few do, it resigns as any leader whose proposals are not chosen, and begins above with
+// its next ballot.
+func (p *Proposer) onTrimmed(m *paxos.Page) {
+	s, err := control.Decode(m.Control)
+	if err == nil && m.Control != "" && s.At > p.trimmed.At && s.FirstInstance() == m.First && s.Level <= p.cfg.Knows {
+		p.trimmed = s
+	}
 }
 
 // known is the highest level that all acceptors of the quorum know.

@@ -30,7 +30,7 @@ func shown(p *Proposer, from paxos.NodeID, m *paxos.Prepare, held paxos.Instance
 // TestFirstLeader: the first leader of an empty log begins it, if it and all of its quorum
 // know how; else, or where anything may have been chosen at instance 1, it does not.
 func TestFirstLeader(t *testing.T) {
-	begun := control.State{Level: 1, Log: paxos.LogID{1}, Since: 1, At: 1, Sessions: 10, Config: control.ConfigurationOf(members, func(paxos.NodeID) uint64 { return 0 })}
+	begun := control.State{Level: 1, Log: paxos.LogID{1}, Since: 1, At: 1, FirstIndex: 1, Sessions: 10, Config: control.ConfigurationOf(members, func(paxos.NodeID) uint64 { return 0 })}
 	none := func(p *Proposer, prep map[paxos.NodeID]*paxos.Prepare) {
 		shown(p, "a1", prep["a1"], 0, 1, "")
 		shown(p, "a2", prep["a2"], 0, 1, "")
@@ -93,7 +93,7 @@ func TestFirstLeader(t *testing.T) {
 // TestStateOfHighestHeld: a leader begins with the state that goes with the highest held of
 // its quorum, whoever answers first.
 func TestStateOfHighestHeld(t *testing.T) {
-	begun := control.State{Level: 1, Log: paxos.LogID{1}, Since: 2, At: 2, Sessions: 10, Config: control.ConfigurationOf(members, func(paxos.NodeID) uint64 { return 0 })}
+	begun := control.State{Level: 1, Log: paxos.LogID{1}, Since: 2, At: 2, FirstIndex: 1, Sessions: 10, Config: control.ConfigurationOf(members, func(paxos.NodeID) uint64 { return 0 })}
 	for _, order := range [][2]paxos.NodeID{{"a1", "a2"}, {"a2", "a1"}} {
 		p, prep := campaigning(t, knowing())
 		for _, id := range order {
@@ -112,7 +112,7 @@ func TestStateOfHighestHeld(t *testing.T) {
 // TestUnknownLevel: who does not know the level of a log, or a command that it would have to
 // propose again, does not lead (R10).
 func TestUnknownLevel(t *testing.T) {
-	higher := control.State{Level: control.Level + 1, Log: paxos.LogID{1}, Since: 1, At: 1, Sessions: 10, Config: control.ConfigurationOf(members, func(paxos.NodeID) uint64 { return 0 })}
+	higher := control.State{Level: control.Level + 1, Log: paxos.LogID{1}, Since: 1, At: 1, FirstIndex: 1, Sessions: 10, Config: control.ConfigurationOf(members, func(paxos.NodeID) uint64 { return 0 })}
 	unknown := paxos.Vote{Instance: 2, Ballot: paxos.Ballot{Round: 3, Proposer: "px"}, Value: paxos.Value{Batch: genesis(control.Level + 1)}}
 	for name, promise := range map[string]func(p *Proposer, m *paxos.Prepare){
 		"a level":   func(p *Proposer, m *paxos.Prepare) { shown(p, "a1", m, 1, 2, higher.Encode()) },

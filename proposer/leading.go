@@ -76,8 +76,11 @@ func (p *Proposer) lead(c *preparing) {
 		c.fail(p, "%v", err)
 		return
 	}
+	if p.trimmed.At > state.At {
+		state = p.trimmed
+	}
 	p.control = state
-	held, n := c.read.held(), len(p.cfg.Membership.Acceptors)
+	held, n := max(c.read.held(), state.FirstInstance()-1), len(p.cfg.Membership.Acceptors)
 	l := &leading{
 		ballot: c.ballot, since: p.now, start: held + 1, next: held + 1, chosenUpTo: held, announced: held, rejoin: c.rejoin,
 		open: map[paxos.Instance]*proposal{}, gone: make([]paxos.Timer, n), doubtful: make([]paxos.Timer, n),

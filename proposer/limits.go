@@ -34,6 +34,9 @@ const (
 	// a millisecond.
 	confirmShare = 5
 
+	// orderRetries is how many times RetryTicks an order to trim waits for a checkpoint.
+	orderRetries = 20
+
 	// askAgain is how many times in a heartbeat interval those that could not take over are
 	// asked once more: standbys hear from acceptors about so often.
 	askAgain = 5

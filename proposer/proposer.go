@@ -56,6 +56,7 @@ type Proposer struct {
 	stopping bool // finishing what was accepted, taking nothing new
 	drained  bool // it does not lead, for it is about to be stopped
 
+	trimmed control.State // as an acceptor that has trimmed showed it last
 	control control.State // what the log has decided about itself, as far as this process knows
 
 	marks   paxos.ByPlace[paxos.Mark] // the highest that each acceptor has shown
@@ -132,6 +133,8 @@ func (p *Proposer) Step(from paxos.NodeID, m paxos.Message) {
 		p.onStopping()
 	case *paxos.Transfer:
 		p.onTransfer(from, m)
+	case *paxos.Order:
+		p.onOrder(from, m)
 	case *paxos.Drain:
 		p.onDrain(from, m)
 	case *paxos.Able:

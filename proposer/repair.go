@@ -6,7 +6,7 @@ import "github.com/paxlog/paxlog/paxos"
 // nobody who holds it. The leader reads it at a Phase 1 quorum under its own
 // ballot. Instances above chosenUpTo are in flight anyway.
 func (l *leading) onRepair(p *Proposer, m *paxos.Repair) {
-	if m.Instance == 0 || m.Instance > l.chosenUpTo || l.repair != nil || l.open[m.Instance] != nil {
+	if m.Instance < p.control.FirstInstance() || m.Instance > l.chosenUpTo || l.repair != nil || l.open[m.Instance] != nil {
 		return
 	}
 	if !l.repairAgain.Due(p.now) {
@@ -43,12 +43,16 @@ func (l *leading) finishRepair(p *Proposer) {
 	read := l.repair
 	l.repair = nil
 	values, _ := read.forced()
+	first := max(p.control.FirstInstance(), read.firstKept())
 	for k := range read.to - read.from + 1 {
 		i := read.from + k
 		if l.open[i] != nil {
 			continue
 		}
 		v, ok := values[i]
+		if !ok && i < first {
+			continue // it was trimmed: whoever asks for it is told so by those who hold more
+		}
 		if !ok {
 			// A chosen value is in every Phase 1 quorum's votes: it has been lost.
 			// A no-op here would put another value in its place.

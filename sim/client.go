@@ -228,6 +228,9 @@ func (c *Client) onAppend(a *core.Append) {
 		c.open = slices.Delete(c.open, i, i+1)
 	}
 	switch {
+	case a.Err == nil && a.Below != 0:
+		c.check.Answered(op.call, a.ID, c.check.IsBelow(a.ID, op.value, a.Below))
+		c.done++
 	case a.Err == nil:
 		c.check.Answered(op.call, a.ID, a.Index)
 		c.done++
@@ -254,10 +257,18 @@ func (c *Client) onCall(k *core.Call) {
 			c.Located++
 		}
 	case fate:
-		if k.Err == nil && k.Index != owner.index {
+		below := owner.index != 0 && owner.index < k.Below
+		if k.Err == nil && k.Index != owner.index && !below {
 			c.check.Fail("L6", "%v was resolved to %d, and then to %d", owner.id, owner.index, k.Index)
 		}
 	case *clientOp:
+		if errors.Is(k.Err, core.ErrForgotten) {
+			c.events["append forgotten with what was trimmed"]++
+			c.done++
+			c.Resolved++
+			c.resolving--
+			return
+		}
 		if k.Err != nil {
 			c.check.Fail("L6", "%v cannot be resolved: %v", k.ID, k.Err)
 		}
@@ -267,6 +278,9 @@ func (c *Client) onCall(k *core.Call) {
 
 // onResolved: the fate of an entry is known, for good.
 func (c *Client) onResolved(op *clientOp, k *core.Call) {
+	if k.Below != 0 {
+		k.Index = c.check.IsBelow(k.ID, op.value, k.Below)
+	}
 	if k.Chosen != (k.Index != 0) {
 		c.check.Fail("L6", "%v was resolved: chosen %v, at %d", k.ID, k.Chosen, k.Index)
 	}

@@ -34,6 +34,10 @@ func (c *Cluster) play(f Fault) {
 		c.orphan(c.nodes[f.Node], f.Peer, r)
 	case f.Kind == HandOver:
 		c.handOver(f, r)
+	case f.Kind == TrimLog:
+		c.trim(r)
+	case f.Kind == LoseLearner:
+		c.loseLearner(c.nodes[f.Node], f.For)
 	case f.Kind == DrainNode:
 		c.drain(c.nodes[f.Node], false)
 		c.after(f.For, func() { c.drain(c.nodes[f.Node], true) })
@@ -57,7 +61,7 @@ func (w *World) noteFault(f Fault) bool {
 // Harm does what a fault says to the processes of another protocol, which servers
 // are. What only Paxlog's processes have does nothing to them.
 func (w *World) Harm(f Fault, servers []paxos.NodeID) {
-	if !slices.Contains([]FaultKind{RollBack, Orphan, HandOver, DrainNode}, f.Kind) && w.noteFault(f) {
+	if !slices.Contains([]FaultKind{RollBack, Orphan, HandOver, DrainNode, TrimLog, LoseLearner}, f.Kind) && w.noteFault(f) {
 		w.harm(f, servers, &paxos.Rand{State: f.Arg})
 	}
 }

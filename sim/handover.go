@@ -49,3 +49,26 @@ func (c *Cluster) handOver(f Fault, r *paxos.Rand) {
 		}
 	})
 }
+
+// trim asks every proposer that leads, or believes so, to trim the log somewhere.
+func (c *Cluster) trim(r *paxos.Rand) {
+	to := paxos.Index(1 + r.Uint64()%uint64(c.Check.Entries()+5))
+	c.trace("the log is to be trimmed to %d", to)
+	for _, id := range c.Proposers {
+		if n := c.nodes[id]; n.Up {
+			n.receive(operator, &paxos.Order{Trim: to})
+		}
+	}
+}
+
+// loseLearner loses the directory of a learner for good: it begins anew, with an empty one.
+func (c *Cluster) loseLearner(n *Node, d Micros) {
+	if n.store.disk != nil {
+		return // Pebble's directories stay
+	}
+	if n.Up {
+		n.Crash()
+	}
+	*n.store = *newStore(n.Role)
+	c.restartAfter(d, n)
+}

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -72,6 +73,8 @@ const (
 	LossyNetwork
 	HandOver
 	DrainNode
+	TrimLog
+	LoseLearner
 	HealNetwork
 )
 
@@ -80,7 +83,7 @@ var faultNames = [...]string{
 	SlowDisk: "slow disk", BreakWrite: "write error", BreakSync: "sync error", FillDisk: "disk filled", RollBack: "old directory", CutOneWay: "one-way cut",
 	CutBothWays: "two-way cut", Isolate: "isolated node", Flap: "flapping link", BreakConnection: "connection cut in flight",
 	Orphan: "votes of one acceptor alone", ReplayOld: "old packets", JumpWall: "clock jump", LossyNetwork: "lossy network",
-	HandOver: "leader asked to hand over", DrainNode: "drain", HealNetwork: "healed network",
+	HandOver: "leader asked to hand over", DrainNode: "drain", TrimLog: "trim", LoseLearner: "learner begun anew", HealNetwork: "healed network",
 }
 
 func (k FaultKind) String() string { return faultNames[k] }
@@ -185,6 +188,8 @@ func DrawPlan(seed uint64) Plan {
 		p.Faults = append(p.Faults, f)
 	}
 	p.Gone = drawGone(&r, t)
+	p.Faults = append(p.Faults, drawTrims(seed, p.End, learners)...)
+	slices.SortStableFunc(p.Faults, func(a, b Fault) int { return cmp.Compare(a.At, b.At) })
 	p.Old = drawOld(seed, servers)
 	return p
 }
@@ -203,6 +208,25 @@ func drawOld(seed uint64, servers []paxos.NodeID) []paxos.NodeID {
 		}
 	}
 	return old
+}
+
+// drawTrims draws when the log is trimmed, and when a learner loses its directory for good. It
+// has a source of its own, as drawOld has.
+func drawTrims(seed uint64, end Micros, learners []paxos.NodeID) (faults []Fault) {
+	r := paxos.Rand{State: seed ^ 0x7472696d73}
+	if r.Uint64()%2 == 0 {
+		return nil
+	}
+	for at := Micros(0); ; {
+		if at += between(&r, 50*Millisecond, 1500*Millisecond); at >= end {
+			return faults
+		}
+		f := Fault{At: at, Kind: TrimLog, Arg: r.Uint64()}
+		if r.Uint64()%4 == 0 {
+			f.Kind, f.Node, f.For = LoseLearner, learners[r.Uint64()%uint64(len(learners))], between(&r, Millisecond, Second)
+		}
+		faults = append(faults, f)
+	}
 }
 
 // drawGone draws nodes that stay away for ever: as many as the cluster must do

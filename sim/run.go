@@ -38,6 +38,9 @@ func (r *Report) fill(c *Cluster) {
 	if n := c.Check.Complete(); n > 0 {
 		c.Events["checkpoint complete"] = n
 	}
+	if n := c.Check.Trims(); n > 0 {
+		c.Events["log trimmed"] = n
+	}
 	if c.Events["leader elected"] > 1 {
 		c.Events["leader change"]++
 	}

@@ -70,6 +70,10 @@ func (c *Commit) add(r paxos.Record) error {
 	case paxos.DropSession:
 		c.changes.sessions = append(c.changes.sessions, sessionChange{state: paxos.SessionState{ID: r.ID}, dropped: true})
 		return nil
+	case paxos.Trimmed:
+		return c.trim(r)
+	case paxos.Install:
+		return c.install(r)
 	case paxos.SetLearner:
 		return c.set(appendLearner(append(b, keyLearner), r.State), 1)
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/paxlog/paxlog/paxos"
 	"github.com/paxlog/paxlog/paxos/control"
@@ -112,7 +113,11 @@ func (s *Store) verifyAcceptor() (Verified, error) {
 	if err != nil {
 		return v, err
 	}
-	next := paxos.Instance(1)
+	state, err := control.Decode(st.Control)
+	if err != nil {
+		return v, err
+	}
+	next := state.FirstInstance()
 	lo, hi := prefixRange(keyVote)
 	err = s.scan(lo, hi, func(key, value []byte) (bool, error) {
 		vote, err := decodeVote(key, value)
@@ -147,6 +152,9 @@ type logCheck struct {
 	time paxos.UnixNanos
 	runs uint64 // runs so far
 	with uint64 // records with entries
+	// trimmed says that the first record is not that of the first instance: where it begins
+	// cannot be checked.
+	trimmed bool
 }
 
 func (s *Store) verifyLearner() (Verified, error) {
@@ -154,7 +162,13 @@ func (s *Store) verifyLearner() (Verified, error) {
 	if err != nil {
 		return Verified{}, err
 	}
-	c := logCheck{s: s, next: 1}
+	first := max(st.FirstInstance, 1)
+	c := logCheck{s: s, next: first}
+	if first == st.Applied+1 { // no record is kept
+		c.last, c.time = max(1, st.Next)-1, st.Time
+	} else {
+		c.trimmed = first > 1
+	}
 	lo, hi := prefixRange(keyChosen)
 	if err := s.scan(lo, hi, c.record); err != nil {
 		return c.v, err
@@ -173,13 +187,14 @@ func (s *Store) verifyLearner() (Verified, error) {
 	folded := c.runs - s.recent.countRuns()
 	err = s.count(keyRun, folded, "runs", func(k, v []byte) (uint64, error) {
 		runs, err := decodeRuns(k, v)
-		return uint64(len(runs)), err
+		kept := slices.DeleteFunc(runs, func(r paxos.RunAt) bool { return first > 1 && r.Instance < first })
+		return uint64(len(kept)), err
 	})
 	if err != nil {
 		return c.v, err
 	}
 	for _, session := range st.Sessions {
-		if err := s.verifySession(session); err != nil {
+		if err := s.verifySession(session, first > 1); err != nil {
 			return c.v, err
 		}
 	}
@@ -195,6 +210,9 @@ func (c *logCheck) record(key, value []byte) (bool, error) {
 	r := p.Record
 	if r.Instance != c.next {
 		return false, c.s.wrong("instance %d is missing: the next one here is %d", c.next, r.Instance)
+	}
+	if c.trimmed {
+		c.trimmed, c.last, c.time = false, r.First-1, r.Time
 	}
 	c.next++
 	if r.First != c.last+1 {
@@ -295,8 +313,8 @@ func (s *Store) count(prefix byte, want uint64, what string, in func(key, value 
 	return err
 }
 
-// verifySession checks that the last command of a session is in the log.
-func (s *Store) verifySession(session paxos.SessionState) error {
+// verifySession checks that the last command of a session is in the log, or was trimmed.
+func (s *Store) verifySession(session paxos.SessionState, trimmed bool) error {
 	var last uint64
 	k, v, err := s.before(sessionKey(keyRun, session.ID), runKey(session.ID, math.MaxUint64))
 	if err != nil {
@@ -312,7 +330,7 @@ func (s *Store) verifySession(session paxos.SessionState) error {
 	if n := len(runs); n > 0 {
 		last = runs[n-1].First + runs[n-1].Count - 1
 	}
-	if last != session.Last {
+	if last != session.Last && (!trimmed || last > session.Last) {
 		return s.wrong("session %s has applied %d commands, and its log has %d", session.ID, session.Last, last)
 	}
 	return nil

@@ -238,6 +238,9 @@ func (s *Store) recordAt(index paxos.Index) (paxos.PutApplied, bool, error) {
 		return paxos.PutApplied{}, false, err
 	}
 	if value == nil {
+		if gone, err := s.gone(paxos.Instance(binary.BigEndian.Uint64(v))); gone || err != nil {
+			return paxos.PutApplied{}, false, err
+		}
 		return paxos.PutApplied{}, false, fmt.Errorf("%s is %w: index %d names instance %d, which is missing", s.dir, ErrDamaged, index, binary.BigEndian.Uint64(v))
 	}
 	p, err := decodeApplied(key, value)
@@ -343,6 +346,10 @@ func (s *Store) loadRuns(out *paxos.Loaded) error {
 		if head.Instance != r.Instance {
 			var err error
 			if head, err = s.recordHead(r.Instance); err != nil {
+				if gone, trimmed := s.gone(r.Instance); gone || trimmed != nil {
+					head = paxos.LogRecord{}
+					continue
+				}
 				return err
 			}
 		}

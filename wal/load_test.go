@@ -308,6 +308,9 @@ func TestLoadRunsPages(t *testing.T) {
 // TestLoadDamaged: an index that names a missing instance is told, not skipped.
 func TestLoadDamaged(t *testing.T) {
 	s, m := filled(t, rand.New(rand.NewPCG(2, 0)), paxos.RoleLearner, 20)
+	state := m.learner
+	state.FirstIndex, state.FirstInstance = 1, 1
+	mustCommit(t, s, []paxos.Record{paxos.SetLearner{State: state}}, true)
 	log := m.loadLog(1, everything)
 	gone := log[len(log)/2]
 	run, _, err := paxos.NextRun(gone.Log)

@@ -367,7 +367,7 @@ func (w *work) learnerCommit() []paxos.Record {
 // begunAt is the state of a log that has begun at an instance.
 func begunAt(i paxos.Instance) paxos.Encoded {
 	return control.State{
-		Level: control.Level, Log: paxos.LogID{7, 200}, Since: i, At: i, Begun: -1, Sessions: 1 << 40,
+		Level: control.Level, Log: paxos.LogID{7, 200}, Since: i, At: i, FirstIndex: 1, Begun: -1, Sessions: 1 << 40,
 		Config: control.Configuration{Epoch: 1, Phase1: 1, Phase2: 1, Acceptors: paxos.ByPlace[control.Acceptor]{{ID: "a1", Incarnation: 1<<64 - 1}}},
 	}.Encode()
 }

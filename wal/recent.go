@@ -53,6 +53,8 @@ type changes struct {
 	runs     []sessionRun
 	upTo     paxos.Instance
 	bytes    int
+	// installed says that the commit replaced all that there was.
+	installed bool
 }
 
 func newRecent(limits foldLimits) *recent {
@@ -70,7 +72,7 @@ func (r *recent) clear() {
 func (r *recent) add(c *changes, folded bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if folded {
+	if folded || c.installed {
 		r.clear()
 	}
 	for _, s := range c.sessions {
@@ -183,6 +185,9 @@ func putAtOnce(c *Commit) error {
 func (r *recent) write(c *Commit) (folded bool, err error) {
 	if c.s.id.Format < 3 {
 		return false, putAtOnce(c)
+	}
+	if c.changes.installed {
+		return false, nil // there is nothing to fold any more
 	}
 	if r.full() {
 		if err := r.fold(c); err != nil {

@@ -57,6 +57,8 @@ var allowed = map[string][]pair{
 	"Transferred":  between(from(proposer), client),
 	"Drain":        between(from(client), acceptor, proposer, learner),
 	"Drained":      between(from(acceptor, proposer, learner), client),
+	"Order":        between(from(client), proposer),
+	"Ordered":      between(from(proposer), client),
 	"Elsewhere":    between(from(learner), client),
 	"Append":       between(from(client, proposer), proposer),
 	"Refused":      between(from(proposer), client, proposer),

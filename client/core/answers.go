@@ -106,6 +106,11 @@ func (m *Machine) onFound(msg *paxos.Found) {
 	}
 	own := m.sessions[k.ID.Session] != nil
 	switch {
+	case msg.Below != 0:
+		k.Chosen, k.Index, k.Below = true, 0, msg.Below
+		m.finish(k, nil)
+	case msg.Forgotten && !own:
+		m.finish(k, ErrForgotten)
 	case msg.Closed || msg.Expired || own && msg.Index != 0:
 		k.Chosen, k.Index = msg.Index != 0, msg.Index
 		m.finish(k, nil)

@@ -42,6 +42,7 @@ type Call struct {
 	Records []paxos.LogRecord // CallRead, CallPage
 	Chosen  bool              // CallResolve: it is in the log, at Index; else it never will be
 	Index   paxos.Index
+	Below   paxos.Index // CallResolve: it is in the log, below this index, from which on entries are kept; Index is 0
 
 	done     bool
 	place    int // in Machine.calls

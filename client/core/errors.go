@@ -36,6 +36,9 @@ var (
 	ErrSessionEnded = errors.New("the session has ended")
 	// ErrClosed: the client was closed; the append was certainly not appended.
 	ErrClosed = errors.New("the client is closed")
+	// ErrForgotten: nothing is known of the session any more, and what its appends made may
+	// have been trimmed.
+	ErrForgotten = errors.New("nothing is known of that session any more: its appends may be in what was trimmed")
 	// ErrFutureAppend: no session of that id can exist yet, or it has no append of that
 	// number: the append id is mistyped, or of another log.
 	ErrFutureAppend = errors.New("no append of that id can exist yet: the append id is mistyped, or of another log")

@@ -62,7 +62,7 @@ func (s *Session) sentAgain(msg *paxos.Refused) bool {
 
 func (s *Session) onResult(msg *paxos.Result) {
 	switch msg.Kind {
-	case paxos.ResultApplied:
+	case paxos.ResultApplied, paxos.ResultBelow:
 		s.onApplied(msg)
 	case paxos.ResultGap:
 		// The learner expects an earlier command: send from there. If it was answered
@@ -72,6 +72,10 @@ func (s *Session) onResult(msg *paxos.Result) {
 		}
 		if msg.First < s.sent {
 			s.rewind(msg.First)
+		}
+	case paxos.ResultForgotten:
+		if msg.First != 0 && msg.First <= s.base {
+			s.fail(ErrSessionEnded, ErrForgotten) // what was sent may be in what was trimmed
 		}
 	case paxos.ResultExpired:
 		if msg.First != 0 && msg.First <= s.base { // else it is of a fence, or not yet our turn
@@ -144,6 +148,10 @@ func (s *Session) onApplied(msg *paxos.Result) {
 			continue
 		}
 		a.answered = true
+		if msg.Kind == paxos.ResultBelow {
+			a.Below = msg.Index
+			continue
+		}
 		a.Index, a.Instance = msg.Index+paxos.Index(seq-msg.First), msg.Instance
 		a.Origin, a.Time = msg.Origin, msg.Time
 	}
@@ -167,7 +175,8 @@ func (s *Session) onApplied(msg *paxos.Result) {
 func (s *Session) advance(n int) {
 	for i := len(s.resolves) - 1; i >= 0; i-- {
 		if k := s.resolves[i]; k.ID.Seq < s.base+uint64(n) {
-			k.Chosen, k.Index = true, s.entries[k.ID.Seq-s.base].Index
+			a := s.entries[k.ID.Seq-s.base]
+			k.Chosen, k.Index, k.Below = true, a.Index, a.Below
 			s.m.finish(k, nil)
 		}
 	}

@@ -19,6 +19,7 @@ type Append struct {
 	// The answer, once Delivered has returned it.
 	ID       paxos.AppendID // zero if it certainly was not appended
 	Index    paxos.Index
+	Below    paxos.Index // if not 0: it was appended, below this index, from which on entries are kept; Index is 0
 	Instance paxos.Instance
 	Origin   paxos.Ballot
 	Time     paxos.UnixNanos

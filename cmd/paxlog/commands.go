@@ -27,6 +27,7 @@ func commandTable() []*command.Command {
 		operate.Drain(),
 		operate.Undrain(),
 		operate.CanIStop(),
+		operate.Trim(),
 		tools.Inspect(),
 		tools.Sim(),
 		tools.Config(),

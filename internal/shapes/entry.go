@@ -120,7 +120,9 @@ func FromResult(r client.Result, value []byte, log client.LogID) Entry {
 type Resolution struct {
 	AppendID string        `json:"append_id"`
 	Result   string        `json:"result"` // chosen or never
-	Index    *client.Index `json:"index"`  // null if never
+	Index    *client.Index `json:"index"`  // null if never, or if it was trimmed
+	// Below is the first index that is kept, if the entry was trimmed.
+	Below client.Index `json:"below,omitempty"`
 }
 
 // OneLine is err on one line, or "" if there is nothing to say about it. Part of its text

@@ -1,11 +1,21 @@
 package shapes
 
+import "github.com/paxlog/paxlog/client"
+
 // Transfer is what `leader transfer -o json` prints.
 type Transfer struct {
 	From   string `json:"from"`
 	To     string `json:"to"`
 	Ballot string `json:"ballot"` // the new leader's
 	Waited int64  `json:"waited_ms"`
+}
+
+// Trimmed is what `trim -o json` prints.
+type Trimmed struct {
+	Before     client.Index `json:"before"`
+	After      client.Index `json:"after"`
+	Asked      client.Index `json:"asked"`
+	Checkpoint client.Index `json:"checkpoint"` // beyond which nothing is trimmed
 }
 
 // Drained is what `drain -o json` and `undrain -o json` print.

@@ -64,6 +64,33 @@ type Checkpoint struct {
 	Time     paxos.UnixNanos // of the log at T
 }
 
+// Trim asks that entries below To are kept no more.
+type Trim struct{ To paxos.Index }
+
+// trim takes a Trim.
+func (s State) trim(c Trim) State {
+	s.FirstIndex = max(s.FirstIndex, min(c.To, s.Newest().Next))
+	n := 0
+	for n < len(s.Complete) && s.Complete[n].Next <= s.FirstIndex {
+		n++
+	}
+	if n > 0 {
+		s.Base, s.Complete = s.Complete[n-1], s.Complete[n-1:]
+	}
+	return s
+}
+
+// FirstInstance is the first instance that is kept.
+func (s State) FirstInstance() paxos.Instance { return s.Base.T + 1 }
+
+func (c Trim) appendTo(b []byte) []byte { return binary.AppendUvarint(b, uint64(c.To)) }
+
+func (d *decoder) trim() Trim {
+	c := Trim{To: paxos.Index(d.number())}
+	d.bad = d.bad || c.To == 0
+	return c
+}
+
 // maxComplete bounds the complete checkpoints that are kept in mind. Beyond it every second
 // one is forgotten: the newest stays, and the others lie further apart.
 const maxComplete = 16
@@ -108,7 +135,7 @@ func (s State) complete(c Checkpoint) State {
 	if n := len(all); n > maxComplete {
 		kept := all[:0]
 		for k := range all {
-			if (n-1-k)%2 == 0 {
+			if (n-1-k)%2 == 0 || all[k] == s.Base {
 				kept = append(kept, all[k])
 			}
 		}

@@ -99,3 +99,33 @@ func TestManyCheckpoints(t *testing.T) {
 		}
 	}
 }
+
+// TestTrim: the first index is what was asked for, never above the newest complete checkpoint,
+// and never lower than before; the log is deleted up to a complete checkpoint only (R9).
+func TestTrim(t *testing.T) {
+	whole := func(at paxos.Instance, next paxos.Index) []Command {
+		sum := sha256.Sum256([]byte{byte(at)})
+		return []Command{two, Chunk{at, 0, string([]byte{byte(at)})}, Close{T: at, Size: 1, Sum: sum, Next: next, By: "l1"}, Confirm{T: at, Sum: sum, By: "l2"}}
+	}
+	two := append(whole(2, 10), whole(6, 20)...) // at instances 2..9
+	open := append(two[:7:7], Trim{100})         // the second one is not confirmed
+	for name, test := range map[string]struct {
+		commands []Command
+		first    paxos.Index
+		base     paxos.Instance
+	}{
+		"nothing complete":        {[]Command{Trim{5}}, 1, 0},
+		"below the first":         {append(two[:8:8], Trim{9}), 9, 0},
+		"at the first":            {append(two[:8:8], Trim{10}), 10, 2},
+		"between":                 {append(two[:8:8], Trim{15}), 15, 2},
+		"at the second":           {append(two[:8:8], Trim{20}), 20, 6},
+		"further":                 {append(two[:8:8], Trim{1000}), 20, 6},
+		"one that is not whole":   {open, 10, 2},
+		"back":                    {append(two[:8:8], Trim{15}, Trim{3}), 15, 2},
+		"first a little, then on": {append(two[:8:8], Trim{3}, Trim{12}, Trim{30}), 20, 6},
+	} {
+		if s := script(t, test.commands...); s.FirstIndex != test.first || s.Base.T != test.base || s.FirstInstance() != test.base+1 {
+			t.Errorf("%s: first index %d, base %d", name, s.FirstIndex, s.Base.T)
+		}
+	}
+}

@@ -39,6 +39,19 @@
 // Who sends is not agreed on: chunks count only where the ones before end, so the same bytes
 // sent twice do no harm, and other bytes are noticed by whoever has to confirm.
 //
+// # Trim
+//
+// R9: nothing at or below T is deleted anywhere before the checkpoint of T is complete, chosen,
+// and held by a Phase 2 quorum. Trim raises the first index that is kept, never above that of
+// the newest complete checkpoint, and the log is deleted up to the newest complete checkpoint
+// (Base) that is not above it. Whoever applies Trim at i has passed every instance below i.
+// Each of those is chosen, so a Phase 2 quorum has it on disk: also the chunks of Base and
+// what made it complete, which stand above Base.T, and are not deleted with it. They are
+// deleted when a later checkpoint is the Base, by the same argument.
+//
+// It depends on what was chosen alone: not on a clock, and not on what one process has. So all
+// learners have the same first index after the same instance.
+//
 // # Levels
 //
 // A log has a level: what may be proposed in it. Level 0 is a log without Genesis, as
@@ -122,6 +135,11 @@ type State struct {
 	At       paxos.Instance // of the latest command that changed the state
 	Under    Underway       // the checkpoint that is being made
 	Complete []Checkpoint   // complete ones, ascending, not all of them
+	// What is below the index FirstIndex was trimmed, and at or below the instance Base.T
+	// deleted: the checkpoint Base stands in its place, and is in Complete. If Base.T is 0
+	// nothing was deleted.
+	FirstIndex paxos.Index
+	Base       Checkpoint
 }
 
 // Apply returns the state after the control value at instance i, of which the state before
@@ -137,7 +155,7 @@ func (s State) Apply(i paxos.Instance, batch []byte, knows uint64) (State, error
 	}
 	if g, ok := c.(Genesis); ok {
 		if s.Level == 0 {
-			s = State{Level: g.Level, Log: g.Log, Since: i, Begun: g.Time, Sessions: g.Sessions, Config: g.Config, At: i}
+			s = State{Level: g.Level, Log: g.Log, Since: i, Begun: g.Time, Sessions: g.Sessions, Config: g.Config, At: i, FirstIndex: 1}
 		}
 		return s, nil
 	}
@@ -156,6 +174,8 @@ func (s State) Apply(i paxos.Instance, batch []byte, knows uint64) (State, error
 		if s.Under.confirms(c) {
 			s = s.complete(s.Under.Closed)
 		}
+	case Trim:
+		s = s.trim(c)
 	}
 	if !s.sameAs(&before) {
 		s.At = i
@@ -165,7 +185,8 @@ func (s State) Apply(i paxos.Instance, batch []byte, knows uint64) (State, error
 
 // sameAs reports whether a command has changed nothing.
 func (s *State) sameAs(o *State) bool {
-	return s.Under.T == o.Under.T && s.Under.Offset == o.Under.Offset && s.Under.By == o.Under.By && len(s.Complete) == len(o.Complete)
+	return s.Under.T == o.Under.T && s.Under.Offset == o.Under.Offset && s.Under.By == o.Under.By && len(s.Complete) == len(o.Complete) &&
+		s.FirstIndex == o.FirstIndex && s.Base.T == o.Base.T
 }
 
 // Known returns nil if a process that knows levels up to knows may vote for a control

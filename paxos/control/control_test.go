@@ -29,7 +29,7 @@ func TestGenesis(t *testing.T) {
 		t.Fatalf("%+v, %v", got, err)
 	}
 	s, err := State{}.Apply(7, batch, Level)
-	want := State{Level: 1, Log: g.Log, Since: 7, Begun: g.Time, Sessions: g.Sessions, Config: g.Config, At: 7}
+	want := State{Level: 1, Log: g.Log, Since: 7, Begun: g.Time, Sessions: g.Sessions, Config: g.Config, At: 7, FirstIndex: 1}
 	if err != nil || !reflect.DeepEqual(s, want) {
 		t.Fatalf("%+v, %v", s, err)
 	}

@@ -14,6 +14,7 @@ const (
 	kindChunk   = 3
 	kindClose   = 4
 	kindConfirm = 5
+	kindTrim    = 6
 )
 
 // maxID bounds an id that is decoded, in bytes.
@@ -24,6 +25,7 @@ func (Mark) kind() byte    { return kindMark }
 func (Chunk) kind() byte   { return kindChunk }
 func (Close) kind() byte   { return kindClose }
 func (Confirm) kind() byte { return kindConfirm }
+func (Trim) kind() byte    { return kindTrim }
 
 // Batch is the value that carries c.
 func Batch(c Command) []byte {
@@ -57,6 +59,8 @@ func Parse(batch []byte) (Command, error) {
 		c = d.close()
 	case kindConfirm:
 		c = d.confirm()
+	case kindTrim:
+		c = d.trim()
 	default:
 		return nil, fmt.Errorf("%w: kind %d", ErrUnknown, kind)
 	}
@@ -119,6 +123,7 @@ func (s State) Encode() paxos.Encoded {
 	for _, c := range s.Complete {
 		b = c.appendTo(b)
 	}
+	b = binary.AppendUvarint(s.Base.appendTo(b), uint64(s.FirstIndex))
 	return paxos.Encoded(b)
 }
 
@@ -150,14 +155,20 @@ func (d *decoder) checkpoints(s *State) {
 		return
 	}
 	last := paxos.Instance(0)
+	all := make([]Checkpoint, 0, n)
 	for range n {
 		c := d.checkpoint()
 		if d.bad = d.bad || c.T <= last || c.To > s.At; d.bad {
 			return
 		}
 		last = c.To
-		s.Complete = append(s.Complete, c)
+		all = append(all, c)
 	}
+	if n > 0 {
+		s.Complete = all
+	}
+	s.Base, s.FirstIndex = d.checkpoint(), paxos.Index(d.number())
+	d.bad = d.bad || s.FirstIndex < 1 || s.Base.T != 0 && (s.FirstIndex < s.Base.Next || n == 0)
 }
 
 // decoder reads what the append methods wrote. After a failure it returns zeros; bad tells.

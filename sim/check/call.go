@@ -82,3 +82,13 @@ func (c *Checker) Applied(replica paxos.NodeID, index paxos.Index, id paxos.Appe
 		c.Fail("L1", "%s has %q of %v at index %d; another replica has %q", replica, value, id, index, c.Log[index-1].Value)
 	}
 }
+
+// IsBelow checks that an append which was told to be in what was trimmed, below an index, is
+// there, and returns where it was.
+func (c *Checker) IsBelow(id paxos.AppendID, value string, below paxos.Index) paxos.Index {
+	at := c.Where[value]
+	if at == 0 || at >= below || !c.isAt(id, at) {
+		c.Fail("L6", "%v was told to be in the log below %d, and is at %d", id, below, at)
+	}
+	return at
+}

@@ -82,6 +82,7 @@ func (c *Checker) OnOutput(n *Process, out *paxos.Output) {
 			}
 		}
 	case paxos.RoleLearner:
+		c.trims(n, out.Writes)
 		for _, r := range out.Writes {
 			if p, ok := r.(paxos.PutApplied); ok {
 				c.onApplied(n, p)

@@ -13,11 +13,13 @@ type checkpoints struct {
 	replay   *learner.Replay // of the values chosen, as far as it was needed
 	marks    map[paxos.Instance]control.Mark
 	words    map[paxos.Instance]map[paxos.NodeID]control.Sum // what each learner said of a state
+	all      map[paxos.Instance]control.Checkpoint           // complete ones
 	complete int
+	trims    int
 }
 
 func newCheckpoints() checkpoints {
-	return checkpoints{marks: map[paxos.Instance]control.Mark{}, words: map[paxos.Instance]map[paxos.NodeID]control.Sum{}}
+	return checkpoints{marks: map[paxos.Instance]control.Mark{}, words: map[paxos.Instance]map[paxos.NodeID]control.Sum{}, all: map[paxos.Instance]control.Checkpoint{}}
 }
 
 // Complete is how many checkpoints were completed.
@@ -50,6 +52,7 @@ func (c *Checker) onCommand(i paxos.Instance, cmd control.Command, before, after
 func (c *Checker) isCheckpoint(p control.Checkpoint) {
 	k := &c.checkpoints
 	k.complete++
+	k.all[p.T] = p
 	agree := 0
 	for _, sum := range k.words[p.T] {
 		if sum == p.Sum {
@@ -83,3 +86,43 @@ func (c *Checker) isCheckpoint(p control.Checkpoint) {
 		c.Fail("R2", "the checkpoint of instance %d is not the state that follows from what was chosen", p.T)
 	}
 }
+
+// trims checks R9 where a process deletes what is below an instance, and returns that: the
+// checkpoint of the instance before is complete, and a Phase 2 quorum of acceptors has each part
+// of it on disk, or has deleted it since for a later one.
+func (c *Checker) trims(n *Process, writes []paxos.Record) (first paxos.Instance) {
+	for _, r := range writes {
+		if t, ok := r.(paxos.Trimmed); ok {
+			first = max(first, t.Instance)
+		}
+	}
+	if first == 0 {
+		return 0
+	}
+	c.catchUp()
+	k := &c.checkpoints
+	p, ok := k.all[first-1]
+	if !ok {
+		c.Fail("R9", "%s deletes what is below instance %d, and there is no complete checkpoint of %d", n.ID, first, first-1)
+	}
+	k.trims++
+	for i := p.From; i <= p.To; i++ {
+		have := 0
+		for _, a := range c.processes {
+			if a.Role != paxos.RoleAcceptor {
+				continue
+			}
+			// One whose directory was rolled back had it, or may have had it.
+			if disk := a.Disk.Durable(); c.toldBy(a).forgot || disk.Votes.At(i).Instance != 0 || disk.First > i {
+				have++
+			}
+		}
+		if have < c.members.Phase2 {
+			c.Fail("R9", "%s deletes what is below instance %d, and %d acceptors have instance %d of the checkpoint that stands in its place", n.ID, first, have, i)
+		}
+	}
+	return first
+}
+
+// Trims is how often a process has deleted a part of the log.
+func (k *checkpoints) Trims() int { return k.trims }

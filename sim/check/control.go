@@ -57,6 +57,9 @@ func (c *Checker) stateAt(i paxos.Instance) (change, bool) {
 // hasState checks that a process which has passed every instance up to i has the state that
 // follows from them, and no other.
 func (c *Checker) hasState(n *Process, i paxos.Instance, has paxos.Encoded) {
+	if s, err := control.Decode(has); err == nil {
+		i = max(i, s.At) // an acceptor may have taken it from one that was further
+	}
 	if want, ok := c.stateAt(i); ok && want.state != has {
 		c.Fail("control", "%s has passed instance %d, and does not have the state that the log has there (%d bytes for %d)", n.ID, i, len(has), len(want.state))
 	}
@@ -66,8 +69,11 @@ func (c *Checker) hasState(n *Process, i paxos.Instance, has paxos.Encoded) {
 func (c *Checker) writesControl(n *Process, writes []paxos.Record, upTo paxos.Instance) {
 	has := n.Disk.Visible().Control
 	for _, r := range writes {
-		if s, ok := r.(paxos.SetControl); ok {
+		switch s := r.(type) {
+		case paxos.SetControl:
 			has = s.State
+		case paxos.Install:
+			has = s.Control
 		}
 	}
 	c.hasState(n, upTo, has)

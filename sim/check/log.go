@@ -135,7 +135,7 @@ func (c *Checker) learnerSays(n *Process, m paxos.Message) {
 // the others have it.
 func (c *Checker) learnerRecovered(n *Process) {
 	st := n.Disk.Visible()
-	for i := paxos.Instance(1); i <= st.Learner.Applied; i++ {
+	for i := max(1, st.First); i <= st.Learner.Applied; i++ {
 		p := st.Applied.At(i)
 		if p.Record.Instance == 0 {
 			c.Fail("L5", "%s has applied %d instances, and nothing at %d", n.ID, st.Learner.Applied, i)

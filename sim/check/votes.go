@@ -30,6 +30,7 @@ type proposed struct {
 
 // told is what an acceptor told others that it has on disk.
 type told struct {
+	forgot   bool // its directory was rolled back once: what it had is lost
 	promised paxos.Ballot
 	highest  paxos.Instance
 	votes    []paxos.Ballot // by instance-1
@@ -65,7 +66,7 @@ func (s *instance) under(b paxos.Ballot) *proposed {
 }
 
 // Forget takes back all that an acceptor told: its directory was rolled back.
-func (v *votes) Forget(n *Process) { *v.toldBy(n) = told{} }
+func (v *votes) Forget(n *Process) { *v.toldBy(n) = told{forgot: true} }
 
 func (v *votes) toldBy(n *Process) *told {
 	for len(v.told) <= n.num {
@@ -111,7 +112,8 @@ func (c *Checker) acceptorWrites(n *Process, out *paxos.Output) {
 			c.noteCopy(n, r.Vote.Instance, r.Vote.Instance <= heldAfter && !acknowledged(out, r.Vote.Instance))
 		}
 	}
-	for i := held + 1; i <= heldAfter; i++ {
+	first := c.trims(n, writes)
+	for i := max(held+1, first); i <= heldAfter; i++ {
 		v := *before.Votes.At(i)
 		stored := v.Instance != 0
 		for _, r := range writes {

@@ -20,6 +20,7 @@ type Contents struct {
 	sessions map[paxos.SessionID]paxos.SessionState
 	Learner  paxos.LearnerState
 	Control  paxos.Encoded
+	First    paxos.Instance                    // what is below was trimmed
 	Top      paxos.Instance                    // highest instance in votes or applied
 	runs     map[paxos.SessionID][]paxos.RunAt // of applied, by session, ascending
 	Guest    []any                             // all that a process of another protocol wrote
@@ -78,9 +79,35 @@ func (c *Contents) Apply(records []paxos.Record) {
 			delete(c.sessions, r.ID)
 		case paxos.SetLearner:
 			c.Learner = r.State
+		case paxos.Trimmed:
+			c.trim(r.Instance)
+		case paxos.Install:
+			c.install(r)
 		case GuestRecord:
 			c.Guest = append(c.Guest, r.Data)
 		}
+	}
+}
+
+// trim deletes what is below an instance.
+func (c *Contents) trim(first paxos.Instance) {
+	for i := c.First; i < first; i++ {
+		if i > 0 {
+			c.Votes.clear(i)
+			c.Applied.clear(i)
+		}
+	}
+	c.First = max(c.First, first)
+	c.Top = max(c.Top, first-1)
+}
+
+// install makes it the directory of a learner that begins with a state.
+func (c *Contents) install(r paxos.Install) {
+	peers, first := c.Peers, r.State.FirstInstance
+	*c = *New()
+	c.Peers, c.Learner, c.Control, c.First, c.Top = peers, r.State, r.Control, first, first-1
+	for _, s := range r.Sessions {
+		c.sessions[s.ID] = s
 	}
 }
 

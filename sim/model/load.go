@@ -37,8 +37,8 @@ func (c *Contents) Load(role paxos.Role, l paxos.Load) *paxos.Loaded {
 		})
 		for i := paxos.Instance(from + 1); i <= c.Top; i++ {
 			r := c.Applied.At(i).Record
-			if r.First > l.UpTo {
-				break
+			if r.First > l.UpTo || len(out.Log) == 0 && r.Count > 0 && r.First > l.Index {
+				break // the latter: what was asked for was trimmed
 			}
 			if r.Count > 0 {
 				if !admit(len(r.Log)) {
@@ -81,7 +81,7 @@ func (c *Contents) loadRuns(out *paxos.Loaded) {
 			at.First, at.Index, at.Count = l.Seq, at.Index+paxos.Index(skip), at.Count-skip
 		}
 		at.Count = min(at.Count, l.UpToSeq-at.First+1)
-		if at.Instance < l.From {
+		if at.Instance < max(l.From, c.First) {
 			at.Origin, at.Time = paxos.Ballot{}, 0
 		}
 		out.Runs = append(out.Runs, at)

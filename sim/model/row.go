@@ -13,6 +13,13 @@ func (r *Row[T]) set(i paxos.Instance, x T) {
 	(*r)[i-1] = x
 }
 
+func (r *Row[T]) clear(i paxos.Instance) {
+	if i <= paxos.Instance(len(*r)) {
+		var none T
+		(*r)[i-1] = none
+	}
+}
+
 // At is what stands at i; what it points to must not be changed.
 func (r Row[T]) At(i paxos.Instance) *T {
 	if i == 0 || i > paxos.Instance(len(r)) {

@@ -206,6 +206,8 @@ func controlText(batch []byte) string {
 		return fmt.Sprintf("chunk of %d, %d bytes from %d", c.T, len(c.Bytes), c.Offset)
 	case control.Close:
 		return fmt.Sprintf("close of %d by %s", c.T, c.By)
+	case control.Trim:
+		return fmt.Sprintf("trim to %d", c.To)
 	case control.Confirm:
 		return fmt.Sprintf("confirm of %d by %s", c.T, c.By)
 	}

@@ -29,11 +29,12 @@ func Resolve() *command.Command {
 		Group:   command.GroupClients,
 		Args:    "APPEND_ID...",
 		Summary: "find out whether entries were appended, for good",
-		Details: "Prints `chosen INDEX` or `never`, a line for each, in order. APPEND_ID may be what\n" +
+		Details: "Prints `chosen INDEX`, `chosen below N` if it was trimmed, or `never`, a line for\n" +
+			"each, in order. APPEND_ID may be what\n" +
 			"append prints after `unknown:`, SESSION/FIRST..LAST. The answer is final: it ends\n" +
 			"the session of the append, and an appender that still uses it stops and says so.\n" +
-			"Exit code 3 says that it cannot be decided now, 5 that the part of the log that\n" +
-			"would tell was trimmed; what is decided stays printed.",
+			"Exit code 3 says that it cannot be decided now, 5 that nothing is known of\n" +
+			"its session any more; what is decided stays printed.",
 		Example: "paxlog resolve 0000000000000010c3a5b7f19e8d2c4b6a7f5e3d/7",
 		Flags:   []command.Option{command.OutputOption("plain", "json"), command.LogIDOption, command.TimeoutOption},
 		Action: func(ctx context.Context, env *command.Environment, in *command.Input) error {
@@ -124,10 +125,13 @@ func resolveOne(ctx context.Context, env *command.Environment, c *client.Client,
 	}
 	if json {
 		return shapes.NewEncoder(env.Stdout).Encode(shapes.Resolution{
-			AppendID: id.String(), Result: result, Index: shapes.Known(found.Index, found.Chosen),
+			AppendID: id.String(), Result: result, Index: shapes.Known(found.Index, found.Chosen && found.Below == 0), Below: found.Below,
 		})
 	}
-	if found.Chosen {
+	switch {
+	case found.Below != 0:
+		result = fmt.Sprintf("chosen below %d", found.Below)
+	case found.Chosen:
 		result = fmt.Sprintf("chosen %d", found.Index)
 	}
 	_, err = fmt.Fprintln(env.Stdout, result)

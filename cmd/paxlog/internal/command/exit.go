@@ -69,7 +69,7 @@ func CodeOf(err error) int {
 		return ExitUnknown
 	case errors.Is(err, client.ErrUnavailable):
 		return ExitUnavailable
-	case errors.Is(err, client.ErrNotFound), errors.Is(err, client.ErrTrimmed):
+	case errors.Is(err, client.ErrNotFound), errors.Is(err, client.ErrTrimmed), errors.Is(err, client.ErrForgotten):
 		return ExitNoIndex
 	}
 	return ExitFailed

@@ -1,0 +1,53 @@
+package client
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/paxlog/paxlog/client/core"
+	"github.com/paxlog/paxlog/paxos"
+)
+
+// Trimmed is what became of the first index that the log keeps.
+type Trimmed struct {
+	Leader        string
+	Before, After Index
+	// Checkpoint is the index at the newest checkpoint: the log is never trimmed beyond it.
+	Checkpoint Index
+}
+
+// Trim has the log keep entries below index no more. A checkpoint is made first, if the newest
+// one is below that. It may end below what was asked for; asking again goes on from there.
+// The error is a *DeclinedError if nothing was done, and says why.
+func (c *Client) Trim(ctx context.Context, index Index) (Trimmed, error) {
+	s, err := c.Status(ctx)
+	if err != nil {
+		return Trimmed{}, err
+	}
+	if s.Leader == "" {
+		return Trimmed{}, fmt.Errorf("%w: no proposer leads, so none can trim", ErrUnavailable)
+	}
+	reply, err := c.operate(ctx, s.Leader, &paxos.Order{Nonce: operateNonce, Trim: min(index, paxos.Bound-1)})
+	if err != nil {
+		return Trimmed{}, err
+	}
+	m, ok := reply.(*paxos.Ordered)
+	switch {
+	case !ok:
+		return Trimmed{}, fmt.Errorf("%s answers something else: %T", s.Leader, reply)
+	case m.Why != "":
+		return Trimmed{}, &DeclinedError{ID: s.Leader, Why: m.Why}
+	}
+	return Trimmed{Leader: s.Leader, Before: m.Before, After: m.After, Checkpoint: m.Checkpoint}, nil
+}
+
+// IndexAt is the index of the first entry of that time or later, one past the end if there is
+// none.
+func (c *Client) IndexAt(ctx context.Context, at time.Time) (Index, error) {
+	k := &core.Call{Kind: core.CallEnd, At: unixNanos(at)}
+	if err := c.call(ctx, k, c.opts.timeout); err != nil {
+		return 0, err
+	}
+	return k.AtIndex, nil
+}
