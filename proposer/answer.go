@@ -1,15 +1,40 @@
 package proposer
 
-import "github.com/paxlog/paxlog/paxos"
+import (
+	"slices"
+
+	"github.com/paxlog/paxlog/paxos"
+)
 
 // answer is what an acceptor said last of whom it hears: when it was asked, or by itself.
 type answer struct {
 	asked paxos.Ticks // when it was asked last
-	stays bool        // it tells by itself what changes, as it has said since
-	at    paxos.Ticks // when it said the following
-	stale paxos.Timer // when that says nothing any more; the zero answer never did
-	ripe  paxos.Timer // when it counts as a hint, if it is of silence
+	// When it was asked lately, for an answer says which question it follows. A message that
+	// was on its way for seconds could make an acceptor repeat the question of an earlier
+	// process, at a time that this process has just reached: it has not asked that.
+	questions [lateQuestions]paxos.Ticks
+	next      int         // where in questions the next one goes
+	stays     bool        // it tells by itself what changes, as it has said since
+	at        paxos.Ticks // when it said the following
+	stale     paxos.Timer // when that says nothing any more; the zero answer never did
+	ripe      paxos.Timer // when it counts as a hint, if it is of silence
 	paxos.QueryReply
+}
+
+// lateQuestions: answers to older questions count no more. A standby that is about to
+// campaign asks again every few milliseconds.
+const lateQuestions = 16
+
+// asks notes that the acceptor is asked now.
+func (a *answer) asks(now paxos.Ticks) {
+	a.asked, a.stays = now, false
+	a.questions[a.next] = now
+	a.next = (a.next + 1) % lateQuestions
+}
+
+// follows reports whether this process asked the question of that time.
+func (a *answer) follows(sent paxos.Ticks) bool {
+	return sent > 0 && slices.Contains(a.questions[:], sent)
 }
 
 // sentAt is when the query was sent after which a was said.
@@ -21,7 +46,7 @@ func (a *answer) known(p *Proposer) bool { return !a.stale.Due(p.now) }
 
 // confirms reports whether it was said after a query of the last election timeout.
 func (a *answer) confirms(p *Proposer) bool {
-	return a.known(p) && a.sentAt()+p.cfg.ElectionMin >= p.now
+	return a.known(p) && a.sentAt()+p.cfg.ElectionMin >= p.now && a.follows(a.sentAt())
 }
 
 // lasts reports whether the acceptor has heard nobody for so long that it says when it does
@@ -66,7 +91,7 @@ func (s *standby) hinted(p *Proposer) paxos.Set {
 // ask asks the i-th acceptor whom it hears, and to tell from then on when that changes.
 func (s *standby) ask(p *Proposer, i int) {
 	if id := p.cfg.Membership.Acceptors[i]; p.up[id] {
-		s.answers[i].asked, s.answers[i].stays = p.now, false
+		s.answers[i].asks(p.now)
 		p.Send(id, &paxos.Query{Nonce: uint64(p.now), Stay: true})
 	}
 }

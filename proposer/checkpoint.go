@@ -157,6 +157,8 @@ func (p *Proposer) onOrder(from paxos.NodeID, m *paxos.Order) {
 		why = "the log was begun by an earlier release, which knows no trim"
 	case m.Trim == 0:
 		why = "the first index is 1"
+	case m.Trim >= paxos.Bound: // no process would know such a command
+		why = fmt.Sprintf("no log reaches index %d", m.Trim)
 	case l.deciding.order != nil:
 		why = "another trim is under way: try again when that is done"
 	case p.stopping || l.handing != nil:

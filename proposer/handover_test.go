@@ -258,6 +258,7 @@ func TestDrain(t *testing.T) {
 	p.Tick(1, 5)
 	p.Step("@op", &paxos.Drain{Nonce: 4})
 	for _, id := range members.Acceptors {
+		p.Step(id, &paxos.PeerUp{ID: id}) // which is asked at once
 		p.Step(id, &paxos.QueryReply{Nonce: 1, Silent: 1000})
 	}
 	p.Step("p2", &paxos.Able{Nonce: 8})

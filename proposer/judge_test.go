@@ -153,3 +153,17 @@ func TestRepairBelowHeld(t *testing.T) {
 		t.Errorf("%v, %s", a, out.Halt)
 	}
 }
+
+// TestOrderOfNoLog: a client's order that no process would know as a command is refused. Were
+// it proposed, every process would stop before it for good.
+func TestOrderOfNoLog(t *testing.T) {
+	p := led(t)
+	p.control.Level = 1
+	for _, to := range []paxos.Index{0, paxos.Bound, 1<<64 - 1} {
+		p.Step("@1", &paxos.Order{Nonce: 1, Trim: to})
+		out := p.Flush()
+		if r := sentTo[*paxos.Ordered](out, "@1"); len(r) != 1 || r[0].Why == "" || leads(p).deciding.order != nil {
+			t.Errorf("%d: answered %+v", to, r)
+		}
+	}
+}

@@ -290,20 +290,40 @@ func TestStall(t *testing.T) {
 func TestCampaignNeedsSilentQuorum(t *testing.T) {
 	for name, silent := range map[string][]paxos.Ticks{"one of three": {1000, 0, 0}, "two of three": {1000, 1000, 0}, "none": {0, 0, 0}} {
 		p := New(config())
+		p.Tick(1, 0)
+		for _, id := range members.Acceptors {
+			p.Step(id, &paxos.PeerUp{ID: id})
+		}
 		campaigned := false
 		for now := paxos.Ticks(1); now < 2000 && !campaigned; now += 10 {
 			p.Tick(now, 0)
+			out := p.Flush()
 			for i, id := range members.Acceptors {
-				p.Step(id, &paxos.QueryReply{Nonce: uint64(now), Silent: silent[i], Heard: paxos.Ballot{Round: 1, Proposer: "p2"}})
+				for _, q := range sentTo[*paxos.Query](out, id) {
+					p.Step(id, &paxos.QueryReply{Nonce: q.Nonce, Silent: silent[i], Heard: paxos.Ballot{Round: 1, Proposer: "p2"}})
+				}
 			}
+			p.Tick(now+1, 0)
 			campaigned = len(sent[*paxos.Prepare](p.Flush())) > 0
 		}
 		if campaigned != (name == "two of three") {
 			t.Errorf("%s silent: campaigned %v", name, campaigned)
 		}
 	}
-	// Old answers are no evidence.
+	// Nor do answers to what this process did not ask count, as if an earlier one's question
+	// was on its way until now.
 	p := New(config())
+	for now := paxos.Ticks(1); now < 2000; now += 10 {
+		p.Tick(now, 0)
+		for _, id := range members.Acceptors {
+			p.Step(id, &paxos.QueryReply{Nonce: uint64(now), Silent: 1000})
+		}
+		if len(sent[*paxos.Prepare](p.Flush())) > 0 {
+			t.Fatal("campaigned by answers to questions that it did not ask")
+		}
+	}
+	// Old answers are no evidence.
+	p = New(config())
 	p.Tick(1, 0)
 	for _, id := range members.Acceptors {
 		p.Step(id, &paxos.QueryReply{Nonce: 1, Silent: 1})

@@ -169,7 +169,9 @@ func (x *cluster) step(id paxos.NodeID, n *process, in input) (r result, ok bool
 // campaign is a new proposer that has heard of round n, and that nobody leads.
 func (x *cluster) campaign(id paxos.NodeID, n int) *process {
 	p := x.newProposer(id, n)
+	p.Machine.Tick(1, 0)
 	for _, a := range x.members.Acceptors {
+		p.Machine.Step(id, &paxos.PeerUp{ID: a, Role: paxos.RoleAcceptor, Incarnation: 1}) // it asks
 		p.Machine.Step(a, &paxos.QueryReply{Nonce: 1, Silent: 1, Promised: paxos.Ballot{Round: uint64(n)}})
 	}
 	p.Machine.Tick(1, 0)
