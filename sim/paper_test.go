@@ -147,6 +147,12 @@ func newPaperHistory(seed uint64) *paperHistory {
 	return h
 }
 
+// tellSilence connects an acceptor, which is asked then, and answers that it has heard nobody.
+func tellSilence(p *proposer.Proposer, acceptor paxos.NodeID, now paxos.Ticks, promised uint64) {
+	p.Step(acceptor, &paxos.PeerUp{ID: acceptor, Role: paxos.RoleAcceptor, Incarnation: 1})
+	p.Step(acceptor, &paxos.QueryReply{Nonce: uint64(now), Silent: 1000, Promised: paxos.Ballot{Round: promised}})
+}
+
 // newPaperProposer is a proposer that is about to campaign, above every round so far.
 func newPaperProposer(id paxos.NodeID, round uint64) *proposer.Proposer {
 	p := proposer.New(proposer.Config{
@@ -155,7 +161,7 @@ func newPaperProposer(id paxos.NodeID, round uint64) *proposer.Proposer {
 	})
 	p.Tick(1, 0)
 	for _, a := range paperMembers.Acceptors {
-		p.Step(a, &paxos.QueryReply{Nonce: 1, Silent: 1000, Promised: paxos.Ballot{Round: round}})
+		tellSilence(p, a, 1, round)
 	}
 	p.Tick(2, 0)
 	return p
@@ -257,7 +263,7 @@ func TestPaperP2c(t *testing.T) {
 	})
 	p.Tick(1, 0)
 	for _, id := range paperMembers.Acceptors {
-		p.Step(id, &paxos.QueryReply{Nonce: 1, Silent: 1000})
+		tellSilence(p, id, 1, 0)
 	}
 	p.Tick(2, 0)
 	prepares := map[paxos.NodeID]*paxos.Prepare{}
@@ -367,7 +373,7 @@ func TestPaperProgress(t *testing.T) {
 	for now := paxos.Ticks(10); ; now += 10 {
 		p.Tick(now, 0)
 		for _, a := range paperMembers.Acceptors {
-			p.Step(a, &paxos.QueryReply{Nonce: uint64(now), Silent: 1000})
+			tellSilence(p, a, now, 0)
 		}
 		for _, e := range p.Flush().SendNow {
 			if m, ok := e.Msg.(*paxos.Prepare); ok {
@@ -421,7 +427,7 @@ func TestPaperNumbers(t *testing.T) {
 			for now := paxos.Ticks(1); now < 5000; now += 10 {
 				p.Tick(now, 0)
 				for _, a := range paperMembers.Acceptors {
-					p.Step(a, &paxos.QueryReply{Nonce: uint64(now), Silent: 1000})
+					tellSilence(p, a, now, 0)
 				}
 				for _, e := range p.Flush().SendNow {
 					m, ok := e.Msg.(*paxos.Prepare)
