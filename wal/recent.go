@@ -186,10 +186,9 @@ func (r *recent) write(c *Commit) (folded bool, err error) {
 	if c.s.id.Format < 3 {
 		return false, putAtOnce(c)
 	}
-	if c.changes.installed {
-		return false, nil // there is nothing to fold any more
-	}
-	if r.full() {
+	// Once a state is installed there is nothing to fold any more. What came after it in the
+	// same commit is written like any other.
+	if !c.changes.installed && r.full() {
 		if err := r.fold(c); err != nil {
 			return false, err
 		}
