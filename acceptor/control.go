@@ -103,7 +103,7 @@ func (a *Acceptor) stopAt(i paxos.Instance, err error) {
 
 // onDecide passes a learner's command on to the leader that this acceptor hears. What a
 // learner says in its own name must be its own: else one of them could confirm a checkpoint
-// in the name of another, and its word would be enough (package control, D3).
+// in the name of another, and its word would be enough (package control).
 func (a *Acceptor) onDecide(from paxos.NodeID, m *paxos.Decide) {
 	by := from
 	switch c, err := control.Parse(m.Batch); c := c.(type) {

@@ -29,7 +29,7 @@
 // A learner whose state is found not to be the one that follows from the values chosen serves
 // nobody any more (replay.go). It goes on applying, and says in its status what to do. It is
 // found out when its state and that of another learner are compared, at each checkpoint
-// (package control, D3).
+// (package control).
 //
 // It does no I/O and reads no clock: a driver calls it, from one goroutine, as
 // paxos.Machine says. Nothing it says waits for its own disk: what it applies was

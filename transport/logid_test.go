@@ -62,7 +62,7 @@ func TestOldVersionOfBegunLog(t *testing.T) {
 
 // TestWipedMajority: two of three acceptors are initialised anew at once. A proposer or a
 // client that starts then waits for the third, which shows the id of the log that there is,
-// and holds to that: most acceptors would have it begin another log (D2).
+// and holds to that: most acceptors would have it begin another log.
 func TestWipedMajority(t *testing.T) {
 	a1, a2 := candidate{role: acceptor, id: "a1", known: incarnations{"a1": 9}}, candidate{role: acceptor, id: "a2", known: incarnations{"a2": 8}}
 	a3, l1 := candidate{role: acceptor, id: "a3", known: logA, log: paxos.LogID{1}}, candidate{role: learner, id: "l1", known: logA, log: paxos.LogID{1}}

@@ -30,7 +30,7 @@ var (
 )
 
 // TestCheckpointTakesTwo: the word of one learner makes no checkpoint complete, however often
-// it says it, unless there is no other learner (D3).
+// it says it, unless there is no other learner.
 func TestCheckpointTakesTwo(t *testing.T) {
 	confirm := func(by paxos.NodeID) Confirm { return Confirm{T: 2, Sum: closes.Sum, By: by} }
 	parts := []Command{Chunk{2, 0, "abc"}, Chunk{2, 3, "def"}, closes}

@@ -47,7 +47,7 @@ func (c *Checker) onCommand(i paxos.Instance, cmd control.Command, before, after
 	}
 }
 
-// isCheckpoint checks one that is complete: two learners have said that it is their state (D3),
+// isCheckpoint checks one that is complete: two learners have said that it is their state,
 // the chunks in the log are that, and it is the state that follows from the values chosen.
 func (c *Checker) isCheckpoint(p control.Checkpoint) {
 	k := &c.checkpoints
