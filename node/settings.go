@@ -54,7 +54,7 @@ func learnerConfig(c *config.Cluster, id paxos.NodeID, seed uint64) learner.Conf
 		ID: id, Membership: c.Membership(), Learners: others(c.Learners, id), Seed: seed,
 		PollTicks: ticks(t.Heartbeat), RenewTicks: ticks(t.Idle / renewals), RetryTicks: ticks(t.Retry), ReadTicks: ticks(t.Read),
 		PageBytes: l.PageBytes, EntryBytes: l.EntryBytes, BatchBytes: proposer.MaxAppend(l.BatchBytes, l.EntryBytes), AheadBytes: l.InboxBytes, BurstBytes: l.ConnQueueBytes / 2,
-		ChunkBytes: max(l.BatchBytes/4, 1), Knows: control.Level,
+		ChunkBytes: max(l.BatchBytes/4, controlBytes/16), Knows: control.Level,
 	}
 }
 
@@ -103,11 +103,15 @@ func (n *Node) transportConfig() transport.Config {
 	return cfg
 }
 
+// controlBytes is what a control command may take, whatever the limits are: the first one
+// names every acceptor.
+const controlBytes = 64 << 10
+
 // FrameBytes is the largest frame body in a cluster with these limits: a page or
-// a batch that admits one entry of the largest size, and headers.
+// a batch that admits one entry of the largest size, or a control command, and headers.
 func FrameBytes(c *config.Cluster) int {
 	l := c.Limits
-	largest := max(l.PageBytes, l.BatchBytes, l.EntryBytes) + l.EntryBytes
+	largest := max(l.PageBytes, l.BatchBytes, l.EntryBytes, controlBytes) + l.EntryBytes
 	return largest + largest/64*wire.ItemOverhead + wire.Overhead
 }
 

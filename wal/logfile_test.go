@@ -79,7 +79,11 @@ func TestRecords(t *testing.T) {
 			// No write was taken to hold more than it did.
 			for i, last := range w.writes {
 				for j, n := range numbers {
-					if n <= last && ends[j] > int64(w.ends[i]) {
+					end := ends[j]
+					if end%logBlock == 0 {
+						end -= syncedHeader - 1 // Pebble counts the padding, which it may write later
+					}
+					if n <= last && end > int64(w.ends[i]) {
 						t.Fatalf("after %d bytes record %d is taken for written, which ends at %d", w.ends[i], n, ends[j])
 					}
 				}
