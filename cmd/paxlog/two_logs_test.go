@@ -51,7 +51,7 @@ func TestLearnerOfAnotherLogAtAnOldAddress(t *testing.T) {
 	for _, id := range []paxos.NodeID{"a1", "a2", "a3"} {
 		b.Await(string(id)+" refuses it", func() bool { return strings.Contains(b.Process(id).Stderr(), "is of another log") })
 	}
-	b.Await("it says the same", func() bool { return strings.Contains(stranger.Stderr(), "it is of another log") })
+	b.Await("it says the same", func() bool { return strings.Contains(stranger.Stderr(), "is of another log") })
 	b.Must("append", "of B, too")
 	if out := b.Must("tail"); out != "of B\nof B, too\n" {
 		t.Errorf("B's log is %q", out)
@@ -64,9 +64,9 @@ func TestAcceptorOfAnotherLogInTheFile(t *testing.T) {
 	a, b := twoLogs(t)
 	stranger := takesOver(t, a, b, "a3")
 	for _, id := range []paxos.NodeID{"a1", "p1", "l2"} {
-		b.Await(string(id)+" refuses it", func() bool { return strings.Contains(b.Process(id).Stderr(), "it is of another log") })
+		b.Await(string(id)+" refuses it", func() bool { return strings.Contains(b.Process(id).Stderr(), "is of another log") })
 	}
-	b.Await("it says the same", func() bool { return strings.Contains(stranger.Stderr(), "it is of another log") })
+	b.Await("it says the same", func() bool { return strings.Contains(stranger.Stderr(), "is of another log") })
 	b.Kill("p1") // the next one knows nothing yet
 	b.Start("p1")
 	b.Must("append", "of B, too")
@@ -98,7 +98,7 @@ func TestNewLearnerAtAnOldAddress(t *testing.T) {
 	for _, id := range []paxos.NodeID{"a1", "a2", "a3", "p1", "l2"} {
 		b.Start(id)
 	}
-	b.Await("it refuses A", func() bool { return strings.Contains(l.Stderr(), "it is of another log") })
+	b.Await("it refuses A", func() bool { return strings.Contains(l.Stderr(), "is of another log") })
 	b.Must("append", "of B, too")
 	if out := b.Must("tail"); out != "of B\nof B, too\n" {
 		t.Errorf("B's log is %q", out)
