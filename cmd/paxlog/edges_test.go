@@ -138,7 +138,7 @@ func (s started) exits(t *testing.T) int {
 			t.Fatal(err)
 		}
 		return s.ProcessState.ExitCode()
-	case <-time.After(20 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatalf("%v does not end; it has said: %s", s.Args[1:], s.errors)
 	}
 	return 0
