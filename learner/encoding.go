@@ -3,7 +3,6 @@ package learner
 import (
 	"encoding/binary"
 	"errors"
-	"slices"
 
 	"github.com/paxlog/paxlog/paxos"
 	"github.com/paxlog/paxlog/paxos/control"
@@ -48,68 +47,35 @@ var errState = errors.New("a learner's state in another form than this version w
 
 // decodeState returns the state that encodeState made b of. Nothing below it is kept.
 func decodeState(b []byte) (State, error) {
-	d := stateDecoder{b: b}
+	d := paxos.Canonical{Rest: b}
 	var st State
-	version := d.take(1)
-	st.Applied, st.Next, st.Time = paxos.Instance(d.number()), paxos.Index(d.number()), paxos.UnixNanos(d.fixed())
-	st.Floor, st.Uses = paxos.Instance(d.number()), d.number()
+	version := d.Take(1)
+	st.Applied, st.Next, st.Time = paxos.Instance(d.Number()), paxos.Index(d.Number()), paxos.UnixNanos(d.Fixed())
+	st.Floor, st.Uses = paxos.Instance(d.Number()), d.Number()
 	st.FirstIndex, st.FirstInstance = st.Next, st.Applied+1
-	st.Control = paxos.Encoded(d.take(d.number()))
-	n := d.number()
-	if d.bad || version[0] != stateVersion || st.Applied == 0 || st.Next == 0 || n > uint64(len(d.b)) {
+	st.Control = paxos.Encoded(d.Take(d.Number()))
+	n := d.Number()
+	if d.Bad || version[0] != stateVersion || st.Applied == 0 || st.Next == 0 || n > uint64(len(d.Rest)) {
 		return State{}, errState
 	}
 	last, ids := uint64(0), make(map[paxos.SessionID]bool, n)
 	for range n {
 		var s paxos.SessionState
-		copy(s.ID[:], d.take(uint64(len(s.ID))))
-		s.Last, s.Used = d.number(), d.number()
-		closed := d.take(1)
-		if d.bad || closed[0] > 1 || s.Used <= last || s.Used > st.Uses || ids[s.ID] {
+		copy(s.ID[:], d.Take(uint64(len(s.ID))))
+		s.Last, s.Used = d.Number(), d.Number()
+		closed := d.Take(1)
+		if d.Bad || closed[0] > 1 || s.Used <= last || s.Used > st.Uses || ids[s.ID] {
 			return State{}, errState
 		}
 		ids[s.ID] = true
 		s.Closed, last = closed[0] == 1, s.Used
 		st.Sessions = append(st.Sessions, s)
 	}
-	if len(d.b) > 0 {
+	if len(d.Rest) > 0 {
 		return State{}, errState
 	}
 	if _, err := control.Decode(st.Control); err != nil {
 		return State{}, err
 	}
 	return st, nil
-}
-
-// stateDecoder reads what encodeState wrote. After a failure it returns zeros; bad tells.
-type stateDecoder struct {
-	b   []byte
-	bad bool
-}
-
-func (d *stateDecoder) take(n uint64) []byte {
-	if n > uint64(len(d.b)) {
-		d.bad, d.b = true, nil
-		return nil
-	}
-	t := d.b[:n]
-	d.b = d.b[n:]
-	return slices.Clip(t)
-}
-
-func (d *stateDecoder) number() uint64 {
-	v, n := binary.Uvarint(d.b)
-	if n <= 0 || n > 1 && d.b[n-1] == 0 || v >= paxos.Bound {
-		d.bad, d.b = true, nil
-		return 0
-	}
-	d.b = d.b[n:]
-	return v
-}
-
-func (d *stateDecoder) fixed() uint64 {
-	if t := d.take(8); t != nil {
-		return binary.BigEndian.Uint64(t)
-	}
-	return 0
 }

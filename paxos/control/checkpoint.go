@@ -86,8 +86,8 @@ func (s State) FirstInstance() paxos.Instance { return s.Base.T + 1 }
 func (c Trim) appendTo(b []byte) []byte { return binary.AppendUvarint(b, uint64(c.To)) }
 
 func (d *decoder) trim() Trim {
-	c := Trim{To: paxos.Index(d.number())}
-	d.bad = d.bad || c.To == 0
+	c := Trim{To: paxos.Index(d.Number())}
+	d.Bad = d.Bad || c.To == 0
 	return c
 }
 
@@ -173,7 +173,9 @@ func (c *Chunks) Add(batch []byte) {
 		return
 	}
 	cmd, err := Parse(batch)
-	if k, ok := cmd.(Chunk); err == nil && ok && k.T == c.of.T && k.Offset == uint64(len(c.bytes)) {
+	k, ok := cmd.(Chunk)
+	// No more than was closed: who shows a checkpoint may show values without an end.
+	if err == nil && ok && k.T == c.of.T && k.Offset == uint64(len(c.bytes)) && k.Offset+uint64(len(k.Bytes)) <= c.of.Size {
 		c.bytes = append(c.bytes, k.Bytes...)
 	}
 }
@@ -192,9 +194,9 @@ func (c Chunk) appendTo(b []byte) []byte {
 }
 
 func (d *decoder) chunk() Chunk {
-	c := Chunk{T: paxos.Instance(d.number()), Offset: d.number()}
-	c.Bytes = string(d.take(len(d.b)))
-	d.bad = d.bad || c.T == 0 || c.Bytes == "" || c.Offset > MaxCheckpoint
+	c := Chunk{T: paxos.Instance(d.Number()), Offset: d.Number()}
+	c.Bytes = string(d.Take(uint64(len(d.Rest))))
+	d.Bad = d.Bad || c.T == 0 || c.Bytes == "" || c.Offset > MaxCheckpoint
 	return c
 }
 
@@ -207,9 +209,9 @@ func (c Close) appendTo(b []byte) []byte {
 }
 
 func (d *decoder) close() Close {
-	c := Close{T: paxos.Instance(d.number()), Size: d.number(), Next: paxos.Index(d.number()), Time: paxos.UnixNanos(d.fixed())}
+	c := Close{T: paxos.Instance(d.Number()), Size: d.Number(), Next: paxos.Index(d.Number()), Time: paxos.UnixNanos(d.Fixed())}
 	c.Sum, c.By = d.sum(), d.id()
-	d.bad = d.bad || c.T == 0 || c.Size == 0 || c.Next == 0
+	d.Bad = d.Bad || c.T == 0 || c.Size == 0 || c.Next == 0
 	return c
 }
 
@@ -218,8 +220,8 @@ func (c Confirm) appendTo(b []byte) []byte {
 }
 
 func (d *decoder) confirm() Confirm {
-	c := Confirm{T: paxos.Instance(d.number()), Sum: d.sum(), By: d.id()}
-	d.bad = d.bad || c.T == 0
+	c := Confirm{T: paxos.Instance(d.Number()), Sum: d.sum(), By: d.id()}
+	d.Bad = d.Bad || c.T == 0
 	return c
 }
 
@@ -236,13 +238,13 @@ func (c Checkpoint) appendTo(b []byte) []byte {
 }
 
 func (d *decoder) checkpoint() Checkpoint {
-	c := Checkpoint{T: paxos.Instance(d.number())}
+	c := Checkpoint{T: paxos.Instance(d.Number())}
 	if c.T == 0 {
 		return c
 	}
-	c.From, c.To = paxos.Instance(d.number()), paxos.Instance(d.number())
-	c.Size, c.Next, c.Time, c.Sum = d.number(), paxos.Index(d.number()), paxos.UnixNanos(d.fixed()), d.sum()
-	d.bad = d.bad || c.From <= c.T || c.To <= c.From || c.Size == 0 || c.Size > MaxCheckpoint || c.Next == 0
+	c.From, c.To = paxos.Instance(d.Number()), paxos.Instance(d.Number())
+	c.Size, c.Next, c.Time, c.Sum = d.Number(), paxos.Index(d.Number()), paxos.UnixNanos(d.Fixed()), d.sum()
+	d.Bad = d.Bad || c.From <= c.T || c.To <= c.From || c.Size == 0 || c.Size > MaxCheckpoint || c.Next == 0
 	return c
 }
 
@@ -259,21 +261,21 @@ func (u Underway) appendTo(b []byte) []byte {
 }
 
 func (d *decoder) underway() Underway {
-	u := Underway{T: paxos.Instance(d.number())}
+	u := Underway{T: paxos.Instance(d.Number())}
 	if u.T == 0 {
 		return u
 	}
-	u.Learners, u.From, u.Offset, u.Closed = d.ids(), paxos.Instance(d.number()), d.number(), d.checkpoint()
-	d.bad = d.bad || (u.From == 0) != (u.Offset == 0) || u.From != 0 && u.From <= u.T || u.Offset > MaxCheckpoint
+	u.Learners, u.From, u.Offset, u.Closed = d.ids(), paxos.Instance(d.Number()), d.Number(), d.checkpoint()
+	d.Bad = d.Bad || (u.From == 0) != (u.Offset == 0) || u.From != 0 && u.From <= u.T || u.Offset > MaxCheckpoint
 	if u.Closed.T != 0 {
 		u.By = d.id()
-		d.bad = d.bad || u.Closed.T != u.T || u.Closed.From != u.From || u.Closed.Size != u.Offset || !slices.Contains(u.Learners, u.By)
+		d.Bad = d.Bad || u.Closed.T != u.T || u.Closed.From != u.From || u.Closed.Size != u.Offset || !slices.Contains(u.Learners, u.By)
 	}
 	return u
 }
 
 func (d *decoder) sum() (s Sum) {
-	copy(s[:], d.take(len(s)))
+	copy(s[:], d.Take(uint64(len(s))))
 	return s
 }
 
@@ -291,8 +293,8 @@ func appendIDs(b []byte, ids []paxos.NodeID) []byte {
 
 // ids reads a list of ids that has at least one.
 func (d *decoder) ids() (ids []paxos.NodeID) {
-	n := d.number()
-	if d.bad = d.bad || n == 0 || n > maxLearners; d.bad {
+	n := d.Number()
+	if d.Bad = d.Bad || n == 0 || n > maxLearners; d.Bad {
 		return nil
 	}
 	for range n {

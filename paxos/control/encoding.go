@@ -40,13 +40,13 @@ func Parse(batch []byte) (Command, error) {
 	if !paxos.IsControl(batch) {
 		return nil, fmt.Errorf("%w: it is no control value", ErrUnknown)
 	}
-	d := decoder{b: batch[1:]}
-	n := d.number()
-	if d.bad || n != uint64(len(d.b)) || n == 0 {
-		return nil, fmt.Errorf("%w: %d bytes, of which it says to be %d", ErrUnknown, len(d.b), n)
+	d := decoder{paxos.Canonical{Rest: batch[1:]}}
+	n := d.Number()
+	if d.Bad || n != uint64(len(d.Rest)) || n == 0 {
+		return nil, fmt.Errorf("%w: %d bytes, of which it says to be %d", ErrUnknown, len(d.Rest), n)
 	}
-	kind := d.b[0]
-	d.b = d.b[1:]
+	kind := d.Rest[0]
+	d.Rest = d.Rest[1:]
 	var c Command
 	switch kind {
 	case kindGenesis:
@@ -64,7 +64,7 @@ func Parse(batch []byte) (Command, error) {
 	default:
 		return nil, fmt.Errorf("%w: kind %d", ErrUnknown, kind)
 	}
-	if d.bad || len(d.b) > 0 {
+	if !d.Whole() {
 		return nil, fmt.Errorf("%w: kind %d in another form than this version writes", ErrUnknown, kind)
 	}
 	return c, nil
@@ -79,8 +79,8 @@ func (g Genesis) appendTo(b []byte) []byte {
 }
 
 func (d *decoder) genesis() Genesis {
-	g := Genesis{Log: d.logID(), Level: d.number(), Time: paxos.UnixNanos(d.fixed()), Sessions: d.number(), Config: d.configuration()}
-	d.bad = d.bad || g.Log.IsZero() || g.Level == 0 || g.Sessions == 0
+	g := Genesis{Log: d.logID(), Level: d.Number(), Time: paxos.UnixNanos(d.Fixed()), Sessions: d.Number(), Config: d.configuration()}
+	d.Bad = d.Bad || g.Log.IsZero() || g.Level == 0 || g.Sessions == 0
 	return g
 }
 
@@ -95,15 +95,15 @@ func (c Configuration) appendTo(b []byte) []byte {
 }
 
 func (d *decoder) configuration() Configuration {
-	c := Configuration{Epoch: d.number(), Phase1: d.number(), Phase2: d.number()}
-	n := d.number()
-	if d.bad = d.bad || n > paxos.MaxAcceptors || c.Phase1 > n || c.Phase2 > n; d.bad {
+	c := Configuration{Epoch: d.Number(), Phase1: d.Number(), Phase2: d.Number()}
+	n := d.Number()
+	if d.Bad = d.Bad || n > paxos.MaxAcceptors || c.Phase1 > n || c.Phase2 > n; d.Bad {
 		return c
 	}
 	for range n {
-		c.Acceptors = append(c.Acceptors, Acceptor{ID: d.id(), Incarnation: d.fixed()})
+		c.Acceptors = append(c.Acceptors, Acceptor{ID: d.id(), Incarnation: d.Fixed()})
 	}
-	d.bad = d.bad || c.valid() != nil
+	d.Bad = d.Bad || c.valid() != nil
 	return c
 }
 
@@ -133,15 +133,15 @@ func Decode(e paxos.Encoded) (State, error) {
 	if e == "" {
 		return State{}, nil
 	}
-	d := decoder{b: []byte(e)}
-	s := State{Level: d.number()}
-	if !d.bad && s.Level > Level {
+	d := decoder{paxos.Canonical{Rest: []byte(e)}}
+	s := State{Level: d.Number()}
+	if !d.Bad && s.Level > Level {
 		return State{}, fmt.Errorf("%w: the log has level %d, and this version knows level %d: use a newer version of paxlog", ErrUnknown, s.Level, Level)
 	}
-	s.Log, s.Since, s.Begun = d.logID(), paxos.Instance(d.number()), paxos.UnixNanos(d.fixed())
-	s.Sessions, s.Config = d.number(), d.configuration()
+	s.Log, s.Since, s.Begun = d.logID(), paxos.Instance(d.Number()), paxos.UnixNanos(d.Fixed())
+	s.Sessions, s.Config = d.Number(), d.configuration()
 	d.checkpoints(&s)
-	if d.bad || len(d.b) > 0 || s.Level == 0 || s.Log.IsZero() || s.Since == 0 || s.Sessions == 0 {
+	if !d.Whole() || s.Level == 0 || s.Log.IsZero() || s.Since == 0 || s.Sessions == 0 {
 		return State{}, fmt.Errorf("%w: a log's state in another form than this version writes", ErrUnknown)
 	}
 	return s, nil
@@ -149,16 +149,16 @@ func Decode(e paxos.Encoded) (State, error) {
 
 // checkpoints reads what a state says of checkpoints.
 func (d *decoder) checkpoints(s *State) {
-	s.At, s.Under = paxos.Instance(d.number()), d.underway()
-	n := d.number()
-	if d.bad = d.bad || n > maxComplete || s.At < s.Since || s.Under.T > s.At; d.bad {
+	s.At, s.Under = paxos.Instance(d.Number()), d.underway()
+	n := d.Number()
+	if d.Bad = d.Bad || n > maxComplete || s.At < s.Since || s.Under.T > s.At; d.Bad {
 		return
 	}
 	last := paxos.Instance(0)
 	all := make([]Checkpoint, 0, n)
 	for range n {
 		c := d.checkpoint()
-		if d.bad = d.bad || c.T <= last || c.To > s.At; d.bad {
+		if d.Bad = d.Bad || c.T <= last || c.To > s.At; d.Bad {
 			return
 		}
 		last = c.To
@@ -167,54 +167,23 @@ func (d *decoder) checkpoints(s *State) {
 	if n > 0 {
 		s.Complete = all
 	}
-	s.Base, s.FirstIndex = d.checkpoint(), paxos.Index(d.number())
-	d.bad = d.bad || s.FirstIndex < 1 || s.Base.T != 0 && (s.FirstIndex < s.Base.Next || n == 0)
+	s.Base, s.FirstIndex = d.checkpoint(), paxos.Index(d.Number())
+	d.Bad = d.Bad || s.FirstIndex < 1 || s.Base.T != 0 && (s.FirstIndex < s.Base.Next || n == 0)
 }
 
-// decoder reads what the append methods wrote. After a failure it returns zeros; bad tells.
-type decoder struct {
-	b   []byte
-	bad bool
-}
-
-func (d *decoder) take(n int) []byte {
-	if n > len(d.b) {
-		d.bad, d.b = true, nil
-		return nil
-	}
-	t := d.b[:n]
-	d.b = d.b[n:]
-	return t
-}
-
-// number reads a uvarint in its shortest form.
-func (d *decoder) number() uint64 {
-	v, n := binary.Uvarint(d.b)
-	if n <= 0 || n > 1 && d.b[n-1] == 0 || v >= paxos.Bound {
-		d.bad, d.b = true, nil
-		return 0
-	}
-	d.b = d.b[n:]
-	return v
-}
-
-func (d *decoder) fixed() uint64 {
-	if t := d.take(8); t != nil {
-		return binary.BigEndian.Uint64(t)
-	}
-	return 0
-}
+// decoder reads what the append methods wrote.
+type decoder struct{ paxos.Canonical }
 
 func (d *decoder) logID() (id paxos.LogID) {
-	copy(id[:], d.take(len(id)))
+	copy(id[:], d.Take(uint64(len(id))))
 	return id
 }
 
 func (d *decoder) id() paxos.NodeID {
-	n := d.number()
+	n := d.Number()
 	if n == 0 || n > maxID {
-		d.bad = true
+		d.Bad = true
 		return ""
 	}
-	return paxos.NodeID(d.take(int(n)))
+	return paxos.NodeID(d.Take(n))
 }
