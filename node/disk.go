@@ -82,6 +82,10 @@ func (d *disk) submit(out paxos.Output) {
 			d.n.send(out.SendAfter)
 			return
 		}
+		if d.crowded() { // a disk that hangs may do so for days
+			d.tellBehind()
+			return
+		}
 	}
 	if d.n.dead.Load() {
 		return
@@ -127,6 +131,31 @@ func (d *disk) full() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.bytes > d.limit || len(d.jobs) > diskQueue
+}
+
+// crowded reports whether more outputs wait than need be kept: of one that writes nothing,
+// what it says is lost then, as messages may be.
+func (d *disk) crowded() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return len(d.jobs) > diskQueue
+}
+
+// takes reports whether the machine is stepped with a message: while the disk is full not
+// with what has to be written, a value or a promise. The sender says it again.
+func (d *disk) takes(m paxos.Message) bool {
+	if _, promise := m.(*paxos.Prepare); !promise && !paxos.Messages.Row(m).CarriesValues() || !d.full() {
+		return true
+	}
+	d.tellBehind()
+	return false
+}
+
+// tellBehind says that something was dropped, at most once a minute, and how often since.
+func (d *disk) tellBehind() {
+	if more, ok := d.n.peerLog.tell("disk", "behind", 1); ok {
+		repeats(d.n.log.Warn(), more).Msg("the disk is so far behind that messages are dropped, which their senders repeat: it is overloaded, hangs or fails")
+	}
 }
 
 // applyNow applies an output, unless that may have to wait, or others come first.

@@ -90,7 +90,7 @@ func newRig(t *testing.T) *rig {
 	if err := wal.Init(k.mem, "data", id); err != nil {
 		t.Fatal(err)
 	}
-	k.n = &Node{died: make(chan struct{}), accepted: newAccepted(nil, func() {}), log: zerolog.Nop(), inbox: newInbox(1 << 30), opts: Options{ID: "a1", Fatal: func(err error) {
+	k.n = &Node{peerLog: newPeerLog(), died: make(chan struct{}), accepted: newAccepted(nil, func() {}), log: zerolog.Nop(), inbox: newInbox(1 << 30), opts: Options{ID: "a1", Fatal: func(err error) {
 		k.mu.Lock()
 		defer k.mu.Unlock()
 		k.fatals = append(k.fatals, err)
@@ -395,6 +395,7 @@ func TestDiskThatHangs(t *testing.T) {
 			}
 			h := handler{k.n}
 			h.Receive("p1", &paxos.Accept{Value: paxos.Value{Batch: make([]byte, size)}}, size)
+			h.Receive("p1", &paxos.Prepare{}, 10)
 			h.Receive("p1", &paxos.Heartbeat{}, 10)
 			h.Receive("c", &paxos.StatusQuery{}, 10)
 			if items := k.n.inbox.take(); len(items) != 2 {
@@ -421,6 +422,31 @@ func TestDiskThatHangs(t *testing.T) {
 			k.close()
 		})
 	}
+}
+
+// TestAnswersBehindAHungDisk: answers that wait for a sync that never ends are dropped beyond
+// a bound, since a disk may hang for days. Those that wait are sent, in order.
+func TestAnswersBehindAHungDisk(t *testing.T) {
+	k := newRig(t)
+	k.gate.shut()
+	k.n.act(paxos.Output{Writes: vote(1), Sync: true, SendAfter: message(0)})
+	<-k.gate.reached
+	for i := range uint64(3 * diskQueue) {
+		k.n.act(paxos.Output{SendAfter: message(i + 1)})
+	}
+	if !k.n.disk.crowded() {
+		t.Error("not crowded")
+	}
+	k.n.act(paxos.Output{Writes: vote(2), Sync: true, SendAfter: message(1 << 20)})
+	k.gate.release(nil)
+	k.awaitSynced(2)
+	k.n.disk.stop()
+	got := k.sentSoFar()
+	if n := len(got); n < diskQueue || n > diskQueue+2*syncQueue || !slices.IsSorted(got) || got[n-1] != 1<<20 {
+		t.Errorf("%d messages were sent, to %d", n, got[n-1])
+	}
+	k.n.disk = newDisk(k.n, 1<<30)
+	k.close()
 }
 
 // TestAppliedInTheTurn: a small output is applied by who submits it if nobody else applies,

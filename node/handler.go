@@ -23,7 +23,7 @@ var _ transport.Handler = handler{}
 // messages may be, and the sender says it again: who waited here for the disk would hear
 // no heartbeat and answer no question meanwhile.
 func (h handler) Receive(from paxos.NodeID, m paxos.Message, size int) {
-	if h.n.disk != nil && paxos.Messages.Row(m).CarriesValues() && h.n.disk.full() {
+	if h.n.disk != nil && !h.n.disk.takes(m) {
 		return
 	}
 	h.n.inbox.putRemote(item{from: from, msg: m, size: size})
