@@ -153,6 +153,36 @@ func TestLogLearnedWhileConnected(t *testing.T) {
 	}
 }
 
+// TestLogIsToldBeforeAnswers: whoever is answered after a log is known knows which one the
+// answer is of.
+func TestLogIsToldBeforeAnswers(t *testing.T) {
+	var begun atomic.Bool
+	cfg := of(logA, learner, "l1")
+	cfg.Log = func() (id paxos.LogID) {
+		if begun.Load() {
+			id[0] = 1
+		}
+		return id
+	}
+	l1 := listen(t, cfg)
+	r, known := newRecorder(), make(chan paxos.LogID, 1)
+	mine := start(t, config(client, ""), r)
+	r.hook = func(e event) {
+		if e.what == got {
+			known <- mine.identity.log()
+		}
+	}
+	mine.Dial(l1.peer())
+	mine.await(t, 1, up, "l1")
+	answered := l1.await(t, 1, up, "").id
+	begun.Store(true)
+	l1.LogKnown()
+	l1.Send(answered, &paxos.Located{Nonce: 1})
+	if log := <-known; log != (paxos.LogID{1}) {
+		t.Errorf("answered while the log is %v here", log)
+	}
+}
+
 // TestPinnedLog: a client that was told which log to use lets in nobody else.
 func TestPinnedLog(t *testing.T) {
 	for log, sees := range map[byte]string{1: "", 2: paxos.LogID{2}.String(), 0: "it knows no log by an id"} {

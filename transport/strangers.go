@@ -7,9 +7,17 @@ import (
 	"github.com/paxlog/paxlog/wire"
 )
 
-// LogKnown says that Config.Log tells another log than before, so that who is connected is
-// told, and who is of another log is cut off.
-func (n *Network) LogKnown() { n.identity.tell() }
+// LogKnown says that Config.Log tells another log than before. Who is connected is told
+// before anything that is sent after this call: a client that is answered knows which log
+// the answer is of. Who is of another log is cut off in a moment.
+func (n *Network) LogKnown() {
+	for _, c := range n.connected() {
+		if k, _ := n.identity.judge(c.shown()); k != otherLog && n.identity.outdated(c.version) == "" {
+			n.announce(c)
+		}
+	}
+	n.identity.tell()
+}
 
 // Log is the log that this process knows to be of, zero if it knows none by an id.
 func (n *Network) Log() paxos.LogID { return n.identity.log() }
@@ -23,26 +31,30 @@ func (n *Network) cutStrangers() {
 		case <-n.ctx.Done():
 			return
 		}
-		n.mu.Lock()
-		var conns []*conn
-		for _, l := range n.links {
-			for _, c := range []*conn{l.dialed, l.accepted} {
-				if c != nil {
-					conns = append(conns, c)
-				}
-			}
-		}
-		n.mu.Unlock()
-		for _, c := range conns {
+		for _, c := range n.connected() {
 			n.review(c)
 		}
 	}
 }
 
+// connected are all connections.
+func (n *Network) connected() (conns []*conn) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, l := range n.links {
+		for _, c := range []*conn{l.dialed, l.accepted} {
+			if c != nil {
+				conns = append(conns, c)
+			}
+		}
+	}
+	return conns
+}
+
 // review ends a connection whose other end is not of this process's log, or cannot take part
 // in it; and tells the others which log that is, if they do not know it yet.
 func (n *Network) review(c *conn) {
-	shown, log := c.shown(), n.identity.log()
+	shown := c.shown()
 	if k, mine := n.identity.judge(shown); k == otherLog {
 		c.part(wire.RefusedLog, n.identity.otherLogError(shown, c.nc.RemoteAddr().String(), mine))
 		return
@@ -51,7 +63,12 @@ func (n *Network) review(c *conn) {
 		c.close(errors.New(why))
 		return
 	}
-	if !log.IsZero() && c.showed != log && c.announced.CompareAndSwap(false, true) {
+	n.announce(c)
+}
+
+// announce tells the other end which log this is, if it was not told.
+func (n *Network) announce(c *conn) {
+	if log := n.identity.log(); !log.IsZero() && c.showed != log && c.announced.CompareAndSwap(false, true) {
 		c.enqueue(&wire.Log{ID: log})
 		c.signal()
 	}

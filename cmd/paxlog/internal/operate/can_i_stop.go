@@ -31,7 +31,7 @@ func CanIStop() *command.Command {
 			"processes are judged together. An acceptor or learner that is further behind than\n" +
 			"the instances that a leader has in flight (limits.window) does not count.",
 		Example: "paxlog can-i-stop a1 && ssh host1 reboot\npaxlog can-i-stop a1 p1 l1 -o json",
-		Flags:   []command.Option{command.OutputOption("plain", "json"), command.TimeoutOption},
+		Flags:   []command.Option{command.OutputOption("plain", "json"), command.LogIDOption, command.TimeoutOption},
 		Action: func(ctx context.Context, env *command.Environment, in *command.Input) error {
 			opts, err := readCanStopOptions(in, env)
 			if err != nil {

@@ -35,7 +35,7 @@ func Drain() *command.Command {
 		Example: "paxlog drain p1",
 		Flags: []command.Option{
 			{Name: "force", Usage: "although can-i-stop says no"},
-			yesOption, command.OutputOption("plain", "json"), command.TimeoutOption,
+			yesOption, command.OutputOption("plain", "json"), command.LogIDOption, command.TimeoutOption,
 		},
 		Action: func(ctx context.Context, env *command.Environment, in *command.Input) error {
 			opts, err := readDrainOptions(in, env)
@@ -58,7 +58,7 @@ func Undrain() *command.Command {
 		Details: "The process leads, serves clients and counts again. It is no error if it was not\n" +
 			"drained.",
 		Example: "paxlog undrain p1",
-		Flags:   []command.Option{command.OutputOption("plain", "json"), command.TimeoutOption},
+		Flags:   []command.Option{command.OutputOption("plain", "json"), command.LogIDOption, command.TimeoutOption},
 		Action: func(ctx context.Context, env *command.Environment, in *command.Input) error {
 			opts, err := readDrainOptions(in, env)
 			if err != nil {

@@ -37,7 +37,7 @@ func Leader() *command.Command {
 			Example: "paxlog leader transfer\npaxlog leader transfer --to p2 --yes -o json",
 			Flags: []command.Option{
 				{Name: "to", Value: "ID", Usage: "the proposer that shall lead"},
-				yesOption, command.OutputOption("plain", "json"), command.TimeoutOption,
+				yesOption, command.OutputOption("plain", "json"), command.LogIDOption, command.TimeoutOption,
 			},
 			Action: func(ctx context.Context, env *command.Environment, in *command.Input) error {
 				opts, err := readTransferOptions(in, env)

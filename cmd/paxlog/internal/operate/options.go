@@ -32,7 +32,7 @@ func readOptions(in *command.Input, env *command.Environment) (opts options, err
 	if opts.Timeout, err = in.Timeout(); err != nil {
 		return opts, err
 	}
-	opts.Cluster, err = clusterfile.Find(env)
+	opts.Cluster, err = clusterfile.FindLog(env, in)
 	return opts, err
 }
 

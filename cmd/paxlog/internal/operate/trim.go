@@ -34,7 +34,7 @@ func Trim() *command.Command {
 		Example: "paxlog trim --to 100000\npaxlog trim --to @-7d --yes",
 		Flags: []command.Option{
 			{Name: "to", Value: "N|@TIME", Usage: "the first index that is kept, or its time; @-10m, @-7d"},
-			yesOption, command.OutputOption("plain", "json"), command.TimeoutOption,
+			yesOption, command.OutputOption("plain", "json"), command.LogIDOption, command.TimeoutOption,
 		},
 		Action: func(ctx context.Context, env *command.Environment, in *command.Input) error {
 			opts, err := readTrimOptions(in, env)
