@@ -45,10 +45,11 @@ func random(seed uint64, make func(seed uint64, n int) *side) result {
 // befall does a fault to all processes of a host, or to all links of two hosts. An old
 // directory put back (RollBack) is left out, for Raft does not promise to live through
 // it; and votes that one acceptor alone has (Orphan), for it has none. Nobody is asked to
-// hand over either.
+// hand over either, nor to trim, nor does a learner begin anew below what was trimmed:
+// the Raft here keeps its whole log.
 func (s *side) befall(f sim.Fault, host, peer int) {
 	switch f.Kind {
-	case sim.RollBack, sim.Orphan, sim.HandOver, sim.DrainNode:
+	case sim.RollBack, sim.Orphan, sim.HandOver, sim.DrainNode, sim.TrimLog, sim.LoseLearner:
 	case sim.CrashAll, sim.ReplayOld, sim.LossyNetwork, sim.HealNetwork:
 		s.Harm(f, s.processes())
 	case sim.Isolate:
