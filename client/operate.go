@@ -10,6 +10,7 @@ import (
 
 	"github.com/paxlog/paxlog/paxos"
 	"github.com/paxlog/paxlog/transport"
+	"github.com/paxlog/paxlog/wire"
 )
 
 // A DeclinedError says that a process could not do what an operator asked of it, and why.
@@ -37,28 +38,18 @@ type Transfer struct {
 // error is a *DeclinedError if the leader goes on leading, and says why; one that wraps
 // ErrUnavailable if nobody leads, or the leader was lost before it answered.
 func (c *Client) TransferLeader(ctx context.Context, to string) (Transfer, error) {
-	s, err := c.Status(ctx)
-	if err != nil {
-		return Transfer{}, err
-	}
-	if ctx.Err() != nil {
-		return Transfer{}, causeOf(ctx)
-	}
-	if s.Leader == "" {
-		return Transfer{}, fmt.Errorf("%w: no proposer leads, so none can hand over", ErrUnavailable)
-	}
-	reply, err := c.operate(ctx, s.Leader, &paxos.Transfer{Nonce: operateNonce, To: paxos.NodeID(to)})
+	leader, reply, err := c.askLeader(ctx, "hand over", &paxos.Transfer{Nonce: operateNonce, To: paxos.NodeID(to)})
 	if err != nil {
 		return Transfer{}, err
 	}
 	m, ok := reply.(*paxos.Transferred)
 	switch {
 	case !ok:
-		return Transfer{}, fmt.Errorf("%s answers something else: %T", s.Leader, reply)
+		return Transfer{}, fmt.Errorf("%s answers something else: %T", leader, reply)
 	case m.Why != "":
-		return Transfer{}, &DeclinedError{ID: s.Leader, Why: m.Why}
+		return Transfer{}, &DeclinedError{ID: leader, Why: m.Why}
 	}
-	return Transfer{From: s.Leader, To: string(m.To), Ballot: m.Ballot, Waited: time.Duration(m.Waited) * time.Millisecond}, nil
+	return Transfer{From: leader, To: string(m.To), Ballot: m.Ballot, Waited: time.Duration(m.Waited) * time.Millisecond}, nil
 }
 
 // Drain prepares a process for being stopped, or undoes that: a proposer does not lead, and
@@ -86,6 +77,21 @@ const (
 	// operateWait bounds how long a process may take: longer than a leader tries to hand over.
 	operateWait = 5 * time.Second
 )
+
+// askLeader asks the leader for something, which what names: "hand over".
+func (c *Client) askLeader(ctx context.Context, what string, m paxos.Message) (leader string, reply paxos.Message, err error) {
+	s, err := c.Status(ctx)
+	switch {
+	case err != nil:
+		return "", nil, err
+	case ctx.Err() != nil:
+		return "", nil, causeOf(ctx)
+	case s.Leader == "":
+		return "", nil, fmt.Errorf("%w: no proposer leads, so none can %s", ErrUnavailable, what)
+	}
+	reply, err = c.operate(ctx, s.Leader, m)
+	return s.Leader, reply, err
+}
 
 // operate asks one process for something, over a connection of its own.
 func (c *Client) operate(ctx context.Context, id string, m paxos.Message) (paxos.Message, error) {
@@ -176,5 +182,15 @@ func (o *operation) PeerDown(id paxos.NodeID, _ paxos.Role, why error) {
 
 // Refused implements transport.Handler.
 func (o *operation) Refused(id paxos.NodeID, _ string, why error) {
+	if isOfAnotherLog(why) {
+		o.settle(nil, fmt.Errorf("%w: %s cannot be asked: %w", ErrOtherLog, id, why))
+		return
+	}
 	o.settle(nil, fmt.Errorf("%w: %s cannot be asked: %w", ErrUnavailable, id, why))
+}
+
+// isOfAnotherLog reports whether a process was not asked since it is of another log.
+func isOfAnotherLog(why error) bool {
+	var refused *transport.RefusedError
+	return errors.As(why, &refused) && refused.Code == wire.RefusedLog
 }

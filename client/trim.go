@@ -21,25 +21,18 @@ type Trimmed struct {
 // one is below that. It may end below what was asked for; asking again goes on from there.
 // The error is a *DeclinedError if nothing was done, and says why.
 func (c *Client) Trim(ctx context.Context, index Index) (Trimmed, error) {
-	s, err := c.Status(ctx)
-	if err != nil {
-		return Trimmed{}, err
-	}
-	if s.Leader == "" {
-		return Trimmed{}, fmt.Errorf("%w: no proposer leads, so none can trim", ErrUnavailable)
-	}
-	reply, err := c.operate(ctx, s.Leader, &paxos.Order{Nonce: operateNonce, Trim: min(index, paxos.Bound-1)})
+	leader, reply, err := c.askLeader(ctx, "trim", &paxos.Order{Nonce: operateNonce, Trim: min(index, paxos.Bound-1)})
 	if err != nil {
 		return Trimmed{}, err
 	}
 	m, ok := reply.(*paxos.Ordered)
 	switch {
 	case !ok:
-		return Trimmed{}, fmt.Errorf("%s answers something else: %T", s.Leader, reply)
+		return Trimmed{}, fmt.Errorf("%s answers something else: %T", leader, reply)
 	case m.Why != "":
-		return Trimmed{}, &DeclinedError{ID: s.Leader, Why: m.Why}
+		return Trimmed{}, &DeclinedError{ID: leader, Why: m.Why}
 	}
-	return Trimmed{Leader: s.Leader, Before: m.Before, After: m.After, Checkpoint: m.Checkpoint}, nil
+	return Trimmed{Leader: leader, Before: m.Before, After: m.After, Checkpoint: m.Checkpoint}, nil
 }
 
 // IndexAt is the index of the first entry of that time or later, one past the end if there is

@@ -49,11 +49,14 @@ func Trim() *command.Command {
 // readTrimOptions reads the flags of trim.
 func readTrimOptions(in *command.Input, env *command.Environment) (trimOptions, error) {
 	var opts trimOptions
-	err := in.NoArguments()
+	if err := in.NoArguments(); err != nil {
+		return opts, err
+	}
+	text, err := in.Require("to")
 	if err != nil {
 		return opts, err
 	}
-	text, problem := in.Text("to"), ""
+	problem := ""
 	if at, isTime := strings.CutPrefix(text, "@"); isTime {
 		opts.At, problem = command.ParseTime(at, env.Now())
 	} else if n, err := strconv.ParseUint(text, 10, 64); err != nil || n == 0 {
