@@ -12,11 +12,13 @@ import (
 	"path/filepath"
 	"regexp"
 	"sort"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
+	"github.com/paxlog/paxlog/cmd/paxlog/internal/clusterfile"
 	"github.com/paxlog/paxlog/cmd/paxlog/internal/command"
 	"github.com/paxlog/paxlog/cmd/paxlog/internal/daemons"
 	"github.com/paxlog/paxlog/config"
@@ -233,6 +235,55 @@ func TestBlockedOutput(t *testing.T) {
 		if got := paxlog("resolve", fmt.Sprintf("%s/%d", m[1], seq)); !strings.HasPrefix(got.out, want) {
 			t.Errorf("append %d: %+v", seq, got)
 		}
+	}
+}
+
+// TestNobodyReadsTheLog: processes whose standard error is a full pipe append, and stop.
+func TestNobodyReadsTheLog(t *testing.T) {
+	unread, full, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unread.Close()
+	defer full.Close()
+	if err := full.SetWriteDeadline(time.Now().Add(100 * time.Millisecond)); err != nil {
+		t.Fatal(err)
+	}
+	for err == nil {
+		_, err = full.Write(make([]byte, 512))
+	}
+	port, err := daemons.FreeBasePort()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Join(t.TempDir(), "dev")
+	cmd := exec.Command(cluster.Binary(t), "dev", "--data", dir, "--base-port", strconv.Itoa(port), "--log-level", "debug")
+	cmd.Stderr = full
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	t.Cleanup(func() { _ = cmd.Process.Kill() })
+	file := filepath.Join(dir, clusterfile.DefaultName)
+	for began := time.Now(); ; {
+		if got := paxlog("append", "x", "--config", file); got.code == command.ExitDone {
+			break
+		} else if time.Since(began) > time.Minute {
+			t.Fatalf("%+v", got)
+		}
+	}
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case err := <-ended:
+		if err != nil {
+			t.Error(err)
+		}
+	case <-time.After(time.Minute):
+		t.Error("dev goes on a minute after SIGTERM")
 	}
 }
 

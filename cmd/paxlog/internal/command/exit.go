@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 
 	"github.com/paxlog/paxlog/client"
@@ -85,16 +86,32 @@ func (p *Program) finish(err error) int {
 	if errors.Is(err, ErrOutputClosed) && CodeOf(err) == ExitFailed {
 		return ExitDone
 	}
+	var last strings.Builder
 	if text := shapes.OneLine(err); text != "" {
 		if errors.Is(err, client.ErrUnavailable) && CodeOf(err) == ExitUnavailable && !strings.Contains(text, "`paxlog ") {
 			text += "; `paxlog status` shows what is missing"
 		}
-		fmt.Fprintf(p.Stderr, "paxlog: %s\n", text)
+		fmt.Fprintf(&last, "paxlog: %s\n", text)
 	}
 	if then := thenOf(err); then != "" {
-		fmt.Fprintln(p.Stderr, then)
+		fmt.Fprintln(&last, then)
 	}
+	PrintLast(p.Stderr, last.String())
 	return CodeOf(err)
+}
+
+// PrintLast prints what a process says last, but ends, after a second, also where nobody
+// takes it.
+func PrintLast(to io.Writer, text string) {
+	if text == "" {
+		return
+	}
+	printed := make(chan struct{})
+	go func() {
+		defer close(printed)
+		fmt.Fprint(to, text)
+	}()
+	within(lastLines, printed)
 }
 
 // thenOf is the line that follows the message of err, or "".

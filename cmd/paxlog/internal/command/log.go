@@ -1,9 +1,9 @@
 package command
 
 import (
+	"bytes"
 	"io"
 	"os"
-	"sync"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -11,46 +11,33 @@ import (
 	"github.com/paxlog/paxlog/internal/shapes"
 )
 
-// NewLogger returns a logger that writes to w until end is called. level is debug,
-// info, warn or error; format is json, an object a line, or console, for people.
-// The console is coloured only on a terminal, and never if NO_COLOR is set.
+// NewLogger returns a logger whose lines are written to w, until end is called: end
+// writes what waits, for at most lastLines. Who logs never waits for who reads: lines
+// that find too much waiting are dropped, and a later line says how many. level is debug,
+// info, warn or error; format is json, an object a line, or console, for people. The
+// console is coloured only on a terminal, and never if NO_COLOR is set.
 func NewLogger(w io.Writer, level, format string) (log zerolog.Logger, end func()) {
 	parsed, err := zerolog.ParseLevel(level)
 	if err != nil {
 		parsed = zerolog.InfoLevel
 	}
-	if format == "console" {
-		w = zerolog.ConsoleWriter{
-			Out:        w,
-			NoColor:    os.Getenv("NO_COLOR") != "" || !IsTerminal(w),
-			TimeFormat: "15:04:05.000",
+	logTo := func(lines io.Writer) zerolog.Logger {
+		if format == "console" {
+			lines = zerolog.ConsoleWriter{
+				Out:        lines,
+				NoColor:    os.Getenv("NO_COLOR") != "" || !IsTerminal(w),
+				TimeFormat: "15:04:05.000",
+			}
 		}
+		return zerolog.New(lines).Level(parsed).Hook(timeHook{})
 	}
-	lines := &logWriter{to: w}
-	return zerolog.New(lines).Level(parsed).Hook(timeHook{}), lines.end
-}
-
-// logWriter writes the lines of a log, none after its end.
-type logWriter struct {
-	mu    sync.Mutex
-	to    io.Writer
-	ended bool
-}
-
-// Write implements io.Writer.
-func (w *logWriter) Write(line []byte) (int, error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.ended {
-		return len(line), nil
-	}
-	return w.to.Write(line)
-}
-
-func (w *logWriter) end() {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.ended = true
+	lines := &logLines{to: w, tell: func(dropped int) []byte {
+		var line bytes.Buffer
+		log := logTo(&line).Level(zerolog.WarnLevel) // also where only errors are asked for
+		log.Warn().Int("dropped", dropped).Msg("lines of this log were dropped, for nobody read standard error: read it, or log less with --log-level")
+		return line.Bytes()
+	}}
+	return logTo(lines), func() { lines.end(lastLines) }
 }
 
 // timeHook stamps each line with nanoseconds in UTC.

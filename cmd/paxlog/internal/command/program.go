@@ -17,7 +17,8 @@ type Program struct {
 	Kill     func(code int) // ends the process without cleaning up
 	Commands []*Command
 
-	out *output // stdout, whose first failure is remembered
+	out    *output // stdout, whose first failure is remembered
+	endLog func()  // writes what waits of the log; nil if no command has begun
 }
 
 // Run executes one command line and returns the exit code.
@@ -27,7 +28,11 @@ func (p *Program) Run(args []string) int {
 	}
 	p.out = &output{to: p.Stdout}
 	defer p.out.close()
-	return p.finish(p.dispatch(args))
+	err := p.dispatch(args)
+	if p.endLog != nil {
+		p.endLog()
+	}
+	return p.finish(err)
 }
 
 // dispatch finds the command and runs it, or prints help.
@@ -103,6 +108,7 @@ func (p *Program) perform(c *cli.Context, cmd *Command, inv *invocation) error {
 	if err != nil {
 		return err
 	}
+	p.endLog = env.EndLog
 	ctx, stop := p.watch(c.Context, cmd.Daemon)
 	defer stop()
 	patience := clientPatience

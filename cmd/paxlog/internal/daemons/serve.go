@@ -19,10 +19,6 @@ import (
 // stopTimeout bounds how long a daemon finishes what it accepted.
 const stopTimeout = 10 * time.Second
 
-// fatalPrint bounds how long the last line of a daemon may take: a process whose
-// standard error nobody reads must stop all the same.
-const fatalPrint = time.Second
-
 // serve runs a process until ctx ends, closes it cleanly and returns nil.
 func serve(ctx context.Context, env *command.Environment, opts daemonOptions) error {
 	if err := checkAddressSpace(addressSpace); err != nil {
@@ -66,18 +62,8 @@ func fatal(e *command.Environment) func(error) {
 	var once sync.Once
 	return func(err error) {
 		once.Do(func() {
-			printed := make(chan struct{})
-			go func() {
-				defer close(printed)
-				e.EndLog()
-				fmt.Fprintf(e.Stderr, "paxlog: %s\n", shapes.OneLine(err))
-			}()
-			late := time.NewTimer(fatalPrint)
-			defer late.Stop()
-			select {
-			case <-printed:
-			case <-late.C:
-			}
+			e.EndLog()
+			command.PrintLast(e.Stderr, fmt.Sprintf("paxlog: %s\n", shapes.OneLine(err)))
 			e.Kill(command.ExitFailed)
 		})
 	}
