@@ -1,0 +1,91 @@
+// Package configuration says which acceptors vote at which instance of a log, and what a
+// proposer needs of them. Its types are values; it does no I/O, and knows nothing of how a
+// configuration comes to be chosen.
+//
+//	configuration.go  who accepts, and what may follow
+//	history.go        what a log has decided: which configuration is in force where
+//	electorate.go     what a proposer counts as a quorum around a change
+//	encoding.go       the one form of each
+//
+// # Alpha
+//
+// The acceptors of a log change while it runs, by changes that are chosen in it as entries are
+// (Lamport, "Paxos Made Simple", section 3; "Reconfiguring a State Machine", 2010). A change
+// chosen at instance i is in force from i + alpha on. Alpha is a constant of the log, decided
+// by a command of its own before the first change, and at least 128. So whoever knows what
+// was chosen up to n knows the configuration of every instance up to n + alpha (ConfigAt), and
+// that many instances may be in flight.
+//
+// R3: a leader proposes at k only when it knows everything at or below k - alpha to be chosen,
+// and only after a Phase 1 at its ballot with a quorum of every configuration that is in force
+// at an instance from its start to k. One promise of an acceptor covers all instances.
+//
+// R4: votes at k count only from members of the configuration in force at k, with the
+// incarnation that it names.
+//
+// R5: a proposer that hears of a newer configuration than it campaigned with begins its Phase 1
+// anew with that one.
+//
+// # Replacing an acceptor that is dead
+//
+// A member x is dead, and its successor y copies the log. x may not be dead: somebody may start
+// its old directory again, or several copies of it, and each may have forgotten what it promised
+// and voted for. R7 keeps that from harm.
+//
+// (a) The leader that replaces x asks x for nothing, and counts it in no quorum of either phase,
+// from its Phase 1 on. So does every later leader that finds the change, chosen or merely voted
+// for. One that has counted x and finds the change begins anew, at another ballot: it never
+// proposes the change itself under a ballot whose Phase 1 counted x.
+//
+// (b) The change is proposed at i only when a Phase 2 quorum without x holds everything below i.
+// An acceptor votes for a change only if it holds all below, and the commit of that vote comes
+// after what it holds: so the quorum that chooses the change has all of it on disk.
+//
+// The argument. Let the change be chosen at ballot b. Each quorum that chooses it, and the
+// Phase 1 quorum of b, is without x.
+//
+//   - Above b, each Phase 1 quorum of the old configuration meets the Phase 2 quorum of b in an
+//     acceptor, which is not x. So its leader finds the change, and drops x.
+//   - Below b, nothing more is chosen at or above i. A Phase 2 quorum of such a ballot meets the
+//     Phase 1 quorum of b in an acceptor other than x, since both are counted in the old
+//     configuration. It voted before it promised b, and then b has found that vote and proposes
+//     what it forces, below i; or it does not vote any more.
+//   - What was chosen with x's help before has a voter that is not x and promised b, or holds
+//     it. It is found by b, and by all above b, in somebody who remembers.
+//
+// So nothing rests on x any more, whoever runs its directory.
+//
+// The successor y neither promises nor votes before it holds everything below the instance from
+// which the change is in force, and finds itself named there. So a Phase 1 quorum with y in it
+// starts at or above that instance, and is one of the new configuration only. It is durable by
+// then, too: what x had and a quorum of the others holds, y has.
+//
+// What is promised of a directory that has forgotten something begins when the change is chosen.
+// Before that x is a member like any other: whoever runs an old copy of it then is kept from
+// voting by its peers' memory of its mark (package paxos, "Rejoining"), and by nothing here. (b)
+// makes it a little better: while the change is proposed, what lies below it stays.
+//
+// The model in model_test.go finds what goes wrong if a part is left out.
+//
+// Late promise: acceptors are a0, a1 and x. Ballot 2 proposes the change at 1, and a0 votes for
+// it. Ballot 5 leads with the promises of a1 and x. a0's promise to 5 comes late, and shows it the
+// change. 5 proposes it, and a0 and x choose it: x has voted for its own end. A copy of x
+// that has forgotten this and a1 then elect ballot 7, which sees nothing of the change, and
+// chooses another value at 1.
+//
+// A leader that has counted x: ballot 5 leads with the promises of a0 and x, proposes the change
+// at 1, and a1 and x choose it. A copy of x and a0 elect ballot 7, as above.
+//
+// Without (b): an instance below the change is chosen by a0 and x, and a1 lacks it. The change
+// is proposed. Its leader is lost before a1 votes. A copy of x and a1 elect a leader that sees
+// neither the change nor the instance, and choose another value there.
+//
+// R8: the change is complete when a Phase 2 quorum of the new configuration holds everything
+// below the instance from which it is in force. No second change is proposed before; and one
+// that is chosen before the first is in force changes nothing, for everybody.
+//
+// # Adding and removing a member that lives
+//
+// Then nobody is left out, and R3 to R5 are enough: the leader's Phase 1 has a quorum of both
+// configurations, and counts votes at each instance by the one in force there.
+package configuration
