@@ -24,7 +24,8 @@ type Config struct {
 	PageBytes      int         // bytes of values in one page; one value always fits
 	ValueBytes     int         // the largest value that is voted for, 0: any
 
-	Knows uint64 // the highest level of a log that this process knows
+	Knows   uint64 // the highest level of a log that this process knows
+	Program string // the version of the program, for status
 }
 
 // State is an acceptor's durable state, as its store recovers it.

@@ -24,7 +24,7 @@ type controlled struct {
 func newControlled(a *Acceptor, st State) controlled {
 	c := controlled{encoded: st.Control, votes: map[paxos.Instance]string{}}
 	var err error
-	if c.state, err = control.Decode(st.Control); err != nil {
+	if c.state, err = control.Decode(st.Control, a.cfg.Knows); err != nil {
 		a.Violated("what an acceptor stored of its log it knows", "error", err)
 	}
 	c.first = c.state.FirstInstance()
@@ -133,14 +133,14 @@ func (a *Acceptor) onDecide(from paxos.NodeID, m *paxos.Decide) {
 // this acceptor begins above held.
 func (a *Acceptor) takeTrimmed(from paxos.NodeID, m *paxos.Page) bool {
 	c := &a.control
-	state, err := control.Decode(m.Control)
+	state, err := control.Decode(m.Control, a.cfg.Knows)
 	switch {
 	case m.First <= a.held+1 || m.Control == "":
 		return false
 	case err != nil:
 		a.stopAt(a.held+1, err)
 		return false
-	case state.FirstInstance() != m.First || state.At > m.Held || state.At < c.state.At || state.Level > a.cfg.Knows ||
+	case state.FirstInstance() != m.First || state.At > m.Held || state.At < c.state.At ||
 		!c.state.Log.IsZero() && c.state.Log != state.Log:
 		a.refuse(from, "what it says of a trim cannot be", "first", uint64(m.First), "held", uint64(m.Held))
 		return false

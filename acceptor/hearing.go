@@ -72,7 +72,7 @@ func (a *Acceptor) onHeartbeat(from paxos.NodeID, m *paxos.Heartbeat) {
 	if a.hung() {
 		return
 	}
-	ack := &paxos.HeartbeatAck{Ballot: m.Ballot, Nonce: m.Nonce, Held: a.held, Highest: a.highest}
+	ack := &paxos.HeartbeatAck{Ballot: m.Ballot, Nonce: m.Nonce, Held: a.held, Highest: a.highest, Knows: a.cfg.Knows}
 	if ack.Runs = a.votesUnder(&m.Ballot, m.ChosenUpTo, a.synced); len(ack.Runs) > 0 {
 		ack.Mark = a.durableMark
 	}

@@ -56,8 +56,8 @@ func (a *Acceptor) onStatus(from paxos.NodeID, m *paxos.StatusQuery) {
 		hangs = 0
 	}
 	a.Send(from, &paxos.StatusReply{
+		Program: a.cfg.Program, Oldest: paxos.FirstVersion, Speaks: paxos.NewestVersion, Knows: a.cfg.Knows, Log: r.Control.Log, Level: r.Control.Level,
 		Nonce: m.Nonce, Role: paxos.RoleAcceptor, ID: a.cfg.ID, Promised: r.Promised, Highest: r.Durable, DiskHangs: hangs,
-		Held: r.Held, Chosen: r.Known, Missing: r.Missing, Voting: r.Voting, Forgot: r.Forgot, Reason: r.WhyNotVoting, Drained: r.Drained, Speaks: paxos.NewestVersion,
-		Log: r.Control.Log, Level: r.Control.Level,
+		Held: r.Held, Chosen: r.Known, Missing: r.Missing, Voting: r.Voting, Forgot: r.Forgot, Reason: r.WhyNotVoting, Drained: r.Drained,
 	})
 }

@@ -39,6 +39,15 @@ type ProcessState struct {
 	Log    LogID    // that it knows to be of; zero if it knows none, or the log has no id
 	Level  uint64   // of that log: what may be proposed in it
 
+	// Program is the version of its program, "" if it does not say it. Oldest and Speaks are the
+	// versions of the protocol that it speaks, and Knows the highest level that it knows. An older
+	// release, which says none of this, has zeros.
+	Program               string
+	Oldest, Speaks, Knows uint64
+	// Format is that of its data directory, and Converts what that becomes when the log has a
+	// level; zero if they are not known.
+	Format, Converts uint64
+
 	// Drained says that it is about to be stopped, as somebody has told it: see Drain.
 	Drained bool
 
@@ -74,6 +83,7 @@ type ProcessState struct {
 func stateOf(r *paxos.StatusReply) ProcessState {
 	return ProcessState{
 		Chosen: r.Chosen, Reason: r.Reason, Drained: r.Drained, Log: r.Log, Level: r.Level,
+		Program: r.Program, Oldest: r.Oldest, Speaks: r.Speaks, Knows: r.Knows, Format: r.Format, Converts: r.Converts,
 		Promised: r.Promised, Highest: r.Highest, Held: r.Held, Missing: r.Missing, Voting: r.Voting, Forgot: r.Forgot,
 		State: r.State, Ballot: r.Ballot, Quorum: r.Quorum,
 		DiskHangs: time.Duration(r.DiskHangs) * time.Millisecond, DiskBytes: r.DiskBytes, DiskFree: r.DiskFree,

@@ -18,7 +18,7 @@ type controlled struct {
 func newControlled(l *Learner, st State) controlled {
 	c := controlled{encoded: st.Control}
 	var err error
-	if c.state, err = control.Decode(st.Control); err != nil {
+	if c.state, err = control.Decode(st.Control, l.cfg.Knows); err != nil {
 		l.Violated("what a learner stored of its log it knows", "error", err)
 	}
 	return c
@@ -28,13 +28,13 @@ func newControlled(l *Learner, st State) controlled {
 // it applies nothing from i on (R10), and says so once. What it has applied it still serves:
 // that is a log that ends earlier, and it tells nobody that the log ends there.
 func (l *Learner) knows(i paxos.Instance, v *paxos.Value) bool {
-	if !paxos.IsControl(v.Batch) {
-		return true
+	err := paxos.KnownRuns(v.Batch)
+	if paxos.IsControl(v.Batch) {
+		_, err = l.control.state.Apply(i, v.Batch, l.cfg.Knows)
 	}
-	_, err := l.control.state.Apply(i, v.Batch, l.cfg.Knows)
 	if c := &l.control; err != nil && c.stuck != i {
 		c.stuck, c.why = i, err.Error()
-		l.Warn("the log has a control command that this version does not know: nothing from there on is applied here; use a newer version of paxlog",
+		l.Warn("the log has a command that this version does not know: nothing from there on is applied here; use a newer version of paxlog",
 			"instance", uint64(i), "error", c.why)
 	}
 	return err == nil

@@ -72,3 +72,21 @@ func TestControlBehindRuns(t *testing.T) {
 		t.Errorf("last index %d, %+v", l.last(), out)
 	}
 }
+
+// TestUnknownRun: a kind of commands of sessions that this version does not know is not passed
+// over, wherever it stands in a value (R10): the learner applies nothing of that value, and
+// nothing after it.
+func TestUnknownRun(t *testing.T) {
+	unknown := []byte{byte(paxos.RunControl) + 1, 1, 2, 3}
+	for name, batch := range map[string][]byte{"alone": unknown, "behind": append(run(sessionID(0, 1), 1, "a"), unknown...)} {
+		l := knowing()
+		l.choose(1, nil)
+		out := l.choose(2, batch)
+		if l.state.Applied != 1 || l.last() != 0 || len(out.Writes) != 0 || len(out.Notes) != 1 || l.Report().Stuck != 2 {
+			t.Errorf("%s: applied %d, %+v", name, l.state.Applied, out)
+		}
+		if l.choose(3, run(sessionID(0, 1), 1, "a")); l.state.Applied != 1 {
+			t.Errorf("%s: it went on", name)
+		}
+	}
+}

@@ -45,8 +45,9 @@ func (l *Learner) encodeState() []byte {
 
 var errState = errors.New("a learner's state in another form than this version writes")
 
-// decodeState returns the state that encodeState made b of. Nothing below it is kept.
-func decodeState(b []byte) (State, error) {
+// decodeState returns the state that encodeState made b of, for who knows levels up to knows.
+// Nothing below it is kept.
+func decodeState(b []byte, knows uint64) (State, error) {
 	d := paxos.Canonical{Rest: b}
 	var st State
 	version := d.Take(1)
@@ -74,7 +75,7 @@ func decodeState(b []byte) (State, error) {
 	if len(d.Rest) > 0 {
 		return State{}, errState
 	}
-	if _, err := control.Decode(st.Control); err != nil {
+	if _, err := control.Decode(st.Control, knows); err != nil {
 		return State{}, err
 	}
 	return st, nil

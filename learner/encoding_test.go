@@ -35,7 +35,7 @@ func encodable(t testing.TB) *Learner {
 func TestStateEncoding(t *testing.T) {
 	l := encodable(t)
 	b := l.encodeState()
-	st, err := decodeState(b)
+	st, err := decodeState(b, control.Level)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,7 +59,7 @@ func FuzzState(f *testing.F) {
 	f.Add(encodable(f).encodeState())
 	cfg := Config{Membership: paxos.Membership{Cluster: "c", Acceptors: []paxos.NodeID{"a1"}, Phase1: 1, Phase2: 1, Sessions: 2}, Knows: control.Level}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		st, err := decodeState(b)
+		st, err := decodeState(b, control.Level)
 		if err != nil {
 			if !reflect.DeepEqual(st, State{}) {
 				t.Fatalf("%+v with %v", st, err)

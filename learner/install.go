@@ -22,9 +22,9 @@ func (l *Learner) trimmedAt(from paxos.NodeID, m *paxos.Page) {
 	if m.First <= l.state.Applied+1 || m.Control == "" || l.install != nil || l.control.stuck != 0 {
 		return
 	}
-	state, err := control.Decode(m.Control)
+	state, err := control.Decode(m.Control, l.cfg.Knows)
 	own := &l.control.state
-	if err != nil || state.FirstInstance() != m.First || state.Level > l.cfg.Knows || !own.Log.IsZero() && own.Log != state.Log {
+	if err != nil || state.FirstInstance() != m.First || !own.Log.IsZero() && own.Log != state.Log {
 		return // it is told as what lacks there (trimmedThere)
 	}
 	l.install = &installing{base: state.Base, chunks: control.NewChunks(state.Base), source: from}
@@ -67,7 +67,7 @@ func (l *Learner) onChunks(from paxos.NodeID, m *paxos.Page) bool {
 func (l *Learner) installed(k *installing) {
 	l.install = nil
 	bytes, whole := k.chunks.Bytes()
-	st, err := decodeState(bytes)
+	st, err := decodeState(bytes, l.cfg.Knows)
 	if !whole || err != nil || st.Applied != k.base.T || st.Next != k.base.Next {
 		l.Warn("the checkpoint that a process shows is not what was closed: it is asked for again", "peer", string(k.source), "instance", uint64(k.base.T))
 		return

@@ -80,7 +80,8 @@ type Config struct {
 	// ChunkBytes is how many bytes of a checkpoint one value carries; 0: it sends none.
 	ChunkBytes int
 
-	Knows uint64 // the highest level of a log that this process knows
+	Knows   uint64 // the highest level of a log that this process knows
+	Program string // the version of the program, for status
 }
 
 // State is a learner's durable state, as its store recovers it.

@@ -17,7 +17,7 @@ func NewReplay(cfg Config, state []byte) (*Replay, error) {
 	var st State
 	if len(state) > 0 {
 		var err error
-		if st, err = decodeState(state); err != nil {
+		if st, err = decodeState(state, cfg.Knows); err != nil {
 			return nil, err
 		}
 	}

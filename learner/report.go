@@ -58,7 +58,8 @@ func (l *Learner) Report() Report {
 func (l *Learner) onStatus(from paxos.NodeID, m *paxos.StatusQuery) {
 	r := l.Report()
 	l.Send(from, &paxos.StatusReply{
+		Program: l.cfg.Program, Oldest: paxos.FirstVersion, Speaks: paxos.NewestVersion, Knows: l.cfg.Knows, Log: r.Control.Log, Level: r.Control.Level,
 		Nonce: m.Nonce, Role: paxos.RoleLearner, ID: r.ID, Applied: r.Applied, Chosen: r.Chosen, First: r.First, Last: r.Last,
-		Reason: r.Wrong, Open: r.Open, Sessions: r.Sessions, Drained: r.Drained, Speaks: paxos.NewestVersion, Log: r.Control.Log, Level: r.Control.Level,
+		Reason: r.Wrong, Open: r.Open, Sessions: r.Sessions, Drained: r.Drained,
 	})
 }

@@ -41,7 +41,7 @@ func (k *known) learn(writes []paxos.Record) (newLog bool) {
 
 // takeState takes the log's id. A state that is not known here the machine has refused.
 func (k *known) takeState(e paxos.Encoded) (isNew bool) {
-	s, err := control.Decode(e)
+	s, err := control.Decode(e, control.Level)
 	return err == nil && k.takeLog(s.Log)
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"github.com/paxlog/paxlog/acceptor"
 	"github.com/paxlog/paxlog/config"
+	"github.com/paxlog/paxlog/internal/program"
 	"github.com/paxlog/paxlog/learner"
 	"github.com/paxlog/paxlog/paxos"
 	"github.com/paxlog/paxlog/paxos/control"
@@ -31,7 +32,7 @@ func proposerConfig(c *config.Cluster, id paxos.NodeID, seed uint64, logID paxos
 		RenewTicks: ticks(t.Idle / renewals), RetryTicks: ticks(t.Retry), StallTicks: ticks(t.Stall),
 		Window: l.Window, WindowBytes: l.ConnQueueBytes / 2, BatchBytes: l.BatchBytes, EntryBytes: l.EntryBytes, QueueBytes: l.QueueBytes,
 		MarkBytes: markBytes, MarkInstances: markInstances, MarkTicks: ticks(markPatience), Learners: others(c.Learners, ""),
-		Knows: control.Level, LogID: logID,
+		Knows: control.Level, LogID: logID, Program: program.Version(),
 	}
 }
 
@@ -44,7 +45,7 @@ func acceptorConfig(c *config.Cluster, id paxos.NodeID, incarnation, seed uint64
 		ElectionTicks: ticks(t.ElectionMin), HeartbeatTicks: ticks(t.Heartbeat),
 		RetryTicks: ticks(t.Retry), StallTicks: ticks(t.Stall), IdleTicks: ticks(t.Idle),
 		PageBytes: c.Limits.PageBytes, ValueBytes: FrameBytes(c) - wire.Overhead,
-		Knows: control.Level,
+		Knows: control.Level, Program: program.Version(),
 	}
 }
 
@@ -54,7 +55,7 @@ func learnerConfig(c *config.Cluster, id paxos.NodeID, seed uint64) learner.Conf
 		ID: id, Membership: c.Membership(), Learners: others(c.Learners, id), Seed: seed,
 		PollTicks: ticks(t.Heartbeat), RenewTicks: ticks(t.Idle / renewals), RetryTicks: ticks(t.Retry), ReadTicks: ticks(t.Read),
 		PageBytes: l.PageBytes, EntryBytes: l.EntryBytes, BatchBytes: proposer.MaxAppend(l.BatchBytes, l.EntryBytes), AheadBytes: l.InboxBytes, BurstBytes: l.ConnQueueBytes / 2,
-		ChunkBytes: max(l.BatchBytes/4, controlBytes/16), Knows: control.Level,
+		ChunkBytes: max(l.BatchBytes/4, controlBytes/16), Knows: control.Level, Program: program.Version(),
 	}
 }
 

@@ -59,6 +59,8 @@ func (u *usage) send() {
 	for i := range answers {
 		r := *answers[i].Msg.(*paxos.StatusReply)
 		r.DiskBytes, r.DiskFree = last.Bytes, last.Free
+		now, begun := u.n.store.Formats()
+		r.Format, r.Converts = uint64(now), uint64(begun)
 		if r.DiskHangs == 0 {
 			r.DiskHangs = u.n.disk.hangs()
 		}

@@ -102,8 +102,12 @@ type Run struct {
 	Entries []byte // the Count encoded entries
 }
 
-// ErrBatch is returned for a batch that no client library encodes.
-var ErrBatch = errors.New("malformed batch")
+// Errors of batches: one that no client library encodes; and, among those, one with a kind of
+// runs that this version does not know, and a later one may.
+var (
+	ErrBatch      = errors.New("malformed batch")
+	ErrUnknownRun = fmt.Errorf("%w: a kind of commands that this version does not know", ErrBatch)
+)
 
 // AppendTo appends r's encoding to dst.
 func (r Run) AppendTo(dst []byte) []byte {
@@ -145,10 +149,15 @@ func NextRun(batch []byte) (Run, []byte, error) {
 	if IsControl(batch) {
 		return r, nil, fmt.Errorf("%w: a control command, where commands of sessions are", ErrBatch)
 	}
+	if len(batch) > 0 { // the kind first: how one that is not known goes on is not known either
+		r.Kind = RunKind(batch[0])
+	}
+	if r.Kind > RunControl {
+		return r, nil, fmt.Errorf("%w: %d", ErrUnknownRun, r.Kind)
+	}
 	if len(batch) < 1+len(r.Session) {
 		return r, nil, fmt.Errorf("%w: %d bytes left where a run begins", ErrBatch, len(batch))
 	}
-	r.Kind = RunKind(batch[0])
 	copy(r.Session[:], batch[1:])
 	rest := batch[1+len(r.Session):]
 	var ok bool
@@ -181,6 +190,19 @@ func NextRun(batch []byte) (Run, []byte, error) {
 	}
 	r.Entries = entries[:len(entries)-len(rest)]
 	return r, rest, nil
+}
+
+// KnownRuns returns nil unless batch has a run of a kind that this version does not know. What
+// is malformed otherwise is so at everybody, and is passed over.
+func KnownRuns(batch []byte) error {
+	for len(batch) > 0 {
+		_, rest, err := NextRun(batch)
+		if errors.Is(err, ErrUnknownRun) {
+			return err
+		}
+		batch = rest // nothing, where it is malformed
+	}
+	return nil
 }
 
 // NextEntry splits the first entry off the Entries of a run that NextRun returned.

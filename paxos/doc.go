@@ -100,6 +100,8 @@
 //	100 Elsewhere     learner           -> client                       since 3  I am drained: use another learner; or not any more
 //	101 Order         client            -> proposer                     urgent, since 3  to the leader: keep entries below an index no more
 //	102 Ordered       proposer          -> client                       urgent, since 3  the first index kept, before and after; or why not
+//	104 Raise         client            -> proposer                     urgent, since 3  to the leader: raise the level of the log
+//	105 Raised        proposer          -> client                       urgent, since 3  the level, before and after; or why not
 //
 // Local messages (Loaded, Synced, PeerUp, PeerDown, Dropped, Late, Stopping) are stepped by the driver
 // and never travel.

@@ -105,6 +105,7 @@ type Heartbeat struct {
 // Highest is a hint, not a vote: the highest instance it accepted or is accepting.
 // Runs are the votes under Ballot, above the ChosenUpTo of the heartbeat, that are
 // already synced, and Mark is that of the latest commit that is; without votes it is zero.
+// Knows is the highest level that the sender knows.
 type HeartbeatAck struct {
 	Ballot  Ballot
 	Nonce   uint64
@@ -112,6 +113,7 @@ type HeartbeatAck struct {
 	Highest Instance
 	Runs    []VoteRun `since:"3"`
 	Mark    Mark      `since:"3"`
+	Knows   uint64    `since:"3"`
 }
 
 // Query asks an acceptor what it hears. Only standbys send it. With Stay the sender wants

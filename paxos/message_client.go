@@ -251,6 +251,16 @@ type StatusReply struct {
 	// may be proposed in it.
 	Log   LogID  `since:"3"`
 	Level uint64 `since:"3"`
+
+	// Program is the version of its program, Oldest and Speaks are the versions of the protocol
+	// that it speaks, and Knows is the highest level that it knows.
+	Program string `since:"3"`
+	Oldest  uint64 `since:"3"`
+	Knows   uint64 `since:"3"`
+	// Format is that of its data directory, 0 if it has none or that is not known, and Converts
+	// what that becomes once the log has a level. The driver fills them in.
+	Format   uint64 `since:"3"`
+	Converts uint64 `since:"3"`
 }
 
 func (*Append) MessageKind() Kind      { return 64 }

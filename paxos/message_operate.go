@@ -74,6 +74,26 @@ type Ordered struct {
 	Why        string
 }
 
+// Raise asks a leader to raise the level of the log, once all acceptors show that they know
+// it. Whoever asks has made sure that all other processes do.
+type Raise struct {
+	Nonce uint64
+	Level uint64
+}
+
+// Raised answers Raise. Why, if not empty, says why nothing was done. Else the level was
+// Before and is After, in force above the instance At of a command of log Log.
+type Raised struct {
+	Nonce  uint64
+	Before uint64
+	After  uint64
+	At     Instance
+	Log    LogID
+	Why    string
+}
+
+func (*Raise) MessageKind() Kind       { return 104 }
+func (*Raised) MessageKind() Kind      { return 105 }
 func (*Order) MessageKind() Kind       { return 101 }
 func (*Ordered) MessageKind() Kind     { return 102 }
 func (*Decide) MessageKind() Kind      { return 51 }

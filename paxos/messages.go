@@ -75,5 +75,7 @@ var Messages = NewTable(
 	NewRow[Drained](servers, clients, "done; or why not", urgent, Since(3)),
 	NewRow[Order](clients, proposers, "to the leader: keep entries below an index no more", urgent, Since(3)),
 	NewRow[Ordered](proposers, clients, "the first index kept, before and after; or why not", urgent, Since(3)),
+	NewRow[Raise](clients, proposers, "to the leader: raise the level of the log", urgent, Since(3)),
+	NewRow[Raised](proposers, clients, "the level, before and after; or why not", urgent, Since(3)),
 	NewRow[Elsewhere](learners, clients, "I am drained: use another learner; or not any more", upkeep, Since(3)),
 )

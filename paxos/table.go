@@ -95,6 +95,16 @@ func (r *Row) AppendValues(dst []*[]byte, m Message) []*[]byte {
 	return dst
 }
 
+// CarriesControl reports whether one of m's values is a control value.
+func (r *Row) CarriesControl(m Message) bool {
+	for _, batch := range r.AppendValues(nil, m) {
+		if IsControl(*batch) {
+			return true
+		}
+	}
+	return false
+}
+
 // withRoom makes room for n more, no more and at once: growing by doubling takes several
 // times as much.
 func withRoom(dst []*[]byte, n int) []*[]byte {

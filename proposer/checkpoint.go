@@ -15,6 +15,7 @@ type deciding struct {
 	proposed paxos.Instance // of the latest one
 	grown    int            // bytes of values chosen since the newest Mark, or since this leader began
 	order    *order         // under way, or nil
+	raise    *raising       // under way, or nil
 	stale    paxos.Timer    // when a checkpoint that does not come on is given up
 }
 
@@ -22,7 +23,7 @@ type deciding struct {
 // to be chosen, and none is in flight. Of two learners that send the same one is taken.
 func (l *leading) onDecide(p *Proposer, m *paxos.Decide) {
 	d := &l.deciding
-	if d.waiting != nil || d.proposed > l.chosenUpTo || len(m.Batch) > MaxAppend(p.cfg.BatchBytes, p.cfg.EntryBytes) {
+	if d.waiting != nil || d.raise != nil || d.proposed > l.chosenUpTo || len(m.Batch) > MaxAppend(p.cfg.BatchBytes, p.cfg.EntryBytes) {
 		return
 	}
 	c, err := control.Parse(m.Batch)
@@ -63,6 +64,7 @@ func (l *leading) wantsMark(p *Proposer) bool {
 func (l *leading) decide(p *Proposer) {
 	d := &l.deciding
 	l.followOrder(p)
+	l.followRaise(p)
 	if d.waiting == nil && l.wantsMark(p) {
 		d.waiting = control.Batch(control.Mark{Learners: slices.Clone(p.cfg.Learners)})
 	}
@@ -93,12 +95,12 @@ func (l *leading) nextDecide(p *Proposer) paxos.Ticks {
 	switch {
 	case !l.room(p) || l.isLeaving() || l.next <= l.upTo || p.stopping:
 		return paxos.Never
-	case l.deciding.waiting != nil || l.wantsMark(p) || l.orderDue(p):
+	case l.deciding.waiting != nil || l.wantsMark(p) || l.orderDue(p) || l.raiseDue(p):
 		return p.now
 	case p.control.Under.T != 0 && p.cfg.MarkBytes != 0 && l.deciding.proposed <= l.chosenUpTo && len(p.cfg.Learners) > 0:
-		return min(l.deciding.stale.At(), l.deciding.order.until())
+		return min(l.deciding.stale.At(), l.deciding.order.until(), l.deciding.raise.until())
 	}
-	return l.deciding.order.until()
+	return min(l.deciding.order.until(), l.deciding.raise.until())
 }
 
 // order is a trim that somebody waits for. A checkpoint is made for it first, if the newest one
@@ -154,7 +156,7 @@ func (p *Proposer) onOrder(from paxos.NodeID, m *paxos.Order) {
 	case !leads:
 		why = fmt.Sprintf("%s does not lead (`paxlog status` shows who does)", p.cfg.ID)
 	case p.control.Level == 0:
-		why = "the log was begun by an earlier release, which knows no trim"
+		why = "the log has level 0, as earlier releases write it, which has no trim: `paxlog upgrade status` says how it gets a level"
 	case m.Trim == 0:
 		why = "the first index is 1"
 	case m.Trim >= paxos.Bound: // no process would know such a command

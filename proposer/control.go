@@ -17,10 +17,7 @@ func (q *quorumRead) stateOf(knows uint64, values map[paxos.Instance]paxos.Value
 		if !q.done.Has(place) || c.control == "" {
 			continue
 		}
-		s, err := control.Decode(c.control)
-		if err == nil && s.Level > knows {
-			err = fmt.Errorf("%w: the log has level %d, and this process knows level %d", control.ErrUnknown, s.Level, knows)
-		}
+		s, err := control.Decode(c.control, knows)
 		if err != nil {
 			return state, err
 		}
@@ -41,10 +38,10 @@ func (q *quorumRead) stateOf(knows uint64, values map[paxos.Instance]paxos.Value
 
 // firstKept is the first instance that some acceptor of the quorum keeps, as far as it has
 // trimmed.
-func (q *quorumRead) firstKept() paxos.Instance {
+func (q *quorumRead) firstKept(knows uint64) paxos.Instance {
 	var first paxos.Instance
 	for place, c := range q.promises {
-		if s, err := control.Decode(c.control); err == nil && q.done.Has(place) {
+		if s, err := control.Decode(c.control, knows); err == nil && q.done.Has(place) {
 			first = max(first, s.FirstInstance())
 		}
 	}
@@ -56,15 +53,16 @@ func (q *quorumRead) firstKept() paxos.Instance {
 // few do, it resigns as any leader whose proposals are not chosen, and begins above with
 // its next ballot.
 func (p *Proposer) onTrimmed(m *paxos.Page) {
-	s, err := control.Decode(m.Control)
-	if err == nil && m.Control != "" && s.At > p.trimmed.At && s.FirstInstance() == m.First && s.Level <= p.cfg.Knows {
+	s, err := control.Decode(m.Control, p.cfg.Knows)
+	if err == nil && m.Control != "" && s.At > p.trimmed.At && s.FirstInstance() == m.First {
 		p.trimmed = s
 	}
 }
 
-// known is the highest level that all acceptors of the quorum know.
-func (q *quorumRead) known() uint64 {
-	least := uint64(control.Level)
+// known is the highest level that this process, which knows levels up to knows, and all
+// acceptors of the quorum know.
+func (q *quorumRead) known(knows uint64) uint64 {
+	least := knows
 	for place, c := range q.promises {
 		if q.done.Has(place) {
 			least = min(least, c.knows)
@@ -73,18 +71,12 @@ func (q *quorumRead) known() uint64 {
 	return least
 }
 
-// genesis is the value that begins a log, if it may begin with one: this leader and every
-// acceptor of its Phase 1 quorum know the level. Else it begins at level 0, as a log of an
-// earlier release.
-func (l *leading) genesis(p *Proposer, known uint64) (paxos.Value, bool) {
-	if p.cfg.Knows == 0 || known == 0 || p.cfg.LogID.IsZero() {
-		return paxos.Value{}, false
-	}
-	g := control.Genesis{
-		Log: p.cfg.LogID, Level: min(p.cfg.Knows, known), Time: p.wall, Sessions: uint64(p.cfg.Membership.Sessions),
+// genesis is what begins a log at a level, or founds a log of level 0.
+func (p *Proposer) genesis(level uint64) control.Genesis {
+	return control.Genesis{
+		Log: p.cfg.LogID, Level: level, Time: p.wall, Sessions: uint64(p.cfg.Membership.Sessions),
 		Config: control.ConfigurationOf(p.cfg.Membership, func(id paxos.NodeID) uint64 { return p.known[id] }),
 	}
-	return paxos.Value{Origin: l.ballot, Time: p.wall, Batch: control.Batch(g)}, true
 }
 
 // learn takes what is chosen at i, the instance after all that p.control covers.

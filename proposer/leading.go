@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/paxlog/paxlog/paxos"
+	"github.com/paxlog/paxlog/paxos/control"
 )
 
 // leading is Phase 2 of every instance from start on, under one ballot.
@@ -102,12 +103,13 @@ func (p *Proposer) lead(c *preparing) {
 	again, _ := slices.BinarySearch(reported, held+1)
 	again = len(reported) - again
 	noops := uint64(l.upTo-held) - uint64(again)
-	if _, voted := values[1]; held == 0 && !voted {
-		if g, ok := l.genesis(p, c.read.known()); ok {
-			l.forced[1], l.upTo = g, max(l.upTo, 1)
-			noops = uint64(l.upTo) - uint64(again) - 1
-			p.Info("this log begins", "log", p.cfg.LogID.String(), "level", min(p.cfg.Knows, c.read.known()))
-		}
+	// A log begins at the level that this leader and its whole quorum know. Where that is 0 it
+	// begins with an entry, as a log of an earlier release.
+	level := c.read.known(p.cfg.Knows)
+	if _, voted := values[1]; level > 0 && !p.cfg.LogID.IsZero() && held == 0 && !voted {
+		l.forced[1], l.upTo = paxos.Value{Origin: l.ballot, Time: p.wall, Batch: control.Batch(p.genesis(level))}, max(l.upTo, 1)
+		noops = uint64(l.upTo) - uint64(again) - 1
+		p.Info("this log begins", "log", p.cfg.LogID.String(), "level", level)
 	}
 	l.deciding.proposed = l.upTo // among what was reported there may be commands
 	l.proposeAgain(p)
@@ -194,6 +196,7 @@ func (l *leading) onHeartbeatAck(p *Proposer, place int, m *paxos.HeartbeatAck) 
 		return
 	}
 	l.seen = max(l.seen, m.Highest)
+	l.onShown(place, sent, m.Knows)
 }
 
 // freshUntil is until when an answer to what was sent at that time is evidence.

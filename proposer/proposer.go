@@ -35,8 +35,9 @@ type Config struct {
 	MarkTicks     paxos.Ticks
 	Learners      []paxos.NodeID
 
-	Knows uint64      // the highest level of a log that this process knows
-	LogID paxos.LogID // random, fresh at each start: names a log that this process begins
+	Knows   uint64      // the highest level of a log that this process knows
+	LogID   paxos.LogID // random, fresh at each start: names a log that this process begins
+	Program string      // the version of the program, for status
 }
 
 // Proposer is the machine. Create it with New.
@@ -135,6 +136,8 @@ func (p *Proposer) Step(from paxos.NodeID, m paxos.Message) {
 		p.onTransfer(from, m)
 	case *paxos.Order:
 		p.onOrder(from, m)
+	case *paxos.Raise:
+		p.onRaise(from, m)
 	case *paxos.Drain:
 		p.onDrain(from, m)
 	case *paxos.Able:

@@ -43,7 +43,7 @@ func (l *leading) finishRepair(p *Proposer) {
 	read := l.repair
 	l.repair = nil
 	values, _ := read.forced()
-	first := max(p.control.FirstInstance(), read.firstKept())
+	first := max(p.control.FirstInstance(), read.firstKept(p.cfg.Knows))
 	for k := range read.to - read.from + 1 {
 		i := read.from + k
 		if l.open[i] != nil {

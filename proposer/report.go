@@ -49,8 +49,8 @@ func (p *Proposer) Report() Report {
 func (p *Proposer) onStatus(from paxos.NodeID, m *paxos.StatusQuery) {
 	r := p.Report()
 	p.Send(from, &paxos.StatusReply{
+		Program: p.cfg.Program, Oldest: paxos.FirstVersion, Speaks: paxos.NewestVersion, Knows: p.cfg.Knows, Log: r.Control.Log, Level: r.Control.Level,
 		Nonce: m.Nonce, Role: paxos.RoleProposer, ID: p.cfg.ID, State: r.State, Ballot: r.Ballot,
-		Chosen: r.ChosenUpTo, Quorum: r.Quorum, Reason: r.WhyNot, Drained: r.Drained, Speaks: paxos.NewestVersion,
-		Log: r.Control.Log, Level: r.Control.Level,
+		Chosen: r.ChosenUpTo, Quorum: r.Quorum, Reason: r.WhyNot, Drained: r.Drained,
 	})
 }

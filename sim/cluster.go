@@ -7,7 +7,6 @@ import (
 	"github.com/paxlog/paxlog/acceptor"
 	"github.com/paxlog/paxlog/learner"
 	"github.com/paxlog/paxlog/paxos"
-	"github.com/paxlog/paxlog/paxos/control"
 	"github.com/paxlog/paxlog/proposer"
 	"github.com/paxlog/paxlog/sim/check"
 )
@@ -52,6 +51,7 @@ type Cluster struct {
 	incarnations map[paxos.NodeID]uint64
 	old          map[paxos.NodeID]bool // of an earlier release, which knows level 0 only
 	started      map[paxos.NodeID]bool
+	programs     map[paxos.NodeID]uint64 // the highest level that a process knows from its next start on
 }
 
 func ids(prefix string, n int) []paxos.NodeID {
@@ -60,19 +60,6 @@ func ids(prefix string, n int) []paxos.NodeID {
 		out[i] = paxos.NodeID(fmt.Sprintf("%s%d", prefix, i+1))
 	}
 	return out
-}
-
-// knows is the highest level that a process which starts knows: one of an earlier release is
-// of this one from its second start on.
-func (c *Cluster) knows(id paxos.NodeID) uint64 {
-	if c.started[id] {
-		delete(c.old, id)
-	}
-	c.started[id] = true
-	if c.old[id] {
-		return 0
-	}
-	return control.Level
 }
 
 // logID is the log that a process of these random bits would begin.
@@ -103,7 +90,7 @@ func NewCluster(seed uint64, t Topology) *Cluster {
 	c.Members = paxos.Membership{Cluster: "sim", Acceptors: c.Acceptors, Phase1: t.Phase1, Phase2: t.Phase2, Sessions: t.Sessions}
 	c.World = NewWorld(seed, c.Members)
 	c.incarnations = map[paxos.NodeID]uint64{}
-	c.old, c.started = map[paxos.NodeID]bool{}, map[paxos.NodeID]bool{}
+	c.old, c.started, c.programs = map[paxos.NodeID]bool{}, map[paxos.NodeID]bool{}, map[paxos.NodeID]uint64{}
 	for i, id := range c.Acceptors {
 		c.incarnations[id] = uint64(i + 1)
 		cfg := acceptor.Config{
@@ -139,6 +126,9 @@ func NewCluster(seed uint64, t Topology) *Cluster {
 			cfg.Seed, cfg.Knows = c.rng.Uint64(), c.knows(id)
 			return learner.New(cfg, s.Learner())
 		})
+	}
+	for _, n := range c.all {
+		n.refusal = c.refusal
 	}
 	for _, id := range ids("@c", t.Clients) {
 		c.Clients = append(c.Clients, c.AddClient(id, c.Proposers, c.Learners, t.Entries, 6))

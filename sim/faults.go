@@ -38,6 +38,10 @@ func (c *Cluster) play(f Fault) {
 		c.trim(r)
 	case f.Kind == LoseLearner:
 		c.loseLearner(c.nodes[f.Node], f.For)
+	case f.Kind == ReplaceProgram:
+		c.replaceProgram(c.nodes[f.Node], f.Arg, f.For)
+	case f.Kind == RaiseLevel:
+		c.raiseLevel(f.Arg)
 	case f.Kind == DrainNode:
 		c.drain(c.nodes[f.Node], false)
 		c.after(f.For, func() { c.drain(c.nodes[f.Node], true) })
@@ -61,7 +65,7 @@ func (w *World) noteFault(f Fault) bool {
 // Harm does what a fault says to the processes of another protocol, which servers
 // are. What only Paxlog's processes have does nothing to them.
 func (w *World) Harm(f Fault, servers []paxos.NodeID) {
-	if !slices.Contains([]FaultKind{RollBack, Orphan, HandOver, DrainNode, TrimLog, LoseLearner}, f.Kind) && w.noteFault(f) {
+	if !slices.Contains([]FaultKind{RollBack, Orphan, HandOver, DrainNode, TrimLog, LoseLearner, ReplaceProgram, RaiseLevel}, f.Kind) && w.noteFault(f) {
 		w.harm(f, servers, &paxos.Rand{State: f.Arg})
 	}
 }
@@ -212,10 +216,6 @@ func (c *Cluster) heal(gone []paxos.NodeID) {
 			}
 		}
 	}
-	for _, id := range c.servers() {
-		if n := c.nodes[id]; c.old[id] && n.Up {
-			n.Crash() // and is started as one of this release
-		}
-	}
+	c.replacePrograms()
 	c.StartAll()
 }

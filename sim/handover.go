@@ -72,3 +72,22 @@ func (c *Cluster) loseLearner(n *Node, d Micros) {
 	*n.store = *newStore(n.Role)
 	c.restartAfter(d, n)
 }
+
+// transferScenario: no append waits for an election timeout, although the leader changes.
+func transferScenario(s *stage) {
+	s.hosts(3)
+	s.lead(1)
+	for _, next := range []paxos.NodeID{"p2", "p3", "p1"} {
+		s.transfer(s.nodes[s.Leader()], next)
+		s.expect(50*Millisecond, "%s leads", func() bool { return s.Leader() == next }, next)
+		s.progress(settle+ElectionMin*Millisecond, "after a handover")
+	}
+	s.transfer(s.nodes["p1"], "p2")
+	s.expect(50*Millisecond, "p2 leads", func() bool { return s.Leader() == "p2" })
+	s.nodes["p1"].Crash()
+	s.progress(Second, "after the old leader was stopped")
+	s.drain(s.nodes["p3"], false)
+	s.transfer(s.nodes["p2"], "p3")
+	s.progress(Second, "while only a drained proposer is left to hand over to")
+	s.leads("p2")
+}

@@ -14,6 +14,7 @@ type Node struct {
 	Role    paxos.Role
 	num     int
 	build   func(*Store) paxos.Machine
+	refusal func(*Node) string // why it does not start, "" if it does
 	m       paxos.Machine
 	store   *Store
 	watched *check.Process
@@ -72,6 +73,13 @@ func (n *Node) Start() {
 		w.trace("%s cannot start: its disk is full", n.ID)
 		n.supervise()
 		return
+	}
+	if n.refusal != nil {
+		if why := n.refusal(n); why != "" {
+			w.trace("%s does not start: %s", n.ID, why)
+			n.supervise()
+			return
+		}
 	}
 	n.Up, n.Paused, n.start, n.busy, n.mono = true, false, w.now, 0, 0
 	n.epoch++

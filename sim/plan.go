@@ -22,6 +22,7 @@ type Plan struct {
 	Faults   []Fault
 	Gone     []paxos.NodeID // do not come back when everything is healed
 	Old      []paxos.NodeID // know level 0 only, until they are started for the second time
+	Programs []Program      // at first; none: all know the level of this release, but for Old
 }
 
 // StoreKind says what keeps the nodes' data.
@@ -75,6 +76,8 @@ const (
 	DrainNode
 	TrimLog
 	LoseLearner
+	ReplaceProgram
+	RaiseLevel
 	HealNetwork
 )
 
@@ -83,7 +86,8 @@ var faultNames = [...]string{
 	SlowDisk: "slow disk", BreakWrite: "write error", BreakSync: "sync error", FillDisk: "disk filled", RollBack: "old directory", CutOneWay: "one-way cut",
 	CutBothWays: "two-way cut", Isolate: "isolated node", Flap: "flapping link", BreakConnection: "connection cut in flight",
 	Orphan: "votes of one acceptor alone", ReplayOld: "old packets", JumpWall: "clock jump", LossyNetwork: "lossy network",
-	HandOver: "leader asked to hand over", DrainNode: "drain", TrimLog: "trim", LoseLearner: "learner begun anew", HealNetwork: "healed network",
+	HandOver: "leader asked to hand over", DrainNode: "drain", TrimLog: "trim", LoseLearner: "learner begun anew",
+	ReplaceProgram: "program replaced", RaiseLevel: "level to be raised", HealNetwork: "healed network",
 }
 
 func (k FaultKind) String() string { return faultNames[k] }
@@ -189,8 +193,12 @@ func DrawPlan(seed uint64) Plan {
 	}
 	p.Gone = drawGone(&r, t)
 	p.Faults = append(p.Faults, drawTrims(seed, p.End, learners)...)
+	programs, levels := drawLevels(&p, servers)
+	p.Programs, p.Faults = programs, append(p.Faults, levels...)
 	slices.SortStableFunc(p.Faults, func(a, b Fault) int { return cmp.Compare(a.At, b.At) })
-	p.Old = drawOld(seed, servers)
+	if programs == nil {
+		p.Old = drawOld(seed, servers)
+	}
 	return p
 }
 

@@ -105,6 +105,11 @@ func runPlan(p Plan, o watch) (rep Report) {
 		c.Run(p.End - c.now)
 	}
 	c.heal(p.Gone)
+	if p.Programs != nil && p.Seed%2 == 0 {
+		for again := range Micros(10) { // somebody leads by then
+			c.after((again+1)*100*Millisecond, func() { c.raiseLevel(c.newest()) })
+		}
+	}
 	for _, k := range c.Clients {
 		k.Think = 1
 	}
@@ -130,6 +135,11 @@ func (c *Cluster) prepare(p Plan) {
 		if c.nodes[id] != nil {
 			c.old[id] = true
 			c.Events["process of an earlier release"]++
+		}
+	}
+	for _, g := range p.Programs {
+		if c.nodes[g.ID] != nil {
+			c.programs[g.ID] = g.Knows
 		}
 	}
 	c.wakeMost = p.Wake

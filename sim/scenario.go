@@ -28,6 +28,7 @@ var Scenarios = []Scenario{
 	{"hung-source", "the disk hangs of the acceptor that sends learners the values: no append waits for it", hungSource},
 	{"full-disk", "the disk of one acceptor fills, then of a second: they stop and cannot start, nothing is answered; space is freed and nothing is lost", fullDisks},
 	{"transfer", "the leader hands over, to and fro, and is killed right after; nobody waits for an election timeout", transferScenario},
+	{"upgrade", "programs of an earlier release are replaced one at a time, gone back half-way, replaced again; then the log gets its level", upgradeScenario},
 	{"paused-leader", "the leader is paused beyond its timeout, another takes over, and it resumes", pausedLeader},
 }
 
@@ -71,6 +72,12 @@ func (sc Scenario) Play(seed uint64, ladder *picture.Ladder, trace func(string))
 // hosts makes a cluster of n hosts with an acceptor and a proposer each: host i
 // has a<i> and p<i>. Learners and clients reach every host.
 func (s *stage) hosts(n int, start ...int) {
+	s.make(n)
+	s.begin(start...)
+}
+
+// make makes that cluster, of which nothing runs yet.
+func (s *stage) make(n int) {
 	s.Cluster = NewCluster(s.seed, Topology{Acceptors: n, Proposers: n, Learners: 2, Clients: 2, Sessions: 100, Entries: 1 << 30, PageBytes: 1000})
 	s.Trace = s.trace
 	if s.ladder != nil {
@@ -79,6 +86,10 @@ func (s *stage) hosts(n int, start ...int) {
 	for _, k := range s.Clients {
 		k.Think, k.Window = 2, 2
 	}
+}
+
+// begin starts all nodes but for the proposers, and of those the ones of these hosts.
+func (s *stage) begin(start ...int) {
 	for _, id := range s.order {
 		if node := s.nodes[id]; node.Role != paxos.RoleProposer {
 			node.Start()
@@ -366,25 +377,6 @@ func pausedLeader(s *stage) {
 	s.Run(2 * Second)
 	s.leads(leader)
 	s.progress(Second, "after it resumed")
-}
-
-// transferScenario: no append waits for an election timeout, although the leader changes.
-func transferScenario(s *stage) {
-	s.hosts(3)
-	s.lead(1)
-	for _, next := range []paxos.NodeID{"p2", "p3", "p1"} {
-		s.transfer(s.nodes[s.Leader()], next)
-		s.expect(50*Millisecond, "%s leads", func() bool { return s.Leader() == next }, next)
-		s.progress(settle+ElectionMin*Millisecond, "after a handover")
-	}
-	s.transfer(s.nodes["p1"], "p2")
-	s.expect(50*Millisecond, "p2 leads", func() bool { return s.Leader() == "p2" })
-	s.nodes["p1"].Crash()
-	s.progress(Second, "after the old leader was stopped")
-	s.drain(s.nodes["p3"], false)
-	s.transfer(s.nodes["p2"], "p3")
-	s.progress(Second, "while only a drained proposer is left to hand over to")
-	s.leads("p2")
 }
 
 // FindScenario returns the scenario of that name.

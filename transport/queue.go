@@ -45,7 +45,7 @@ func (q *queue) add(m paxos.Message, limit int, version uint64) (out queued) {
 	switch {
 	case q.err != nil:
 		return queued{}
-	case wire.Since(m) > version: // the peer would take it for garbage
+	case version < wire.Version && wire.Since(m) > version: // the peer would take it for garbage
 		q.newer++
 		return queued{}
 	case q.bytes+size > limit && q.bytes > 0:

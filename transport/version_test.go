@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/paxlog/paxlog/paxos"
+	"github.com/paxlog/paxlog/paxos/control"
 	"github.com/paxlog/paxlog/wire"
 )
 
@@ -59,6 +60,36 @@ func TestOldListener(t *testing.T) {
 	}
 	if n := len(p.of(refused, "")); n > 0 {
 		t.Errorf("a version that can be spoken was told %d times", n)
+	}
+}
+
+// TestControlValuesOfOldVersion: what carries a control value is not sent to a process of version
+// 2, which would pass over it (R10): alone, among other values, or in a promise.
+func TestControlValuesOfOldVersion(t *testing.T) {
+	addr, conns := listenRaw(t)
+	p := start(t, config(acceptor, "a1"), newRecorder())
+	p.Dial(Peer{learner, "l1", addr})
+	r := next(t, conns)
+	r.heard()
+	r.write(oldRefusal)
+	_ = r.nc.Close()
+	r = next(t, conns)
+	r.heard()
+	r.write(&wire.Welcome{Role: learner, ID: "l1"})
+	p.await(t, 1, up, "l1")
+	command := paxos.Value{Batch: control.Batch(control.Raise{Level: 9})}
+	for _, v := range []paxos.Value{command, {Batch: paxos.Fence(paxos.SessionID{1})}} {
+		p.Send("l1", &paxos.Relay{Instance: 7, Value: v})
+		p.Send("l1", &paxos.Page{Nonce: 1, Values: []paxos.Vote{{Instance: 6}, {Instance: 7, Value: v}}})
+	}
+	if m, ok := r.readOld().(*paxos.Relay); !ok || paxos.IsControl(m.Value.Batch) {
+		t.Errorf("%+v was sent to version 2", m)
+	}
+	if m, ok := r.readOld().(*paxos.Page); !ok || paxos.IsControl(m.Values[1].Value.Batch) {
+		t.Errorf("%+v was sent to version 2", m)
+	}
+	if n := p.conn("l1").newer; n != 2 {
+		t.Errorf("%d messages were too new", n)
 	}
 }
 

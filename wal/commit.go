@@ -14,7 +14,7 @@ type Commit struct {
 	s       *Store
 	b       *pebble.Batch
 	changes changes // a learner's, of sessions
-	begins  bool    // it says that the log has a level
+	begins  bool    // it has what an earlier release would pass over: a control value, or the log's state
 	number  uint64  // Pebble's of the batch, if it was applied and has to be synced
 	syncs   int64   // syncs that had begun when Apply returned
 }
@@ -48,6 +48,7 @@ func (c *Commit) add(r paxos.Record) error {
 	case paxos.SetPromised:
 		return c.set(appendBallot(append(b, keyPromised), r.Ballot), 1)
 	case paxos.PutVote:
+		c.begins = c.begins || paxos.IsControl(r.Vote.Value.Batch)
 		b = appendNumberKey(b, keyVote, uint64(r.Vote.Instance))
 		return c.set(appendVoteHead(b, r.Vote), numberKeyLen, r.Vote.Value.Batch)
 	case paxos.SetHeld:

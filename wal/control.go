@@ -17,7 +17,7 @@ func (s *Store) control(upTo paxos.Instance) (paxos.Encoded, error) {
 	if v == nil {
 		return s.controlOf(upTo)
 	}
-	if _, err := control.Decode(paxos.Encoded(v)); err != nil {
+	if _, err := control.Decode(paxos.Encoded(v), control.Level); err != nil {
 		return "", fmt.Errorf("%s: %w", s.dir, err)
 	}
 	return paxos.Encoded(v), nil
@@ -25,21 +25,29 @@ func (s *Store) control(upTo paxos.Instance) (paxos.Encoded, error) {
 
 // markBegun has IDENTITY say that the log of this directory has a level. It comes before the
 // commit that says which: after a crash between the two an earlier release refuses a
-// directory that it could still have used, and never takes one that it could not. A
-// learner's directory of format 2 stays that, since a higher one says that runs are folded.
+// directory that it could still have used, and never takes one that it could not.
 func (s *Store) markBegun() error {
 	if !s.isUnmarked() {
 		return nil
 	}
 	id := s.id
-	id.Format = begunFormat
+	id.Format = id.begun()
 	err := replaceIdentity(s.opts.FS, s.dir, id)
 	s.marked.Store(err == nil)
 	return err
 }
 
+// Formats are the format of the directory, and the one that it becomes when its log has a
+// level.
+func (s *Store) Formats() (now, begun int) {
+	if s.marked.Load() {
+		return s.id.begun(), s.id.begun()
+	}
+	return s.id.Format, s.id.begun()
+}
+
 func (s *Store) isUnmarked() bool {
-	return s.id.Format < begunFormat && !s.marked.Load() && (s.recent == nil || s.id.Format >= Format)
+	return s.id.Format < begunFormat && !s.marked.Load()
 }
 
 // controlOf makes the state of a directory that has none from its values. An earlier release

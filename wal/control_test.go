@@ -100,6 +100,48 @@ func TestControlOfNewerRelease(t *testing.T) {
 	}
 }
 
+// TestFormatOfControlVote: a vote for a control value is in no directory that an earlier release
+// would open: it would tell it on, and take it for held, without knowing what it says.
+func TestFormatOfControlVote(t *testing.T) {
+	fs := vfs.NewMem()
+	initDir(t, fs, paxos.RoleAcceptor)
+	s := mustOpen(t, fs, paxos.RoleAcceptor)
+	mustCommit(t, s, []paxos.Record{paxos.PutVote{Vote: paxos.Vote{Instance: 7, Value: genesis(1)}}}, true)
+	if now, begun := s.Formats(); now != begunFormat || begun != begunFormat {
+		t.Errorf("format %d, %d", now, begun)
+	}
+	mustClose(t, s)
+	if id, err := ReadIdentity(fs, dir); err != nil || id.Format != begunFormat {
+		t.Errorf("%+v, %v", id, err)
+	}
+}
+
+// TestUnfoldedLearner: the directory of a learner that was made in format 2 is refused by
+// earlier releases, too, once its log has a level, and goes on as it was.
+func TestUnfoldedLearner(t *testing.T) {
+	fs := vfs.NewMem()
+	w := olderLearner(t, fs, 2)
+	s := mustOpen(t, fs, paxos.RoleLearner)
+	mustCommit(t, s, []paxos.Record{paxos.SetControl{State: w.m.learnerState().Control}}, true)
+	mustClose(t, s)
+	if id, err := ReadIdentity(fs, dir); err != nil || id.Format != begunUnfolded {
+		t.Fatalf("%+v, %v", id, err)
+	}
+	for range 2 {
+		s = mustOpen(t, fs, paxos.RoleLearner)
+		mustCommit(t, s, w.next(), true)
+		if n := keys(t, s, keyChanges) + keys(t, s, keyFolded); n != 0 {
+			t.Fatalf("%d keys that format 2 does not have", n)
+		}
+		got, err := stateOf(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		equal(t, "state", got, w.m.state(paxos.RoleLearner))
+		mustClose(t, s)
+	}
+}
+
 // TestFormatOfBegunLog: a directory is one of format 3, which earlier releases know, until it
 // says that its log has a level, and from then on one of format 4. After a crash at any moment
 // it opens, and never says so in format 3.

@@ -73,8 +73,10 @@
 // and refuses newer ones, so that the version of paxlog that wrote a directory can go on
 // with it. Only format 1 becomes 2, since it has no place for an acceptor's mark. And a
 // directory becomes one of format 4 when the log that it is of gets a level (package
-// control): an earlier release would pass over what that log decides about itself, and
-// refuses it from then on. While the log has none, it can go on with the directory.
+// control): before the first commit with a vote for the command that says so, or with what
+// follows from it. An earlier release would pass over what that log decides about itself, and
+// refuses the directory from then on. While the log has no level, it can go on with it. A
+// learner's directory of format 2 becomes one of format 5, which is 2 with that word.
 //
 // # Pebble for a log
 //

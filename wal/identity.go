@@ -22,6 +22,27 @@ const Format = 3
 // refuse it: they would pass over what those commands say.
 const begunFormat = 4
 
+// begunUnfolded is that of such a directory of a learner that was made in format 2: what sessions
+// did is not folded in it.
+const begunUnfolded = 5
+
+// newestFormat is the highest that this program knows.
+const newestFormat = begunUnfolded
+
+// folds reports whether what sessions did is folded in a learner's directory.
+func (id Identity) folds() bool { return id.Format == Format || id.Format == begunFormat }
+
+// begun is the format of the directory once its log has a level.
+func (id Identity) begun() int {
+	switch {
+	case id.Format >= begunFormat:
+		return id.Format
+	case id.Role == paxos.RoleLearner.String() && !id.folds():
+		return begunUnfolded
+	}
+	return begunFormat
+}
+
 // marksFormat is the least format that is written. A directory of format 1 becomes one
 // of this when it is opened: an acceptor that did not keep its mark with each commit
 // could not be told from one that lost some, and nothing of format 1 can hold it.
@@ -171,8 +192,8 @@ func readIdentity(fs vfs.FS, dir string) (Identity, error) {
 	if id.Format < 1 {
 		return id, fmt.Errorf("%s is %w: its %s file names no format: restore it from a copy", dir, ErrDamaged, identityFile)
 	}
-	if id.Format > begunFormat {
-		return id, fmt.Errorf("%s has format %d, this program knows format %d: use the version of paxlog that wrote it", dir, id.Format, begunFormat)
+	if id.Format > newestFormat {
+		return id, fmt.Errorf("%s has format %d, this program knows format %d: use the version of paxlog that wrote it", dir, id.Format, newestFormat)
 	}
 	return id, nil
 }

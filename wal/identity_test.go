@@ -99,8 +99,8 @@ func TestOpenErrors(t *testing.T) {
 			"data is damaged: it has data but no IDENTITY file; restore that file from a copy"},
 		{"missing db", func(t *testing.T, fs *vfs.MemFS) { _ = fs.RemoveAll("data/db") }, same, ErrDamaged,
 			"data is damaged: it has no db directory; restore it from a copy"},
-		{"newer format", func(t *testing.T, fs *vfs.MemFS) { edit(t, fs, `"format": 3`, `"format": 5`) }, same, nil,
-			"data has format 5, this program knows format 4: use the version of paxlog that wrote it"},
+		{"newer format", func(t *testing.T, fs *vfs.MemFS) { edit(t, fs, `"format": 3`, `"format": 6`) }, same, nil,
+			"data has format 6, this program knows format 5: use the version of paxlog that wrote it"},
 		{"another incarnation", func(t *testing.T, fs *vfs.MemFS) {
 			edit(t, fs, `"incarnation": "`, `"incarnation": "0`) // the same number
 			edit(t, fs, `"incarnation": "`, `"incarnation": "1`)

@@ -53,7 +53,7 @@ func (s *Store) Summary() (Summary, error) {
 // withControl adds what the log has decided about itself.
 func (s Summary) withControl(e paxos.Encoded, err error) (Summary, error) {
 	if err == nil {
-		s.Control, err = control.Decode(e)
+		s.Control, err = control.Decode(e, control.Level)
 	}
 	return s, err
 }
@@ -113,7 +113,7 @@ func (s *Store) verifyAcceptor() (Verified, error) {
 	if err != nil {
 		return v, err
 	}
-	state, err := control.Decode(st.Control)
+	state, err := control.Decode(st.Control, control.Level)
 	if err != nil {
 		return v, err
 	}

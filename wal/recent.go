@@ -183,7 +183,7 @@ func putAtOnce(c *Commit) error {
 // write adds the key of the commit's changes to c, and folds the earlier ones if
 // there are many.
 func (r *recent) write(c *Commit) (folded bool, err error) {
-	if c.s.id.Format < 3 {
+	if !c.s.id.folds() {
 		return false, putAtOnce(c)
 	}
 	// Once a state is installed there is nothing to fold any more. What came after it in the
@@ -236,10 +236,10 @@ func (s *Store) openRecent() error {
 	return err
 }
 
-// folded is the instance up to which runs have keys of their own. Before format 3
-// all had.
+// folded is the instance up to which runs have keys of their own. In a format that does not fold
+// all have.
 func (s *Store) folded() (paxos.Instance, error) {
-	if s.id.Format >= 3 {
+	if s.id.folds() {
 		n, err := s.number([]byte{keyFolded})
 		return paxos.Instance(n), err
 	}

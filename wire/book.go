@@ -137,5 +137,15 @@ func Urgent(m paxos.Message) bool { return paxos.Messages.Row(m).Urgent }
 // Size estimates the bytes of m's frame; queues count by it.
 func Size(m paxos.Message) int { return paxos.Messages.Row(m).Size(m) }
 
-// Since is the first version that has m.
-func Since(m paxos.Message) uint64 { return paxos.Messages.Row(m).Since }
+// controlSince is the first version whose processes know control values. An older one takes
+// such a value for a batch of which it can make nothing, and passes over it (R10).
+const controlSince = 3
+
+// Since is the first version that has m, and knows what m carries.
+func Since(m paxos.Message) uint64 {
+	r := paxos.Messages.Row(m)
+	if r.Since < controlSince && r.CarriesControl(m) {
+		return controlSince
+	}
+	return r.Since
+}

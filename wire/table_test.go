@@ -59,6 +59,8 @@ var allowed = map[string][]pair{
 	"Drained":      between(from(acceptor, proposer, learner), client),
 	"Order":        between(from(client), proposer),
 	"Ordered":      between(from(proposer), client),
+	"Raise":        between(from(client), proposer),
+	"Raised":       between(from(proposer), client),
 	"Elsewhere":    between(from(learner), client),
 	"Append":       between(from(client, proposer), proposer),
 	"Refused":      between(from(proposer), client, proposer),

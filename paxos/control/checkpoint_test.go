@@ -17,7 +17,7 @@ func script(t *testing.T, commands ...Command) State {
 		if s, err = s.Apply(paxos.Instance(k+2), Batch(c), Level); err != nil {
 			t.Fatal(err)
 		}
-		if got, err := Decode(s.Encode()); err != nil || !reflect.DeepEqual(got, s) {
+		if got, err := Decode(s.Encode(), Level); err != nil || !reflect.DeepEqual(got, s) {
 			t.Fatalf("after command %d: %+v, %v; it was %+v", k, got, err, s)
 		}
 	}

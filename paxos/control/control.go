@@ -55,19 +55,49 @@
 // # Levels
 //
 // A log has a level: what may be proposed in it. Level 0 is a log without Genesis, as
-// earlier releases write it. A level is in force for every instance above the one of the
-// command that sets it. A leader proposes what needs a level only once it knows that
-// command to be chosen.
+// earlier releases write it. Genesis begins a log at a level, or raises one of level 0; Raise
+// raises any other. A level is in force for every instance above the one of the command that
+// sets it. A level never falls.
 //
-// R10: who meets a command that it does not know stops before it. An acceptor does not vote
-// for it, and does not hold it. A learner does not apply it. Nobody skips one. Example: a
-// learner skips a command that raises the limit of sessions. From then on it expires a
-// session that the others keep, and gives the same entry another index than they do.
+// R10: nobody proposes or writes what the level in force does not allow, and who meets a
+// command that it does not know stops before it. An acceptor does not vote for it, and does
+// not hold it. A learner does not apply it. Nobody skips one. Example: a learner skips a
+// command that raises the limit of sessions. From then on it expires a session that the
+// others keep, and gives the same entry another index than they do.
 //
-// # Adding a command
+// A leader proposes what needs a level only once it knows the command that sets it to be
+// chosen. Example of one that does not wait: it proposes Raise at 7 and a command of the new
+// level at 8, and only 8 reaches a quorum before it ends. The next leader fills 7 with a
+// no-op. So the log has a command that its level does not allow. Where that happens in spite of
+// all, by a bug, those who know the command let it change nothing, and others stop.
 //
-// A new command is a struct with the method kind, a case in parse and one in Apply, and its
-// fields in State. What earlier releases of this level do not know needs a new Level.
+// The command that raises the level needs the level that it sets: who does not know that level
+// stops there, and not at some later command that it happens to use.
+//
+// Who raises the level must know that all processes are able, which no machine can: nobody
+// asks learners but clients. So a client asks them all, and the leader those that it needs,
+// the acceptors (package proposer). A process that is exchanged for an older one in between
+// stops, with a sentence. Nothing is lost.
+//
+// # Adding something under a new level
+//
+// A level that a release has had stays as it is. What is new goes under the next one:
+//
+//  1. A line in levels (level.go): it raises Level, and `paxlog upgrade` prints it.
+//  2. A command: a struct with the methods kind and appendTo, a case in Parse, one in Needs with
+//     its level, and one in Apply. Apply reaches that case only where the level allows it. What
+//     a command says never gets another form: a command with more fields is of a new kind.
+//     Genesis alone has fields by its own Level.
+//  3. Its fields in State, in sameAs, and at the end of Encode and Decode behind
+//     `if s.Level >= N`. So a state of a lower level has the bytes that it had, which learners
+//     compare with each other and with those of older ones. What a field begins with, in a log that
+//     is raised, is set in raised; Genesis calls it, too.
+//  4. Where a machine proposes it: behind `p.control.Level >= N`, which is the level that the
+//     leader knows to be chosen.
+//  5. What stands outside of control values, as a kind of runs or the encoding of a checkpoint,
+//     asks State.Level of the instance before in the same way.
+//
+// The simulator mixes processes that know Level, Level+1 and 0, and checks the rest.
 package control
 
 import (
@@ -77,9 +107,6 @@ import (
 
 	"github.com/paxlog/paxlog/paxos"
 )
-
-// Level is the highest level that this code knows.
-const Level = 1
 
 // ErrUnknown is returned for a command or a state that this code does not know.
 var ErrUnknown = errors.New("a control command that this version does not know")
@@ -150,12 +177,12 @@ func (s State) Apply(i paxos.Instance, batch []byte, knows uint64) (State, error
 	if err != nil {
 		return s, err
 	}
-	if need := needs(c); need > knows {
-		return s, fmt.Errorf("%w: it makes the level %d, and this process knows level %d", ErrUnknown, need, knows)
+	if need := Needs(c); need > knows {
+		return s, fmt.Errorf("%w: it needs level %d, and this process knows level %d", ErrUnknown, need, knows)
 	}
 	if g, ok := c.(Genesis); ok {
 		if s.Level == 0 {
-			s = State{Level: g.Level, Log: g.Log, Since: i, Begun: g.Time, Sessions: g.Sessions, Config: g.Config, At: i, FirstIndex: 1}
+			s = State{Log: g.Log, Since: i, Begun: g.Time, Sessions: g.Sessions, Config: g.Config, At: i, FirstIndex: 1}.raised(g.Level)
 		}
 		return s, nil
 	}
@@ -163,6 +190,19 @@ func (s State) Apply(i paxos.Instance, batch []byte, knows uint64) (State, error
 		return s, nil
 	}
 	before := s
+	if r, ok := c.(Raise); ok {
+		s = s.raised(r.Level)
+	} else if Needs(c) <= s.Level {
+		s = s.apply(i, c)
+	}
+	if !s.sameAs(&before) {
+		s.At = i
+	}
+	return s, nil
+}
+
+// apply applies a command that the level in force allows.
+func (s State) apply(i paxos.Instance, c Command) State {
 	switch c := c.(type) {
 	case Mark:
 		s.Under = Underway{T: i, Learners: c.Learners}
@@ -177,15 +217,12 @@ func (s State) Apply(i paxos.Instance, batch []byte, knows uint64) (State, error
 	case Trim:
 		s = s.trim(c)
 	}
-	if !s.sameAs(&before) {
-		s.At = i
-	}
-	return s, nil
+	return s
 }
 
 // sameAs reports whether a command has changed nothing.
 func (s *State) sameAs(o *State) bool {
-	return s.Under.T == o.Under.T && s.Under.Offset == o.Under.Offset && s.Under.By == o.Under.By && len(s.Complete) == len(o.Complete) &&
+	return s.Level == o.Level && s.Under.T == o.Under.T && s.Under.Offset == o.Under.Offset && s.Under.By == o.Under.By && len(s.Complete) == len(o.Complete) &&
 		s.FirstIndex == o.FirstIndex && s.Base.T == o.Base.T
 }
 
@@ -196,10 +233,12 @@ func Known(batch []byte, knows uint64) error {
 	return err
 }
 
-// needs is the level that a process must know to take a command.
-func needs(c Command) uint64 {
+// Needs is the level that a process must know to take a command.
+func Needs(c Command) uint64 {
 	switch c := c.(type) {
 	case Genesis:
+		return c.Level
+	case Raise:
 		return c.Level
 	}
 	return 1

@@ -33,10 +33,10 @@ func TestGenesis(t *testing.T) {
 	if err != nil || !reflect.DeepEqual(s, want) {
 		t.Fatalf("%+v, %v", s, err)
 	}
-	if got, err := Decode(s.Encode()); err != nil || !reflect.DeepEqual(got, s) {
+	if got, err := Decode(s.Encode(), Level); err != nil || !reflect.DeepEqual(got, s) {
 		t.Fatalf("%+v, %v", got, err)
 	}
-	if got, err := Decode(""); err != nil || !reflect.DeepEqual(got, State{}) || (State{}).Encode() != "" {
+	if got, err := Decode("", Level); err != nil || !reflect.DeepEqual(got, State{}) || (State{}).Encode() != "" {
 		t.Fatalf("the state of level 0: %+v, %v", got, err)
 	}
 }
@@ -83,7 +83,7 @@ func TestUnknown(t *testing.T) {
 	}
 	s, _ := State{}.Apply(1, batch, Level)
 	s.Level++
-	if _, err := Decode(s.Encode()); !errors.Is(err, ErrUnknown) || !strings.Contains(fmt.Sprint(err), "use a newer version") {
+	if _, err := Decode(s.Encode(), Level); !errors.Is(err, ErrUnknown) || !strings.Contains(fmt.Sprint(err), "use a newer version") {
 		t.Errorf("the state of a level of the future: %v", err)
 	}
 }
@@ -106,6 +106,7 @@ func TestSessionsCarryNoControl(t *testing.T) {
 func FuzzParse(f *testing.F) {
 	f.Add(Batch(genesis()))
 	f.Add([]byte{3, 1, 200})
+	f.Add(Batch(Raise{Level: 300}))
 	f.Fuzz(func(t *testing.T, batch []byte) {
 		c, err := Parse(batch)
 		if err != nil {
@@ -121,7 +122,7 @@ func FuzzParse(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if got, err := Decode(s.Encode()); err != nil || got.Encode() != s.Encode() {
+		if got, err := Decode(s.Encode(), Level); err != nil || got.Encode() != s.Encode() {
 			t.Fatalf("%+v is read as %+v, %v", s, got, err)
 		}
 	})
@@ -132,7 +133,7 @@ func FuzzDecode(f *testing.F) {
 	s, _ := State{}.Apply(1, Batch(genesis()), Level)
 	f.Add(string(s.Encode()))
 	f.Fuzz(func(t *testing.T, text string) {
-		s, err := Decode(paxos.Encoded(text))
+		s, err := Decode(paxos.Encoded(text), Level)
 		if err == nil && string(s.Encode()) != text {
 			t.Fatalf("%q is read as %+v, which is written %q", text, s, s.Encode())
 		}

@@ -15,6 +15,7 @@ const (
 	kindClose   = 4
 	kindConfirm = 5
 	kindTrim    = 6
+	kindRaise   = 7
 )
 
 // maxID bounds an id that is decoded, in bytes.
@@ -26,6 +27,7 @@ func (Chunk) kind() byte   { return kindChunk }
 func (Close) kind() byte   { return kindClose }
 func (Confirm) kind() byte { return kindConfirm }
 func (Trim) kind() byte    { return kindTrim }
+func (Raise) kind() byte   { return kindRaise }
 
 // Batch is the value that carries c.
 func Batch(c Command) []byte {
@@ -61,6 +63,8 @@ func Parse(batch []byte) (Command, error) {
 		c = d.confirm()
 	case kindTrim:
 		c = d.trim()
+	case kindRaise:
+		c = d.raise()
 	default:
 		return nil, fmt.Errorf("%w: kind %d", ErrUnknown, kind)
 	}
@@ -107,7 +111,7 @@ func (d *decoder) configuration() Configuration {
 	return c
 }
 
-// Encode is s in its one form, "" if it is the zero State.
+// Encode is s in the one form that it has at its level, "" if it is the zero State.
 func (s State) Encode() paxos.Encoded {
 	if s.Level == 0 {
 		return ""
@@ -127,16 +131,16 @@ func (s State) Encode() paxos.Encoded {
 	return paxos.Encoded(b)
 }
 
-// Decode returns the state that Encode made e of. Its error wraps ErrUnknown: of a level
-// that this code does not know it cannot tell what the state means.
-func Decode(e paxos.Encoded) (State, error) {
+// Decode returns the state that Encode made e of. Its error wraps ErrUnknown: who knows levels
+// up to knows cannot tell what the state of a higher one means.
+func Decode(e paxos.Encoded, knows uint64) (State, error) {
 	if e == "" {
 		return State{}, nil
 	}
 	d := decoder{paxos.Canonical{Rest: []byte(e)}}
 	s := State{Level: d.Number()}
-	if !d.Bad && s.Level > Level {
-		return State{}, fmt.Errorf("%w: the log has level %d, and this version knows level %d: use a newer version of paxlog", ErrUnknown, s.Level, Level)
+	if !d.Bad && s.Level > knows {
+		return State{}, fmt.Errorf("%w: the log has level %d, and this version knows level %d: use a newer version of paxlog", ErrUnknown, s.Level, knows)
 	}
 	s.Log, s.Since, s.Begun = d.logID(), paxos.Instance(d.Number()), paxos.UnixNanos(d.Fixed())
 	s.Sessions, s.Config = d.Number(), d.configuration()

@@ -42,8 +42,10 @@ type Process struct {
 	ID   paxos.NodeID
 	Role paxos.Role
 	Disk Disk
-	num  int
-	said paxos.Message // latest, so that one for several receivers is checked once
+	// Knows is the highest level that its program knows.
+	Knows uint64
+	num   int
+	said  paxos.Message // latest, so that one for several receivers is checked once
 }
 
 // Disk is a process's data directory: what survives a crash, and what the process
@@ -60,7 +62,7 @@ func New(m paxos.Membership, now func() int64) *Checker {
 
 // Add returns what to name a new process by.
 func (c *Checker) Add(id paxos.NodeID, role paxos.Role, disk Disk) *Process {
-	n := &Process{ID: id, Role: role, Disk: disk, num: len(c.processes)}
+	n := &Process{ID: id, Role: role, Disk: disk, Knows: Newest, num: len(c.processes)}
 	c.processes = append(c.processes, n)
 	return n
 }
@@ -135,6 +137,7 @@ func (c *Checker) OnDeliver(from, to *Process, m paxos.Message) {
 // OnStart checks what a node recovered.
 func (c *Checker) OnStart(n *Process) {
 	n.said = nil
+	c.knowsState(n, n.Disk.Visible().Control)
 	switch n.Role {
 	case paxos.RoleProposer:
 		delete(c.excused, n.ID)

@@ -72,7 +72,7 @@ func (c *Checker) isCheckpoint(p control.Checkpoint) {
 		c.Fail("D3", "the chunks of the checkpoint of instance %d are not what was closed", p.T)
 	}
 	if k.replay == nil {
-		r, err := learner.NewReplay(learner.Config{Membership: c.members, Knows: control.Level}, nil)
+		r, err := learner.NewReplay(learner.Config{Membership: c.members, Knows: Newest}, nil)
 		if err != nil {
 			c.Fail("D3", "%v", err)
 		}

@@ -5,6 +5,10 @@ import (
 	"github.com/paxlog/paxlog/paxos/control"
 )
 
+// Newest is the highest level that any simulated process knows: one that a later release adds,
+// of which this code knows only that it is higher.
+const Newest = control.Level + 1
+
 // decided is what the log has decided about itself, computed from what was chosen.
 type decided struct {
 	state   control.State
@@ -28,7 +32,7 @@ func (c *Checker) catchUp() {
 		if !paxos.IsControl(v.Batch) {
 			continue
 		}
-		state, err := d.state.Apply(i, v.Batch, control.Level)
+		state, err := d.state.Apply(i, v.Batch, Newest)
 		if err != nil {
 			c.Fail("R10", "at instance %d a control command is chosen that nobody knows: %v", i, err)
 		}
@@ -40,6 +44,12 @@ func (c *Checker) catchUp() {
 		d.state = state
 		d.changes = append(d.changes, change{i, state.Encode(), state.Level})
 	}
+}
+
+// Level is the level that the log has.
+func (c *Checker) Level() uint64 {
+	c.catchUp()
+	return c.decided.state.Level
 }
 
 // stateAt is what the log has decided up to instance i, which is chosen.
@@ -57,7 +67,7 @@ func (c *Checker) stateAt(i paxos.Instance) (change, bool) {
 // hasState checks that a process which has passed every instance up to i has the state that
 // follows from them, and no other.
 func (c *Checker) hasState(n *Process, i paxos.Instance, has paxos.Encoded) {
-	if s, err := control.Decode(has); err == nil {
+	if s, err := control.Decode(has, Newest); err == nil {
 		i = max(i, s.At) // an acceptor may have taken it from one that was further
 	}
 	if want, ok := c.stateAt(i); ok && want.state != has {
@@ -77,10 +87,28 @@ func (c *Checker) writesControl(n *Process, writes []paxos.Record, upTo paxos.In
 		}
 	}
 	c.hasState(n, upTo, has)
+	c.knowsState(n, has)
 }
 
-// proposesControl checks a proposal against the level in force: nothing is proposed that it
-// does not allow: a log begins once, and has no other command before.
+// knowsState checks that no process goes on with a log of a level that it does not know.
+func (c *Checker) knowsState(n *Process, has paxos.Encoded) {
+	if _, err := control.Decode(has, n.Knows); err != nil {
+		c.Fail("R10", "%s, which knows level %d, goes on: %v", n.ID, n.Knows, err)
+	}
+}
+
+// votesControl checks that no acceptor votes for a command that it does not know.
+func (c *Checker) votesControl(n *Process, v *paxos.Vote) {
+	if !paxos.IsControl(v.Value.Batch) {
+		return
+	}
+	if err := control.Known(v.Value.Batch, n.Knows); err != nil {
+		c.Fail("R10", "%s, which knows level %d, votes at instance %d: %v", n.ID, n.Knows, v.Instance, err)
+	}
+}
+
+// proposesControl checks a proposal against the level in force (R10): nothing is proposed that
+// its proposer does not know, or that is not allowed by a level which is chosen below.
 func (c *Checker) proposesControl(n *Process, m *paxos.Accept) {
 	if !paxos.IsControl(m.Value.Batch) {
 		return
@@ -90,9 +118,19 @@ func (c *Checker) proposesControl(n *Process, m *paxos.Accept) {
 		c.Fail("R10", "%s proposes at instance %d what it does not know: %v", n.ID, m.Instance, err)
 	}
 	at, _ := c.stateAt(m.Instance - 1)
-	if _, begins := cmd.(control.Genesis); !begins && at.level == 0 {
-		c.Fail("R10", "%s proposes %T at instance %d, where the level does not allow it", n.ID, cmd, m.Instance)
-	} else if begins && at.level > 0 {
-		c.Fail("control", "%s proposes at instance %d that a log begins which has begun at %d", n.ID, m.Instance, at.from)
+	need := control.Needs(cmd)
+	if need > n.Knows {
+		c.Fail("R10", "%s, which knows level %d, proposes %T at instance %d, which needs level %d", n.ID, n.Knows, cmd, m.Instance, need)
+	}
+	switch cmd.(type) {
+	case control.Genesis: // a leader that has been deposed may not know of another one
+	case control.Raise:
+		if at.level == 0 {
+			c.Fail("R10", "%s raises at instance %d the level of a log that has none", n.ID, m.Instance)
+		}
+	default:
+		if need > at.level {
+			c.Fail("R10", "%s proposes %T at instance %d, which needs level %d, and the log has level %d there", n.ID, cmd, m.Instance, need, at.level)
+		}
 	}
 }

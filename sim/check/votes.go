@@ -103,6 +103,7 @@ func (c *Checker) acceptorWrites(n *Process, out *paxos.Output) {
 			if r.Vote.Instance <= held {
 				c.Fail("P6", "%s overwrites instance %d, which it holds up to %d", n.ID, r.Vote.Instance, held)
 			}
+			c.votesControl(n, &r.Vote)
 			if r.Vote.Ballot != promised && r.Vote.Instance > heldAfter {
 				c.Fail("P1", "%s votes at %v, promised %v", n.ID, r.Vote.Ballot, promised)
 			}
