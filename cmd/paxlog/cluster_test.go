@@ -43,6 +43,7 @@ func TestMain(m *testing.M) {
 		_ = os.RemoveAll(filepath.Dir(shared.dir))
 	}
 	cluster.RemoveBinary()
+	removeOldBinary()
 	os.Exit(code)
 }
 

@@ -28,6 +28,7 @@ func commandTable() []*command.Command {
 		operate.Undrain(),
 		operate.CanIStop(),
 		operate.Trim(),
+		operate.UpgradeCommand(),
 		tools.Inspect(),
 		tools.Sim(),
 		tools.Config(),

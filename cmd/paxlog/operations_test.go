@@ -33,8 +33,8 @@ func page(t *testing.T, title string) (lines []string) {
 	return lines
 }
 
-// follow does what a line says. systemctl is played by signals.
-func follow(t *testing.T, k *cluster.Cluster, line string) {
+// follow does what a line says. systemctl is played by signals, and install by what installs.
+func follow(t *testing.T, k *cluster.Cluster, line string, installs ...func(from string)) {
 	t.Helper()
 	line, waits := strings.CutPrefix(line, "until ")
 	if waits {
@@ -67,6 +67,8 @@ func follow(t *testing.T, k *cluster.Cluster, line string) {
 		for _, id := range ids() {
 			k.Start(id)
 		}
+	case words[0] == "install" && len(installs) > 0:
+		installs[0](words[3])
 	default:
 		t.Fatalf("this line cannot be followed here: %s", line)
 	}
@@ -100,4 +102,40 @@ func TestHandOverForAReboot(t *testing.T) {
 		t.Errorf("%d appends are unknown", unknown)
 	}
 	k.Check(l)
+}
+
+// TestUpgradePages follows the pages "Upgrade" and "Go back": a host is upgraded and goes back,
+// then all are upgraded to the end. No append fails, and the log is what was answered.
+func TestUpgradePages(t *testing.T) {
+	u := upgradingFrom(t)
+	u.settled()
+	u.startLoad()
+	do := func(lines []string) {
+		t.Helper()
+		for _, line := range lines {
+			follow(t, u.Cluster, line, func(from string) {
+				for _, id := range servers {
+					select {
+					case <-u.Process(id).Done():
+						u.install(id, strings.HasPrefix(from, "old/"))
+					default: // it runs
+					}
+				}
+			})
+			u.goesOn(line)
+		}
+	}
+	upgrade, back := page(t, "Upgrade"), page(t, "Go back")
+	first := slices.IndexFunc(upgrade, func(line string) bool { return strings.HasPrefix(line, "until ") }) + 1
+	if first == 0 || len(upgrade) < first+8 || len(back) < 6 {
+		t.Fatalf("the pages have only these commands: %q, %q", upgrade, back)
+	}
+	do(upgrade[:first])
+	do(back)
+	if s := u.judged(); len(s.Obstacles) != len(servers) || s.Level != 0 {
+		t.Errorf("gone back: %+v", s)
+	}
+	do(upgrade)
+	u.isFinal()
+	u.check()
 }

@@ -33,6 +33,7 @@ type Cluster struct {
 
 	addr  func(paxos.NodeID) string
 	under func(paxos.NodeID) []string
+	init  string // the program that makes the directories, "" for this release's
 	data  map[paxos.NodeID]string
 
 	mu      sync.Mutex
@@ -49,6 +50,9 @@ func At(addr func(paxos.NodeID) string) Option { return func(k *Cluster) { k.add
 func Under(command func(paxos.NodeID) []string) Option {
 	return func(k *Cluster) { k.under = command }
 }
+
+// InitBy has another program than this release's make the data directories.
+func InitBy(program string) Option { return func(k *Cluster) { k.init = program } }
 
 // With changes the cluster file before anything is initialised.
 func With(change func(*config.Cluster)) Option { return func(k *Cluster) { change(k.Config) } }
@@ -92,7 +96,7 @@ func New(t testing.TB, acceptors, proposers, learners int, opts ...Option) *Clus
 	}
 	for _, id := range k.IDs() {
 		if id[0] != 'p' {
-			k.Must("init", "--config", k.File, "--id", string(id), "--data", k.Data(id))
+			k.initialise(id)
 		}
 	}
 	t.Cleanup(func() {
@@ -106,6 +110,18 @@ func New(t testing.TB, acceptors, proposers, learners int, opts ...Option) *Clus
 		k.Start(id)
 	}
 	return k
+}
+
+// initialise makes the data directory of an acceptor or learner.
+func (k *Cluster) initialise(id paxos.NodeID) {
+	k.t.Helper()
+	program := k.init
+	if program == "" {
+		program = Binary(k.t)
+	}
+	if out, err := exec.Command(program, "init", "--config", k.File, "--id", string(id), "--data", k.Data(id)).CombinedOutput(); err != nil {
+		k.t.Fatalf("%s init of %s: %v: %s", program, id, err, out)
+	}
 }
 
 // freeAddr hands out ports of loopback that are free now, none of them twice.

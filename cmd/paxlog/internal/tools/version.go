@@ -7,6 +7,7 @@ import (
 	"runtime/debug"
 
 	"github.com/paxlog/paxlog/cmd/paxlog/internal/command"
+	"github.com/paxlog/paxlog/internal/program"
 	"github.com/paxlog/paxlog/internal/shapes"
 	"github.com/paxlog/paxlog/wire"
 )
@@ -33,13 +34,10 @@ func Version() *command.Command {
 
 // buildVersion reads the version off the binary.
 func buildVersion() versionJSON {
-	v := versionJSON{Version: "unknown", Go: runtime.Version(), Protocol: wire.Version}
+	v := versionJSON{Version: program.Version(), Go: runtime.Version(), Protocol: wire.Version}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return v
-	}
-	if info.Main.Version != "" {
-		v.Version = info.Main.Version
 	}
 	for _, s := range info.Settings {
 		if s.Key == "vcs.revision" {
