@@ -34,6 +34,7 @@ type disk struct {
 	waiting atomic.Int64 // outputs submitted whose SendAfter has not been sent
 	wg      sync.WaitGroup
 	loadWG  sync.WaitGroup
+	reclaim reclaiming
 
 	applying sync.Mutex    // held by who applies
 	synced   uint64        // outputs with Sync so far
@@ -65,6 +66,7 @@ func newDisk(n *Node, limit int) *disk {
 	d := &disk{n: n, limit: limit, wake: make(chan struct{}, 1), loads: make(chan paxos.Load, loadQueue), done: make(chan struct{}, 1)}
 	d.wg.Add(1)
 	go d.applyLoop()
+	d.reclaim.start(d)
 	d.loadWG.Add(loaders)
 	for range loaders {
 		go d.loadLoop()
@@ -245,6 +247,7 @@ func (d *disk) apply(outs []paxos.Output, mayWait bool) (applied bool, err error
 		}
 		d.setApplying(time.Time{})
 	}
+	d.reclaim.look()
 	if sync {
 		p.commit = commit
 		d.spent = append(d.spent, commit)
@@ -377,6 +380,7 @@ func (d *disk) stop() {
 		}
 	}
 	close(d.wake)
+	d.reclaim.stop()
 	d.wg.Wait()
 	d.loadWG.Wait()
 }

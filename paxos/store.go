@@ -125,7 +125,7 @@ const (
 type Load struct {
 	Kind     LoadKind
 	Tag      uint64
-	From, To Instance
+	From, To Instance // LoadRuns: none that is below From
 	Index    Index
 	UpTo     Index // LoadLog: nothing above it
 	Time     UnixNanos
@@ -138,7 +138,7 @@ type Load struct {
 }
 
 // RunAt says that Count commands of a session from First on are entries from
-// Index on, out of the given instance. If that was trimmed, Origin and Time are zero.
+// Index on, out of the given instance.
 type RunAt struct {
 	First, Count uint64
 	Index        Index

@@ -66,6 +66,19 @@ func (f *fault) set(err error) {
 	f.err.Store(&err)
 }
 
+// reused has writes of a log that is used again fail like those of others, which errorfs lets
+// pass.
+type reused struct{ vfs.FS }
+
+func (r reused) ReuseForWrite(old, name string, category vfs.DiskWriteCategory) (vfs.File, error) {
+	if err := r.Rename(old, name); err != nil {
+		return nil, err
+	}
+	return r.OpenReadWrite(name, category)
+}
+
+func (r reused) Unwrap() vfs.FS { return r.FS }
+
 // usePebble puts a real store beside n's. It must not have started.
 func (w *World) usePebble(n *Node, members paxos.Membership, torn bool) {
 	d := &disk{
@@ -92,7 +105,7 @@ func (d *disk) open() error {
 	d.fault.fatal.Store(nil)
 	var err error
 	d.store, err = wal.Open(dataDir, d.identity, wal.Options{
-		FS: errorfs.Wrap(d.mem, d.fault), Fatal: func(err error) { d.fault.fatal.Store(&err) }, FoldEach: 20,
+		FS: reused{errorfs.Wrap(d.mem, d.fault)}, Fatal: func(err error) { d.fault.fatal.Store(&err) }, FoldEach: 20,
 	})
 	if err != nil {
 		d.store = nil
@@ -144,6 +157,16 @@ func (d *disk) apply(records []paxos.Record, sync bool) error {
 func (d *disk) commit(records []paxos.Record) {
 	if d.store != nil && len(records) > 0 { // else a torn crash has kept it
 		d.must("commit", d.apply(records, true))
+		d.reclaim()
+	}
+}
+
+// reclaim gives back the space of what was trimmed, as package node does.
+func (d *disk) reclaim() {
+	if d.store.Reclaimable() {
+		d.w.Events["space given back"]++
+		d.must("sweep", d.store.Sweep())
+		d.must("reclaim", d.store.Reclaim())
 	}
 }
 

@@ -15,6 +15,7 @@ type Commit struct {
 	b       *pebble.Batch
 	changes changes // a learner's, of sessions
 	begins  bool    // it has what an earlier release would pass over: a control value, or the log's state
+	trims   bool    // something is deleted by range
 	number  uint64  // Pebble's of the batch, if it was applied and has to be synced
 	syncs   int64   // syncs that had begun when Apply returned
 }
@@ -153,6 +154,9 @@ func (c *Commit) Apply(sync bool) (err error) {
 	}
 	if c.s.recent != nil {
 		c.s.recent.add(&c.changes, folded)
+	}
+	if c.trims {
+		c.s.trimmed.Store(true)
 	}
 	return nil
 }

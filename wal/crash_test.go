@@ -101,10 +101,23 @@ func TestCrash(t *testing.T) {
 					d.commit(t, s, records, sync)
 				}
 				add(w.first(), true)
+				swept := false
 				for i := range 24 {
 					add(w.next(), r.IntN(3) > 0)
 					if i%10 == 9 {
 						flush(t, s)
+					}
+					if swept { // another commit came meanwhile
+						swept = false
+						if err := s.Reclaim(); err != nil {
+							t.Fatal(err)
+						}
+					}
+					if s.Reclaimable() {
+						swept = true
+						if err := s.Sweep(); err != nil {
+							t.Fatal(err)
+						}
 					}
 				}
 				d.crash("the end", true)

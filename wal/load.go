@@ -314,6 +314,8 @@ func (s *Store) loadRuns(out *paxos.Loaded) error {
 		switch {
 		case end <= next:
 			return true
+		case r.Instance < l.From:
+			return true // it was trimmed
 		case r.First > l.UpToSeq:
 			return false
 		case len(out.Runs) >= maxRuns:
@@ -338,23 +340,22 @@ func (s *Store) loadRuns(out *paxos.Loaded) error {
 		}
 	}
 	var head paxos.LogRecord
-	for i := range out.Runs {
-		r := &out.Runs[i]
-		if r.Instance < l.From {
-			continue
-		}
+	kept := out.Runs[:0]
+	for _, r := range out.Runs {
 		if head.Instance != r.Instance {
 			var err error
 			if head, err = s.recordHead(r.Instance); err != nil {
 				if gone, trimmed := s.gone(r.Instance); gone || trimmed != nil {
 					head = paxos.LogRecord{}
-					continue
+					continue // since it was asked for
 				}
 				return err
 			}
 		}
 		r.Origin, r.Time = head.Origin, head.Time
+		kept = append(kept, r)
 	}
+	out.Runs = kept
 	return nil
 }
 

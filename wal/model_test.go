@@ -30,6 +30,7 @@ type model struct {
 	applied  map[paxos.Instance]paxos.PutApplied
 	sessions map[paxos.SessionID]paxos.SessionState
 	control  paxos.Encoded
+	kept     paxos.Index // where an index below is was trimmed
 }
 
 func newModel() *model {
@@ -65,6 +66,16 @@ func (m *model) apply(records []paxos.Record) {
 		case paxos.SetLearner:
 			m.learner = r.State
 			m.learner.FirstIndex, m.learner.FirstInstance = max(r.State.FirstIndex, 1), max(r.State.FirstInstance, 1)
+		case paxos.Trimmed:
+			maps.DeleteFunc(m.votes, func(i paxos.Instance, _ paxos.Vote) bool { return i < r.Instance })
+			maps.DeleteFunc(m.applied, func(i paxos.Instance, _ paxos.PutApplied) bool { return i < r.Instance })
+			m.kept = r.Index
+		case paxos.Install:
+			m.applied, m.sessions = map[paxos.Instance]paxos.PutApplied{}, map[paxos.SessionID]paxos.SessionState{}
+			for _, s := range r.Sessions {
+				m.sessions[s.ID] = s
+			}
+			m.learner, m.control, m.kept = r.State, r.Control, r.State.Next
 		default:
 			panic(fmt.Sprintf("no model of a %T", r))
 		}
@@ -113,6 +124,9 @@ func (m *model) loadVotes(role paxos.Role, from, to paxos.Instance) []paxos.Vote
 
 func (m *model) loadLog(index, upTo paxos.Index) []paxos.LogRecord {
 	var out []paxos.LogRecord
+	if index < m.kept {
+		return nil
+	}
 	for _, p := range m.inOrder() {
 		if r := p.Record; r.Count > 0 && r.First+paxos.Index(r.Count) > index && r.First <= upTo {
 			out = append(out, r)
@@ -178,7 +192,7 @@ func (m *model) state(role paxos.Role) string {
 	if role == paxos.RoleAcceptor {
 		return dump(m.acceptorState(), m.loadVotes(role, 0, everything))
 	}
-	return dump(m.learnerState(), m.loadVotes(role, 0, everything), m.loadLog(1, everything))
+	return dump(m.learnerState(), m.loadVotes(role, 0, everything), m.loadLog(max(m.kept, 1), everything))
 }
 
 const everything = 1 << 50
@@ -197,7 +211,15 @@ func stateOf(s *Store) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	log, err := s.Load(paxos.Load{Kind: paxos.LoadLog, Index: 1, UpTo: everything, MaxBytes: 1 << 40})
+	first := paxos.Index(1)
+	err = s.scan([]byte{keyIndex}, []byte{keyIndex + 1}, func(k, _ []byte) (bool, error) {
+		first = paxos.Index(keyNumber(k))
+		return false, nil
+	})
+	if err != nil {
+		return "", err
+	}
+	log, err := s.Load(paxos.Load{Kind: paxos.LoadLog, Index: first, UpTo: everything, MaxBytes: 1 << 40})
 	if err != nil {
 		return "", err
 	}
@@ -320,15 +342,40 @@ func (w *work) acceptorCommit() []paxos.Record {
 		}
 		out = append(out, paxos.SetHeld{Held: held})
 	}
+	if w.r.IntN(12) == 0 { // held jumps where a source has trimmed what comes next
+		held := lastHeld(out, w.m.held)
+		first := held + 1 - min(held, paxos.Instance(w.r.IntN(8)))
+		if w.r.IntN(3) == 0 {
+			first = held + 1 + paxos.Instance(w.r.IntN(8))
+			held = first - 1
+		}
+		out = append(out, paxos.Trimmed{Instance: first}, paxos.SetHeld{Held: held})
+	}
 	if w.r.IntN(10) == 0 {
 		out = append(out, paxos.SetMark{Commits: w.m.mark.Commits + w.r.Uint64N(300), Life: w.ballot(2), Forgot: w.r.IntN(2) == 0})
 	}
 	return out
 }
 
+// lastHeld is what held is after records.
+func lastHeld(records []paxos.Record, held paxos.Instance) paxos.Instance {
+	for _, r := range slices.Backward(records) {
+		if r, ok := r.(paxos.SetHeld); ok {
+			return r.Held
+		}
+	}
+	return held
+}
+
 func (w *work) learnerCommit() []paxos.Record {
 	var out []paxos.Record
+	if w.r.IntN(60) == 0 {
+		out = append(out, w.install())
+	}
 	st := w.m.learner
+	if len(out) > 0 {
+		st = out[0].(paxos.Install).State
+	}
 	for range 1 + w.r.IntN(3) {
 		st.Applied++
 		st.Time += paxos.UnixNanos(w.r.IntN(3)) // often equal
@@ -355,13 +402,33 @@ func (w *work) learnerCommit() []paxos.Record {
 		st.Floor += paxos.Instance(w.r.IntN(2))
 		out = append(out, p)
 	}
-	if w.r.IntN(4) == 0 { // as if what is below had been trimmed
-		st.FirstIndex, st.FirstInstance = st.Next-paxos.Index(w.r.IntN(2)), st.Applied
+	if log := w.m.inOrder(); len(log) > 0 && len(out) > 0 && w.r.IntN(20) == 0 {
+		if _, installs := out[0].(paxos.Install); !installs {
+			first := log[w.r.IntN(len(log))].Record
+			st.FirstIndex, st.FirstInstance = first.First, first.Instance
+			out = append(out, paxos.Trimmed{Instance: first.Instance, Index: first.First})
+		}
 	}
 	if st.Applied%3 == 1 {
 		out = append(out, paxos.SetControl{State: begunAt(st.Applied)})
 	}
 	return append(out, paxos.SetLearner{State: st})
+}
+
+// install is a state that takes the place of what there is: further on, with some of the
+// sessions.
+func (w *work) install() paxos.Install {
+	st := w.m.learner
+	st.Applied += 1 + paxos.Instance(w.r.IntN(9))
+	st.Next += paxos.Index(w.r.IntN(9))
+	st.FirstIndex, st.FirstInstance = st.Next, st.Applied+1
+	in := paxos.Install{State: st, Control: begunAt(st.Applied)}
+	for _, id := range w.ids {
+		if w.r.IntN(3) > 0 {
+			in.Sessions = append(in.Sessions, paxos.SessionState{ID: id, Last: w.last[id], Used: w.r.Uint64N(1000)})
+		}
+	}
+	return in
 }
 
 // begunAt is the state of a log that has begun at an instance.

@@ -31,7 +31,7 @@ type Options struct {
 	// ReadOnly opens for inspection.
 	ReadOnly bool
 	// FoldEach is, if not 0, how many runs and changes of sessions a learner's store
-	// keeps before it folds them; for tests.
+	// keeps before it folds them, and any byte that was trimmed is worth cutting out; for tests.
 	FoldEach int
 
 	adjust func(*pebble.Options) // of benchmarks, which compare options
@@ -63,6 +63,8 @@ type Store struct {
 	// it could not be: nothing is written any more.
 	marked     atomic.Bool
 	unmarkable error // belongs to who applies commits
+	// trimmed says that Sweep may find something; so does a start.
+	trimmed atomic.Bool
 }
 
 // Open opens dir, which must be want's. It returns errors that wrap
@@ -145,6 +147,13 @@ func open(dir string, id Identity, opts Options) (*Store, error) {
 		if err := s.openRecent(); err != nil {
 			return nil, errors.Join(err, s.Close())
 		}
+	}
+	if !opts.ReadOnly {
+		ranges, err := s.trimmedRanges()
+		if err != nil {
+			return nil, errors.Join(err, s.Close())
+		}
+		s.trimmed.Store(len(ranges) > 0)
 	}
 	if id.Format < marksFormat && !opts.ReadOnly {
 		s.id.Format = marksFormat

@@ -6,9 +6,10 @@ import (
 	"github.com/paxlog/paxlog/paxos"
 )
 
-// trim deletes what is below an instance. Of a learner, where the runs of sessions are stays
-// for a while: a client that asks what became of an old command is told its index.
+// trim deletes what is below an instance. Where the runs of sessions are goes later (Sweep): no
+// load returns what is below.
 func (c *Commit) trim(r paxos.Trimmed) error {
+	c.trims = true
 	if c.s.id.Role != paxos.RoleLearner.String() {
 		return c.deleteBelow(keyVote, uint64(r.Instance))
 	}
@@ -31,6 +32,7 @@ func (c *Commit) install(r paxos.Install) error {
 			return err
 		}
 	}
+	c.trims = true
 	c.changes = changes{installed: true, upTo: r.State.Applied}
 	for _, s := range r.Sessions {
 		b := appendSessionKey(c.s.scratch[:0], keySession, s.ID)
@@ -50,10 +52,6 @@ func (c *Commit) install(r paxos.Install) error {
 // gone reports whether instance i was trimmed: a load that was asked for before may look for
 // what is there no more.
 func (s *Store) gone(i paxos.Instance) (bool, error) {
-	v, err := s.get([]byte{keyLearner})
-	if err != nil || v == nil {
-		return false, err
-	}
-	st, err := decodeLearner([]byte{keyLearner}, v)
-	return i < st.FirstInstance, err
+	first, err := s.firstInstance()
+	return i < first, err
 }

@@ -73,7 +73,7 @@ func (c *Contents) voteAt(role paxos.Role, i paxos.Instance) (paxos.Vote, bool) 
 func (c *Contents) loadRuns(out *paxos.Loaded) {
 	l := out.Load
 	for _, at := range c.runs[l.Session] {
-		if at.First+at.Count <= l.Seq || at.First > l.UpToSeq {
+		if at.First+at.Count <= l.Seq || at.First > l.UpToSeq || at.Instance < max(l.From, c.First) {
 			continue
 		}
 		if at.First < l.Seq {
@@ -81,9 +81,6 @@ func (c *Contents) loadRuns(out *paxos.Loaded) {
 			at.First, at.Index, at.Count = l.Seq, at.Index+paxos.Index(skip), at.Count-skip
 		}
 		at.Count = min(at.Count, l.UpToSeq-at.First+1)
-		if at.Instance < max(l.From, c.First) {
-			at.Origin, at.Time = paxos.Ballot{}, 0
-		}
 		out.Runs = append(out.Runs, at)
 	}
 }
