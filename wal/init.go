@@ -118,7 +118,8 @@ func initialise(fs vfs.FS, dir string, id Identity) error {
 	return nil
 }
 
-// mkdirAll makes dir and the directories above it that are missing, durably.
+// mkdirAll makes dir and the directories above it that are missing, durably. Nobody else
+// on the host may look into them: what is in a log is not for everybody.
 func mkdirAll(fs vfs.FS, dir string) error {
 	var made []string
 	for d := dir; d != fs.PathDir(d); d = fs.PathDir(d) {
@@ -127,7 +128,7 @@ func mkdirAll(fs vfs.FS, dir string) error {
 		}
 		made = append(made, d)
 	}
-	if err := fs.MkdirAll(dir, 0o755); err != nil {
+	if err := fs.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
 	for _, d := range made {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
 	"sync"
 	"syscall"
 	"time"
@@ -24,6 +25,7 @@ func serve(ctx context.Context, env *command.Environment, opts daemonOptions) er
 	if err := checkAddressSpace(addressSpace); err != nil {
 		return err
 	}
+	warnOpen(env, opts.Data)
 	n, err := node.Start(node.Options{
 		Cluster: opts.Cluster, Role: opts.Role, ID: opts.Node.ID, Dir: opts.Data, Listen: opts.Listen,
 		Log: env.Log, Fatal: fatal(env),
@@ -34,6 +36,20 @@ func serve(ctx context.Context, env *command.Environment, opts daemonOptions) er
 	<-ctx.Done()
 	env.Log.Info().Str("role", opts.Role.String()).Str("id", string(opts.Node.ID)).Msg("stopping")
 	return stopNode(string(opts.Node.ID), n)
+}
+
+// warnOpen says so if others on the host can look into a data directory: `paxlog init`
+// makes it for its owner only.
+func warnOpen(env *command.Environment, dir string) {
+	if dir == "" || runtime.GOOS == "windows" {
+		return
+	}
+	info, err := os.Stat(dir)
+	if err != nil || info.Mode().Perm()&0o077 == 0 {
+		return // that it cannot be looked at is told by who opens it
+	}
+	env.Log.Warn().Str("directory", dir).Str("mode", info.Mode().Perm().String()).
+		Msg("others on this host can read this directory, and so what is in the log: `chmod go= " + dir + "` takes that from them")
 }
 
 // stopNode closes a node cleanly, in bounded time.
