@@ -106,6 +106,9 @@ func (u *Upgrade) write(w io.Writer) error {
 		return err
 	}
 	text := "\nnothing to finalize: the log has the level that this program knows\n"
+	if u.Done() && len(u.Obstacles) > 0 {
+		text += "but:\n" + bullets(u.Obstacles)
+	}
 	if !u.Done() {
 		text = fmt.Sprintf("\nfinalize would raise the level from %d to %d:\n%s", u.Level, u.To, bullets(u.Changes()))
 		if len(u.Obstacles) > 0 {

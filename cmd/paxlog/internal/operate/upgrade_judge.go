@@ -30,6 +30,9 @@ func JudgeUpgrade(s client.Status, to uint64) Upgrade {
 	}
 	for _, p := range s.Processes {
 		switch {
+		case p.Err == nil && p.Knows < u.Level:
+			u.Obstacles = append(u.Obstacles, fmt.Sprintf("%s knows level %d, and the log has level %d: it takes part no more until its program is replaced", p.ID, p.Knows, u.Level))
+		case u.Done(): // and nobody needs to be up for what is done
 		case p.Err != nil:
 			u.Obstacles = append(u.Obstacles, fmt.Sprintf("%s is not up (%s): start it, with this release", p.ID, shapes.OneLine(p.Err)))
 		case p.Speaks == 0:
@@ -41,7 +44,7 @@ func JudgeUpgrade(s client.Status, to uint64) Upgrade {
 			u.Converts = append(u.Converts, p.ID)
 		}
 	}
-	if s.Leader == "" {
+	if s.Leader == "" && !u.Done() {
 		u.Obstacles = append(u.Obstacles, "no proposer leads: `paxlog status` says why")
 	}
 	return u
