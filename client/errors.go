@@ -23,6 +23,7 @@ import (
 //	ErrTrimmed          Read, Tail
 //	ErrFutureAppend     Resolve
 //	ErrForgotten        Resolve
+//	ErrAncestor         Resolve: of a log that this one was restored from
 //
 // An append whose fate is not known never passes for one that certainly was not
 // appended: its error is an *UnknownOutcomeError, in which errors.Is finds
@@ -45,6 +46,7 @@ var (
 	ErrClosed         = core.ErrClosed
 	ErrFutureAppend   = core.ErrFutureAppend
 	ErrForgotten      = core.ErrForgotten
+	ErrAncestor       = core.ErrAncestor
 )
 
 // UnknownOutcomeError says that an append may have been, or may still be, appended. Its
@@ -90,7 +92,7 @@ func guard(why error) error {
 
 var outcomes = []error{
 	ErrUnavailable, ErrUnknownOutcome, ErrTooLarge, ErrNotFound, ErrTrimmed, ErrFenced, ErrRefused, ErrOtherLog, ErrSessionEnded, ErrClosed, ErrFutureAppend,
-	ErrForgotten,
+	ErrForgotten, ErrAncestor,
 }
 
 // reason is an error of another append or call. Neither that outcome nor its append id

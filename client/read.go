@@ -44,7 +44,8 @@ type Resolution struct {
 // the append's session with a fence, so that the answer stays true even if a lost copy of
 // the append turns up later; an appender that still uses the session gets ErrFenced. It
 // returns ErrUnavailable if it cannot be decided in time, and ErrForgotten if nothing is known
-// of its session any more, and what it appended may have been trimmed.
+// of its session any more, and what it appended may have been trimmed. Of a log that this one
+// was restored from it returns where the append is, or ErrAncestor.
 func (c *Client) Resolve(ctx context.Context, id AppendID) (Resolution, error) {
 	k := &core.Call{Kind: core.CallResolve, ID: id}
 	if err := c.call(ctx, k, c.opts.timeout); err != nil {

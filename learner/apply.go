@@ -10,9 +10,13 @@ func (l *Learner) applyValue(v paxos.Value) {
 	st := &l.state
 	st.Applied++
 	l.changed = true
-	if st.Time == 0 {
+	restored := l.isRestored()
+	switch {
+	case st.Time == 0:
 		st.Time = max(v.Time, 0) // whatever its leader's clock showed
-	} else {
+	case restored:
+		st.Time = max(st.Time, v.Time) // it was bounded in the log that it is of
+	default:
 		st.Time = max(st.Time, min(v.Time, st.Time+maxTimeStep))
 	}
 	rec := paxos.LogRecord{Instance: st.Applied, First: st.Next, Origin: v.Origin, Time: st.Time}
@@ -33,7 +37,12 @@ func (l *Learner) applyValue(v paxos.Value) {
 			}
 			break
 		}
-		applied := l.applyRun(run, &rec)
+		applied := run
+		if restored {
+			applied = l.applyRestored(run, &rec)
+		} else {
+			applied = l.applyRun(run, &rec)
+		}
 		if applied.Count != run.Count || run.Kind == paxos.RunFence {
 			if whole {
 				before := len(v.Batch) - len(batch)
@@ -55,6 +64,19 @@ func (l *Learner) applyValue(v paxos.Value) {
 		l.Out.Writes = make([]paxos.Record, 0, 3)
 	}
 	l.Write(paxos.PutApplied{Record: rec, Value: v})
+}
+
+// isRestored reports whether the value that is being applied is of the log that this one was
+// restored from (control.Descent).
+func (l *Learner) isRestored() bool { return l.state.Applied <= l.control.state.Descent.Upto }
+
+// applyRestored applies all of a run, whatever its session: that log has applied it.
+func (l *Learner) applyRestored(r paxos.Run, rec *paxos.LogRecord) paxos.Run {
+	if r.Kind == paxos.RunFence {
+		return paxos.Run{Kind: r.Kind, Session: r.Session}
+	}
+	l.state.Next, rec.Count = l.state.Next+paxos.Index(r.Count), rec.Count+r.Count
+	return r
 }
 
 // applyRun applies the part of a run that is due and returns it; its Count is 0
@@ -112,7 +134,11 @@ func (l *Learner) applyRun(r paxos.Run, rec *paxos.LogRecord) paxos.Run {
 // it is ever applied. An expired one needs no mark; the floor keeps it out.
 func (l *Learner) applyFence(known ref, id paxos.SessionID, admitted bool) {
 	if !admitted {
-		l.tell(&paxos.Result{Session: id, Kind: paxos.ResultExpired})
+		kind := paxos.ResultExpired
+		if l.isOfAncestor(id) {
+			kind = paxos.ResultOfAncestor
+		}
+		l.tell(&paxos.Result{Session: id, Kind: kind})
 		return
 	}
 	s := l.use(known, id)

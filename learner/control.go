@@ -57,3 +57,26 @@ func (l *Learner) applyControl(i paxos.Instance, batch []byte) {
 	l.trim()
 	l.onControl(&before, batch)
 }
+
+// isOfAncestor reports whether a session is of a log that this one was restored from: nothing
+// of it is applied here.
+func (l *Learner) isOfAncestor(id paxos.SessionID) bool {
+	_, is := l.control.state.AncestorOf(id.Birth())
+	return is
+}
+
+// ofAncestor completes what is known of a command whose session may be of a log that this
+// one was restored from: it is where it is among what was restored, or nothing is known of it.
+// A learner that has not got all of that yet cannot tell.
+func (l *Learner) ofAncestor(id paxos.SessionID, f *paxos.Found) {
+	log, is := l.control.state.AncestorOf(id.Birth())
+	switch {
+	case !is:
+	case f.Index != 0:
+		f.Closed, f.Expired = true, false
+	case l.state.Applied < l.control.state.Descent.Upto:
+		*f = paxos.Found{Nonce: f.Nonce, Future: true}
+	default: // who does not know OfAncestor must not take it for none
+		*f = paxos.Found{Nonce: f.Nonce, Future: true, OfAncestor: true, Ancestor: log}
+	}
+}

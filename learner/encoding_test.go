@@ -23,7 +23,7 @@ func encodable(t testing.TB) *Learner {
 	}
 	batches = append(batches, paxos.Fence(paxos.NewSessionID(4, [12]byte{3})), control.Batch(control.Mark{Learners: []paxos.NodeID{"l1"}}))
 	for k, b := range batches {
-		if !r.Apply(paxos.Value{Time: paxos.UnixNanos(k + 1), Batch: b}) {
+		if _, known := r.Apply(paxos.Value{Time: paxos.UnixNanos(k + 1), Batch: b}); !known {
 			t.Fatal("not known")
 		}
 	}

@@ -55,6 +55,7 @@ func (l *Learner) checkBounds() {
 	l.checkBound("linearizable reads that wait", l.reads.waiting.n, maxWaiting+1) // and its own
 	l.checkBound("polls under way", len(l.reads.rounds), maxRounds)
 	l.checkBound("loads for those that copy", l.copies, maxCopies)
+	l.checkBound("loads for clients that copy", l.backups, maxBackups)
 	l.checkBound("sessions remembered", l.sessions.len(), l.cfg.Membership.Sessions)
 }
 

@@ -131,7 +131,8 @@ type Learner struct {
 
 	// What others wait for.
 	loads   map[uint64]pending     // under way, by tag
-	copies  int                    // of them, the copyLoads
+	copies  int                    // of them, the copyLoads of acceptors and learners
+	backups int                    // of them, those of clients
 	reading map[paxos.Index]uint64 // of them, the pageLoad from each index on
 	tag     uint64
 	clients connections
@@ -191,6 +192,8 @@ func (l *Learner) Step(from paxos.NodeID, m paxos.Message) {
 		l.onLookup(from, m)
 	case *paxos.Fetch:
 		l.onFetch(from, m)
+	case *paxos.Copy:
+		l.onCopy(from, m)
 	case *paxos.Vouch:
 		l.onVouch(from, m)
 	case *paxos.Drain:

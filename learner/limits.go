@@ -45,6 +45,10 @@ const (
 	// of them has one at a time; what comes beyond is dropped, and asked for again.
 	maxCopies = 256
 
+	// maxBackups is how many loads are under way for clients that copy the log. What comes
+	// beyond is answered with an empty page, and asked for again.
+	maxBackups = 4
+
 	// maxWaiting is how many linearizable reads of all connections wait for their round.
 	maxWaiting = 65536
 )

@@ -13,7 +13,7 @@ import (
 //	timeLoad      the index at a time, for a Locate
 //	lookupLoad    the index of a command, for a Lookup
 //	storedAnswer  what became of commands, for a client attached to their session
-//	copyLoad      chosen values, for an acceptor or another learner
+//	copyLoad      chosen values, for an acceptor, another learner, or a backup
 //	abandoned     nothing any more: whoever asked has left, or given up
 type pending interface {
 	// loaded is told the result, when the load is no longer among those under way.
@@ -77,12 +77,32 @@ func (l *Learner) onFetch(from paxos.NodeID, m *paxos.Fetch) {
 		return // it asks again
 	}
 	l.copies++
-	q := paxos.Load{Kind: paxos.LoadVotes, From: m.From, To: l.state.Applied, MaxBytes: l.cfg.PageBytes}
-	l.load(q, &copyLoad{from, m.Nonce})
+	l.loadValues(from, m.Nonce, m.From)
+}
+
+// onCopy lets a client copy what was chosen. So few of them do at once that acceptors and
+// learners that copy hardly notice.
+func (l *Learner) onCopy(from paxos.NodeID, m *paxos.Copy) {
+	if m.From > l.state.Applied || m.From < l.state.FirstInstance || l.backups >= maxBackups {
+		l.Send(from, l.page(m.Nonce, m.From))
+		return
+	}
+	l.backups++
+	l.loadValues(from, m.Nonce, m.From)
+}
+
+// loadValues reads chosen values for whoever copies them.
+func (l *Learner) loadValues(to paxos.NodeID, nonce uint64, from paxos.Instance) {
+	q := paxos.Load{Kind: paxos.LoadVotes, From: from, To: l.state.Applied, MaxBytes: l.cfg.PageBytes}
+	l.load(q, &copyLoad{to, nonce})
 }
 
 func (c *copyLoad) loaded(l *Learner, m *paxos.Loaded) {
-	l.copies--
+	if c.to.IsClient() {
+		l.backups--
+	} else {
+		l.copies--
+	}
 	p := l.page(c.nonce, m.Load.From)
 	p.Values = m.Votes
 	l.Send(c.to, p)

@@ -153,7 +153,8 @@ func (k *lookupLoad) loaded(l *Learner, m *paxos.Loaded) {
 	case f.Expired && l.mayBeTrimmed(id):
 		f.Forgotten, f.Future, f.Expired = true, true, false
 	}
-	l.answer(k.question, &k.found)
+	l.ofAncestor(id, f)
+	l.answer(k.question, f)
 }
 
 // answer answers a question that has a load of its own, which is done.

@@ -21,24 +21,37 @@ func NewReplay(cfg Config, state []byte) (*Replay, error) {
 			return nil, err
 		}
 	}
+	return ReplayFrom(cfg, st), nil
+}
+
+// ReplayFrom begins with a state.
+func ReplayFrom(cfg Config, st State) *Replay {
 	cfg.ID = "" // it has no part in checkpoints
-	return &Replay{shadow: New(cfg, st)}, nil
+	r := &Replay{shadow: New(cfg, st)}
+	r.shadow.Take()
+	return r
 }
 
 // Applied is the instance up to which values were applied.
 func (r *Replay) Applied() paxos.Instance { return r.shadow.state.Applied }
 
-// Apply applies the value that was chosen next. It reports false if that asks for what this
-// process does not know.
-func (r *Replay) Apply(v paxos.Value) bool {
+// Apply applies the value that was chosen next, and returns what a learner that applies it
+// writes. It reports false if that asks for what this process does not know.
+func (r *Replay) Apply(v paxos.Value) ([]paxos.Record, bool) {
 	l := r.shadow
 	if !l.knows(l.state.Applied+1, &v) {
-		return false
+		return nil, false
 	}
 	l.applyValue(v)
 	l.sessions.write(&l.Outbox)
-	l.Take()
-	return true
+	l.Write(paxos.SetLearner{State: l.state})
+	return l.Take().Writes, true
+}
+
+// Log is how far the log goes: the state without sessions, and what the log has decided
+// about itself.
+func (r *Replay) Log() (paxos.LearnerState, paxos.Encoded) {
+	return r.shadow.state, r.shadow.control.encoded
 }
 
 // State is the encoded state.
@@ -92,7 +105,11 @@ func (r *replaying) loaded(l *Learner, m *paxos.Loaded) {
 			}
 			continue
 		}
-		if v.Instance != r.replay.Applied()+1 || !r.replay.Apply(v.Value) {
+		if v.Instance != r.replay.Applied()+1 {
+			l.replay = nil
+			return
+		}
+		if _, known := r.replay.Apply(v.Value); !known {
 			l.replay = nil
 			return
 		}

@@ -64,7 +64,7 @@
 //	26 Poll          learner           -> acceptor                     urgent   subscribe, and ask for the read point
 //	27 PollReply     acceptor          -> learner                      urgent   the read point; durable: the votes it counts
 //	28 Fetch         acceptor, learner -> acceptor, learner                     a range of instances
-//	29 Page          acceptor, learner -> any                          values   the answer; to a leader the value held where it proposed; durable: the votes in it
+//	29 Page          acceptor, learner -> everybody                    values   the answer; to a leader the value held where it proposed; durable: the votes in it
 //	30 Vouch         acceptor          -> any                          urgent   do you know me otherwise?; durable: the process that it names
 //	31 Vouched       any               -> acceptor                     urgent   what it remembers; durable: what it remembers
 //	32 Repair        acceptor          -> proposer                     urgent   to the leader: nobody can tell me, or a learner (Poll.Stuck), this instance
@@ -100,6 +100,7 @@
 //	100 Elsewhere     learner           -> client                       since 3  I am drained: use another learner; or not any more
 //	101 Order         client            -> proposer                     urgent, since 3  to the leader: keep entries below an index no more
 //	102 Ordered       proposer          -> client                       urgent, since 3  the first index kept, before and after; or why not
+//	103 Copy          client            -> learner                      since 3  the values chosen from an instance on, for a backup
 //	104 Raise         client            -> proposer                     urgent, since 3  to the leader: raise the level of the log
 //	105 Raised        proposer          -> client                       urgent, since 3  the level, before and after; or why not
 //

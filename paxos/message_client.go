@@ -85,7 +85,10 @@ const (
 	// ResultForgotten: nothing is known of the session any more, and what it made may have
 	// been trimmed; nothing from First on is applied from now on.
 	ResultForgotten ResultKind = 6
-	ResultFenced    ResultKind = 4 // the session is closed; nothing after First-1 is ever applied
+	// ResultOfAncestor: the session is of a log that this one was restored from; nothing from
+	// First on is applied here.
+	ResultOfAncestor ResultKind = 7
+	ResultFenced     ResultKind = 4 // the session is closed; nothing after First-1 is ever applied
 )
 
 // Result tells a client what became of commands First .. First+Count-1 of its session. A
@@ -172,6 +175,14 @@ type Read struct {
 	Wait     bool
 }
 
+// Copy asks a learner for the values chosen from an instance on, as a backup has them. Page
+// answers it; if it has no value although Held is not below From, this connection has asked for
+// one already, or many others have: it is to ask again.
+type Copy struct {
+	Nonce uint64
+	From  Instance
+}
+
 // LogPage answers Read: consecutive entries, in records of which the first may
 // begin before From and the last may end after UpTo. Last is the learner's last
 // index, First the first that it keeps: if that is above From, what was asked for was
@@ -207,6 +218,10 @@ type Found struct {
 	// Forgotten says that nothing is known of the session any more, and that its commands may
 	// have been in what was trimmed.
 	Forgotten bool `since:"3"`
+	// OfAncestor says that the session is of a log that this one was restored from, Ancestor (zero
+	// if that had no id), and that the command is not in what was restored.
+	OfAncestor bool  `since:"3"`
+	Ancestor   LogID `since:"3"`
 }
 
 // StatusQuery asks any process for its state.
@@ -276,6 +291,7 @@ func (*Results) MessageKind() Kind     { return 78 }
 func (*Locate) MessageKind() Kind      { return 70 }
 func (*Located) MessageKind() Kind     { return 71 }
 func (*Read) MessageKind() Kind        { return 72 }
+func (*Copy) MessageKind() Kind        { return 103 }
 func (*LogPage) MessageKind() Kind     { return 73 }
 func (*Lookup) MessageKind() Kind      { return 74 }
 func (*Found) MessageKind() Kind       { return 75 }

@@ -31,7 +31,7 @@ var Messages = NewTable(
 	NewRow[Poll](learners, acceptors, "subscribe, and ask for the read point", urgent, upkeep),
 	NewRow[PollReply](acceptors, learners, "the read point", urgent, upkeep, durable("the votes it counts")),
 	NewRow[Fetch](acceptors|learners, acceptors|learners, "a range of instances", upkeep),
-	NewRow[Page](acceptors|learners, acceptors|learners|proposers, "the answer; to a leader the value held where it proposed",
+	NewRow[Page](acceptors|learners, servers|clients, "the answer; to a leader the value held where it proposed",
 		durable("the votes in it"), upkeep, votesIn(func(m Message) []Vote { return m.(*Page).Values })),
 	NewRow[Vouch](acceptors, servers, "do you know me otherwise?", urgent, upkeep, durable("the process that it names")),
 	NewRow[Vouched](servers, acceptors, "what it remembers", urgent, upkeep, durable("what it remembers")),
@@ -77,5 +77,6 @@ var Messages = NewTable(
 	NewRow[Ordered](proposers, clients, "the first index kept, before and after; or why not", urgent, Since(3)),
 	NewRow[Raise](clients, proposers, "to the leader: raise the level of the log", urgent, Since(3)),
 	NewRow[Raised](proposers, clients, "the level, before and after; or why not", urgent, Since(3)),
+	NewRow[Copy](clients, learners, "the values chosen from an instance on, for a backup", upkeep, Since(3)),
 	NewRow[Elsewhere](learners, clients, "I am drained: use another learner; or not any more", upkeep, Since(3)),
 )

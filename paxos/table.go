@@ -29,8 +29,11 @@ func (s Roles) Has(r Role) bool { return s&(1<<r) != 0 }
 
 // String lists the roles.
 func (s Roles) String() string {
-	if s == servers {
+	switch s {
+	case servers:
 		return "any"
+	case servers | clients:
+		return "everybody"
 	}
 	var names []string
 	for r := RoleAcceptor; r <= RoleClient; r++ {

@@ -43,7 +43,7 @@ var allowed = map[string][]pair{
 	"Poll":         between(from(learner), acceptor),
 	"PollReply":    between(from(acceptor), learner),
 	"Fetch":        between(from(learner, acceptor), acceptor, learner),
-	"Page":         between(from(acceptor, learner), learner, acceptor, proposer), // to a leader: the value held where it proposed
+	"Page":         between(from(acceptor, learner), learner, acceptor, proposer, client), // to a leader: the value held where it proposed
 	"Vouch":        between(from(acceptor), acceptor, learner, proposer),
 	"Vouched":      between(from(acceptor, learner, proposer), acceptor),
 	"Rejoin":       between(from(acceptor), proposer),
@@ -61,6 +61,7 @@ var allowed = map[string][]pair{
 	"Ordered":      between(from(proposer), client),
 	"Raise":        between(from(client), proposer),
 	"Raised":       between(from(proposer), client),
+	"Copy":         between(from(client), learner),
 	"Elsewhere":    between(from(learner), client),
 	"Append":       between(from(client, proposer), proposer),
 	"Refused":      between(from(proposer), client, proposer),

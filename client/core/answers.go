@@ -111,6 +111,8 @@ func (m *Machine) onFound(msg *paxos.Found) {
 		m.finish(k, nil)
 	case msg.Forgotten && !own:
 		m.finish(k, ErrForgotten)
+	case msg.OfAncestor:
+		m.finish(k, ofAncestor(msg.Ancestor))
 	case msg.Closed || msg.Expired || own && msg.Index != 0:
 		k.Chosen, k.Index = msg.Index != 0, msg.Index
 		m.finish(k, nil)
@@ -148,4 +150,13 @@ func (m *Machine) fence(k *Call) {
 		k.fenceTo, k.fencedAt = to, m.now
 		m.Send(to, &paxos.Append{Session: k.ID.Session, Batch: paxos.Fence(k.ID.Session)})
 	}
+}
+
+// ofAncestor is the error for an append of a log that this one was restored from.
+func ofAncestor(log paxos.LogID) error {
+	of := "another log, which had no id"
+	if !log.IsZero() {
+		of = "log " + log.String()
+	}
+	return fmt.Errorf("%w: it is of %s", ErrAncestor, of)
 }

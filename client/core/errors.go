@@ -39,6 +39,9 @@ var (
 	// ErrForgotten: nothing is known of the session any more, and what its appends made may
 	// have been trimmed.
 	ErrForgotten = errors.New("nothing is known of that session any more: its appends may be in what was trimmed")
+	// ErrAncestor: the session is of a log that this one was restored from. It appends nothing
+	// here, and what of it is not among the entries restored is not known here.
+	ErrAncestor = errors.New("not in the restored part; what that log did later is not known here")
 	// ErrFutureAppend: no session of that id can exist yet, or it has no append of that
 	// number: the append id is mistyped, or of another log.
 	ErrFutureAppend = errors.New("no append of that id can exist yet: the append id is mistyped, or of another log")

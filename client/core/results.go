@@ -77,6 +77,11 @@ func (s *Session) onResult(msg *paxos.Result) {
 		if msg.First != 0 && msg.First <= s.base {
 			s.fail(ErrSessionEnded, ErrForgotten) // what was sent may be in what was trimmed
 		}
+	case paxos.ResultOfAncestor:
+		if msg.First != 0 && msg.First <= s.base {
+			s.certain()
+			s.fail(ErrSessionEnded, errors.New("it is of a log that this one was restored from, and goes on in that one only"))
+		}
 	case paxos.ResultExpired:
 		if msg.First != 0 && msg.First <= s.base { // else it is of a fence, or not yet our turn
 			s.onExpired()

@@ -125,6 +125,7 @@ type Genesis struct {
 	Time     paxos.UnixNanos
 	Sessions uint64 // remembered by learners
 	Config   Configuration
+	Descent  Descent // since ancestorsLevel
 }
 
 // Configuration is who accepts. Acceptors are sorted by id.
@@ -167,6 +168,7 @@ type State struct {
 	// nothing was deleted.
 	FirstIndex paxos.Index
 	Base       Checkpoint
+	Descent    Descent // since ancestorsLevel
 }
 
 // Apply returns the state after the control value at instance i, of which the state before
@@ -182,7 +184,8 @@ func (s State) Apply(i paxos.Instance, batch []byte, knows uint64) (State, error
 	}
 	if g, ok := c.(Genesis); ok {
 		if s.Level == 0 {
-			s = State{Log: g.Log, Since: i, Begun: g.Time, Sessions: g.Sessions, Config: g.Config, At: i, FirstIndex: 1}.raised(g.Level)
+			s = State{Log: g.Log, Since: i, Begun: g.Time, Sessions: g.Sessions, Config: g.Config, At: i,
+				FirstIndex: max(1, g.Descent.First), Descent: g.Descent}.raised(g.Level)
 		}
 		return s, nil
 	}

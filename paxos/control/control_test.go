@@ -82,7 +82,7 @@ func TestUnknown(t *testing.T) {
 		}
 	}
 	s, _ := State{}.Apply(1, batch, Level)
-	s.Level++
+	s.Level = Level + 1
 	if _, err := Decode(s.Encode(), Level); !errors.Is(err, ErrUnknown) || !strings.Contains(fmt.Sprint(err), "use a newer version") {
 		t.Errorf("the state of a level of the future: %v", err)
 	}

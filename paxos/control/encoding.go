@@ -79,11 +79,12 @@ func (g Genesis) appendTo(b []byte) []byte {
 	b = binary.AppendUvarint(b, g.Level)
 	b = binary.BigEndian.AppendUint64(b, uint64(g.Time))
 	b = binary.AppendUvarint(b, g.Sessions)
-	return g.Config.appendTo(b)
+	return g.Descent.appendTo(g.Config.appendTo(b), g.Level)
 }
 
 func (d *decoder) genesis() Genesis {
 	g := Genesis{Log: d.logID(), Level: d.Number(), Time: paxos.UnixNanos(d.Fixed()), Sessions: d.Number(), Config: d.configuration()}
+	g.Descent = d.descent(g.Level)
 	d.Bad = d.Bad || g.Log.IsZero() || g.Level == 0 || g.Sessions == 0
 	return g
 }
@@ -128,7 +129,7 @@ func (s State) Encode() paxos.Encoded {
 		b = c.appendTo(b)
 	}
 	b = binary.AppendUvarint(s.Base.appendTo(b), uint64(s.FirstIndex))
-	return paxos.Encoded(b)
+	return paxos.Encoded(s.Descent.appendTo(b, s.Level))
 }
 
 // Decode returns the state that Encode made e of. Its error wraps ErrUnknown: who knows levels
@@ -145,7 +146,8 @@ func Decode(e paxos.Encoded, knows uint64) (State, error) {
 	s.Log, s.Since, s.Begun = d.logID(), paxos.Instance(d.Number()), paxos.UnixNanos(d.Fixed())
 	s.Sessions, s.Config = d.Number(), d.configuration()
 	d.checkpoints(&s)
-	if !d.Whole() || s.Level == 0 || s.Log.IsZero() || s.Since == 0 || s.Sessions == 0 {
+	s.Descent = d.descent(s.Level)
+	if !d.Whole() || s.Level == 0 || s.Log.IsZero() || s.Since == 0 || s.Sessions == 0 || s.Descent.last() >= s.Since {
 		return State{}, fmt.Errorf("%w: a log's state in another form than this version writes", ErrUnknown)
 	}
 	return s, nil

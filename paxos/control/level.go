@@ -7,6 +7,7 @@ import (
 // levels are what each level adds to those below it, from level 1 on, as people read it.
 var levels = [...]string{
 	"an id for the log, which every process checks; checkpoints in the log; trimming it",
+	"ancestors: which logs this one was restored from",
 }
 
 // Level is the highest level that this code knows.

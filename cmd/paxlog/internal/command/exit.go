@@ -70,7 +70,8 @@ func CodeOf(err error) int {
 		return ExitUnknown
 	case errors.Is(err, client.ErrUnavailable):
 		return ExitUnavailable
-	case errors.Is(err, client.ErrNotFound), errors.Is(err, client.ErrTrimmed), errors.Is(err, client.ErrForgotten):
+	case errors.Is(err, client.ErrNotFound), errors.Is(err, client.ErrTrimmed), errors.Is(err, client.ErrForgotten),
+		errors.Is(err, client.ErrAncestor):
 		return ExitNoIndex
 	}
 	return ExitFailed
