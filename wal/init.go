@@ -93,6 +93,29 @@ func checkEmpty(fs vfs.FS, dir string) error {
 
 // initialise makes what a data directory holds, IDENTITY last.
 func initialise(fs vfs.FS, dir string, id Identity) error {
+	incarnation, err := NewIncarnation()
+	if err != nil {
+		return err
+	}
+	id.Incarnation = incarnation
+	if err := prepare(fs, dir, id); err != nil {
+		return err
+	}
+	if err := writeIdentity(fs, dir, id); err != nil {
+		return explain(dir, err)
+	}
+	return nil
+}
+
+// NewIncarnation draws the incarnation of a directory.
+func NewIncarnation() (uint64, error) {
+	var random [8]byte
+	_, err := rand.Read(random[:])
+	return binary.BigEndian.Uint64(random[:]) | 1, err // never 0
+}
+
+// prepare makes all of a data directory but IDENTITY.
+func prepare(fs vfs.FS, dir string, id Identity) error {
 	if err := fs.RemoveAll(fs.PathJoin(dir, dbDir)); err != nil {
 		return explain(dir, err)
 	}
@@ -104,15 +127,7 @@ func initialise(fs vfs.FS, dir string, id Identity) error {
 	if err := syncDirs(fs, dir); err != nil {
 		return explain(dir, err)
 	}
-	var random [8]byte
-	if _, err := rand.Read(random[:]); err != nil {
-		return err
-	}
-	id.Incarnation = binary.BigEndian.Uint64(random[:]) | 1 // never 0
 	if err := initDB(fs, fs.PathJoin(dir, dbDir), id.Incarnation); err != nil {
-		return explain(dir, err)
-	}
-	if err := writeIdentity(fs, dir, id); err != nil {
 		return explain(dir, err)
 	}
 	return nil
