@@ -1,6 +1,7 @@
 package main
 
 import (
+	"github.com/paxlog/paxlog/cmd/paxlog/internal/backups"
 	"github.com/paxlog/paxlog/cmd/paxlog/internal/bench"
 	"github.com/paxlog/paxlog/cmd/paxlog/internal/clients"
 	"github.com/paxlog/paxlog/cmd/paxlog/internal/command"
@@ -29,6 +30,8 @@ func commandTable() []*command.Command {
 		operate.CanIStop(),
 		operate.Trim(),
 		operate.UpgradeCommand(),
+		backups.Backup(),
+		backups.Restore(),
 		tools.Inspect(),
 		tools.Sim(),
 		tools.Config(),

@@ -35,6 +35,7 @@ type Cluster struct {
 	under func(paxos.NodeID) []string
 	init  string // the program that makes the directories, "" for this release's
 	data  map[paxos.NodeID]string
+	made  func(*Cluster)
 
 	mu      sync.Mutex
 	running map[paxos.NodeID]*Process
@@ -61,6 +62,10 @@ func With(change func(*config.Cluster)) Option { return func(k *Cluster) { chang
 func DataIn(id paxos.NodeID, dir string) Option {
 	return func(k *Cluster) { k.data[id] = filepath.Join(dir, string(id)) }
 }
+
+// Made replaces the initialising of directories: f makes those of a cluster whose file is
+// written, where Data says.
+func Made(f func(*Cluster)) Option { return func(k *Cluster) { k.made = f } }
 
 // New initialises and starts a cluster of these sizes.
 func New(t testing.TB, acceptors, proposers, learners int, opts ...Option) *Cluster {
@@ -94,8 +99,11 @@ func New(t testing.TB, acceptors, proposers, learners int, opts ...Option) *Clus
 	if err := os.WriteFile(k.File, yaml, 0o644); err != nil {
 		t.Fatal(err)
 	}
+	if k.made != nil {
+		k.made(k)
+	}
 	for _, id := range k.IDs() {
-		if id[0] != 'p' {
+		if id[0] != 'p' && k.made == nil {
 			k.initialise(id)
 		}
 	}

@@ -1,0 +1,222 @@
+package backups
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/paxlog/paxlog/backup"
+	"github.com/paxlog/paxlog/client"
+	"github.com/paxlog/paxlog/cmd/paxlog/internal/clusterfile"
+	"github.com/paxlog/paxlog/cmd/paxlog/internal/command"
+	"github.com/paxlog/paxlog/internal/shapes"
+	"github.com/paxlog/paxlog/paxos"
+	"github.com/paxlog/paxlog/wal"
+)
+
+// backupOptions say what is backed up, and where to.
+type backupOptions struct {
+	Cluster clusterfile.Found // if Data is ""
+	Learner paxos.NodeID      // "" for the one that has come furthest
+	Data    string            // a directory that no process uses
+	Place   string
+	From    paxos.Index // 0: where the log begins
+	Since   []string    // or where these end
+	JSON    bool
+	Timeout time.Duration // for each answer; 0 waits for ever
+}
+
+// Backup is the command backup, with backup verify.
+func Backup() *command.Command {
+	return &command.Command{
+		Name:    "backup",
+		Group:   command.GroupOperating,
+		Args:    "FILE|-|URL",
+		Summary: "write the log into a file or bucket, or verify such files",
+		Details: "Writes all that one learner has: every value as it was chosen, with the sessions and\n" +
+			"times of entries. It asks no quorum, so that a lone learner will do, and says up to\n" +
+			"where it came; with --data it reads the directory of a learner or acceptor that is\n" +
+			"stopped. A file gets its name when it is whole and on disk; one that is there is not\n" +
+			"replaced. - is standard output. --since FILE writes what came after an earlier backup\n" +
+			"(repeat it, in order, for one that went on from others), --from N what came after the\n" +
+			"entry before N.\n\n" +
+			"backup verify FILE... reads backups, in the order in which they were made, checks all\n" +
+			"of them and that each goes on where the one before ends, and says the first thing\n" +
+			"that does not fit, exit code 1. A backup is not encrypted, and not signed.",
+		Example: "paxlog backup /backup/monday\npaxlog backup --since /backup/monday /backup/tuesday\n" +
+			"paxlog backup verify /backup/monday /backup/tuesday\npaxlog backup --data /var/lib/paxlog/l1 - | age -r KEY > l1.age",
+		Flags: []command.Option{
+			{Name: "from", Value: "N", Usage: "begin with this entry"},
+			{Name: "since", Value: "FILE[,FILE]", Usage: "go on where this backup ends; after commas, those that go on from it", Files: true},
+			{Name: "data", Value: "DIR", Usage: "read a data directory that no process uses", Files: true},
+			command.LearnerOption, command.StaleOption, command.OutputOption("plain", "json"), command.LogIDOption, command.TimeoutOption,
+		},
+		Files: true,
+		Action: func(ctx context.Context, env *command.Environment, in *command.Input) error {
+			if len(in.Args) > 0 && in.Args[0] == "verify" {
+				return verify(ctx, env, in)
+			}
+			opts, err := readBackupOptions(in, env)
+			if err != nil {
+				return err
+			}
+			return explain(runBackup(ctx, env, opts))
+		},
+	}
+}
+
+// readBackupOptions reads the flags of backup.
+func readBackupOptions(in *command.Input, env *command.Environment) (backupOptions, error) {
+	opts := backupOptions{Data: in.Text("data"), Since: list(in.Text("since"))}
+	var err error
+	if opts.Place, err = in.OneArgument(); err != nil {
+		return opts, err
+	}
+	format, err := in.Output()
+	if err != nil {
+		return opts, err
+	}
+	opts.JSON = format == "json"
+	if text := in.Text("from"); text != "" {
+		n, err := strconv.ParseUint(text, 10, 64)
+		if err != nil || n == 0 {
+			return opts, in.Bad("from", "must be the index of the first entry, a number from 1")
+		}
+		if opts.From = paxos.Index(n); len(opts.Since) > 0 {
+			return opts, command.Usagef("backup: --from and --since both say where to begin: give one of them")
+		}
+	}
+	if opts.Timeout, err = in.Timeout(); err != nil {
+		return opts, err
+	}
+	if opts.Data != "" {
+		return opts, nil
+	}
+	if opts.Cluster, err = clusterfile.FindLog(env, in); err != nil {
+		return opts, err
+	}
+	opts.Learner, err = opts.Cluster.Learner(in)
+	return opts, err
+}
+
+// runBackup makes the backup. Its errors ask for ExitFailed, ExitUnavailable or ExitNoIndex.
+func runBackup(ctx context.Context, env *command.Environment, opts backupOptions) (err error) {
+	take := backup.Options{From: opts.From}
+	if len(opts.Since) > 0 {
+		if take.Since, err = backup.ReadEarlier(openers(ctx, opts.Since)); err != nil {
+			return err
+		}
+	}
+	src, cluster, done, err := openSource(ctx, opts)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, done()) }()
+	take.Cluster = cluster
+	out, err := create(ctx, env, opts.Place)
+	if err != nil {
+		return err
+	}
+	r, err := backup.Take(ctx, src, out, take)
+	if err != nil {
+		return errors.Join(err, out.discard())
+	}
+	if err := out.keep(); err != nil {
+		return err
+	}
+	return printReport(env, opts, r)
+}
+
+// openSource opens what the backup is made from.
+func openSource(ctx context.Context, opts backupOptions) (src backup.Source, cluster string, done func() error, err error) {
+	if opts.Data != "" {
+		store, err := wal.Inspect(vfs.Default, opts.Data)
+		if err != nil {
+			return nil, "", nil, err
+		}
+		return backup.OfDirectory(store), store.Identity().Cluster, store.Close, nil
+	}
+	c, err := opts.Cluster.Connect(ctx, opts.Timeout)
+	if err != nil {
+		return nil, "", nil, err
+	}
+	src, err = connectLearner(ctx, c, opts)
+	if err != nil {
+		return nil, "", nil, errors.Join(err, c.Close())
+	}
+	done = func() error {
+		src.(*learnerSource).copier.Close()
+		return c.Close()
+	}
+	return src, opts.Cluster.Name, done, nil
+}
+
+func connectLearner(ctx context.Context, c *client.Client, opts backupOptions) (*learnerSource, error) {
+	id := opts.Learner
+	if id == "" {
+		var err error
+		if id, err = pickLearner(ctx, c); err != nil {
+			return nil, err
+		}
+	}
+	copier, err := c.NewCopier(string(id))
+	if err != nil {
+		return nil, err
+	}
+	return &learnerSource{copier: copier, id: id, sessions: opts.Cluster.Membership().Sessions}, nil
+}
+
+// Made is what `backup -o json` and `backup verify -o json` print.
+type Made struct {
+	Cluster       string         `json:"cluster"`
+	Log           *string        `json:"log"` // null if it has no id
+	Source        paxos.NodeID   `json:"source"`
+	FirstIndex    paxos.Index    `json:"first_index"`
+	LastIndex     paxos.Index    `json:"last_index"` // one below the first if there are no entries
+	FirstInstance paxos.Instance `json:"first_instance"`
+	LastInstance  paxos.Instance `json:"last_instance"`
+	Entries       uint64         `json:"entries"`
+	Time          *string        `json:"time"`  // of the log
+	Bytes         *int64         `json:"bytes"` // of the backup; null if it was only read
+	Sum           string         `json:"sum"`
+}
+
+// made translates what a backup holds.
+func made(h backup.Header, e backup.End, sum backup.Sum) Made {
+	return Made{
+		Cluster: h.Cluster, Log: shapes.Known(h.Log.String(), !h.Log.IsZero()), Source: h.Source,
+		FirstIndex: h.First, LastIndex: e.Last, FirstInstance: h.After + 1, LastInstance: h.To, Entries: e.Entries,
+		Time: shapes.Known(shapes.FormatTime(e.Time), e.Time != 0), Sum: fmt.Sprintf("%x", sum),
+	}
+}
+
+// printReport says what was backed up: on standard error if the backup itself went to standard
+// output.
+func printReport(env *command.Environment, opts backupOptions, r backup.Report) error {
+	m := made(r.Header, r.End, r.Sum)
+	m.Bytes = &r.Bytes
+	out := env.Stdout
+	if opts.Place == "-" {
+		out = env.Stderr
+	}
+	if opts.JSON {
+		return shapes.NewEncoder(out).Encode(m)
+	}
+	_, err := fmt.Fprintf(out, "%s, as %s has it: %s, %d bytes\n", logName(m), m.Source, entries(m), r.Bytes)
+	return err
+}
+
+func logName(m Made) string {
+	return fmt.Sprintf("log %s of cluster %s", shapes.OrDash(m.Log), m.Cluster)
+}
+
+func entries(m Made) string {
+	if m.Entries == 0 {
+		return fmt.Sprintf("no entries (the next one is %d)", m.FirstIndex)
+	}
+	return fmt.Sprintf("entries %d to %d (%s)", m.FirstIndex, m.LastIndex, shapes.OrDash(m.Time))
+}

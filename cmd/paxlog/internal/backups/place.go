@@ -1,0 +1,131 @@
+package backups
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/paxlog/paxlog/backup"
+	"github.com/paxlog/paxlog/cmd/paxlog/internal/command"
+)
+
+// sink is where a backup goes. What was written counts once it is kept.
+type sink interface {
+	io.Writer
+	keep() error
+	discard() error
+}
+
+// isURL reports whether a place is in a bucket.
+func isURL(place string) bool { return strings.Contains(place, "://") }
+
+// create begins a backup at a place: a file, standard output (-), or a URL.
+func create(ctx context.Context, env *command.Environment, place string) (sink, error) {
+	switch {
+	case place == "-":
+		if command.IsTerminal(env.Stdout) {
+			return nil, command.Usagef("backup: a backup is bytes, and standard output is a terminal: name a file, or pipe it somewhere")
+		}
+		return stream{bufio.NewWriterSize(env.Stdout, 1<<20)}, nil
+	case isURL(place):
+		return createObject(ctx, place)
+	}
+	return createFile(place)
+}
+
+// stream is standard output.
+type stream struct{ *bufio.Writer }
+
+func (s stream) keep() error    { return s.Flush() }
+func (s stream) discard() error { return nil } // its end is missing
+
+// file is a file that is written beside its place.
+type file struct {
+	*os.File
+	place string
+}
+
+// createFile begins a file. One that is there already is not replaced: it may be the only
+// backup that is whole.
+func createFile(place string) (sink, error) {
+	if _, err := os.Lstat(place); err == nil {
+		return nil, command.Exitf(command.ExitFailed, "%s is there already: name another file, or remove it", place)
+	} else if !errors.Is(err, os.ErrNotExist) {
+		return nil, err
+	}
+	f, err := os.CreateTemp(filepath.Dir(place), "."+filepath.Base(place)+".part-")
+	if err != nil {
+		return nil, err
+	}
+	return &file{f, place}, nil
+}
+
+// keep makes the file durable, and gives it its name.
+func (f *file) keep() error {
+	err := f.Chmod(0o600)
+	err = errors.Join(err, f.Sync(), f.File.Close())
+	if err == nil {
+		err = os.Link(f.Name(), f.place) // which replaces nothing
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(f.Name()))
+	}
+	if err := os.Remove(f.Name()); err != nil {
+		return err
+	}
+	d, err := os.Open(filepath.Dir(f.place))
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+func (f *file) discard() error { return errors.Join(f.File.Close(), os.Remove(f.Name())) }
+
+// openers are the backups at these places.
+func openers(ctx context.Context, places []string) (out []backup.Opener) {
+	for _, place := range places {
+		out = append(out, backup.Opener{Name: place, Open: func() (io.ReadCloser, error) {
+			if isURL(place) {
+				o, err := openObject(ctx, place)
+				if err != nil {
+					return nil, err
+				}
+				return buffered{bufio.NewReaderSize(o, 1<<20), o}, nil
+			}
+			f, err := os.Open(place)
+			if err != nil {
+				return nil, err
+			}
+			if info, err := f.Stat(); err == nil && info.IsDir() {
+				return nil, errors.Join(fmt.Errorf("it is a directory, and no backup"), f.Close())
+			}
+			return buffered{bufio.NewReaderSize(interruptible{ctx, f}, 1<<20), f}, nil
+		}})
+	}
+	return out
+}
+
+// interruptible fails once its context has ended.
+type interruptible struct {
+	ctx context.Context
+	io.Reader
+}
+
+func (r interruptible) Read(b []byte) (int, error) {
+	if r.ctx.Err() != nil {
+		return 0, context.Cause(r.ctx)
+	}
+	return r.Reader.Read(b)
+}
+
+// buffered reads a file in large pieces.
+type buffered struct {
+	io.Reader
+	io.Closer
+}
