@@ -49,7 +49,7 @@ func (t *Target) create() (*directories, error) {
 		return nil, err
 	}
 	w := &directories{t: t, partial: t.Dir + ".restoring"}
-	if err := t.FS.MkdirAll(t.FS.PathDir(t.Dir), 0o755); err != nil {
+	if err := t.FS.MkdirAll(t.FS.PathDir(t.Dir), 0o700); err != nil {
 		return nil, err
 	}
 	lock, err := wal.Lock(t.FS, w.partial+".lock")
@@ -106,7 +106,7 @@ func (w *directories) clear() error {
 			return err
 		}
 	}
-	if err := fs.MkdirAll(w.partial, 0o755); err != nil {
+	if err := fs.MkdirAll(w.partial, 0o700); err != nil {
 		return err
 	}
 	f, err := fs.Create(fs.PathJoin(w.partial, marker), vfs.WriteCategoryUnspecified)
