@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -238,6 +239,7 @@ func TestBackupPlaces(t *testing.T) {
 		"two beginnings":         {[]string{"backup", "x", "--from", "2", "--since", "piped"}, command.ExitUsage, "give one of them"},
 		"nothing to verify":      {[]string{"backup", "verify"}, command.ExitUsage, "takes files"},
 		"the wrong order":        {[]string{"backup", "verify", "file", "piped", "file", "nowhere"}, command.ExitFailed, "nowhere"},
+		"a bucket":               {[]string{"backup", "s3://bucket/key"}, command.ExitUsage, "does not reach buckets"},
 		"a directory":            {[]string{"backup", "verify", "a1"}, command.ExitFailed, "it is a directory"},
 		"no backup":              {[]string{"backup", "verify", "paxlog.yaml"}, command.ExitFailed, "damaged or no backup"},
 		"restore beyond the end": {[]string{"restore", "--data", "r", "--to", "3", "piped"}, command.ExitNoIndex, "the backup ends with 2"},
@@ -310,4 +312,33 @@ func TestBackupPages(t *testing.T) {
 	l.Stop()
 	k.Start("l1")
 	k.Check(l)
+}
+
+// TestBackupFullDisk: a backup that cannot be written whole is not there: neither under its name
+// nor under another one. A limit of file sizes plays the full disk.
+func TestBackupFullDisk(t *testing.T) {
+	k := cluster.New(t, 1, 1, 1)
+	c := k.Client()
+	for range 10 {
+		if _, err := c.Append(t.Context(), bytes.Repeat([]byte("x"), 100<<10)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cmd := exec.Command("sh", "-c", "ulimit -f 700 && exec "+cluster.Binary(t)+" backup whole")
+	cmd.Dir = k.Dir
+	out, err := cmd.CombinedOutput()
+	if err == nil || cmd.ProcessState.ExitCode() != command.ExitFailed || !strings.Contains(string(out), "file too large") {
+		t.Errorf("%s: %v", out, err)
+	}
+	entries, err := os.ReadDir(k.Dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		if strings.Contains(e.Name(), "whole") {
+			t.Errorf("it left %s", e.Name())
+		}
+	}
+	k.Must("backup", "whole")
+	k.Must("backup", "verify", "whole")
 }

@@ -35,8 +35,8 @@ func Backup() *command.Command {
 	return &command.Command{
 		Name:    "backup",
 		Group:   command.GroupOperating,
-		Args:    "FILE|-|URL",
-		Summary: "write the log into a file or bucket, or verify such files",
+		Args:    "FILE|-",
+		Summary: "write the log into a file, or verify such files",
 		Details: "Writes all that one learner has: every value as it was chosen, with the sessions and\n" +
 			"times of entries. It asks no quorum, so that a lone learner will do, and says up to\n" +
 			"where it came; with --data it reads the directory of a learner or acceptor that is\n" +
@@ -74,6 +74,9 @@ func readBackupOptions(in *command.Input, env *command.Environment) (backupOptio
 	opts := backupOptions{Data: in.Text("data"), Since: list(in.Text("since"))}
 	var err error
 	if opts.Place, err = in.OneArgument(); err != nil {
+		return opts, err
+	}
+	if err := checkPlaces(append(opts.Since, opts.Place)...); err != nil {
 		return opts, err
 	}
 	format, err := in.Output()
@@ -117,7 +120,7 @@ func runBackup(ctx context.Context, env *command.Environment, opts backupOptions
 	}
 	defer func() { err = errors.Join(err, done()) }()
 	take.Cluster = cluster
-	out, err := create(ctx, env, opts.Place)
+	out, err := create(env, opts.Place)
 	if err != nil {
 		return err
 	}

@@ -21,19 +21,24 @@ type sink interface {
 	discard() error
 }
 
-// isURL reports whether a place is in a bucket.
-func isURL(place string) bool { return strings.Contains(place, "://") }
+// checkPlaces refuses what is in a bucket: the programs of those who offer buckets reach them.
+func checkPlaces(places ...string) error {
+	for _, place := range places {
+		if strings.Contains(place, "://") {
+			return command.Usagef("%s: this program does not reach buckets: pipe a backup there, as in `paxlog backup - | aws s3 cp - %s`, "+
+				"and fetch it into a file to verify or restore it", place, place)
+		}
+	}
+	return nil
+}
 
-// create begins a backup at a place: a file, standard output (-), or a URL.
-func create(ctx context.Context, env *command.Environment, place string) (sink, error) {
-	switch {
-	case place == "-":
+// create begins a backup at a place: a file, or standard output (-).
+func create(env *command.Environment, place string) (sink, error) {
+	if place == "-" {
 		if command.IsTerminal(env.Stdout) {
 			return nil, command.Usagef("backup: a backup is bytes, and standard output is a terminal: name a file, or pipe it somewhere")
 		}
 		return stream{bufio.NewWriterSize(env.Stdout, 1<<20)}, nil
-	case isURL(place):
-		return createObject(ctx, place)
 	}
 	return createFile(place)
 }
@@ -91,13 +96,6 @@ func (f *file) discard() error { return errors.Join(f.File.Close(), os.Remove(f.
 func openers(ctx context.Context, places []string) (out []backup.Opener) {
 	for _, place := range places {
 		out = append(out, backup.Opener{Name: place, Open: func() (io.ReadCloser, error) {
-			if isURL(place) {
-				o, err := openObject(ctx, place)
-				if err != nil {
-					return nil, err
-				}
-				return buffered{bufio.NewReaderSize(o, 1<<20), o}, nil
-			}
 			f, err := os.Open(place)
 			if err != nil {
 				return nil, err

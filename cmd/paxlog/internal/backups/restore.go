@@ -34,7 +34,7 @@ func Restore() *command.Command {
 	return &command.Command{
 		Name:    "restore",
 		Group:   command.GroupOperating,
-		Args:    "FILE|URL...",
+		Args:    "FILE...",
 		Summary: "make the directories of a new cluster out of backups",
 		Details: "Makes DIR with a data directory for every acceptor and learner of the cluster file,\n" +
 			"DIR/a1 and so on, to be moved to their hosts. It may be another file than that of the\n" +
@@ -67,6 +67,9 @@ func readRestoreOptions(in *command.Input, env *command.Environment) (restoreOpt
 	var opts restoreOptions
 	var err error
 	if opts.Places, err = in.SomeArguments(); err != nil {
+		return opts, err
+	}
+	if err := checkPlaces(opts.Places...); err != nil {
 		return opts, err
 	}
 	if opts.Data, err = in.Require("data"); err != nil {

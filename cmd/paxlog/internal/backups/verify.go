@@ -26,6 +26,9 @@ func verify(ctx context.Context, env *command.Environment, in *command.Input) er
 	if len(places) == 0 {
 		return command.Usagef("backup verify takes files: see `paxlog backup --help` (a backup into a file of that name is ./verify)")
 	}
+	if err := checkPlaces(places...); err != nil {
+		return err
+	}
 	for _, name := range []string{"from", "since", "data", "learner", "stale", "log", "timeout"} {
 		if in.Given[name] {
 			return command.Usagef("backup verify takes no --%s", name)
