@@ -14,6 +14,9 @@ import (
 // LogID names one log for ever.
 type LogID = paxos.LogID
 
+// Chain is a running hash over a log: learners that have applied the same have the same.
+type Chain = paxos.Chain
+
 // Role is what a process is.
 type Role = paxos.Role
 
@@ -35,7 +38,7 @@ type ProcessStatus struct {
 // ProcessState is what a process says of itself; fields of other roles are zero.
 type ProcessState struct {
 	Chosen Instance // highest known to be chosen; of a proposer, chosenUpTo
-	Reason string   // of an acceptor, why it does not vote; of a proposer, why it is not leading
+	Reason string   // of an acceptor, why it does not vote; of a proposer, why it is not leading; of a learner, why it serves nobody
 	Log    LogID    // that it knows to be of; zero if it knows none, or the log has no id
 	Level  uint64   // of that log: what may be proposed in it
 
@@ -77,6 +80,7 @@ type ProcessState struct {
 	Last     Index    // last index, 0 if the log is empty
 	Open     Instance // the instance that it waits for, 0 if none
 	Sessions int
+	Chain    Chain // of what it has applied up to Applied, zero if the log has none
 }
 
 // stateOf is a process's answer as applications see it.
@@ -87,7 +91,7 @@ func stateOf(r *paxos.StatusReply) ProcessState {
 		Promised: r.Promised, Highest: r.Highest, Held: r.Held, Missing: r.Missing, Voting: r.Voting, Forgot: r.Forgot,
 		State: r.State, Ballot: r.Ballot, Quorum: r.Quorum,
 		DiskHangs: time.Duration(r.DiskHangs) * time.Millisecond, DiskBytes: r.DiskBytes, DiskFree: r.DiskFree,
-		Applied: r.Applied, First: r.First, Last: r.Last, Open: r.Open, Sessions: r.Sessions,
+		Applied: r.Applied, First: r.First, Last: r.Last, Open: r.Open, Sessions: r.Sessions, Chain: r.Chain,
 	}
 }
 
@@ -98,7 +102,7 @@ type Status struct {
 	Leader    string // "" if none leads
 	Ballot    Ballot // the leader's, zero if none leads
 	Quorum    bool   // the leader has fresh answers of a quorum
-	Serving   bool   // a learner serves
+	Serving   bool   // a learner serves, and is not wrong
 }
 
 // statusWait bounds the wait for processes that do not answer.
@@ -174,7 +178,7 @@ func summarise(all []ProcessStatus) Status {
 			// It has not heard of the rest.
 			all[i].Missing += uint64(chosen - known)
 		}
-		if p.Role == paxos.RoleLearner {
+		if p.Role == paxos.RoleLearner && p.Reason == "" {
 			s.Serving = true
 		}
 		if p.State == "leading" && best.Less(p.Ballot) {

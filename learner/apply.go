@@ -24,8 +24,10 @@ func (l *Learner) applyValue(v paxos.Value) {
 	whole := true
 	batch := v.Batch
 	if paxos.IsControl(batch) {
-		l.applyControl(st.Applied, batch)
+		l.applyControl(st.Applied, &v)
 		batch = nil
+	} else {
+		l.extendChain(&v)
 	}
 	for len(batch) > 0 {
 		run, rest, err := paxos.NextRun(batch)
@@ -63,7 +65,7 @@ func (l *Learner) applyValue(v paxos.Value) {
 	if l.Out.Writes == nil { // there will be three: this, sessions, and the state
 		l.Out.Writes = make([]paxos.Record, 0, 3)
 	}
-	l.Write(paxos.PutApplied{Record: rec, Value: v})
+	l.Write(paxos.PutApplied{Record: rec, Value: v, Chain: st.Chain})
 }
 
 // isRestored reports whether the value that is being applied is of the log that this one was

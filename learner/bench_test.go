@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/paxlog/paxlog/paxos"
+	"github.com/paxlog/paxlog/paxos/control"
 )
 
 // benchFirst is a sequence number whose encoding has as many bytes as those that
@@ -47,14 +48,23 @@ func (b *benchBatch) next() []byte {
 }
 
 // BenchmarkApply is the way of a value through a learner: its relay, the votes of
-// a quorum, and the Flush that applies it and answers a client that is attached.
+// a quorum, and the Flush that applies it and answers a client that is attached. Level 1
+// has no chain, level 2 has one.
 func BenchmarkApply(b *testing.B) {
-	for _, shape := range []struct{ runs, perRun, size int }{{1, 1, 256}, {1, 1000, 100}, {1000, 1, 100}} {
-		b.Run(fmt.Sprintf("sessions-%d-entries-%d", shape.runs, shape.runs*shape.perRun), func(b *testing.B) {
+	for _, shape := range []struct {
+		runs, perRun, size int
+		level              uint64
+	}{{1, 1, 256, 1}, {1, 1, 256, 2}, {1, 16, 256, 1}, {1, 16, 256, 2}, {1, 1000, 100, 1}, {1, 1000, 100, 2}, {1000, 1, 100, 1}, {1000, 1, 100, 2}} {
+		b.Run(fmt.Sprintf("sessions-%d-entries-%d-level-%d", shape.runs, shape.runs*shape.perRun, shape.level), func(b *testing.B) {
+			began, err := control.State{}.Apply(1, genesis(shape.level), control.Level)
+			if err != nil {
+				b.Fatal(err)
+			}
 			batch, sessions := newBenchBatch(shape.runs, shape.perRun, shape.size)
 			cfg := config()
+			cfg.Knows = control.Level
 			cfg.Membership.Sessions, cfg.PageBytes, cfg.EntryBytes, cfg.AheadBytes = 65536, 1<<20, 1<<20, 64<<20
-			l := New(cfg, State{LearnerState: paxos.LearnerState{Applied: 1, Next: 1, Uses: uint64(shape.runs)}, Sessions: sessions})
+			l := New(cfg, State{LearnerState: paxos.LearnerState{Applied: 1, Next: 1, Uses: uint64(shape.runs)}, Sessions: sessions, Control: began.Encode()})
 			for _, s := range sessions {
 				l.Step("@1", &paxos.Attach{Session: s.ID, From: benchFirst})
 			}

@@ -58,6 +58,9 @@ func (l *Learner) onControl(before *control.State, batch []byte) {
 		own := k.own
 		own.By = c.By
 		k.differs = k.differs || c != own
+		if s := l.sources.learner(c.By); s != nil && c.Chain != own.Chain {
+			s.said = paxos.Chained{Instance: k.t, Chain: c.Chain}
+		}
 	}
 	if k.differs {
 		l.recompute()
@@ -75,7 +78,7 @@ func (l *Learner) beginCheckpoint() {
 	state := l.encodeState()
 	l.checkpoint = checkpointing{
 		t: u.T, state: state, turn: paxos.Ticks(place) * turnRetries * l.cfg.RetryTicks, since: l.now,
-		own: control.Close{T: u.T, Size: uint64(len(state)), Sum: sha256.Sum256(state), Next: l.state.Next, Time: l.state.Time, By: l.cfg.ID},
+		own: control.Close{T: u.T, Size: uint64(len(state)), Sum: sha256.Sum256(state), Next: l.state.Next, Time: l.state.Time, By: l.cfg.ID, Chain: l.state.Chain},
 	}
 	l.checkpoint.again.Set(l.now)
 }

@@ -41,21 +41,22 @@ func (l *Learner) knows(i paxos.Instance, v *paxos.Value) bool {
 }
 
 // applyControl applies a control value that knows has let pass: it has no entries.
-func (l *Learner) applyControl(i paxos.Instance, batch []byte) {
+func (l *Learner) applyControl(i paxos.Instance, v *paxos.Value) {
 	c := &l.control
-	state, err := c.state.Apply(i, batch, l.cfg.Knows)
+	state, err := c.state.Apply(i, v.Batch, l.cfg.Knows)
 	if err != nil {
 		l.Violated("a control command is applied by those who know it", "instance", i, "error", err)
 		return
 	}
 	before := c.state
 	c.state = state
+	l.extendChain(v) // a checkpoint of i, which may begin now, has it
 	if encoded := state.Encode(); encoded != c.encoded {
 		c.encoded = encoded
 		l.Write(paxos.SetControl{State: encoded})
 	}
 	l.trim()
-	l.onControl(&before, batch)
+	l.onControl(&before, v.Batch)
 }
 
 // isOfAncestor reports whether a session is of a log that this one was restored from: nothing

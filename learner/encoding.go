@@ -8,26 +8,39 @@ import (
 	"github.com/paxlog/paxlog/paxos/control"
 )
 
-// stateVersion begins the encoding of a state: what comes later may need another form.
-const stateVersion = 1
+// What the encoding of a state begins with: whether it has a chain. It has one where the
+// level of the log there does, so that all who know a level have one form of it.
+const (
+	stateVersion   = 1
+	chainedVersion = 2
+)
+
+func stateVersionOf(level uint64) byte {
+	if level >= control.ChainLevel {
+		return chainedVersion
+	}
+	return stateVersion
+}
 
 // encodeState is the state of a learner after its applied instance, in its one form: the
 // same at every learner that has applied as much. It has all that decides what later values
 // do, and nothing that learners may differ in, as what they have trimmed.
 //
-//	version:1 applied next time:8 floor uses control sessions {id:20 last used closed:1}
+//	version:1 applied next time:8 floor uses [chain:32] control sessions {id:20 last used closed:1}
 //
 // Numbers are the shortest uvarints, control is preceded by its length, and sessions, in the
 // order of their last use, by their count.
 func (l *Learner) encodeState() []byte {
 	st := &l.state
 	b := make([]byte, 0, 256+len(l.control.encoded)+l.sessions.len()*40)
-	b = append(b, stateVersion)
+	b = append(b, stateVersionOf(l.control.state.Level))
 	b = binary.AppendUvarint(binary.AppendUvarint(b, uint64(st.Applied)), uint64(st.Next))
 	b = binary.BigEndian.AppendUint64(b, uint64(st.Time))
-	for _, n := range []uint64{uint64(st.Floor), st.Uses, uint64(len(l.control.encoded))} {
-		b = binary.AppendUvarint(b, n)
+	b = binary.AppendUvarint(binary.AppendUvarint(b, uint64(st.Floor)), st.Uses)
+	if b[0] == chainedVersion {
+		b = append(b, st.Chain[:]...)
 	}
+	b = binary.AppendUvarint(b, uint64(len(l.control.encoded)))
 	b = append(b, l.control.encoded...)
 	b = binary.AppendUvarint(b, uint64(l.sessions.len()))
 	for r := l.sessions.used.oldest; r != 0; r = l.sessions.links.after(r) {
@@ -54,9 +67,13 @@ func decodeState(b []byte, knows uint64) (State, error) {
 	st.Applied, st.Next, st.Time = paxos.Instance(d.Number()), paxos.Index(d.Number()), paxos.UnixNanos(d.Fixed())
 	st.Floor, st.Uses = paxos.Instance(d.Number()), d.Number()
 	st.FirstIndex, st.FirstInstance = st.Next, st.Applied+1
+	if !d.Bad && version[0] == chainedVersion {
+		copy(st.Chain[:], d.Take(uint64(len(st.Chain))))
+		st.Below = st.Chain
+	}
 	st.Control = paxos.Encoded(d.Take(d.Number()))
 	n := d.Number()
-	if d.Bad || version[0] != stateVersion || st.Applied == 0 || st.Next == 0 || n > uint64(len(d.Rest)) {
+	if d.Bad || version[0] != stateVersion && version[0] != chainedVersion || st.Applied == 0 || st.Next == 0 || n > uint64(len(d.Rest)) {
 		return State{}, errState
 	}
 	last, ids := uint64(0), make(map[paxos.SessionID]bool, n)
@@ -75,8 +92,12 @@ func decodeState(b []byte, knows uint64) (State, error) {
 	if len(d.Rest) > 0 {
 		return State{}, errState
 	}
-	if _, err := control.Decode(st.Control, knows); err != nil {
+	state, err := control.Decode(st.Control, knows)
+	if err != nil {
 		return State{}, err
+	}
+	if version[0] != stateVersionOf(state.Level) || (version[0] == chainedVersion) == st.Chain.IsZero() {
+		return State{}, errState
 	}
 	return st, nil
 }

@@ -88,7 +88,7 @@ func (l *Learner) onPage(from paxos.NodeID, m *paxos.Page) {
 	if s == nil {
 		return
 	}
-	if l.onChunks(from, m) {
+	if l.onChunks(from, m) || l.onAudited(s, m) {
 		return
 	}
 	s.first = m.First

@@ -85,6 +85,7 @@ func (l *Learner) installed(k *installing) {
 	l.state, l.sessions, l.control = st.LearnerState, newSessions(st.Sessions), newControlled(l, st)
 	l.checkpoint, l.changed = checkpointing{}, true
 	l.abandonReplay()
+	l.endAudit()
 	l.Write(paxos.Install{State: l.state, Sessions: st.Sessions, Control: st.Control})
 	l.progressAt, l.appliedAt, l.copying.wait = l.now, l.now, 0
 }
@@ -97,7 +98,7 @@ func (l *Learner) trim() {
 	}
 	l.state.FirstIndex = max(l.state.FirstIndex, s.FirstIndex)
 	if first := s.FirstInstance(); first > l.state.FirstInstance {
-		l.state.FirstInstance = first
+		l.state.FirstInstance, l.state.Below = first, s.Base.Chain
 		l.Write(paxos.Trimmed{Instance: first, Index: s.Base.Next})
 	}
 }

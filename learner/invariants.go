@@ -13,10 +13,10 @@ type flushed struct {
 // and no queue is over its bound. It costs a few comparisons an instance.
 func (l *Learner) checkFlush() {
 	was, is := l.flushed.state, l.state
-	next := paxos.LogRecord{Instance: was.Applied, First: was.Next, Time: was.Time}
+	next, chain := paxos.LogRecord{Instance: was.Applied, First: was.Next, Time: was.Time}, was.Chain
 	for _, w := range l.Out.Writes {
 		if in, ok := w.(paxos.Install); ok {
-			next = paxos.LogRecord{Instance: in.State.Applied, First: in.State.Next, Time: in.State.Time}
+			next, chain = paxos.LogRecord{Instance: in.State.Applied, First: in.State.Next, Time: in.State.Time}, in.State.Chain
 		}
 		p, ok := w.(paxos.PutApplied)
 		if !ok {
@@ -24,6 +24,8 @@ func (l *Learner) checkFlush() {
 		}
 		r := &p.Record
 		switch {
+		case p.Chain.IsZero() && !chain.IsZero():
+			l.Violated("a chain that has begun goes on", "instance", r.Instance)
 		case r.Instance != next.Instance+1:
 			l.Violated("instances are applied in order, without a gap", "applied", next.Instance, "next", r.Instance)
 		case r.First != next.First:
@@ -31,11 +33,11 @@ func (l *Learner) checkFlush() {
 		case r.Time < next.Time:
 			l.Violated("the log's time never goes back", "instance", r.Instance, "from", int64(next.Time), "to", int64(r.Time))
 		}
-		next.Instance, next.First, next.Time = r.Instance, r.First+paxos.Index(r.Count), r.Time
+		next.Instance, next.First, next.Time, chain = r.Instance, r.First+paxos.Index(r.Count), r.Time, p.Chain
 	}
 	held := l.sources.maxHeld()
 	switch {
-	case is.Applied != next.Instance || is.Next != next.First || is.Time != next.Time:
+	case is.Applied != next.Instance || is.Next != next.First || is.Time != next.Time || is.Chain != chain:
 		l.Violated("the state is what the records make of it", "applied", is.Applied, "next_index", is.Next, "records_up_to", next.Instance, "to_index", next.First)
 	case is.Floor < was.Floor || is.Uses < was.Uses:
 		l.Violated("the floor is never lowered", "from", was.Floor, "to", is.Floor)

@@ -20,16 +20,65 @@
 //	checkpoint.go, encoding.go a state that is put into the log, and its one form
 //	install.go                 a state that is taken out of the log, since what made it was trimmed
 //	replay.go                  a state that is computed again
+//	chain.go, audit.go         chains, and who is wrong where two differ
+//	scrub.go                   the own log on disk, read again
+//	wrong.go                   a learner that serves nobody any more
 //	attach.go                  who is told what became of commands
 //	reads.go, pages.go         where the log ends; entries; what waits for them
 //	questions.go, loads.go     what is asked and not answered; reads of the store
 //	connections.go, pool.go    what each client waits for, and how that is kept
 //	limits.go, invariants.go   what bounds all this, and what must hold
 //
-// A learner whose state is found not to be the one that follows from the values chosen serves
-// nobody any more (replay.go). It goes on applying, and says in its status what to do. It is
-// found out when its state and that of another learner are compared, at each checkpoint
-// (package control).
+// # A learner that is wrong
+//
+// R2: a learner whose log or state is not what follows from the values chosen serves nobody
+// any more, and lets nobody copy from it. That it is wrong is on disk, so that a restart does
+// not forget it. It goes on applying, and says in its log and status what to do: its directory
+// is made anew, and it learns again from the others. It is not repaired by itself, since its
+// directory is what there is to find out why.
+//
+// Learners that have applied as much have the same chain (paxos.Chain): a hash over each value,
+// its instance, and the chain of the instance before. It is stored with each record.
+//
+//   - Each learner tells the others its newest chain, also while nothing is appended. Who has
+//     that instance compares. Where two differ, who is wrong is not voted on: each fetches what
+//     was chosen since the newest instance at which both were the same, from acceptors that
+//     hold it, and computes the chain again. If it meets another value than its own, it asks all
+//     acceptors. It is wrong if a Phase 2 quorum of them holds that other value.
+//   - Each reads its own log again, at each start and once a day, a little at a time, and
+//     computes the chain of what its disk has. Where that is another one than was stored with the
+//     record, the disk has changed.
+//   - At each checkpoint states are compared: what is made of the values, as sessions (package
+//     control). The chain is in the state, so a checkpoint is confirmed only by who has the
+//     same log.
+//
+// Example: l2 once applied y at instance 7, where x was chosen, by a bug. l1 and l2 tell each
+// other their chains of 9. Both fetch 1 to 9 from a1. l1 computes the chain that it has. l2
+// computes another one at 7, asks all acceptors, a1 and a2 hold x, and l2 is wrong.
+//
+// What one learner can do alone: one that lies, with a chain that nobody has, makes each other
+// one fetch again. That is bounded: after an audit the next one on its account waits a
+// minute, then two, and so on up to an hour, and pages are fetched one at a time with pauses.
+// Everybody serves meanwhile, and nobody is wrong by its word. What one learner alone, without
+// others, finds out: that its disk has changed since a value was applied, or that its state does
+// not follow from its own values. It does not find out that it applied another value than was
+// chosen and stored that as such: for that takes another learner. Nor does a chain tell what
+// is on disk beside the values, as the place of an index: `paxlog inspect --verify` does.
+//
+// # Where a chain begins
+//
+// With the level that has one (control.ChainLevel): the chain of the first instance at that
+// level follows the zero chain. So all processes agree on where it begins, whatever they have
+// kept of what is below, and nobody reads a log of years at its first start. Below that level
+// there is none, nothing is compared, and what is stored and put into checkpoints is as
+// it was: a learner of an earlier release, which compares them byte by byte, agrees. A log that
+// begins at that level has a chain of everything. A directory that an earlier release wrote while
+// such a log began has records without one: package wal computes it when it is opened.
+//
+// A trim takes values away and leaves the chain of the last of them (LearnerState.Below), which
+// is the one of the checkpoint that stands in their place. So what remains can be verified, and
+// follows from what was there. A learner that begins with a checkpoint takes the chain from
+// that.
 //
 // It does no I/O and reads no clock: a driver calls it, from one goroutine, as
 // paxos.Machine says. Nothing it says waits for its own disk: what it applies was
@@ -80,6 +129,10 @@ type Config struct {
 	// ChunkBytes is how many bytes of a checkpoint one value carries; 0: it sends none.
 	ChunkBytes int
 
+	// ScrubTicks is how long the reading of this learner's own log again rests after each page;
+	// 0: it is not read again.
+	ScrubTicks paxos.Ticks
+
 	Knows   uint64 // the highest level of a log that this process knows
 	Program string // the version of the program, for status
 }
@@ -90,6 +143,7 @@ type State struct {
 	Sessions []paxos.SessionState
 	Peers    paxos.Peers
 	Control  paxos.Encoded // up to Applied
+	Wrong    string        // why it serves nobody any more, "" if it does
 }
 
 // Learner is the machine. Create it with New. All that it owns it owns alone: nothing
@@ -111,7 +165,12 @@ type Learner struct {
 	checkpoint checkpointing
 	replay     *replaying  // under way, or nil
 	install    *installing // under way, or nil
-	wrong      string      // why this learner serves nobody any more, "" if it does
+	wrong      string      // durable: why this learner serves nobody any more, "" if it does
+
+	telling    paxos.Timer // when the other learners are told this one's chain
+	audit      *auditing   // under way, or nil
+	auditNonce uint64      // far from those of copying
+	scrub      scrubbing
 
 	now     paxos.Ticks
 	sources sources
@@ -150,6 +209,7 @@ func New(cfg Config, st State) *Learner {
 		clients: newConnections(),
 	}
 	l.reads.nonce, l.copying.nonce = cfg.Seed%paxos.Bound, cfg.Seed%paxos.Bound
+	l.auditNonce = (l.copying.nonce + paxos.Bound/2) % paxos.Bound
 	l.state.Next = max(l.state.Next, 1)
 	l.state.FirstIndex = max(l.state.FirstIndex, 1)
 	l.state.FirstInstance = max(l.state.FirstInstance, 1)
@@ -159,6 +219,9 @@ func New(cfg Config, st State) *Learner {
 	l.flushed = flushed{l.state, 0}
 	l.control = newControlled(l, st)
 	l.askOwn()
+	if l.wrong = st.Wrong; l.wrong != "" {
+		l.sayWrong(l.state.Applied)
+	}
 	return l
 }
 
@@ -194,6 +257,8 @@ func (l *Learner) Step(from paxos.NodeID, m paxos.Message) {
 		l.onFetch(from, m)
 	case *paxos.Copy:
 		l.onCopy(from, m)
+	case *paxos.Chained:
+		l.onChained(from, m)
 	case *paxos.Vouch:
 		l.onVouch(from, m)
 	case *paxos.Drain:
@@ -218,16 +283,20 @@ func (l *Learner) Tick(mono paxos.Ticks, _ paxos.UnixNanos) {
 	l.tickWanting()
 	l.tickPolls()
 	l.tickFetch()
+	l.tickChain()
+	l.tickAudit()
+	l.tickScrub()
 }
 
 // Next implements paxos.Machine.
 func (l *Learner) Next() paxos.Ticks {
-	return min(l.nextPoll(), l.nextRead(), l.nextFetch(), l.nextCheckpoint(), l.nextWanting())
+	return min(l.nextPoll(), l.nextRead(), l.nextFetch(), l.nextCheckpoint(), l.nextWanting(), l.nextChain(), l.nextAudit(), l.nextScrub())
 }
 
 // Flush implements paxos.Machine: it applies what was chosen, in order.
 func (l *Learner) Flush() paxos.Output {
 	l.apply()
+	l.compareChains()
 	l.tickCheckpoint()
 	l.flushConnections()
 	l.flushReads()
@@ -276,6 +345,8 @@ func (l *Learner) onPeerUp(m *paxos.PeerUp) {
 	if s.kind == paxos.RoleAcceptor {
 		s.stranger = l.peers.IsStranger(m)
 		l.pollOne(m.ID, 0)
+	} else {
+		l.telling.Set(l.now)
 	}
 }
 

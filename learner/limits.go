@@ -94,6 +94,23 @@ const (
 	growth = 4
 )
 
+// Comparing chains, and reading the own log again.
+const (
+	// auditRest is how long nothing is fetched again because of what a learner tells, after
+	// an audit that it has caused; twice as long after each one, up to about an hour.
+	auditRest      = warnTicks
+	auditDoublings = 6
+
+	// auditTries is how often in a row acceptors are asked in vain.
+	auditTries = 10
+
+	// scrubBytes is how much of the own log is read at once: hashing it takes part of a
+	// millisecond, during which nobody else is served. scrubEach is how long after a pass the
+	// next one begins: a day.
+	scrubBytes = 256 << 10
+	scrubEach  = paxos.Ticks(24 * 3600_000)
+)
+
 // warnTicks is how often one trouble that lasts is told, at most: once a minute.
 const warnTicks = paxos.Ticks(60_000)
 

@@ -2,7 +2,6 @@ package learner
 
 import (
 	"bytes"
-	"slices"
 
 	"github.com/paxlog/paxlog/paxos"
 	"github.com/paxlog/paxlog/paxos/control"
@@ -154,10 +153,7 @@ func (l *Learner) onReplayed(state []byte) {
 		}
 		return
 	}
-	l.wrong = "its state is not the one that follows from what was chosen"
-	*k = checkpointing{}
-	l.Warn("this learner is wrong: "+l.wrong+"; it serves nobody any more. Make its directory anew (`paxlog init`), so that it learns again from the others",
-		"instance", uint64(l.state.Applied))
+	l.condemn("its state is not the one that follows from what was chosen", k.t)
 }
 
 // abandonReplay ends a replay of which nobody needs the result any more.
@@ -166,19 +162,4 @@ func (l *Learner) abandonReplay() {
 		l.abandon(l.replay.tag)
 		l.replay = nil
 	}
-}
-
-// silence takes back what a wrong learner was about to tell clients and whoever copies from
-// it. What operators ask it answers.
-func (l *Learner) silence() {
-	if l.wrong == "" {
-		return
-	}
-	l.Out.SendNow = slices.DeleteFunc(l.Out.SendNow, func(e paxos.Envelope) bool {
-		switch e.Msg.(type) {
-		case *paxos.StatusReply, *paxos.Drained, *paxos.Poll, *paxos.Fetch:
-			return false
-		}
-		return true
-	})
 }

@@ -19,6 +19,7 @@ type Report struct {
 	Kept    paxos.Instance // first instance kept
 	Floor   paxos.Instance // unknown sessions born below it have expired
 
+	Chain   paxos.Chain    // of Applied, zero if the log's level has none
 	Wrong   string         // why it serves nobody any more, "" if it does
 	Control control.State  // what the log has decided about itself, up to Applied
 	Stuck   paxos.Instance // a control command that is not known here, from which on nothing is applied; or 0
@@ -43,7 +44,7 @@ func (l *Learner) Report() Report {
 		Sessions: l.sessions.len(), Attached: len(l.clients.attachedTo), Parked: l.clients.parkedSize,
 		Asked: len(l.clients.byNonce), Loads: len(l.loads), Ahead: len(l.above), AheadBytes: l.aheadBytes,
 	}
-	r.Wrong = l.wrong
+	r.Wrong, r.Chain = l.wrong, l.state.Chain
 	r.Control, r.Stuck = l.control.state, l.control.stuck
 	if l.behind() {
 		r.Open = l.state.Applied + 1
@@ -60,6 +61,6 @@ func (l *Learner) onStatus(from paxos.NodeID, m *paxos.StatusQuery) {
 	l.Send(from, &paxos.StatusReply{
 		Program: l.cfg.Program, Oldest: paxos.FirstVersion, Speaks: paxos.NewestVersion, Knows: l.cfg.Knows, Log: r.Control.Log, Level: r.Control.Level,
 		Nonce: m.Nonce, Role: paxos.RoleLearner, ID: r.ID, Applied: r.Applied, Chosen: r.Chosen, First: r.First, Last: r.Last,
-		Reason: r.Wrong, Open: r.Open, Sessions: r.Sessions, Drained: r.Drained,
+		Reason: r.Wrong, Open: r.Open, Sessions: r.Sessions, Drained: r.Drained, Chain: r.Chain,
 	})
 }

@@ -23,6 +23,7 @@ type source struct {
 	stays    bool           // it has granted that, since
 	warn     paxos.Timer    // when its contradictions are told again
 	vouch    paxos.Timer    // when it is told again that it cannot be vouched for
+	compared
 	// contradictions counts what it said that contradicts what is known here.
 	contradictions uint64
 }
@@ -55,6 +56,14 @@ func (s sources) of(id paxos.NodeID) *source {
 // voter returns what is known of an acceptor, nil if id is none.
 func (s sources) voter(id paxos.NodeID) *source {
 	if x := s.of(id); x != nil && x.kind == paxos.RoleAcceptor {
+		return x
+	}
+	return nil
+}
+
+// learner returns what is known of another learner, nil if id is none.
+func (s sources) learner(id paxos.NodeID) *source {
+	if x := s.of(id); x != nil && x.kind == paxos.RoleLearner {
 		return x
 	}
 	return nil

@@ -42,6 +42,10 @@
 //	            and no higher mark
 //	rejoining   how an acceptor that has forgotten votes comes to vote again
 //	standby     a proposer that does not lead; passes appends on
+//	chain       a running hash over what a learner applied; equal at learners that have
+//	            applied the same
+//	wrong       said of a learner whose log or state is not what follows from what was
+//	            chosen: it serves nobody
 //	load        a read of durable state, done beside the machine (Load, Loaded)
 //
 // # Messages
@@ -75,6 +79,7 @@
 //	49 Able          proposer          -> proposer                     urgent, since 3  from a leader that wants to hand over: could you lead?
 //	50 AbleReply     proposer          -> proposer                     urgent, since 3  how many acceptors it reaches, or why it could not
 //	51 Decide        acceptor, learner -> acceptor, proposer           values, since 3  a part of a checkpoint; an acceptor passes it on to the leader
+//	53 Chained       learner           -> learner                      since 3  how far I have applied, and the chain there
 //	64 Append        proposer, client  -> proposer                     values   commands of one session; a standby passes them on to the leader
 //	65 Refused       proposer          -> proposer, client                      dropped, never queued; through the standby that passed it on
 //	66 Leader        proposer          -> client                                who leads, on each change

@@ -223,6 +223,13 @@ type Repair struct{ Instance Instance }
 // that reaches no acceptor knows the leader by it.
 type Leads struct{ Ballot Ballot }
 
+// Chained tells another learner the chain of the sender's newest applied instance.
+type Chained struct {
+	Instance Instance
+	Chain    Chain
+}
+
+func (*Chained) MessageKind() Kind      { return 53 }
 func (*Prepare) MessageKind() Kind      { return 16 }
 func (*Promise) MessageKind() Kind      { return 17 }
 func (*Accept) MessageKind() Kind       { return 18 }

@@ -276,6 +276,9 @@ type StatusReply struct {
 	// what that becomes once the log has a level. The driver fills them in.
 	Format   uint64 `since:"3"`
 	Converts uint64 `since:"3"`
+
+	// Chain is, of a learner, that of Applied; zero if the log's level has none.
+	Chain Chain `since:"3"`
 }
 
 func (*Append) MessageKind() Kind      { return 64 }

@@ -48,6 +48,8 @@ var Messages = NewTable(
 	NewRow[Decide](learners|acceptors, acceptors|proposers, "a part of a checkpoint; an acceptor passes it on to the leader", upkeep, Since(3),
 		OneValue(func(m Message) *[]byte { return &m.(*Decide).Batch })),
 
+	NewRow[Chained](learners, learners, "how far I have applied, and the chain there", upkeep, Since(3)),
+
 	NewRow[Append](clients|proposers, proposers, "commands of one session; a standby passes them on to the leader",
 		OneValue(func(m Message) *[]byte { return &m.(*Append).Batch })),
 	NewRow[Refused](proposers, clients|proposers, "dropped, never queued; through the standby that passed it on"),

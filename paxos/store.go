@@ -44,11 +44,12 @@ type LogRecord struct {
 type SetControl struct{ State Encoded }
 
 // PutApplied is the effect of applying one instance at a learner: the log
-// record, the exact value chosen (for others to copy), and where each run's
-// entries are.
+// record, the exact value chosen (for others to copy), the chain up to it, and
+// where each run's entries are.
 type PutApplied struct {
 	Record LogRecord
 	Value  Value
+	Chain  Chain // zero where the log's level has none
 }
 
 // SessionState is what a learner remembers of a session.
@@ -75,10 +76,17 @@ type LearnerState struct {
 	// What is below was trimmed: 1 and 1 if nothing was.
 	FirstIndex    Index
 	FirstInstance Instance // at most Applied+1
+	// Chain is that of Applied, and Below that of the instance before FirstInstance: what was
+	// trimmed leaves it. Zero where the log's level has none.
+	Chain Chain
+	Below Chain
 }
 
 // SetLearner stores the learner's state.
 type SetLearner struct{ State LearnerState }
+
+// SetWrong stores why a learner may serve nobody any more.
+type SetWrong struct{ Why string }
 
 // Trimmed says that nothing below Instance is needed any more, nor, at a learner, the place of
 // an index below Index: what is there is deleted, and the space comes back some time later.
@@ -96,6 +104,7 @@ type Install struct {
 	Control  Encoded
 }
 
+func (SetWrong) record()    {}
 func (Trimmed) record()     {}
 func (Install) record()     {}
 func (SetPromised) record() {}
@@ -150,9 +159,11 @@ type RunAt struct {
 // Loaded is the result of a Load; a local message.
 type Loaded struct {
 	Load  Load
-	Votes []Vote      // LoadVotes, ascending
-	Log   []LogRecord // LoadLog, ascending, only records with entries
-	Index Index       // LoadTime; 0 if there is none
-	Runs  []RunAt     // LoadRuns, ascending
-	More  bool        // the bound was reached before the end of the range
+	Votes []Vote // LoadVotes, ascending
+	// Chains are, of a learner, those of the Votes; zero where a record has none.
+	Chains []Chain
+	Log    []LogRecord // LoadLog, ascending, only records with entries
+	Index  Index       // LoadTime; 0 if there is none
+	Runs   []RunAt     // LoadRuns, ascending
+	More   bool        // the bound was reached before the end of the range
 }

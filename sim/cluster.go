@@ -34,6 +34,7 @@ const (
 	markInstances = 100
 	markTicks     = 2000
 	chunkBytes    = 150
+	scrubTicks    = 40
 )
 
 // Cluster is a world with a cluster in it.
@@ -120,7 +121,7 @@ func NewCluster(seed uint64, t Topology) *Cluster {
 		cfg := learner.Config{
 			ID: id, Membership: c.Members, Learners: without(c.Learners, id),
 			PollTicks: HeartbeatTicks, RenewTicks: renewTicks, RetryTicks: 100, ReadTicks: 1000, PageBytes: t.PageBytes, EntryBytes: 200, AheadBytes: 5000, BurstBytes: 4 * t.PageBytes,
-			ChunkBytes: chunkBytes,
+			ChunkBytes: chunkBytes, ScrubTicks: scrubTicks,
 		}
 		c.Add(paxos.RoleLearner, id, func(s *Store) paxos.Machine {
 			cfg.Seed, cfg.Knows = c.rng.Uint64(), c.knows(id)

@@ -219,6 +219,7 @@ func (d *hasher) learner(st learner.State) {
 		session.add(&d.digest, unsafe.Pointer(&sessions[i]))
 	}
 	d.text(string(st.Control))
+	d.text(st.Wrong)
 	d.peers(st.Peers)
 }
 

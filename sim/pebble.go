@@ -184,12 +184,13 @@ func (d *disk) load(s *Store, l paxos.Load, out *paxos.Loaded) {
 	d.must("load", err)
 	if want.More {
 		got.Votes, got.Log = got.Votes[:min(len(want.Votes), len(got.Votes))], got.Log[:min(len(want.Log), len(got.Log))]
+		got.Chains = got.Chains[:min(len(want.Chains), len(got.Chains))]
 	}
 	if !sameLoad(got, want) {
 		d.fail("a load of %+v gave %+v, and the model of what is synced has %+v", l, got, want)
 	}
 	if want == out {
-		out.Votes, out.Log, out.Index, out.Runs = got.Votes, got.Log, got.Index, got.Runs
+		out.Votes, out.Chains, out.Log, out.Index, out.Runs = got.Votes, got.Chains, got.Log, got.Index, got.Runs
 	}
 }
 
@@ -198,7 +199,7 @@ func sameLoad(got, want *paxos.Loaded) bool {
 		return a.Instance == b.Instance && a.Ballot == b.Ballot && a.Value.Equal(b.Value)
 	}) && slices.EqualFunc(got.Log, want.Log, func(a, b paxos.LogRecord) bool {
 		return a.Instance == b.Instance && a.First == b.First && a.Count == b.Count && a.Origin == b.Origin && a.Time == b.Time && string(a.Log) == string(b.Log)
-	}) && got.Index == want.Index && slices.Equal(got.Runs, want.Runs)
+	}) && got.Index == want.Index && slices.Equal(got.Runs, want.Runs) && slices.Equal(got.Chains, want.Chains)
 }
 
 // crash ends the process and keeps what was synced.
@@ -257,7 +258,7 @@ func (d *disk) contents() string {
 	d.must("recover", err)
 	var h hasher
 	h.learner(st)
-	return fmt.Sprintf("%#v %q %x", st.LearnerState, st.Control, h.digest)
+	return fmt.Sprintf("%#v %q %q %x", st.LearnerState, st.Control, st.Wrong, h.digest)
 }
 
 // contentsText is what contents says of the same state.
@@ -267,7 +268,7 @@ func contentsText(c *model.Contents, role paxos.Role) string {
 	}
 	var h hasher
 	h.learner(c.LearnerState())
-	return fmt.Sprintf("%#v %q %x", c.Learner, c.Control, h.digest)
+	return fmt.Sprintf("%#v %q %q %x", c.Learner, c.Control, c.Wrong, h.digest)
 }
 
 // failToWrite makes the store's last write fail: it must say so, and what it was

@@ -20,14 +20,16 @@
 //	                        absent at level 0 (package control)
 //	v <instance>            acceptor: ballot and value of the vote, or the chosen value
 //	l                       learner: applied, next index, time, floor, uses; if it was
-//	                        trimmed also the first index and the first instance kept
-//	c <instance>            learner: what it made of the instance, the value chosen,
-//	                        and the runs applied where they differ from it
+//	                        trimmed also the first index and the first instance kept;
+//	                        the chain of applied, and that of what was trimmed
+//	c <instance>            learner: its chain, what it made of the instance, the value
+//	                        chosen, and the runs applied where they differ from it
 //	x <first index>         learner: the instance that these entries came from
 //	s <session>             learner: a session
 //	r <session> <sequence>  learner: where the runs of commands from it on are
 //	d <number>              learner: what a commit did to sessions, not folded yet
 //	f                       learner: runs up to this instance are folded
+//	w                       learner: why it serves nobody any more, absent if it does
 //
 // # Why recovery is right
 //

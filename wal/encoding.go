@@ -24,6 +24,7 @@ const (
 	keyRun      = 'r'
 	keyChanges  = 'd'
 	keyFolded   = 'f'
+	keyWrong    = 'w'
 )
 
 // numberKeyLen is the length of a key that ends in one number.
@@ -119,10 +120,14 @@ func decodeVote(key, value []byte) (paxos.Vote, error) {
 	return v, d.err(key)
 }
 
-// An applied instance: first, count, origin, value's time, log time, length of the
-// runs applied + 1 if they differ from the batch, else 0, those runs, the batch.
-// Its head is all but the runs and the batch; the runs are returned apart.
+// An applied instance: 0 and the chain, if it has one; first, which is never 0, count,
+// origin, value's time, log time, length of the runs applied + 1 if they differ from the
+// batch, else 0, those runs, the batch. Its head is all but the runs and the batch; the
+// runs are returned apart.
 func appendAppliedHead(b []byte, p paxos.PutApplied) (head, runs []byte) {
+	if !p.Chain.IsZero() {
+		b = append(append(b, 0), p.Chain[:]...)
+	}
 	b = binary.AppendUvarint(b, uint64(p.Record.First))
 	b = binary.AppendUvarint(b, p.Record.Count)
 	b = appendBallot(b, p.Value.Origin)
@@ -140,7 +145,10 @@ func decodeApplied(key, value []byte) (paxos.PutApplied, error) {
 	d := decoder{b: value}
 	var p paxos.PutApplied
 	p.Record.Instance = paxos.Instance(keyNumber(key))
-	p.Record.First = paxos.Index(d.uvarint())
+	if p.Record.First = paxos.Index(d.uvarint()); p.Record.First == 0 && !d.bad {
+		p.Chain = d.chain()
+		p.Record.First = paxos.Index(d.uvarint())
+	}
 	p.Record.Count = d.uvarint()
 	p.Value.Origin = d.ballot()
 	p.Record.Origin = p.Value.Origin
@@ -212,7 +220,8 @@ func decodeSession(key, value []byte) (paxos.SessionState, error) {
 	return s, d.err(key)
 }
 
-// A learner's state; where it was trimmed only if it was.
+// A learner's state; where it was trimmed only if it was; the chain, and that of what was
+// trimmed, only if there is one.
 func appendLearner(b []byte, s paxos.LearnerState) []byte {
 	numbers := []uint64{uint64(s.Applied), uint64(s.Next), uint64(s.Time), uint64(s.Floor), s.Uses}
 	if s.FirstIndex > 1 || s.FirstInstance > 1 {
@@ -221,8 +230,22 @@ func appendLearner(b []byte, s paxos.LearnerState) []byte {
 	for _, n := range numbers {
 		b = binary.BigEndian.AppendUint64(b, n)
 	}
+	if !s.Chain.IsZero() {
+		b = append(b, s.Chain[:]...)
+	}
+	if !s.Below.IsZero() {
+		b = append(b, s.Below[:]...)
+	}
 	return b
 }
+
+func (d *decoder) chain() (c paxos.Chain) {
+	copy(c[:], d.take(uint64(len(c))))
+	return c
+}
+
+// trimmedLen is how long what says where a learner was trimmed is: no multiple of a chain.
+const trimmedLen = 2 * 8
 
 func decodeLearner(key, value []byte) (paxos.LearnerState, error) {
 	d := decoder{b: value}
@@ -230,9 +253,17 @@ func decodeLearner(key, value []byte) (paxos.LearnerState, error) {
 		Applied: paxos.Instance(d.fixed()), Next: paxos.Index(d.fixed()), Time: paxos.UnixNanos(d.fixed()),
 		Floor: paxos.Instance(d.fixed()), Uses: d.fixed(), FirstIndex: 1, FirstInstance: 1,
 	}
-	if len(d.b) > 0 {
+	if len(d.b)%len(s.Chain) == trimmedLen {
 		s.FirstIndex, s.FirstInstance = paxos.Index(d.fixed()), paxos.Instance(d.fixed())
 		d.bad = d.bad || s.FirstIndex <= 1 && s.FirstInstance <= 1
+	}
+	if len(d.b) > 0 {
+		s.Chain = d.chain()
+		d.bad = d.bad || s.Chain.IsZero()
+	}
+	if len(d.b) > 0 {
+		s.Below = d.chain()
+		d.bad = d.bad || s.Below.IsZero()
 	}
 	return s, d.err(key)
 }

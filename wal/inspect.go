@@ -25,6 +25,7 @@ type Summary struct {
 	Highest  paxos.Instance // acceptor: the highest instance voted for, or held
 
 	Learner  paxos.LearnerState // learner
+	Wrong    string             // learner: why it serves nobody any more, "" if it does
 	Sessions int                // learner: sessions remembered
 }
 
@@ -38,7 +39,7 @@ func (s *Store) Summary() (Summary, error) {
 	sum := Summary{Identity: s.id}
 	if s.id.Role == paxos.RoleLearner.String() {
 		st, err := s.Learner()
-		sum.Peers, sum.Learner, sum.Sessions = st.Peers, st.LearnerState, len(st.Sessions)
+		sum.Peers, sum.Learner, sum.Sessions, sum.Wrong = st.Peers, st.LearnerState, len(st.Sessions), st.Wrong
 		return sum.withControl(st.Control, err)
 	}
 	st, err := s.Acceptor()
@@ -63,6 +64,7 @@ type Verified struct {
 	Instances uint64 // records of instances
 	Entries   uint64 // in them; of an acceptor, those of its votes, also duplicates
 	Bytes     uint64 // of values
+	Chained   uint64 // records that fit the chain
 }
 
 // Verify reads everything and checks that it decodes and fits together: the
@@ -155,6 +157,7 @@ type logCheck struct {
 	// trimmed says that the first record is not that of the first instance: where it begins
 	// cannot be checked.
 	trimmed bool
+	chain   paxos.Chain // of the records so far
 }
 
 func (s *Store) verifyLearner() (Verified, error) {
@@ -163,7 +166,7 @@ func (s *Store) verifyLearner() (Verified, error) {
 		return Verified{}, err
 	}
 	first := max(st.FirstInstance, 1)
-	c := logCheck{s: s, next: first}
+	c := logCheck{s: s, next: first, chain: st.Below}
 	if first == st.Applied+1 { // no record is kept
 		c.last, c.time = max(1, st.Next)-1, st.Time
 	} else {
@@ -178,6 +181,8 @@ func (s *Store) verifyLearner() (Verified, error) {
 		return c.v, s.wrong("its records end at instance %d, and %d instances are applied", c.next-1, st.Applied)
 	case c.last+1 != max(1, st.Next):
 		return c.v, s.wrong("its records end at index %d, and the next index is %d", c.last, st.Next)
+	case c.chain != st.Chain:
+		return c.v, s.wrong("the chain of its last record is %v, and that of its log is %v", c.chain, st.Chain)
 	case c.time != st.Time:
 		return c.v, s.wrong("the time of its last record is %d, and that of the log is %d", c.time, st.Time)
 	}
@@ -214,6 +219,9 @@ func (c *logCheck) record(key, value []byte) (bool, error) {
 	if c.trimmed {
 		c.trimmed, c.last, c.time = false, r.First-1, r.Time
 	}
+	if err := c.chained(&p); err != nil {
+		return false, err
+	}
 	c.next++
 	if r.First != c.last+1 {
 		return false, c.s.wrong("instance %d begins at index %d, and the one before ended at %d", r.Instance, r.First, c.last)
@@ -248,6 +256,19 @@ func (c *logCheck) record(key, value []byte) (bool, error) {
 	c.v.Entries += r.Count
 	c.v.Bytes += uint64(len(p.Value.Batch))
 	return true, nil
+}
+
+// chained computes the chain of r again: the first record that does not fit has another
+// value than was applied, or another chain.
+func (c *logCheck) chained(p *paxos.PutApplied) error {
+	if c.chain.IsZero() && p.Chain.IsZero() {
+		return nil // of a level that has none
+	}
+	if c.chain = c.chain.Next(p.Record.Instance, &p.Value); c.chain != p.Chain {
+		return c.s.wrong("instance %d is the first that does not fit the chain: its value, or its chain, is not what was applied", p.Record.Instance)
+	}
+	c.v.Chained++
+	return nil
 }
 
 // indexed checks the key that finds r by its first index.

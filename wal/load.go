@@ -170,6 +170,14 @@ func (s *Store) Learner() (learner.State, error) {
 	if st.Control, err = s.control(st.Applied); err != nil {
 		return st, err
 	}
+	if err = s.extendChain(&st); err != nil {
+		return st, err
+	}
+	wrong, err := s.get([]byte{keyWrong})
+	if err != nil {
+		return st, err
+	}
+	st.Wrong = string(wrong)
 	lo, hi := prefixRange(keySession)
 	err = s.scan(lo, hi, func(k, v []byte) (bool, error) {
 		session, err := decodeSession(k, v)
@@ -220,6 +228,7 @@ func (s *Store) loadVotes(out *paxos.Loaded) error {
 			var p paxos.PutApplied
 			p, err = decodeApplied(k, v)
 			vote = paxos.Vote{Instance: p.Record.Instance, Ballot: p.Value.Origin, Value: p.Value}
+			out.Chains = append(out.Chains, p.Chain)
 		}
 		out.Votes = append(out.Votes, vote)
 		return true, err

@@ -398,14 +398,20 @@ func (w *work) learnerCommit() []paxos.Record {
 				}}})
 			}
 		}
+		st.Chain = st.Chain.Next(st.Applied, &p.Value)
+		p.Chain = st.Chain
 		st.Next += paxos.Index(p.Record.Count)
 		st.Floor += paxos.Instance(w.r.IntN(2))
 		out = append(out, p)
 	}
 	if log := w.m.inOrder(); len(log) > 0 && len(out) > 0 && w.r.IntN(20) == 0 {
 		if _, installs := out[0].(paxos.Install); !installs {
-			first := log[w.r.IntN(len(log))].Record
+			k := w.r.IntN(len(log))
+			first := log[k].Record
 			st.FirstIndex, st.FirstInstance = first.First, first.Instance
+			if k > 0 {
+				st.Below = log[k-1].Chain
+			}
 			out = append(out, paxos.Trimmed{Instance: first.Instance, Index: first.First})
 		}
 	}

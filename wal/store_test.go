@@ -125,7 +125,9 @@ func TestDecodeDamaged(t *testing.T) {
 	}{
 		"vote": {appendVote(nil, paxos.Vote{Ballot: b, Value: paxos.Value{Origin: b}}),
 			func(k, v []byte) error { _, err := decodeVote(k, v); return err }},
-		"applied": {appendApplied(nil, paxos.PutApplied{Record: paxos.LogRecord{Log: []byte("xyz")}, Value: paxos.Value{Origin: b}}),
+		"applied": {appendApplied(nil, paxos.PutApplied{Record: paxos.LogRecord{First: 1, Log: []byte("xyz")}, Value: paxos.Value{Origin: b}}),
+			func(k, v []byte) error { _, err := decodeApplied(k, v); return err }},
+		"chained": {appendApplied(nil, paxos.PutApplied{Record: paxos.LogRecord{First: 1, Log: []byte("xyz")}, Value: paxos.Value{Origin: b}, Chain: paxos.Chain{1}}),
 			func(k, v []byte) error { _, err := decodeApplied(k, v); return err }},
 		"session": {appendSession(nil, paxos.SessionState{Last: 300, Used: 1 << 40}),
 			func(k, v []byte) error { _, err := decodeSession(k, v); return err }},

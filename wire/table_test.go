@@ -51,6 +51,7 @@ var allowed = map[string][]pair{
 	"Repair":       between(from(acceptor), proposer),
 	"Named":        between(from(acceptor), proposer),
 	"Decide":       between(from(learner, acceptor), acceptor, proposer), // of a learner, passed on by an acceptor
+	"Chained":      between(from(learner), learner),
 	"Able":         between(from(proposer), proposer),
 	"AbleReply":    between(from(proposer), proposer),
 	"Transfer":     between(from(client), proposer),

@@ -106,6 +106,8 @@ type Learner struct {
 	FirstIndex *paxos.Index    `json:"first_index"` // 0 if the log is empty
 	LastIndex  *paxos.Index    `json:"last_index"`  // 0 if the log is empty
 	Lag        *uint64         `json:"lag"`         // chosen instances that it has not learned
+	Chain      *string         `json:"chain"`       // of the instance learned; null if the log has none
+	Reason     *string         `json:"reason"`      // why it serves nobody: it is wrong
 	Disk
 }
 
@@ -154,6 +156,7 @@ func NewStatus(cluster string, s client.Status) Status {
 			out.Learners = append(out.Learners, Learner{
 				Process: base, Learned: Known(r.Applied, up), FirstIndex: Known(r.First, up), LastIndex: Known(r.Last, up),
 				Lag: Known(uint64(chosen-min(chosen, r.Applied)), up), Disk: diskOf(r, up),
+				Chain: Known(r.Chain.String(), up && !r.Chain.IsZero()), Reason: Known(r.Reason, up && r.Reason != ""),
 			})
 		}
 	}

@@ -30,6 +30,8 @@ type Close struct {
 	Next paxos.Index
 	Time paxos.UnixNanos
 	By   paxos.NodeID
+
+	Chain paxos.Chain // of T; zero, as in the older form, if it has none
 }
 
 // Confirm says that By has the state at T that was closed with Sum, and that the chunks in
@@ -62,6 +64,7 @@ type Checkpoint struct {
 	Sum      Sum
 	Next     paxos.Index     // of the first entry above T
 	Time     paxos.UnixNanos // of the log at T
+	Chain    paxos.Chain     // of T, zero if it has none
 }
 
 // Trim asks that entries below To are kept no more.
@@ -117,7 +120,7 @@ func (u Underway) chunk(i paxos.Instance, c Chunk) Underway {
 func (u Underway) close(i paxos.Instance, c Close) Underway {
 	if u.T == c.T && u.By == "" && u.Offset == c.Size && slices.Contains(u.Learners, c.By) {
 		u.By = c.By
-		u.Closed = Checkpoint{T: u.T, From: u.From, To: i, Size: c.Size, Sum: c.Sum, Next: c.Next, Time: c.Time}
+		u.Closed = Checkpoint{T: u.T, From: u.From, To: i, Size: c.Size, Sum: c.Sum, Next: c.Next, Time: c.Time, Chain: c.Chain}
 	}
 	return u
 }
@@ -205,7 +208,11 @@ func (c Close) appendTo(b []byte) []byte {
 		b = binary.AppendUvarint(b, n)
 	}
 	b = binary.BigEndian.AppendUint64(b, uint64(c.Time))
-	return appendID(append(b, c.Sum[:]...), c.By)
+	b = appendID(append(b, c.Sum[:]...), c.By)
+	if !c.Chain.IsZero() {
+		b = append(b, c.Chain[:]...)
+	}
+	return b
 }
 
 func (d *decoder) close() Close {

@@ -243,6 +243,10 @@ func Needs(c Command) uint64 {
 		return c.Level
 	case Raise:
 		return c.Level
+	case Close:
+		if !c.Chain.IsZero() {
+			return ChainLevel
+		}
 	}
 	return 1
 }

@@ -16,6 +16,7 @@ const (
 	kindConfirm = 5
 	kindTrim    = 6
 	kindRaise   = 7
+	kindChained = 9 // a Close that has a chain
 )
 
 // maxID bounds an id that is decoded, in bytes.
@@ -24,10 +25,16 @@ const maxID = 64
 func (Genesis) kind() byte { return kindGenesis }
 func (Mark) kind() byte    { return kindMark }
 func (Chunk) kind() byte   { return kindChunk }
-func (Close) kind() byte   { return kindClose }
 func (Confirm) kind() byte { return kindConfirm }
 func (Trim) kind() byte    { return kindTrim }
 func (Raise) kind() byte   { return kindRaise }
+
+func (c Close) kind() byte {
+	if c.Chain.IsZero() {
+		return kindClose
+	}
+	return kindChained
+}
 
 // Batch is the value that carries c.
 func Batch(c Command) []byte {
@@ -59,6 +66,8 @@ func Parse(batch []byte) (Command, error) {
 		c = d.chunk()
 	case kindClose:
 		c = d.close()
+	case kindChained:
+		c = d.chained()
 	case kindConfirm:
 		c = d.confirm()
 	case kindTrim:
@@ -129,7 +138,7 @@ func (s State) Encode() paxos.Encoded {
 		b = c.appendTo(b)
 	}
 	b = binary.AppendUvarint(s.Base.appendTo(b), uint64(s.FirstIndex))
-	return paxos.Encoded(s.Descent.appendTo(b, s.Level))
+	return paxos.Encoded(s.appendChains(s.Descent.appendTo(b, s.Level)))
 }
 
 // Decode returns the state that Encode made e of. Its error wraps ErrUnknown: who knows levels
@@ -147,6 +156,7 @@ func Decode(e paxos.Encoded, knows uint64) (State, error) {
 	s.Sessions, s.Config = d.Number(), d.configuration()
 	d.checkpoints(&s)
 	s.Descent = d.descent(s.Level)
+	d.chains(&s)
 	if !d.Whole() || s.Level == 0 || s.Log.IsZero() || s.Since == 0 || s.Sessions == 0 || s.Descent.last() >= s.Since {
 		return State{}, fmt.Errorf("%w: a log's state in another form than this version writes", ErrUnknown)
 	}

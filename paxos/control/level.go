@@ -8,6 +8,7 @@ import (
 var levels = [...]string{
 	"an id for the log, which every process checks; checkpoints in the log; trimming it",
 	"ancestors: which logs this one was restored from",
+	"a chain of hashes over the log, by which learners find out that one of them has another log than was chosen",
 }
 
 // Level is the highest level that this code knows.

@@ -35,6 +35,7 @@ type Checker struct {
 	checkpoints
 	History *History
 	Answers int
+	harmed  map[paxos.NodeID]bool
 }
 
 // Process is one process as the checker sees it.
@@ -57,7 +58,7 @@ type Disk interface {
 
 // New returns a checker of a cluster; now is the simulated time in microseconds.
 func New(m paxos.Membership, now func() int64) *Checker {
-	return &Checker{members: m, now: now, waiting: newWaiting(), leaders: newLeaders(), campaigns: newCampaigns(), log: newLog(), checkpoints: newCheckpoints(), History: newHistory()}
+	return &Checker{members: m, now: now, waiting: newWaiting(), leaders: newLeaders(), campaigns: newCampaigns(), log: newLog(), checkpoints: newCheckpoints(), History: newHistory(), harmed: map[paxos.NodeID]bool{}}
 }
 
 // Add returns what to name a new process by.

@@ -6,6 +6,7 @@ import "github.com/paxlog/paxlog/paxos"
 type log struct {
 	Log     []Entry                    // by index-1
 	records []paxos.LogRecord          // by instance-1
+	chains  []paxos.Chain              // by instance-1, of the values chosen
 	Where   map[string]paxos.Index     // by entry's text; all are distinct
 	lastSeq map[paxos.SessionID]uint64 // in the log
 	never   map[paxos.AppendID]bool    // told to be never: L6
@@ -35,6 +36,7 @@ func (c *Checker) onApplied(n *Process, p paxos.PutApplied) {
 	if v, ok := c.known(i); !ok || !v.Equal(p.Value) {
 		c.Fail("L1/P4", "%s applies at instance %d what was not chosen (chosen: %v)", n.ID, i, ok)
 	}
+	c.hasChain(n, i, p.Chain)
 	if i <= paxos.Instance(len(c.records)) {
 		c.sameRecord(n, p.Record)
 		return
@@ -103,6 +105,10 @@ func (c *Checker) isAt(id paxos.AppendID, index paxos.Index) bool {
 // learnerSays checks what a learner tells clients and whoever copies from it,
 // whether anybody listens or not.
 func (c *Checker) learnerSays(n *Process, m paxos.Message) {
+	c.servesRightly(n, m)
+	if c.harmed[n.ID] {
+		return
+	}
 	switch m := m.(type) {
 	case *paxos.Result:
 		if m.Kind != paxos.ResultApplied {
@@ -123,6 +129,10 @@ func (c *Checker) learnerSays(n *Process, m paxos.Message) {
 				c.Fail("L5", "%s serves index %d after %d", n.ID, r.First, m.Records[k-1].First)
 			}
 		}
+	case *paxos.Chained:
+		c.hasChain(n, m.Instance, m.Chain)
+	case *paxos.StatusReply:
+		c.hasChain(n, m.Applied, m.Chain)
 	case *paxos.Page:
 		c.claims(n, m.Held)
 		for _, v := range m.Values {
@@ -135,13 +145,19 @@ func (c *Checker) learnerSays(n *Process, m paxos.Message) {
 // the others have it.
 func (c *Checker) learnerRecovered(n *Process) {
 	st := n.Disk.Visible()
+	if c.harmed[n.ID] {
+		return
+	}
 	for i := max(1, st.First); i <= st.Learner.Applied; i++ {
 		p := st.Applied.At(i)
 		if p.Record.Instance == 0 {
 			c.Fail("L5", "%s has applied %d instances, and nothing at %d", n.ID, st.Learner.Applied, i)
 		}
 		c.sameRecord(n, p.Record)
+		c.hasChain(n, i, p.Chain)
 	}
+	c.hasChain(n, st.Learner.Applied, st.Learner.Chain)
+	c.hasChain(n, max(1, st.Learner.FirstInstance)-1, st.Learner.Below)
 	c.hasState(n, st.Learner.Applied, st.Control)
 	if st.Top > st.Learner.Applied {
 		c.Fail("L1", "%s has a record of instance %d, and has applied %d", n.ID, st.Top, st.Learner.Applied)

@@ -20,6 +20,7 @@ type Contents struct {
 	sessions map[paxos.SessionID]paxos.SessionState
 	Learner  paxos.LearnerState
 	Control  paxos.Encoded
+	Wrong    string                            // of a learner
 	First    paxos.Instance                    // what is below was trimmed
 	Top      paxos.Instance                    // highest instance in votes or applied
 	runs     map[paxos.SessionID][]paxos.RunAt // of applied, by session, ascending
@@ -79,6 +80,8 @@ func (c *Contents) Apply(records []paxos.Record) {
 			delete(c.sessions, r.ID)
 		case paxos.SetLearner:
 			c.Learner = r.State
+		case paxos.SetWrong:
+			c.Wrong = r.Why
 		case paxos.Trimmed:
 			c.trim(r.Instance)
 		case paxos.Install:
@@ -103,9 +106,9 @@ func (c *Contents) trim(first paxos.Instance) {
 
 // install makes it the directory of a learner that begins with a state.
 func (c *Contents) install(r paxos.Install) {
-	peers, first := c.Peers, r.State.FirstInstance
+	peers, wrong, first := c.Peers, c.Wrong, r.State.FirstInstance
 	*c = *New()
-	c.Peers, c.Learner, c.Control, c.First, c.Top = peers, r.State, r.Control, first, first-1
+	c.Peers, c.Wrong, c.Learner, c.Control, c.First, c.Top = peers, wrong, r.State, r.Control, first, first-1
 	for _, s := range r.Sessions {
 		c.sessions[s.ID] = s
 	}
@@ -127,7 +130,7 @@ func (c *Contents) AcceptorState() acceptor.State {
 
 // LearnerState is what a learner recovers, its sessions in no order.
 func (c *Contents) LearnerState() learner.State {
-	st := learner.State{LearnerState: c.Learner, Peers: maps.Clone(c.Peers), Control: c.Control}
+	st := learner.State{LearnerState: c.Learner, Peers: maps.Clone(c.Peers), Control: c.Control, Wrong: c.Wrong}
 	for _, x := range c.sessions {
 		st.Sessions = append(st.Sessions, x)
 	}

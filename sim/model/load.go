@@ -29,6 +29,9 @@ func (c *Contents) Load(role paxos.Role, l paxos.Load) *paxos.Loaded {
 				break
 			}
 			out.Votes = append(out.Votes, v)
+			if role == paxos.RoleLearner {
+				out.Chains = append(out.Chains, c.Applied.At(i).Chain)
+			}
 		}
 	case paxos.LoadLog:
 		from := sort.Search(int(c.Top), func(i int) bool { // the first record that ends after l.Index

@@ -60,6 +60,10 @@ func writeTable(s shapes.Status, w io.Writer) error {
 			indexes = fmt.Sprintf("%d-%d", *l.FirstIndex, *l.LastIndex)
 		}
 		state := "serving"
+		if l.Reason != nil {
+			state = "wrong"
+			troubles = append(troubles, fmt.Sprintf("%s serves nobody: %s; keep its directory if you want to find out why, and make another one with `paxlog init`, so that it learns again from the others", l.ID, *l.Reason))
+		}
 		if l.Hangs != nil && *l.Hangs > 0 {
 			state = fmt.Sprintf("disk hangs %d s", *l.Hangs/1000)
 		}

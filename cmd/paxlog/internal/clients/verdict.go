@@ -18,7 +18,7 @@ func verdict(s shapes.Status, c clusterfile.Found, serving bool) error {
 	case s.Leader != nil && s.Quorum && serving:
 		return nil
 	case s.Leader != nil && s.Quorum:
-		return command.Exitf(command.ExitUnavailable, "no learner serves: %s", remedy(c, "learner", " --data DIR", silent(s.Learners)))
+		return command.Exitf(command.ExitUnavailable, "no learner serves: %s", whyNoLearner(s, c))
 	}
 	all := slices.Concat(silent(s.Acceptors), silent(s.Proposers), silent(s.Learners))
 	if len(all) == len(s.Acceptors)+len(s.Proposers)+len(s.Learners) {
@@ -37,6 +37,25 @@ func verdict(s shapes.Status, c clusterfile.Found, serving bool) error {
 		reason = "no proposer that answers leads"
 	}
 	return command.Exitf(command.ExitUnavailable, "%s: %s", reason, whyNoLeader(s, c))
+}
+
+// whyNoLearner says what to do where no learner serves.
+func whyNoLearner(s shapes.Status, c clusterfile.Found) string {
+	away := silent(s.Learners)
+	var wrong []string
+	for _, l := range s.Learners {
+		if l.Up && l.Reason != nil {
+			wrong = append(wrong, l.ID)
+		}
+	}
+	if len(wrong) == 0 {
+		return remedy(c, "learner", " --data DIR", away)
+	}
+	text := fmt.Sprintf("%s has another log than was chosen: make its directory anew (`paxlog init`)", command.OrList(wrong))
+	if len(away) > 0 {
+		text += "; " + remedy(c, "learner", " --data DIR", away)
+	}
+	return text
 }
 
 // otherLog returns an error that asks for ExitFailed if a process says that it is of another

@@ -95,6 +95,8 @@ func whyNot(p client.ProcessStatus, chosen paxos.Instance, lag uint64) string {
 		return fmt.Sprintf("has a disk that hangs for %d s", int(p.DiskHangs.Seconds()))
 	case p.Role == paxos.RoleAcceptor && p.Missing > lag:
 		return fmt.Sprintf("misses %d instances", p.Missing)
+	case p.Role == paxos.RoleLearner && p.Reason != "":
+		return "is wrong, and serves nobody"
 	case p.Role == paxos.RoleLearner && uint64(chosen-min(chosen, p.Applied)) > lag:
 		return fmt.Sprintf("is %d instances behind", chosen-p.Applied)
 	}

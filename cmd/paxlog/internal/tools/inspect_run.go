@@ -46,6 +46,8 @@ type Inspection struct {
 	Entries    *uint64         `json:"entries"`
 	Sessions   *int            `json:"sessions"`
 	Time       *string         `json:"time"`
+	Chain      *string         `json:"chain"` // of applied; null if the log has none
+	Wrong      *string         `json:"wrong"` // why it serves nobody any more
 
 	Verified *verifiedJSON `json:"verified"`
 }
@@ -55,6 +57,7 @@ type verifiedJSON struct {
 	Instances uint64 `json:"instances"`
 	Entries   uint64 `json:"entries"`
 	Bytes     uint64 `json:"bytes"`
+	Chained   uint64 `json:"chained"` // of a learner: instances that fit the chain
 }
 
 // newInspect translates a summary.
@@ -72,6 +75,7 @@ func newInspect(dir string, s wal.Summary) Inspection {
 		out.Entries = shapes.Known(s.Entries(), true)
 		out.Sessions = &s.Sessions
 		out.Time = shapes.Known(shapes.FormatTime(s.Learner.Time), s.Learner.Time != 0)
+		out.Chain, out.Wrong = shapes.Known(s.Learner.Chain.String(), !s.Learner.Chain.IsZero()), shapes.Known(s.Wrong, s.Wrong != "")
 		return out
 	}
 	out.Promised = shapes.Known(s.Promised.String(), !s.Promised.IsZero())
@@ -101,7 +105,7 @@ func inspect(env *command.Environment, opts inspectOptions, store *wal.Store) er
 		if err != nil {
 			return err
 		}
-		out.Verified = &verifiedJSON{v.Instances, v.Entries, v.Bytes}
+		out.Verified = &verifiedJSON{v.Instances, v.Entries, v.Bytes, v.Chained}
 	}
 	if opts.JSON {
 		return shapes.NewEncoder(env.Stdout).Encode(out)
@@ -126,7 +130,11 @@ func (i Inspection) lines() [][2]string {
 			[2]string{"applied", shapes.OrDash(i.Applied)},
 			[2]string{"entries", fmt.Sprintf("%d (%d-%d)", *i.Entries, *i.FirstIndex, *i.LastIndex)},
 			[2]string{"sessions", shapes.OrDash(i.Sessions)},
-			[2]string{"log time", shapes.OrDash(i.Time)})
+			[2]string{"log time", shapes.OrDash(i.Time)},
+			[2]string{"chain", shapes.OrDash(i.Chain)})
+		if i.Wrong != nil {
+			all = append(all, [2]string{"wrong", *i.Wrong})
+		}
 	} else {
 		all = append(all,
 			[2]string{"promised", shapes.OrDash(i.Promised)},
