@@ -333,14 +333,14 @@ func TestScrub(t *testing.T) {
 			s.records[7] = p
 		},
 	} {
-		s := newStored(t, control.ChainLevel, 6, func(cfg *Config) { cfg.ScrubTicks = 10 })
+		s := newStored(t, control.ChainLevel, 6, func(cfg *Config) { cfg.ScrubTicks, cfg.ScrubEach = 10, 100_000 })
 		s.until(50)
 		change(s)
 		s.until(100)
 		if s.wrong != "" {
 			t.Fatalf("%s: read again without pause", name)
 		}
-		s.Tick(s.now+scrubEach, 0)
+		s.Tick(s.now+100_000, 0)
 		s.settle()
 		if s.until(s.now + 1000); (s.wrong == "") != (name == "nothing") {
 			t.Errorf("%s: %q", name, s.wrong)
@@ -350,7 +350,7 @@ func TestScrub(t *testing.T) {
 
 // TestScrubOverTrim: what is trimmed while it is read is not missed.
 func TestScrubOverTrim(t *testing.T) {
-	s := newStored(t, control.ChainLevel, 6, func(cfg *Config) { cfg.ScrubTicks = 10 })
+	s := newStored(t, control.ChainLevel, 6, func(cfg *Config) { cfg.ScrubTicks, cfg.ScrubEach = 10, 100_000 })
 	s.scrub = scrubbing{}
 	s.until(s.now + 1)
 	s.scrub = scrubbing{next: 3, chain: s.records[2].Chain}

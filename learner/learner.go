@@ -129,9 +129,10 @@ type Config struct {
 	// ChunkBytes is how many bytes of a checkpoint one value carries; 0: it sends none.
 	ChunkBytes int
 
-	// ScrubTicks is how long the reading of this learner's own log again rests after each page;
-	// 0: it is not read again.
+	// ScrubTicks is how long the reading of this learner's own log again rests after each page,
+	// and ScrubEach after it has read all; 0 and 0: it is not read again.
 	ScrubTicks paxos.Ticks
+	ScrubEach  paxos.Ticks
 
 	Knows   uint64 // the highest level of a log that this process knows
 	Program string // the version of the program, for status

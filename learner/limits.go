@@ -105,10 +105,8 @@ const (
 	auditTries = 10
 
 	// scrubBytes is how much of the own log is read at once: hashing it takes part of a
-	// millisecond, during which nobody else is served. scrubEach is how long after a pass the
-	// next one begins: a day.
+	// millisecond, during which nobody else is served.
 	scrubBytes = 256 << 10
-	scrubEach  = paxos.Ticks(24 * 3600_000)
 )
 
 // warnTicks is how often one trouble that lasts is told, at most: once a minute.

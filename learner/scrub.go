@@ -7,7 +7,7 @@ import (
 )
 
 // scrubbing is the reading of this learner's own log: whether its disk still has the values
-// that were applied. It begins at each start, and again each day.
+// that were applied. It begins at each start, and again and again (Config.ScrubEach).
 type scrubbing struct {
 	next  paxos.Instance // 0 if no pass is under way
 	chain paxos.Chain    // of what was read of the pass
@@ -46,7 +46,7 @@ func (l *Learner) endScrub() {
 		l.condemn("its disk has other values than it has applied, or has lost some", l.state.Applied)
 	}
 	*k = scrubbing{}
-	k.at.Set(l.now + scrubEach)
+	k.at.Set(l.now + l.cfg.ScrubEach)
 }
 
 type scrubLoad struct{}

@@ -35,7 +35,9 @@ const (
 	markInstances = 1 << 17
 	// scrubRest is how long a learner rests after each page of its own log that it reads again:
 	// at a quarter of a MiB each that is about a hundredth of a processor, and 9 GiB an hour.
+	// scrubEach is how long it rests when it has read all.
 	scrubRest = 100 * time.Millisecond
+	scrubEach = 24 * time.Hour
 
 	// markPatience is for how long one may not come on, say since all its learners were started
 	// anew meanwhile, before another one is begun.

@@ -55,7 +55,7 @@ func learnerConfig(c *config.Cluster, id paxos.NodeID, seed uint64) learner.Conf
 		ID: id, Membership: c.Membership(), Learners: others(c.Learners, id), Seed: seed,
 		PollTicks: ticks(t.Heartbeat), RenewTicks: ticks(t.Idle / renewals), RetryTicks: ticks(t.Retry), ReadTicks: ticks(t.Read),
 		PageBytes: l.PageBytes, EntryBytes: l.EntryBytes, BatchBytes: proposer.MaxAppend(l.BatchBytes, l.EntryBytes), AheadBytes: l.InboxBytes, BurstBytes: l.ConnQueueBytes / 2,
-		ChunkBytes: max(l.BatchBytes/4, controlBytes/16), ScrubTicks: ticks(scrubRest), Knows: control.Level, Program: program.Version(),
+		ChunkBytes: max(l.BatchBytes/4, controlBytes/16), ScrubTicks: ticks(scrubRest), ScrubEach: ticks(scrubEach), Knows: control.Level, Program: program.Version(),
 	}
 }
 

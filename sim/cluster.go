@@ -121,7 +121,7 @@ func NewCluster(seed uint64, t Topology) *Cluster {
 		cfg := learner.Config{
 			ID: id, Membership: c.Members, Learners: without(c.Learners, id),
 			PollTicks: HeartbeatTicks, RenewTicks: renewTicks, RetryTicks: 100, ReadTicks: 1000, PageBytes: t.PageBytes, EntryBytes: 200, AheadBytes: 5000, BurstBytes: 4 * t.PageBytes,
-			ChunkBytes: chunkBytes, ScrubTicks: scrubTicks,
+			ChunkBytes: chunkBytes, ScrubTicks: scrubTicks, ScrubEach: 50 * scrubTicks,
 		}
 		c.Add(paxos.RoleLearner, id, func(s *Store) paxos.Machine {
 			cfg.Seed, cfg.Knows = c.rng.Uint64(), c.knows(id)

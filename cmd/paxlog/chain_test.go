@@ -28,11 +28,18 @@ func stopped(k *cluster.Cluster, id paxos.NodeID) {
 	k.Kill(id)
 }
 
+// silent is a logger of Pebble that says nothing.
+type silent struct{}
+
+func (silent) Infof(string, ...any)              {}
+func (silent) Errorf(string, ...any)             {}
+func (silent) Fatalf(format string, args ...any) { panic(fmt.Sprintf(format, args...)) }
+
 // edit changes the records of a data directory, as somebody might by hand: a record becomes
 // what change returns, unless that is nil.
 func edit(t *testing.T, dir string, change func(key, value []byte) []byte) {
 	t.Helper()
-	db, err := pebble.Open(filepath.Join(dir, "db"), &pebble.Options{ErrorIfNotExists: true})
+	db, err := pebble.Open(filepath.Join(dir, "db"), &pebble.Options{ErrorIfNotExists: true, Logger: silent{}})
 	if err != nil {
 		t.Fatal(err)
 	}
