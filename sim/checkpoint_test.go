@@ -10,7 +10,7 @@ import (
 // checkpointCluster runs a cluster under a load.
 func checkpointCluster(t *testing.T, learners int) *Cluster {
 	t.Helper()
-	c := NewCluster(4, Topology{Acceptors: 3, Proposers: 2, Learners: learners, Clients: 2, Sessions: 100, Entries: 1 << 20, PageBytes: 1000})
+	c := NewCluster(4, Topology{Acceptors: 3, Proposers: 2, Learners: learners, Clients: 2, Sessions: 100, Entries: 1 << 20, PageBytes: 1000, Scrubs: true})
 	for _, k := range c.Clients {
 		k.Think = 20
 	}

@@ -18,6 +18,7 @@ type Topology struct {
 	Sessions                                int
 	Entries                                 int // appended by each client
 	PageBytes                               int
+	Scrubs                                  bool // learners read their own logs again
 }
 
 // Election timeouts of simulated clusters, in ticks.
@@ -121,7 +122,10 @@ func NewCluster(seed uint64, t Topology) *Cluster {
 		cfg := learner.Config{
 			ID: id, Membership: c.Members, Learners: without(c.Learners, id),
 			PollTicks: HeartbeatTicks, RenewTicks: renewTicks, RetryTicks: 100, ReadTicks: 1000, PageBytes: t.PageBytes, EntryBytes: 200, AheadBytes: 5000, BurstBytes: 4 * t.PageBytes,
-			ChunkBytes: chunkBytes, ScrubTicks: scrubTicks, ScrubEach: 50 * scrubTicks,
+			ChunkBytes: chunkBytes,
+		}
+		if t.Scrubs {
+			cfg.ScrubTicks, cfg.ScrubEach = scrubTicks, 50*scrubTicks
 		}
 		c.Add(paxos.RoleLearner, id, func(s *Store) paxos.Machine {
 			cfg.Seed, cfg.Knows = c.rng.Uint64(), c.knows(id)

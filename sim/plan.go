@@ -126,7 +126,7 @@ func RandomTopology(seed uint64) Topology {
 	pick := func(n ...int) int { return n[r.Uint64()%uint64(len(n))] }
 	t := Topology{
 		Acceptors: pick(1, 1, 2, 3, 3, 3, 3, 3, 3, 3, 4, 5, 5, 6, 7), Proposers: pick(1, 1, 2, 2, 2, 3, 4, 5), Learners: pick(1, 1, 2, 2, 3), Clients: pick(1, 2, 3),
-		Sessions: pick(2, 3, 4, 100), Entries: pick(5, 50, 200), PageBytes: pick(100, 300, 2000),
+		Sessions: pick(2, 3, 4, 100), Entries: pick(5, 50, 200), PageBytes: pick(100, 300, 2000), Scrubs: true,
 	}
 	if n := t.Acceptors; n > 1 && r.Uint64()%3 == 0 {
 		t.Phase1 = 1 + int(r.Uint64()%uint64(n))
