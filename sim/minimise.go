@@ -127,6 +127,7 @@ func (s *shortener) smallerCluster() {
 		func(p *Plan) bool { p.Gone = nil; return len(s.best.Gone) > 0 },
 		func(p *Plan) bool { p.Drift = false; return s.best.Drift },
 		func(p *Plan) bool { p.Store = ModelStore; return s.best.Store != ModelStore },
+		func(p *Plan) bool { p.Topology.Scrubs = false; return s.best.Topology.Scrubs },
 		func(p *Plan) bool { p.Topology.Clients--; return p.Topology.Clients > 0 },
 		func(p *Plan) bool { p.Topology.Learners--; return p.Topology.Learners > 0 },
 		func(p *Plan) bool { p.Topology.Proposers--; return p.Topology.Proposers > 0 },
