@@ -148,7 +148,7 @@ func TestChainBegins(t *testing.T) {
 			t.Fatalf("instance %d: %v, not %v", i, p.Chain, want)
 		}
 	}
-	st, err := decodeState(s.encodeState())
+	st, err := decodeState(s.encodeState(), control.Level)
 	if err != nil || st.Chain != want || st.Below != want || s.state.Chain != want {
 		t.Fatalf("%v, %v", st, err)
 	}

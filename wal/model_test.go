@@ -427,7 +427,7 @@ func (w *work) install() paxos.Install {
 	st := w.m.learner
 	st.Applied += 1 + paxos.Instance(w.r.IntN(9))
 	st.Next += paxos.Index(w.r.IntN(9))
-	st.FirstIndex, st.FirstInstance = st.Next, st.Applied+1
+	st.FirstIndex, st.FirstInstance, st.Below = st.Next, st.Applied+1, st.Chain
 	in := paxos.Install{State: st, Control: begunAt(st.Applied)}
 	for _, id := range w.ids {
 		if w.r.IntN(3) > 0 {
