@@ -103,7 +103,7 @@ func drawLevels(p *Plan, servers []paxos.NodeID) (programs []Program, faults []F
 	first, last := uint64(0), control.Level // Pebble's directories are of this release
 	if p.Store == ModelStore {
 		if last = check.Newest; r.Uint64()%2 == 0 {
-			first = control.Level
+			first = 1 + r.Uint64()%control.Level
 		}
 	}
 	for _, id := range servers {
