@@ -42,15 +42,18 @@ type beginning struct {
 // the log before its first entry.
 func begin(g control.Genesis, since paxos.Instance, learners []paxos.NodeID, time paxos.UnixNanos) (beginning, error) {
 	var state control.State
+	var chain paxos.Chain
 	for i, c := range []control.Command{g, control.Mark{Learners: learners}} {
 		var err error
-		if state, err = state.Apply(since+paxos.Instance(i), control.Batch(c), control.Level); err != nil {
+		v := paxos.Value{Origin: origin, Time: time, Batch: control.Batch(c)}
+		if state, err = state.Apply(since+paxos.Instance(i), v.Batch, control.Level); err != nil {
 			return beginning{}, err
 		}
+		chain = chain.Next(since+paxos.Instance(i), &v)
 	}
 	t := since + 1
 	b := beginning{state: learner.State{
-		LearnerState: paxos.LearnerState{Applied: t, Next: g.Descent.First, Time: time, Floor: since, FirstIndex: g.Descent.First, FirstInstance: t + 1},
+		LearnerState: paxos.LearnerState{Applied: t, Next: g.Descent.First, Time: time, Floor: since, FirstIndex: g.Descent.First, FirstInstance: t + 1, Chain: chain, Below: chain},
 		Control:      state.Encode(),
 	}}
 	encoded := b.replay().State()
@@ -60,7 +63,7 @@ func begin(g control.Genesis, since paxos.Instance, learners []paxos.NodeID, tim
 	sum := control.Sum(sha256.Sum256(encoded))
 	for _, c := range []control.Command{
 		control.Chunk{T: t, Bytes: string(encoded)},
-		control.Close{T: t, Size: uint64(len(encoded)), Sum: sum, Next: g.Descent.First, Time: time, By: learners[0]},
+		control.Close{T: t, Size: uint64(len(encoded)), Sum: sum, Next: g.Descent.First, Time: time, By: learners[0], Chain: chain},
 		control.Confirm{T: t, Sum: sum, By: learners[min(1, len(learners)-1)]},
 		control.Trim{To: g.Descent.First},
 	} {
