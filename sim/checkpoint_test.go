@@ -49,8 +49,10 @@ func TestFlippedSession(t *testing.T) {
 	}
 }
 
-// flipSession changes a session on the disk of a learner, which is started again.
+// flipSession changes a session on the disk of a learner, which is started again, and has lost
+// nothing: else it might apply once more what uses that session.
 func (c *Cluster) flipSession(n *Node) {
+	n.store.sync(n.store.commits(), n.durable)
 	n.Crash()
 	sessions := n.store.visible.LearnerState().Sessions
 	flipped := sessions[0]
