@@ -49,12 +49,12 @@ func (b *benchBatch) next() []byte {
 
 // BenchmarkApply is the way of a value through a learner: its relay, the votes of
 // a quorum, and the Flush that applies it and answers a client that is attached. Level 1
-// has no chain, level 2 has one.
+// has no chain, level 3 has one.
 func BenchmarkApply(b *testing.B) {
 	for _, shape := range []struct {
 		runs, perRun, size int
 		level              uint64
-	}{{1, 1, 256, 1}, {1, 1, 256, 2}, {1, 16, 256, 1}, {1, 16, 256, 2}, {1, 1000, 100, 1}, {1, 1000, 100, 2}, {1000, 1, 100, 1}, {1000, 1, 100, 2}} {
+	}{{1, 1, 256, 1}, {1, 1, 256, 3}, {1, 16, 256, 1}, {1, 16, 256, 3}, {1, 1000, 100, 1}, {1, 1000, 100, 3}, {1000, 1, 100, 1}, {1000, 1, 100, 3}} {
 		b.Run(fmt.Sprintf("sessions-%d-entries-%d-level-%d", shape.runs, shape.runs*shape.perRun, shape.level), func(b *testing.B) {
 			began, err := control.State{}.Apply(1, genesis(shape.level), control.Level)
 			if err != nil {
