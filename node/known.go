@@ -27,13 +27,15 @@ func (k *known) start(peers paxos.Peers, state paxos.Encoded) {
 // durable forgets it, which refuses nobody wrongly.
 func (k *known) learn(writes []paxos.Record) (newLog bool) {
 	for _, r := range writes {
-		if p, ok := r.(paxos.SetPeer); ok {
+		switch r := r.(type) {
+		case paxos.SetPeer:
 			k.mu.Lock()
-			k.peers[p.ID] = p.Peer.Incarnation
+			k.peers[r.ID] = r.Peer.Incarnation
 			k.mu.Unlock()
-		}
-		if s, ok := r.(paxos.SetControl); ok {
-			newLog = k.takeState(s.State) || newLog
+		case paxos.SetControl:
+			newLog = k.takeState(r.State) || newLog
+		case paxos.Install: // a learner that begins with a checkpoint
+			newLog = k.takeState(r.Control) || newLog
 		}
 	}
 	return newLog
