@@ -112,7 +112,7 @@ func TestBackupAndRestore(t *testing.T) {
 	}
 	twoLogs("append", "--log", m.Log, "of the old log")
 	twoLogs("tail", "--log", m.Log)
-	newcomer(t, k)
+	newcomer(t, k, m.Log)
 }
 
 func shortest(i client.Index) string { b, _ := json.Marshal(i); return string(b) }
@@ -139,7 +139,7 @@ func neverNever(t *testing.T, k *cluster.Cluster, log, later string) {
 }
 
 // newcomer: a learner and an acceptor whose directories are new have the restored log.
-func newcomer(t *testing.T, k *cluster.Cluster) {
+func newcomer(t *testing.T, k *cluster.Cluster, ancestor string) {
 	t.Helper()
 	want := k.Must("tail", "-o", "json")
 	k.Kill("l1")
@@ -152,8 +152,10 @@ func newcomer(t *testing.T, k *cluster.Cluster) {
 		t.Errorf("a new learner has another log: %d bytes, want %d", len(got), len(want))
 	}
 	for _, id := range []paxos.NodeID{"a1", "a5", "l1", "l2"} {
-		k.Kill(id)
-		k.Must("inspect", "--verify", k.Data(id))
+		stop(t, k, id)
+		if got := k.Must("inspect", "--verify", k.Data(id)); !strings.Contains(got, "restored from") || !strings.Contains(got, ancestor) {
+			t.Errorf("%s: %s", id, got)
+		}
 	}
 }
 

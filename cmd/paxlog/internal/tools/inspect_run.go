@@ -28,6 +28,7 @@ type Inspection struct {
 	Incarnation string         `json:"incarnation"`
 	Log         *string        `json:"log"` // the log's id, null if it has none (yet)
 	Level       uint64         `json:"level"`
+	Ancestors   []ancestorJSON `json:"ancestors"` // the logs that it was restored from, the oldest first
 	Acceptors   []paxos.NodeID `json:"acceptors"`
 	Phase1      int            `json:"phase1"`
 	Phase2      int            `json:"phase2"`
@@ -52,6 +53,12 @@ type Inspection struct {
 	Verified *verifiedJSON `json:"verified"`
 }
 
+// ancestorJSON is a log that was restored, up to an instance of its own.
+type ancestorJSON struct {
+	Log          *string        `json:"log"` // null if it had no id
+	LastInstance paxos.Instance `json:"last_instance"`
+}
+
 // verifiedJSON says what was read and found in order.
 type verifiedJSON struct {
 	Instances uint64 `json:"instances"`
@@ -68,6 +75,10 @@ func newInspect(dir string, s wal.Summary) Inspection {
 		Acceptors: id.Members.Acceptors, Phase1: id.Members.Phase1, Phase2: id.Members.Phase2,
 	}
 	out.Log, out.Level = shapes.Known(s.Control.Log.String(), !s.Control.Log.IsZero()), s.Control.Level
+	out.Ancestors = []ancestorJSON{}
+	for _, a := range s.Control.Descent.Ancestors {
+		out.Ancestors = append(out.Ancestors, ancestorJSON{shapes.Known(a.Log.String(), !a.Log.IsZero()), a.Last})
+	}
 	if id.Role == paxos.RoleLearner.String() {
 		last := paxos.Index(s.Entries())
 		out.Applied = &s.Learner.Applied
@@ -124,6 +135,9 @@ func (i Inspection) lines() [][2]string {
 		{"incarnation", fmt.Sprintf("%s (format %d)", i.Incarnation, i.Format)},
 		{"log", fmt.Sprintf("%s (level %d)", shapes.OrDash(i.Log), i.Level)},
 		{"members", fmt.Sprintf("%v, quorums phase1 %d, phase2 %d", i.Acceptors, i.Phase1, i.Phase2)},
+	}
+	for _, a := range i.Ancestors {
+		all = append(all, [2]string{"restored from", fmt.Sprintf("log %s, up to its instance %d", shapes.OrDash(a.Log), a.LastInstance)})
 	}
 	if i.Applied != nil {
 		all = append(all,
