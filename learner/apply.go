@@ -2,6 +2,7 @@ package learner
 
 import (
 	"github.com/paxlog/paxlog/paxos"
+	"github.com/paxlog/paxlog/paxos/control"
 )
 
 // applyValue applies the value chosen at the next instance. What it does depends
@@ -18,6 +19,9 @@ func (l *Learner) applyValue(v paxos.Value) {
 		st.Time = max(st.Time, v.Time) // it was bounded in the log that it is of
 	default:
 		st.Time = max(st.Time, min(v.Time, st.Time+maxTimeStep))
+	}
+	if l.control.state.Level >= control.LevelRetention {
+		st.Bytes += uint64(len(v.Batch)) // from the instance above the one that raised the level
 	}
 	rec := paxos.LogRecord{Instance: st.Applied, First: st.Next, Origin: v.Origin, Time: st.Time}
 	kept := v.Batch // as long as no command was dropped

@@ -78,7 +78,10 @@ func (l *Learner) beginCheckpoint() {
 	state := l.encodeState()
 	l.checkpoint = checkpointing{
 		t: u.T, state: state, turn: paxos.Ticks(place) * turnRetries * l.cfg.RetryTicks, since: l.now,
-		own: control.Close{T: u.T, Size: uint64(len(state)), Sum: sha256.Sum256(state), Next: l.state.Next, Time: l.state.Time, By: l.cfg.ID, Chain: l.state.Chain},
+		own: control.Close{
+			T: u.T, Size: uint64(len(state)), Sum: sha256.Sum256(state), Next: l.state.Next, Time: l.state.Time, By: l.cfg.ID,
+			Chain: l.state.Chain, Bytes: l.state.Bytes,
+		},
 	}
 	l.checkpoint.again.Set(l.now)
 }

@@ -26,10 +26,10 @@ func stateVersionOf(level uint64) byte {
 // same at every learner that has applied as much. It has all that decides what later values
 // do, and nothing that learners may differ in, as what they have trimmed.
 //
-//	version:1 applied next time:8 floor uses [chain:32] control sessions {id:20 last used closed:1}
+//	version:1 applied next time:8 floor uses [chain:32] control [bytes] sessions {id:20 last used closed:1}
 //
 // Numbers are the shortest uvarints, control is preceded by its length, and sessions, in the
-// order of their last use, by their count.
+// order of their last use, by their count. There are bytes from control.LevelRetention on.
 func (l *Learner) encodeState() []byte {
 	st := &l.state
 	b := make([]byte, 0, 256+len(l.control.encoded)+l.sessions.len()*40)
@@ -42,6 +42,9 @@ func (l *Learner) encodeState() []byte {
 	}
 	b = binary.AppendUvarint(b, uint64(len(l.control.encoded)))
 	b = append(b, l.control.encoded...)
+	if l.control.state.Level >= control.LevelRetention {
+		b = binary.AppendUvarint(b, st.Bytes)
+	}
 	b = binary.AppendUvarint(b, uint64(l.sessions.len()))
 	for r := l.sessions.used.oldest; r != 0; r = l.sessions.links.after(r) {
 		s := l.sessions.all.at(r)
@@ -72,6 +75,13 @@ func decodeState(b []byte, knows uint64) (State, error) {
 		st.Below = st.Chain
 	}
 	st.Control = paxos.Encoded(d.Take(d.Number()))
+	decided, err := control.Decode(st.Control, knows)
+	if err != nil {
+		return State{}, err
+	}
+	if decided.Level >= control.LevelRetention {
+		st.Bytes = d.Number()
+	}
 	n := d.Number()
 	if d.Bad || version[0] != stateVersion && version[0] != chainedVersion || st.Applied == 0 || st.Next == 0 || n > uint64(len(d.Rest)) {
 		return State{}, errState
@@ -92,11 +102,7 @@ func decodeState(b []byte, knows uint64) (State, error) {
 	if len(d.Rest) > 0 {
 		return State{}, errState
 	}
-	state, err := control.Decode(st.Control, knows)
-	if err != nil {
-		return State{}, err
-	}
-	if version[0] != stateVersionOf(state.Level) || (version[0] == chainedVersion) == st.Chain.IsZero() {
+	if version[0] != stateVersionOf(decided.Level) || (version[0] == chainedVersion) == st.Chain.IsZero() {
 		return State{}, errState
 	}
 	return st, nil

@@ -108,6 +108,8 @@
 //	103 Copy          client            -> learner                      since 3  the values chosen from an instance on, for a backup
 //	104 Raise         client            -> proposer                     urgent, since 3  to the leader: raise the level of the log
 //	105 Raised        proposer          -> client                       urgent, since 3  the level, before and after; or why not
+//	106 Settle        client            -> proposer                     urgent, since 3  to the leader: how much of the log is kept
+//	107 Settled       proposer          -> client                       urgent, since 3  that, and how much there is; or why not
 //
 // Local messages (Loaded, Synced, PeerUp, PeerDown, Dropped, Late, Stopping) are stepped by the driver
 // and never travel.

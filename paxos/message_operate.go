@@ -92,8 +92,36 @@ type Raised struct {
 	Why    string
 }
 
-func (*Raise) MessageKind() Kind       { return 104 }
-func (*Raised) MessageKind() Kind      { return 105 }
+func (*Raise) MessageKind() Kind  { return 104 }
+func (*Raised) MessageKind() Kind { return 105 }
+
+// Settle asks a leader how much of the log is kept, and, with Set, to have the log keep entries
+// for Age, values of Bytes, and Entries from now on; 0 limits nothing.
+type Settle struct {
+	Nonce   uint64
+	Set     bool
+	Age     Ticks
+	Bytes   uint64
+	Entries uint64
+}
+
+// Settled answers Settle. Why, if not empty, says why nothing was done. Else it says what the
+// log keeps by its own decision, the first index that it keeps, and the newest checkpoint:
+// its index, the time of the log there, and the bytes of the values kept up to there.
+type Settled struct {
+	Nonce      uint64
+	Age        Ticks
+	Bytes      uint64
+	Entries    uint64
+	First      Index
+	Checkpoint Index
+	At         UnixNanos
+	Kept       uint64
+	Why        string
+}
+
+func (*Settle) MessageKind() Kind      { return 106 }
+func (*Settled) MessageKind() Kind     { return 107 }
 func (*Order) MessageKind() Kind       { return 101 }
 func (*Ordered) MessageKind() Kind     { return 102 }
 func (*Decide) MessageKind() Kind      { return 51 }

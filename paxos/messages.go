@@ -80,5 +80,7 @@ var Messages = NewTable(
 	NewRow[Raise](clients, proposers, "to the leader: raise the level of the log", urgent, Since(3)),
 	NewRow[Raised](proposers, clients, "the level, before and after; or why not", urgent, Since(3)),
 	NewRow[Copy](clients, learners, "the values chosen from an instance on, for a backup", upkeep, Since(3)),
+	NewRow[Settle](clients, proposers, "to the leader: how much of the log is kept", urgent, Since(3)),
+	NewRow[Settled](proposers, clients, "that, and how much there is; or why not", urgent, Since(3)),
 	NewRow[Elsewhere](learners, clients, "I am drained: use another learner; or not any more", upkeep, Since(3)),
 )

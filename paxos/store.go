@@ -76,6 +76,7 @@ type LearnerState struct {
 	// What is below was trimmed: 1 and 1 if nothing was.
 	FirstIndex    Index
 	FirstInstance Instance // at most Applied+1
+	Bytes         uint64   // of the values applied, since the log counts them
 	// Chain is that of Applied, and Below that of the instance before FirstInstance: what was
 	// trimmed leaves it. Zero where the log's level has none.
 	Chain Chain

@@ -15,8 +15,15 @@ type deciding struct {
 	proposed paxos.Instance // of the latest one
 	grown    int            // bytes of values chosen since the newest Mark, or since this leader began
 	order    *order         // under way, or nil
-	raise    *raising       // under way, or nil
-	stale    paxos.Timer    // when a checkpoint that does not come on is given up
+	settling *settling      // likewise
+	retain   retaining
+	raise    *raising    // under way, or nil
+	stale    paxos.Timer // when a checkpoint that does not come on is given up
+}
+
+// isFree reports whether no command waits, and none is in flight.
+func (l *leading) isFree() bool {
+	return l.deciding.waiting == nil && l.deciding.proposed <= l.chosenUpTo
 }
 
 // onDecide takes a part of a checkpoint, if it is the one that comes next as far as is known
@@ -57,7 +64,7 @@ func (l *leading) wantsMark(p *Proposer) bool {
 		return d.stale.Due(p.now)
 	}
 	newest := s.Newest()
-	return orders || d.grown >= max(p.cfg.MarkBytes, markShare*int(newest.Size)) || l.chosenUpTo >= max(newest.T, s.Since)+paxos.Instance(p.cfg.MarkInstances)
+	return orders || d.retain.mark || d.grown >= max(p.cfg.MarkBytes, markShare*int(newest.Size)) || l.chosenUpTo >= max(newest.T, s.Since)+paxos.Instance(p.cfg.MarkInstances)
 }
 
 // decide proposes the command that waits, behind the appends.
@@ -65,6 +72,11 @@ func (l *leading) decide(p *Proposer) {
 	d := &l.deciding
 	l.followOrder(p)
 	l.followRaise(p)
+	l.settle(p)
+	if d.retain.look(p, d.grown); d.retain.trims() && l.isFree() {
+		d.retain.trimmed = d.retain.to
+		d.waiting = control.Batch(control.Trim{To: d.retain.to})
+	}
 	if d.waiting == nil && l.wantsMark(p) {
 		d.waiting = control.Batch(control.Mark{Learners: slices.Clone(p.cfg.Learners)})
 	}
@@ -81,26 +93,32 @@ func (l *leading) decide(p *Proposer) {
 func (l *leading) decided(p *Proposer, before control.State, v *paxos.Value) {
 	d := &l.deciding
 	d.grown += len(v.Batch)
+	d.retain.took(p, v)
 	if p.control.At == before.At {
 		return
 	}
 	d.stale.Set(p.now + p.cfg.MarkTicks)
 	if p.control.Under.T == p.control.At {
 		d.grown = 0
+		d.retain.marked(p)
 	}
 }
 
-// nextDecide is when a checkpoint that does not come on is given up.
+// nextDecide is when decide has something to do.
 func (l *leading) nextDecide(p *Proposer) paxos.Ticks {
+	d := &l.deciding
+	at := min(d.order.until(), d.raise.until())
 	switch {
 	case !l.room(p) || l.isLeaving() || l.next <= l.upTo || p.stopping:
 		return paxos.Never
-	case l.deciding.waiting != nil || l.wantsMark(p) || l.orderDue(p) || l.raiseDue(p):
+	case d.waiting != nil || l.wantsMark(p) || l.orderDue(p) || l.raiseDue(p) || (d.settling != nil || d.retain.trims()) && l.isFree():
 		return p.now
-	case p.control.Under.T != 0 && p.cfg.MarkBytes != 0 && l.deciding.proposed <= l.chosenUpTo && len(p.cfg.Learners) > 0:
-		return min(l.deciding.stale.At(), l.deciding.order.until(), l.deciding.raise.until())
+	case !l.isFree():
+		return at // what is in flight is chosen, or repeated
+	case p.control.Under.T != 0 && p.cfg.MarkBytes != 0 && len(p.cfg.Learners) > 0:
+		at = min(at, d.stale.At()) // a checkpoint that does not come on is given up
 	}
-	return min(l.deciding.order.until(), l.deciding.raise.until())
+	return min(at, d.retain.at.At())
 }
 
 // order is a trim that somebody waits for. A checkpoint is made for it first, if the newest one

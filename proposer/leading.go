@@ -88,6 +88,7 @@ func (p *Proposer) lead(c *preparing) {
 	}
 	l.again.Stop()
 	l.deciding.stale.Set(p.now + p.cfg.MarkTicks)
+	l.deciding.retain.fresh, l.deciding.retain.changed = true, true // it is not known
 	for i := range l.gone {
 		l.gone[i].Set(p.freshUntil(p.now)) // the promises are fresh
 	}

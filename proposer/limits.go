@@ -29,6 +29,10 @@ const (
 	// they are a fifth of it at most.
 	markShare = 4
 
+	// markPause is how long after a checkpoint the age or the number of entries asks for another one, in
+	// ticks: however small they are, no entry costs a checkpoint.
+	markPause = paxos.Ticks(1000)
+
 	// confirmShare is after which part of a heartbeat interval a standby asks again whether
 	// the silence that it was told of lasts: clocks that differ make an answer come short by
 	// a millisecond.

@@ -138,6 +138,8 @@ func (p *Proposer) Step(from paxos.NodeID, m paxos.Message) {
 		p.onOrder(from, m)
 	case *paxos.Raise:
 		p.onRaise(from, m)
+	case *paxos.Settle:
+		p.onSettle(from, m)
 	case *paxos.Drain:
 		p.onDrain(from, m)
 	case *paxos.Able:

@@ -50,13 +50,24 @@ func (c *Cluster) handOver(f Fault, r *paxos.Rand) {
 	})
 }
 
-// trim asks every proposer that leads, or believes so, to trim the log somewhere.
+// trim asks every proposer that leads, or believes so, to trim the log somewhere, or has the log
+// itself say how much of it is kept.
 func (c *Cluster) trim(r *paxos.Rand) {
 	to := paxos.Index(1 + r.Uint64()%uint64(c.Check.Entries()+5))
-	c.trace("the log is to be trimmed to %d", to)
+	var ask paxos.Message = &paxos.Order{Trim: to}
+	switch r.Uint64() % 4 {
+	case 0:
+		keep := [...]paxos.Settle{{}, {Age: 1 + paxos.Ticks(r.Uint64()%2000)}, {Bytes: 1 + r.Uint64()%4000}, {Entries: 1 + r.Uint64()%40}}[r.Uint64()%4]
+		keep.Set = true
+		ask = &keep
+		c.Events["retention set"]++
+		c.trace("the log is to keep %+v", keep)
+	default:
+		c.trace("the log is to be trimmed to %d", to)
+	}
 	for _, id := range c.Proposers {
 		if n := c.nodes[id]; n.Up {
-			n.receive(operator, &paxos.Order{Trim: to})
+			n.receive(operator, ask)
 		}
 	}
 }

@@ -20,8 +20,9 @@
 //	                        absent at level 0 (package control)
 //	v <instance>            acceptor: ballot and value of the vote, or the chosen value
 //	l                       learner: applied, next index, time, floor, uses; if it was
-//	                        trimmed also the first index and the first instance kept;
-//	                        the chain of applied, and that of what was trimmed
+//	                        trimmed, or counts bytes, the first index and the first instance
+//	                        kept; the bytes of values; the chain of applied, and that of
+//	                        what was trimmed
 //	c <instance>            learner: its chain, what it made of the instance, the value
 //	                        chosen, and the runs applied where they differ from it
 //	x <first index>         learner: the instance that these entries came from

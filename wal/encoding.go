@@ -220,12 +220,15 @@ func decodeSession(key, value []byte) (paxos.SessionState, error) {
 	return s, d.err(key)
 }
 
-// A learner's state; where it was trimmed only if it was; the chain, and that of what was
-// trimmed, only if there is one.
+// A learner's state; where it was trimmed only if it was, or counts bytes; these; the chain, and
+// that of what was trimmed, only if there is one.
 func appendLearner(b []byte, s paxos.LearnerState) []byte {
 	numbers := []uint64{uint64(s.Applied), uint64(s.Next), uint64(s.Time), uint64(s.Floor), s.Uses}
-	if s.FirstIndex > 1 || s.FirstInstance > 1 {
+	if s.FirstIndex > 1 || s.FirstInstance > 1 || s.Bytes > 0 {
 		numbers = append(numbers, uint64(s.FirstIndex), uint64(s.FirstInstance))
+	}
+	if s.Bytes > 0 {
+		numbers = append(numbers, s.Bytes)
 	}
 	for _, n := range numbers {
 		b = binary.BigEndian.AppendUint64(b, n)
@@ -244,8 +247,12 @@ func (d *decoder) chain() (c paxos.Chain) {
 	return c
 }
 
-// trimmedLen is how long what says where a learner was trimmed is: no multiple of a chain.
-const trimmedLen = 2 * 8
+// trimmedLen is how long what says where a learner was trimmed is, and countedLen the same with the
+// bytes that it counts: neither is a multiple of a chain.
+const (
+	trimmedLen = 2 * 8
+	countedLen = 3 * 8
+)
 
 func decodeLearner(key, value []byte) (paxos.LearnerState, error) {
 	d := decoder{b: value}
@@ -253,9 +260,13 @@ func decodeLearner(key, value []byte) (paxos.LearnerState, error) {
 		Applied: paxos.Instance(d.fixed()), Next: paxos.Index(d.fixed()), Time: paxos.UnixNanos(d.fixed()),
 		Floor: paxos.Instance(d.fixed()), Uses: d.fixed(), FirstIndex: 1, FirstInstance: 1,
 	}
-	if len(d.b)%len(s.Chain) == trimmedLen {
+	switch len(d.b) % len(s.Chain) {
+	case trimmedLen:
 		s.FirstIndex, s.FirstInstance = paxos.Index(d.fixed()), paxos.Instance(d.fixed())
 		d.bad = d.bad || s.FirstIndex <= 1 && s.FirstInstance <= 1
+	case countedLen:
+		s.FirstIndex, s.FirstInstance, s.Bytes = paxos.Index(d.fixed()), paxos.Instance(d.fixed()), d.fixed()
+		d.bad = d.bad || s.Bytes == 0
 	}
 	if len(d.b) > 0 {
 		s.Chain = d.chain()

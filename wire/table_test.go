@@ -60,6 +60,8 @@ var allowed = map[string][]pair{
 	"Drained":      between(from(acceptor, proposer, learner), client),
 	"Order":        between(from(client), proposer),
 	"Ordered":      between(from(proposer), client),
+	"Settle":       between(from(client), proposer),
+	"Settled":      between(from(proposer), client),
 	"Raise":        between(from(client), proposer),
 	"Raised":       between(from(proposer), client),
 	"Copy":         between(from(client), learner),

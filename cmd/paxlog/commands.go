@@ -29,6 +29,7 @@ func commandTable() []*command.Command {
 		operate.Undrain(),
 		operate.CanIStop(),
 		operate.Trim(),
+		operate.Retention(),
 		operate.UpgradeCommand(),
 		backups.Backup(),
 		backups.Restore(),

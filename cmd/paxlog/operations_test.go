@@ -139,3 +139,27 @@ func TestUpgradePages(t *testing.T) {
 	u.isFinal()
 	u.check()
 }
+
+// TestDeleteTheOldest follows the pages of docs/operations.md about trims and retention under a
+// load.
+func TestDeleteTheOldest(t *testing.T) {
+	k := cluster.New(t, 3, 2, 2)
+	l := cluster.StartLoad(t, k.Client(client.WithTimeout(0)), cluster.LoadOptions{Clients: 2})
+	l.Await(100, "at the beginning")
+	for _, title := range []string{"Delete the oldest entries", "Keep the log within bounds"} {
+		lines := page(t, title)
+		if len(lines) < 3 {
+			t.Fatalf("the page has only %d commands: %q", len(lines), lines)
+		}
+		for _, line := range lines {
+			follow(t, k, line)
+			l.Await(50, line)
+		}
+	}
+	if out, text, code := k.Run("read", "1"); code != command.ExitNoIndex {
+		t.Errorf("entry 1: %q, %q, exit code %d", out, text, code)
+	}
+	if _, unknown := l.Tally(); unknown > 0 {
+		t.Errorf("%d appends are unknown", unknown)
+	}
+}

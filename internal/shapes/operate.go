@@ -1,6 +1,9 @@
 package shapes
 
-import "github.com/paxlog/paxlog/client"
+import (
+	"github.com/paxlog/paxlog/client"
+	"github.com/paxlog/paxlog/paxos"
+)
 
 // Transfer is what `leader transfer -o json` prints.
 type Transfer struct {
@@ -46,4 +49,24 @@ type Left struct {
 	Need     int      `json:"needed"`
 	Without  []string `json:"not_counted"`
 	Survives int      `json:"more_may_fail"`
+}
+
+// Retention is what `retention show -o json` prints: what is kept, 0 where that limits nothing,
+// and what there is.
+type Retention struct {
+	AgeMillis    int64        `json:"age_ms"`
+	Bytes        uint64       `json:"bytes"`
+	Entries      uint64       `json:"entries"`
+	FirstIndex   client.Index `json:"first_index"`
+	Checkpoint   client.Index `json:"checkpoint"` // beyond which nothing is trimmed yet; 0 if there is none
+	CheckpointAt *string      `json:"checkpoint_time"`
+	Kept         uint64       `json:"kept_bytes"` // up to the checkpoint
+}
+
+// RetentionOf is r in that shape.
+func RetentionOf(r client.Retained) Retention {
+	return Retention{
+		AgeMillis: r.Age.Milliseconds(), Bytes: r.Bytes, Entries: r.Entries, FirstIndex: r.FirstIndex,
+		Checkpoint: r.Checkpoint, CheckpointAt: Known(FormatTime(paxos.UnixNanos(r.CheckpointAt.UnixNano())), r.Checkpoint > 0), Kept: r.Kept,
+	}
 }

@@ -24,12 +24,13 @@ type Chunk struct {
 // Close says that the chunks of T are all there, and what they come to: By has such a state
 // at T, of which Next is the index of the next entry, and Time the time of the log.
 type Close struct {
-	T    paxos.Instance
-	Size uint64
-	Sum  Sum
-	Next paxos.Index
-	Time paxos.UnixNanos
-	By   paxos.NodeID
+	T     paxos.Instance
+	Size  uint64
+	Sum   Sum
+	Next  paxos.Index
+	Time  paxos.UnixNanos
+	By    paxos.NodeID
+	Bytes uint64 // of the values up to T, counted from LevelRetention on
 
 	Chain paxos.Chain // of T; zero, as in the older form, if it has none
 }
@@ -65,6 +66,7 @@ type Checkpoint struct {
 	Next     paxos.Index     // of the first entry above T
 	Time     paxos.UnixNanos // of the log at T
 	Chain    paxos.Chain     // of T, zero if it has none
+	Bytes    uint64          // of the values up to T, counted from LevelRetention on
 }
 
 // Trim asks that entries below To are kept no more.
@@ -120,7 +122,7 @@ func (u Underway) chunk(i paxos.Instance, c Chunk) Underway {
 func (u Underway) close(i paxos.Instance, c Close) Underway {
 	if u.T == c.T && u.By == "" && u.Offset == c.Size && slices.Contains(u.Learners, c.By) {
 		u.By = c.By
-		u.Closed = Checkpoint{T: u.T, From: u.From, To: i, Size: c.Size, Sum: c.Sum, Next: c.Next, Time: c.Time, Chain: c.Chain}
+		u.Closed = Checkpoint{T: u.T, From: u.From, To: i, Size: c.Size, Sum: c.Sum, Next: c.Next, Time: c.Time, Chain: c.Chain, Bytes: c.Bytes}
 	}
 	return u
 }
@@ -204,12 +206,15 @@ func (d *decoder) chunk() Chunk {
 }
 
 func (c Close) appendTo(b []byte) []byte {
+	if c.Bytes > 0 {
+		b = binary.AppendUvarint(b, c.Bytes)
+	}
 	for _, n := range []uint64{uint64(c.T), c.Size, uint64(c.Next)} {
 		b = binary.AppendUvarint(b, n)
 	}
 	b = binary.BigEndian.AppendUint64(b, uint64(c.Time))
 	b = appendID(append(b, c.Sum[:]...), c.By)
-	if !c.Chain.IsZero() {
+	if c.Bytes > 0 || !c.Chain.IsZero() {
 		b = append(b, c.Chain[:]...)
 	}
 	return b

@@ -50,7 +50,14 @@
 // deleted when a later checkpoint is the Base, by the same argument.
 //
 // It depends on what was chosen alone: not on a clock, and not on what one process has. So all
-// learners have the same first index after the same instance.
+// learners have the same first index after the same instance. Whoever may hold a trim back later
+// (a position in the log that somebody has yet to read) is one more bound in State.trim.
+//
+// # Retention
+//
+// A log may say how much of it is kept (SetRetention). The leader sees to it: it asks for
+// checkpoints often enough and proposes Trim, for which it needs nothing but State and its clock
+// (Beyond). That nothing is trimmed which may be kept does not rest on what one learner reports.
 //
 // # Levels
 //
@@ -169,6 +176,8 @@ type State struct {
 	FirstIndex paxos.Index
 	Base       Checkpoint
 	Descent    Descent // since ancestorsLevel
+
+	Retention Retention // from LevelRetention on
 }
 
 // Apply returns the state after the control value at instance i, of which the state before
@@ -219,6 +228,8 @@ func (s State) apply(i paxos.Instance, c Command) State {
 		}
 	case Trim:
 		s = s.trim(c)
+	case SetRetention:
+		s.Retention = c.Retention
 	}
 	return s
 }
@@ -226,7 +237,7 @@ func (s State) apply(i paxos.Instance, c Command) State {
 // sameAs reports whether a command has changed nothing.
 func (s *State) sameAs(o *State) bool {
 	return s.Level == o.Level && s.Under.T == o.Under.T && s.Under.Offset == o.Under.Offset && s.Under.By == o.Under.By && len(s.Complete) == len(o.Complete) &&
-		s.FirstIndex == o.FirstIndex && s.Base.T == o.Base.T
+		s.FirstIndex == o.FirstIndex && s.Base.T == o.Base.T && s.Retention == o.Retention
 }
 
 // Known returns nil if a process that knows levels up to knows may vote for a control
@@ -243,7 +254,12 @@ func Needs(c Command) uint64 {
 		return c.Level
 	case Raise:
 		return c.Level
+	case SetRetention:
+		return LevelRetention
 	case Close:
+		if c.Bytes > 0 {
+			return LevelRetention
+		}
 		if !c.Chain.IsZero() {
 			return ChainLevel
 		}

@@ -17,6 +17,9 @@ const (
 	kindTrim    = 6
 	kindRaise   = 7
 	kindChained = 9 // a Close that has a chain
+	// From LevelRetention on:
+	kindSetRetention  = 10
+	kindCloseMeasured = 11 // a Close with Bytes, and with a chain
 )
 
 // maxID bounds an id that is decoded, in bytes.
@@ -30,7 +33,10 @@ func (Trim) kind() byte    { return kindTrim }
 func (Raise) kind() byte   { return kindRaise }
 
 func (c Close) kind() byte {
-	if c.Chain.IsZero() {
+	switch {
+	case c.Bytes > 0:
+		return kindCloseMeasured
+	case c.Chain.IsZero():
 		return kindClose
 	}
 	return kindChained
@@ -68,12 +74,16 @@ func Parse(batch []byte) (Command, error) {
 		c = d.close()
 	case kindChained:
 		c = d.chained()
+	case kindCloseMeasured:
+		c = d.measured()
 	case kindConfirm:
 		c = d.confirm()
 	case kindTrim:
 		c = d.trim()
 	case kindRaise:
 		c = d.raise()
+	case kindSetRetention:
+		c = SetRetention{d.retention()}
 	default:
 		return nil, fmt.Errorf("%w: kind %d", ErrUnknown, kind)
 	}
@@ -138,7 +148,7 @@ func (s State) Encode() paxos.Encoded {
 		b = c.appendTo(b)
 	}
 	b = binary.AppendUvarint(s.Base.appendTo(b), uint64(s.FirstIndex))
-	return paxos.Encoded(s.appendChains(s.Descent.appendTo(b, s.Level)))
+	return paxos.Encoded(s.appendMeasures(s.appendChains(s.Descent.appendTo(b, s.Level))))
 }
 
 // Decode returns the state that Encode made e of. Its error wraps ErrUnknown: who knows levels
@@ -157,6 +167,7 @@ func Decode(e paxos.Encoded, knows uint64) (State, error) {
 	d.checkpoints(&s)
 	s.Descent = d.descent(s.Level)
 	d.chains(&s)
+	d.measures(&s)
 	if !d.Whole() || s.Level == 0 || s.Log.IsZero() || s.Since == 0 || s.Sessions == 0 || s.Descent.last() >= s.Since {
 		return State{}, fmt.Errorf("%w: a log's state in another form than this version writes", ErrUnknown)
 	}

@@ -9,6 +9,7 @@ var levels = [...]string{
 	"an id for the log, which every process checks; checkpoints in the log; trimming it",
 	"ancestors: which logs this one was restored from",
 	"a chain of hashes over the log, by which learners find out that one of them has another log than was chosen",
+	"how much of the log is kept, which its leader sees to",
 }
 
 // Level is the highest level that this code knows.

@@ -100,6 +100,13 @@ func init() {
 	}
 }
 
+// ParseAge reads how old something may become, such as 36h or 7d: 0, or a second to a hundred
+// years.
+func ParseAge(text string) (d time.Duration, ok bool) {
+	d, ok = parseAgo(text)
+	return d, ok && (d == 0 || d >= time.Second && d <= 100*365*24*time.Hour)
+}
+
 // parseAgo reads one or more numbers with units, such as 1h30m, 10min or 1.5d. What is
 // longer ago than a Duration can say is as long ago as it can.
 func parseAgo(text string) (d time.Duration, ok bool) {

@@ -65,7 +65,7 @@ func readTrimOptions(in *command.Input, env *command.Environment) (trimOptions, 
 		opts.To = client.Index(n)
 	}
 	if problem != "" {
-		return opts, command.Usagef("trim: --to %q %s", text, problem)
+		return opts, in.Bad("to", "%s", problem)
 	}
 	opts.options, err = readOptions(in, env)
 	opts.Yes = in.On("yes")

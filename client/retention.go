@@ -1,0 +1,63 @@
+package client
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/paxlog/paxlog/paxos"
+)
+
+// Retention says how much of the log is kept. What is 0 limits nothing.
+type Retention struct {
+	Age     time.Duration // of entries, in whole milliseconds
+	Bytes   uint64        // of the values that are kept
+	Entries uint64        // the newest
+}
+
+// Retained is a Retention, and what the log has of late.
+type Retained struct {
+	Leader string
+	Retention
+	FirstIndex Index // the first index that is kept
+	// The newest checkpoint: its index, beyond which nothing is trimmed yet, the time of the log there,
+	// zero if there is none, and the bytes of the values that are kept up to there.
+	Checkpoint   Index
+	CheckpointAt time.Time
+	Kept         uint64
+}
+
+// Retention asks the leader how much of the log is kept.
+func (c *Client) Retention(ctx context.Context) (Retained, error) {
+	return c.settle(ctx, &paxos.Settle{Nonce: operateNonce})
+}
+
+// SetRetention has the log keep no more than r from now on. The error is a *DeclinedError if
+// nothing was done, and says why.
+func (c *Client) SetRetention(ctx context.Context, r Retention) (Retained, error) {
+	return c.settle(ctx, &paxos.Settle{
+		Nonce: operateNonce, Set: true, Age: paxos.Ticks(r.Age.Milliseconds()), Bytes: min(r.Bytes, paxos.Bound-1), Entries: min(r.Entries, paxos.Bound-1),
+	})
+}
+
+func (c *Client) settle(ctx context.Context, ask *paxos.Settle) (Retained, error) {
+	leader, reply, err := c.askLeader(ctx, "say what the log keeps", ask)
+	if err != nil {
+		return Retained{}, err
+	}
+	m, ok := reply.(*paxos.Settled)
+	switch {
+	case !ok:
+		return Retained{}, fmt.Errorf("%s answers something else: %T", leader, reply)
+	case m.Why != "":
+		return Retained{}, &DeclinedError{ID: leader, Why: m.Why}
+	}
+	r := Retained{
+		Leader: leader, FirstIndex: m.First, Checkpoint: m.Checkpoint, Kept: m.Kept,
+		Retention: Retention{Age: time.Duration(m.Age) * time.Millisecond, Bytes: m.Bytes, Entries: m.Entries},
+	}
+	if m.Checkpoint > 0 {
+		r.CheckpointAt = time.Unix(0, int64(m.At))
+	}
+	return r, nil
+}

@@ -1,0 +1,165 @@
+package proposer
+
+import (
+	"fmt"
+
+	"github.com/paxlog/paxlog/paxos"
+	"github.com/paxlog/paxlog/paxos/control"
+)
+
+// retaining is how a leader keeps the log within what the log itself says (package control).
+// It has a checkpoint made when so much has come that it should be possible to trim up to
+// there, and trims when a complete one shows that there is too much.
+type retaining struct {
+	commands uint64      // of sessions, chosen since the newest Mark, or since this leader began
+	fresh    bool        // something but control values was, as far as is known
+	again    paxos.Timer // before it no checkpoint is asked for by age or entries
+	trimmed  paxos.Index // up to which a trim was proposed
+
+	changed bool        // something was chosen since the last look
+	at      paxos.Timer // when to look although nothing was
+	to      paxos.Index // up to which entries were beyond Retention then
+	mark    bool        // and whether it needed a checkpoint
+}
+
+// took takes a value that was chosen.
+func (r *retaining) took(p *Proposer, v *paxos.Value) {
+	r.changed = true
+	if len(v.Batch) == 0 || paxos.IsControl(v.Batch) {
+		return
+	}
+	r.fresh = true
+	if p.control.Retention.Entries > 0 {
+		r.commands += commandsIn(v.Batch)
+	}
+}
+
+// commandsIn is how many commands of sessions a batch has, of which learners may drop some.
+func commandsIn(batch []byte) (n uint64) {
+	for len(batch) > 0 {
+		run, rest, err := paxos.NextRun(batch)
+		if err != nil {
+			return n
+		}
+		n += run.Count
+		batch = rest
+	}
+	return n
+}
+
+// marked begins anew at a Mark that was chosen.
+func (r *retaining) marked(p *Proposer) {
+	r.commands, r.fresh, r.mark, r.changed = 0, false, false, true
+	r.again.Set(p.now + markPause)
+}
+
+// needsMark reports whether Retention needs a checkpoint.
+func (r *retaining) needsMark(p *Proposer, grown int) bool {
+	keep, newest := p.control.Retention, p.control.Newest()
+	switch {
+	case !r.fresh:
+		return false
+	case keep.Bytes > 0 && grown >= max(int(keep.Bytes/control.RetentionShare), markShare*int(newest.Size)):
+		return true
+	case !r.again.Due(p.now):
+		return false
+	case keep.Entries > 0 && r.commands >= max(1, keep.Entries/control.RetentionShare):
+		return true
+	}
+	return keep.Age > 0 && r.untilMark(p) <= 0
+}
+
+// untilMark is how long it takes until Age needs a checkpoint.
+func (r *retaining) untilMark(p *Proposer) paxos.Ticks {
+	if p.control.Retention.Age == 0 || !r.fresh {
+		return paxos.Never
+	}
+	since := paxos.Ticks((p.wall - p.control.Newest().Time) / 1e6)
+	return max(p.control.Retention.Age/control.RetentionShare-since, r.again.At()-p.now)
+}
+
+// look looks at what Retention asks for, when something was chosen or its time has come. The wall
+// clock decides what is old, and may run otherwise than the one that a machine is driven by: so it
+// is looked at only when that one says so.
+func (r *retaining) look(p *Proposer, grown int) {
+	if !r.changed && !r.at.Due(p.now) {
+		return
+	}
+	r.changed = false
+	r.to, r.mark = p.control.Beyond(p.wall), r.needsMark(p, grown)
+	wait := p.control.NextBeyond(p.wall)
+	if !r.mark { // else the next look is when that checkpoint is complete
+		wait = min(wait, r.untilMark(p))
+	}
+	if r.fresh && !r.again.Due(p.now) && p.control.Retention.Entries > 0 {
+		wait = min(wait, r.again.At()-p.now)
+	}
+	r.at.Stop()
+	if wait != paxos.Never {
+		r.at.Set(p.now + max(wait, 1))
+	}
+}
+
+// trims reports whether Retention asks for a trim that was not proposed yet.
+func (r *retaining) trims() bool { return r.to > r.trimmed }
+
+// settling is a setting that somebody waits for.
+type settling struct {
+	asker     paxos.NodeID
+	nonce     uint64
+	retention control.Retention
+	proposed  bool
+}
+
+// onSettle answers how much of the log is kept, and sets it before if it is asked to.
+func (p *Proposer) onSettle(from paxos.NodeID, m *paxos.Settle) {
+	l, leads := p.phase.(*leading)
+	r := control.Retention{Age: m.Age, Bytes: m.Bytes, Entries: m.Entries}
+	why := ""
+	switch {
+	case !leads:
+		why = fmt.Sprintf("%s does not lead (`paxlog status` shows who does)", p.cfg.ID)
+	case p.control.Level < control.LevelRetention:
+		why = fmt.Sprintf("the log has level %d, and retention needs level %d (`paxlog upgrade status`)", p.control.Level, control.LevelRetention)
+	case !m.Set:
+		p.Send(from, p.settled(m.Nonce))
+		return
+	case !r.Valid():
+		why = "no log can keep so much"
+	case l.deciding.settling != nil:
+		why = "another setting is under way: try again when that is done"
+	case p.stopping || l.handing != nil:
+		why = fmt.Sprintf("%s hands over: try again", p.cfg.ID)
+	case r == p.control.Retention:
+		p.Send(from, p.settled(m.Nonce))
+		return
+	}
+	if why != "" {
+		p.Send(from, &paxos.Settled{Nonce: m.Nonce, Why: why})
+		return
+	}
+	l.deciding.settling = &settling{asker: from, nonce: m.Nonce, retention: r}
+}
+
+func (p *Proposer) settled(nonce uint64) *paxos.Settled {
+	s := &p.control
+	newest := s.Newest()
+	return &paxos.Settled{
+		Nonce: nonce, Age: s.Retention.Age, Bytes: s.Retention.Bytes, Entries: s.Retention.Entries,
+		First: s.FirstIndex, Checkpoint: newest.Next, At: newest.Time, Kept: newest.Bytes - min(newest.Bytes, s.Base.Bytes),
+	}
+}
+
+// settle proposes a setting that somebody waits for, and answers when it is chosen.
+func (l *leading) settle(p *Proposer) {
+	d := &l.deciding
+	switch w := d.settling; {
+	case w == nil || !l.isFree():
+	case w.proposed:
+		d.settling = nil
+		p.Send(w.asker, p.settled(w.nonce))
+	default:
+		w.proposed = true
+		d.waiting = control.Batch(control.SetRetention{Retention: w.retention})
+	}
+}
