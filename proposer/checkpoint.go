@@ -71,11 +71,13 @@ func (l *leading) wantsMark(p *Proposer) bool {
 func (l *leading) decide(p *Proposer) {
 	d := &l.deciding
 	l.followOrder(p)
-	l.followRaise(p)
-	l.settle(p)
-	if d.retain.look(p, d.grown); d.retain.trims() && l.isFree() {
-		d.retain.trimmed = d.retain.to
-		d.waiting = control.Batch(control.Trim{To: d.retain.to})
+	if l.room(p) && !p.stopping { // as nextDecide has it
+		l.followRaise(p)
+		l.settle(p)
+		if d.retain.look(p, d.grown); d.retain.trims() && l.isFree() {
+			d.retain.trimmed = d.retain.to
+			d.waiting = control.Batch(control.Trim{To: d.retain.to})
+		}
 	}
 	if d.waiting == nil && l.wantsMark(p) {
 		d.waiting = control.Batch(control.Mark{Learners: slices.Clone(p.cfg.Learners)})

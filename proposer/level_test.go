@@ -161,3 +161,33 @@ func TestRaiseRefused(t *testing.T) {
 		t.Errorf("a standby: %+v", got)
 	}
 }
+
+// TestRaiseWithoutRoom: while as much is in flight as may be, an order to raise the level does
+// nothing, and the leader does not want to be told the time for it.
+func TestRaiseWithoutRoom(t *testing.T) {
+	p := leader(t, begun())
+	for seq := range uint64(2) { // its window
+		p.Step("@c", appendOf(seq+1, "x"))
+		p.Flush()
+	}
+	if leads(p).room(p) {
+		t.Fatal("there is room")
+	}
+	answers(p, ordered(t, p, 10, later), later)
+	for next := p.Next(); p.now < 400; {
+		p.Tick(p.now+10, 5)
+		leads(p).gone[0].Set(p.now + 100)
+		leads(p).gone[1].Set(p.now + 100)
+		out := p.Flush()
+		if len(sentTo[*paxos.Raised](out, "@op")) > 0 {
+			t.Fatalf("at %d, and it wanted to be told the time at %d: %+v", p.now, next, out)
+		}
+		next = p.Next()
+	}
+	for _, id := range []paxos.NodeID{"a1", "a2"} {
+		p.Step(id, &paxos.Accepted{Runs: []paxos.VoteRun{{First: 4, Last: 5, Ballot: leads(p).ballot}}})
+	}
+	if got := sentTo[*paxos.Raised](p.Flush(), "@op"); len(got) != 1 || !strings.Contains(got[0].Why, "a2 does not answer, a3 does not answer") {
+		t.Errorf("%+v", got)
+	}
+}
