@@ -242,4 +242,8 @@ func TestUpgrade(t *testing.T) {
 	u.goesOn("after finalize")
 	u.isFinal()
 	u.check()
+	// What the level adds is there, for what was written before it, too.
+	if out := u.Must("trim", "--to", "1000", "--yes"); out != "the first index was 1 and is 1000\n" {
+		t.Errorf("trim: %s", out)
+	}
 }
