@@ -1,6 +1,9 @@
 package acceptor
 
-import "github.com/paxlog/paxlog/paxos"
+import (
+	"github.com/paxlog/paxlog/paxos"
+	"github.com/paxlog/paxlog/paxos/configuration"
+)
 
 // Config is what an acceptor needs to know. Ticks are milliseconds.
 type Config struct {
@@ -26,6 +29,7 @@ type Config struct {
 
 	Knows   uint64 // the highest level of a log that this process knows
 	Program string // the version of the program, for status
+	Addr    string // where others dial it, for one that joins a log
 }
 
 // State is an acceptor's durable state, as its store recovers it.
@@ -56,6 +60,12 @@ type Acceptor struct {
 
 	highest paxos.Instance // highest instance voted for, at least held
 	control controlled
+	// members are the acceptors of the newest configuration that this one holds, and of the
+	// one before, as long as that matters; later are those that became members since the
+	// cluster file was written.
+	members configuration.Electorate
+	later   []paxos.NodeID
+	joined  paxos.Timer // when a newcomer says again that it would be a member
 
 	now     paxos.Ticks
 	started bool
@@ -116,6 +126,7 @@ func New(cfg Config, st State) *Acceptor {
 		a.recover(i, b)
 	}
 	a.control = newControlled(a, st)
+	a.configure()
 	a.durable, a.durableMark = a.highest, a.mark
 	a.check = check{promised: a.promised, held: a.held, mark: a.mark}
 	if st.Forgot {
@@ -186,11 +197,12 @@ func (a *Acceptor) Tick(mono paxos.Ticks, _ paxos.UnixNanos) {
 	a.expireSubscribers()
 	a.tickAdmission()
 	a.tickCopy()
+	a.tickJoin()
 }
 
 // Next implements paxos.Machine.
 func (a *Acceptor) Next() paxos.Ticks {
-	at := min(a.hearing.nextLook(a.now, a.cfg.ElectionTicks), a.admission.next(a), a.copy.nextAt(a), a.nextStandby())
+	at := min(a.hearing.nextLook(a.now, a.cfg.ElectionTicks), a.admission.next(a), a.copy.nextAt(a), a.nextStandby(), a.nextJoin())
 	for i := range a.subs {
 		at = min(at, a.subs[i].until, a.subs[i].due(a))
 	}
@@ -256,6 +268,7 @@ func (a *Acceptor) onPeerUp(m *paxos.PeerUp) {
 	a.up[m.ID] = true
 	a.endStreams(m.ID) // it had another connection, and what was under way on that may be lost
 	a.admission.askNow(m.ID)
+	a.tellConfiguration(m.ID)
 }
 
 func (a *Acceptor) onPeerDown(m *paxos.PeerDown) {

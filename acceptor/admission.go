@@ -44,7 +44,7 @@ func (v *admission) askNow(id paxos.NodeID) {
 
 // witnesses are all who may remember this acceptor.
 func (a *Acceptor) witnesses(f func(paxos.NodeID)) {
-	for _, id := range a.cfg.Sources {
+	for _, id := range a.sources() {
 		f(id)
 	}
 	for _, id := range a.cfg.Proposers {
@@ -56,7 +56,7 @@ func (a *Acceptor) tickAdmission() {
 	v := &a.admission
 	v.tryRejoin(a)
 	v.tryAdmit(a)
-	if len(v.answered) < len(a.cfg.Sources)+len(a.cfg.Proposers) {
+	if v.isAsking(a) {
 		a.askWitnesses()
 	}
 	if v.toTell() && v.tell.Due(a.now) {
@@ -80,7 +80,7 @@ func (v *admission) next(a *Acceptor) paxos.Ticks {
 	if v.toTell() {
 		at = min(at, v.tell.At())
 	}
-	if len(v.answered) < len(a.cfg.Sources)+len(a.cfg.Proposers) {
+	if v.isAsking(a) {
 		a.witnesses(func(id paxos.NodeID) {
 			if a.up[id] && !v.answered[id] {
 				at = min(at, v.askAt(id).At())
@@ -88,6 +88,12 @@ func (v *admission) next(a *Acceptor) paxos.Ticks {
 		})
 	}
 	return at
+}
+
+// isAsking reports whether somebody has not vouched yet. Nobody vouches for one that is no
+// member.
+func (v *admission) isAsking(a *Acceptor) bool {
+	return len(v.answered) < len(a.sources())+len(a.cfg.Proposers) && !a.isNewcomer()
 }
 
 // askAt is when a witness that has not vouched is asked.
@@ -135,7 +141,7 @@ func (a *Acceptor) onVouched(from paxos.NodeID, m *paxos.Vouched) {
 		a.forget(string(from)+" remembers", m.Mark)
 		return
 	}
-	if place := a.cfg.Membership.Place(from); place >= 0 {
+	if place := a.members.Place(from); place >= 0 {
 		v.vouched = v.vouched.With(place)
 	}
 	v.tryAdmit(a)
@@ -151,7 +157,7 @@ func (a *Acceptor) deny(by paxos.NodeID, incarnation uint64) {
 	v.denied[by] = incarnation
 	v.askAgain.Set(a.now + againTicks)
 	delete(v.answered, by)
-	if place := a.cfg.Membership.Place(by); place >= 0 {
+	if place := a.members.Place(by); place >= 0 {
 		v.vouched = v.vouched.Without(place)
 	}
 	v.admitted = false
@@ -173,14 +179,14 @@ func (v *admission) tryAdmit(a *Acceptor) {
 }
 
 func (v *admission) mayBeAdmitted(a *Acceptor) bool {
-	return !v.admitted && v.rejoin == nil && len(v.denied) == 0 && v.vouched.Len() >= v.need(a) && v.heardAll(a)
+	return !v.admitted && a.isMember() && v.rejoin == nil && len(v.denied) == 0 && v.vouched.Len() >= v.need(a) && v.heardAll(a)
 }
 
 // need is how many other acceptors have to vouch: one, and the smaller quorum less this
 // acceptor. An only acceptor has nobody to ask.
 func (v *admission) need(a *Acceptor) int {
-	m := a.cfg.Membership
-	if len(m.Acceptors) == 1 {
+	m := a.members.Newest()
+	if m.Members.Len() == 1 {
 		return 0
 	}
 	return max(1, min(m.Phase1, m.Phase2)-1)
@@ -220,12 +226,14 @@ func (a *Acceptor) whyNotVoting() string {
 	switch {
 	case v.admitted:
 		return ""
+	case !a.isMember():
+		return a.whyNoMember()
 	case len(v.denied) > 0:
 		return a.whyDenied()
-	case v.rejoin != nil && !a.cfg.Membership.CanRejoin():
-		m := a.cfg.Membership
+	case v.rejoin != nil && !a.members.Newest().CanRejoin():
+		m := a.members.Newest()
 		return fmt.Sprintf("it has forgotten promises or votes that it told, and with quorums of phase1=%d and phase2=%d among %d acceptors the others cannot make up for it: "+
-			"restore the newest state of its data directory, and start it again", m.Phase1, m.Phase2, len(m.Acceptors))
+			"restore the newest state of its data directory, and start it again", m.Phase1, m.Phase2, m.Members.Len())
 	case v.rejoin != nil:
 		return "it has forgotten promises or votes that it told; it rejoins by itself once a leader has enough of the others"
 	}

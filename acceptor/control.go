@@ -42,6 +42,9 @@ func (a *Acceptor) takes(from paxos.NodeID, m *paxos.Accept) bool {
 	if !paxos.IsControl(m.Value.Batch) {
 		return true
 	}
+	if a.isChange(m.Value.Batch) && m.Instance != a.held+1 {
+		return false // R7b: a vote for a change says that all below is held
+	}
 	err := control.Known(m.Value.Batch, a.cfg.Knows)
 	if err != nil && c.warn.Due(a.now) {
 		c.warn.Set(a.now + warnTicks)
@@ -81,6 +84,7 @@ func (a *Acceptor) pass(i paxos.Instance, batch []byte) bool {
 		c.state = state
 		if encoded := state.Encode(); encoded != c.encoded {
 			c.encoded = encoded
+			a.configure()
 			before := c.first
 			a.Write(paxos.SetControl{State: encoded})
 			if c.first = state.FirstInstance(); c.first > before {
@@ -157,6 +161,7 @@ func (a *Acceptor) takeTrimmed(from paxos.NodeID, m *paxos.Page) bool {
 		}
 	}
 	c.state, c.encoded, c.first = state, m.Control, m.First
+	a.configure()
 	a.held = m.First - 1
 	a.Write(paxos.SetControl{State: m.Control}, paxos.Trimmed{Instance: m.First})
 	return true

@@ -23,7 +23,7 @@ func (c *copying) pause(a *Acceptor) { c.start.Set(a.now + a.cfg.RetryTicks) }
 func (a *Acceptor) tickCopy() {
 	c := &a.copy
 	switch {
-	case a.known <= a.held:
+	case a.known <= a.held && !a.isNewcomer():
 		c.failed = 0
 		c.pause(a)
 		return
@@ -35,7 +35,7 @@ func (a *Acceptor) tickCopy() {
 		c.source = ""
 		c.failed++
 	}
-	if c.failed >= len(a.cfg.Sources) {
+	if c.failed >= len(a.sources()) {
 		c.failed = 0
 		c.pause(a) // and then ask all of them again
 		a.tellLeader(a.held + 1)
@@ -47,7 +47,7 @@ func (a *Acceptor) tickCopy() {
 // nextAt is when tickCopy has something to do.
 func (c *copying) nextAt(a *Acceptor) paxos.Ticks {
 	switch {
-	case a.known <= a.held, a.control.stuck == a.held+1:
+	case a.known <= a.held && !a.isNewcomer(), a.control.stuck == a.held+1:
 		return paxos.Never
 	case c.source != "":
 		return max(c.start.At(), c.late.At())
@@ -58,8 +58,8 @@ func (c *copying) nextAt(a *Acceptor) paxos.Ticks {
 // fetchFromNext asks the next source that is connected.
 func (a *Acceptor) fetchFromNext() {
 	c := &a.copy
-	for range a.cfg.Sources {
-		source := a.cfg.Sources[c.next%len(a.cfg.Sources)]
+	for range a.sources() {
+		source := a.sources()[c.next%len(a.sources())]
 		c.next++
 		if a.up[source] {
 			a.fetch(source)
@@ -101,6 +101,7 @@ func (a *Acceptor) onPage(from paxos.NodeID, m *paxos.Page) {
 	c.pause(a)
 	a.highest = max(a.highest, a.held)
 	a.Write(paxos.SetHeld{Held: a.held})
+	a.leave()
 	a.advance()
 	if a.held < m.Held {
 		a.fetch(from)

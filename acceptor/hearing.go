@@ -60,7 +60,7 @@ func (a *Acceptor) onHeartbeat(from paxos.NodeID, m *paxos.Heartbeat) {
 		a.onLastHeartbeat(m)
 		return
 	}
-	a.takeMarks(from, m.Marks)
+	a.takeMarks(from, m.Marks, m.Of)
 	if !a.admission.admitted {
 		a.askToRejoin(from, m.Ballot)
 		return // it cannot vote, so it must not keep a leader in office

@@ -24,6 +24,7 @@ func (a *Acceptor) advance() {
 		delete(a.votes, a.held)
 	}
 	if a.held != before {
+		a.leave()
 		a.known = max(a.known, a.held)
 		a.Write(paxos.SetHeld{Held: a.held}) // costs no sync of its own
 		a.copy.pause(a)

@@ -83,8 +83,11 @@ func (a *Acceptor) near(from paxos.NodeID, i paxos.Instance) bool {
 	if s.again.Due(a.now) {
 		s.again.Set(a.now + a.cfg.RetryTicks)
 		s.nonce++
-		s.answered, s.highest = paxos.Set(0).With(a.cfg.Membership.Place(a.cfg.ID)), a.held
-		for _, id := range a.cfg.Membership.Acceptors {
+		s.answered, s.highest = 0, a.held
+		if place := a.members.Place(a.cfg.ID); place >= 0 {
+			s.answered = s.answered.With(place)
+		}
+		for _, id := range a.members.Acceptors {
 			if id != a.cfg.ID {
 				a.Send(id, &paxos.Fetch{Nonce: s.nonce, From: paxos.Bound - 1})
 			}
@@ -95,7 +98,7 @@ func (a *Acceptor) near(from paxos.NodeID, i paxos.Instance) bool {
 
 // onSurvey takes an answer, and reports whether the page was one.
 func (a *Acceptor) onSurvey(from paxos.NodeID, m *paxos.Page) bool {
-	s, place := &a.survey, a.cfg.Membership.Place(from)
+	s, place := &a.survey, a.members.Place(from)
 	if m.Nonce != s.nonce || place < 0 {
 		return false
 	}
@@ -108,6 +111,6 @@ func (a *Acceptor) onSurvey(from paxos.NodeID, m *paxos.Page) bool {
 
 // isQuorum reports whether some quorum could be made of s.
 func (a *Acceptor) isQuorum(s paxos.Set) bool {
-	m := a.cfg.Membership
-	return s.Len() >= min(m.Phase1, m.Phase2)
+	m := a.members.Newest()
+	return (s & m.Members).Len() >= min(m.Phase1, m.Phase2)
 }

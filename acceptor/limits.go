@@ -29,6 +29,8 @@ const (
 	// againTicks is how often a peer that contradicts is asked again. Each answer may
 	// cost it a line in its log, so not as often as one that is merely slow.
 	againTicks = paxos.Ticks(1000)
+	// joinTicks is how often a newcomer says that it would be a member.
+	joinTicks = paxos.Ticks(200)
 	// overtakenTicks is for how long after a heartbeat that asks the Accepts that it overtook
 	// may come: they were sent before it.
 	overtakenTicks = paxos.Ticks(3)

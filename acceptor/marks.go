@@ -4,8 +4,8 @@ import "github.com/paxlog/paxlog/paxos"
 
 // marks are this acceptor's mark and what it remembers of the others', by place.
 func (a *Acceptor) marks() []paxos.Mark {
-	marks := make([]paxos.Mark, len(a.cfg.Membership.Acceptors))
-	for i, id := range a.cfg.Membership.Acceptors {
+	marks := make([]paxos.Mark, len(a.members.Acceptors))
+	for i, id := range a.members.Acceptors {
 		if marks[i] = a.peers[id].Mark; id == a.cfg.ID {
 			marks[i] = a.mark
 		}
@@ -14,11 +14,14 @@ func (a *Acceptor) marks() []paxos.Mark {
 }
 
 // takeMarks learns from a leader how far it knows the acceptors to be.
-func (a *Acceptor) takeMarks(from paxos.NodeID, marks []paxos.Mark) {
-	if len(marks) != len(a.cfg.Membership.Acceptors) {
+func (a *Acceptor) takeMarks(from paxos.NodeID, marks []paxos.Mark, of paxos.ByPlace[paxos.NodeID]) {
+	if len(of) == 0 {
+		of = a.cfg.Membership.Acceptors
+	}
+	if len(marks) != len(of) {
 		return
 	}
-	for i, id := range a.cfg.Membership.Acceptors {
+	for i, id := range of {
 		switch {
 		case id != a.cfg.ID:
 			a.remember(from, id, marks[i])

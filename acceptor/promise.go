@@ -73,7 +73,7 @@ func (a *Acceptor) sendPromise(p pending, m *paxos.Loaded) {
 		return
 	}
 	a.After(p.to, &paxos.Promise{
-		Ballot: p.ballot, Nonce: p.nonce, Page: p.page, Last: !m.More, Held: p.held, Marks: a.marks(), Votes: m.Votes,
+		Ballot: p.ballot, Nonce: p.nonce, Page: p.page, Last: !m.More, Held: p.held, Marks: a.marks(), Of: a.of(), Votes: m.Votes,
 		Control: p.control, Knows: a.cfg.Knows,
 	})
 }

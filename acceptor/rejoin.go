@@ -27,7 +27,7 @@ func (a *Acceptor) forget(who string, m paxos.Mark) {
 func (a *Acceptor) tellForgotten(who string, m paxos.Mark) {
 	start := a.admission.start
 	switch {
-	case !a.cfg.Membership.CanRejoin():
+	case !a.members.Newest().CanRejoin():
 		a.tellWhy("evidence", who, "remembered", m.Commits, "here", start.Commits)
 	case start.Life.Less(m.Life):
 		a.Warn("this data directory has forgotten that it was to rejoin, or did: it is an older one, or the acceptor ended before it was done; it does not vote until it has rejoined",
@@ -60,7 +60,7 @@ func (a *Acceptor) stopVoting(void paxos.Ballot) {
 // rejoining is not possible, one peer's word would keep the directory from voting for
 // good, so it is not written: whoever remembers the loss will say it again.
 func (a *Acceptor) forgot() bool {
-	return a.admission.rejoin != nil && a.cfg.Membership.CanRejoin()
+	return a.admission.rejoin != nil && a.members.Newest().CanRejoin()
 }
 
 // askToRejoin asks the leader that was just heard.
@@ -84,7 +84,7 @@ func (a *Acceptor) askToRejoin(leader paxos.NodeID, b paxos.Ballot) {
 // it has to rejoin, too.
 func (a *Acceptor) voidLife(m *paxos.Prepare) (own bool) {
 	switch {
-	case m.Rejoin == "" || a.cfg.Membership.Place(m.Rejoin) < 0:
+	case m.Rejoin == "" || a.members.Place(m.Rejoin) < 0:
 	case m.Rejoin == a.cfg.ID:
 		if own = a.mark.Life.Less(m.Ballot); own {
 			if a.admission.rejoin == nil {
@@ -131,7 +131,11 @@ func (v *admission) tryRejoin(a *Acceptor) {
 	g := v.rejoin.granted
 	a.promise(g.Ballot)
 	a.mark.Life = g.Ballot
-	for i, id := range a.cfg.Membership.Acceptors {
+	of := g.Of
+	if len(of) == 0 {
+		of = a.cfg.Membership.Acceptors
+	}
+	for i, id := range of {
 		if id != a.cfg.ID && i < len(g.Marks) {
 			a.remember(g.Ballot.Proposer, id, g.Marks[i])
 		}

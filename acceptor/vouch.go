@@ -9,7 +9,7 @@ import (
 // onVouch tells an acceptor that introduces itself how it is known here. One that was
 // unknown is remembered, durably, before it is told so.
 func (a *Acceptor) onVouch(from paxos.NodeID, m *paxos.Vouch) {
-	if a.cfg.Membership.Place(from) < 0 {
+	if a.members.Place(from) < 0 {
 		return
 	}
 	how := a.peers.Vouch(from, m)

@@ -16,6 +16,9 @@ var (
 	nodeName    = regexp.MustCompile(`^[A-Za-z0-9_-]{1,32}$`)
 )
 
+// IsName reports whether id is one that a process may have.
+func IsName(id string) bool { return nodeName.MatchString(id) }
+
 // Validate returns an error, which matches ErrInvalid, unless a cluster can run
 // with this configuration.
 func (c *Cluster) Validate() error {

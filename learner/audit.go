@@ -86,11 +86,11 @@ func (a *auditing) loaded(l *Learner, m *paxos.Loaded) {
 // fetch asks an acceptor for the values, another one after each failure. Acceptors may not
 // know yet that what was applied just now is chosen.
 func (a *auditing) fetch(l *Learner) {
-	acceptors := l.cfg.Membership.Acceptors
+	acceptors := l.members.Acceptors
 	for range acceptors {
 		a.place = (a.place + 1) % len(acceptors)
 		s := l.sources.of(acceptors[a.place])
-		if s.up && !s.stranger && s.held >= a.next && s.first <= a.next {
+		if s != nil && s.up && !s.stranger && s.held >= a.next && s.first <= a.next {
 			l.auditNonce++
 			a.source, a.nonce, a.asked = s.id, l.auditNonce, l.now
 			a.wake.Set(l.now + slowRetries*l.cfg.RetryTicks)
@@ -198,8 +198,8 @@ func (l *Learner) split() {
 	l.auditNonce++
 	a.nonce = l.auditNonce
 	a.wake.Set(l.now + slowRetries*l.cfg.RetryTicks)
-	for _, id := range l.cfg.Membership.Acceptors {
-		if s := l.sources.of(id); s.up && !s.stranger {
+	for _, id := range l.members.Acceptors {
+		if s := l.sources.of(id); s != nil && s.up && !s.stranger {
 			l.Send(id, &paxos.Fetch{Nonce: a.nonce, From: a.next, Values: true})
 		}
 	}
@@ -208,7 +208,7 @@ func (l *Learner) split() {
 // onVoice takes what one acceptor holds there.
 func (l *Learner) onVoice(s *source, m *paxos.Page) {
 	a := l.audit
-	if len(m.Values) == 0 || m.Values[0].Instance != a.next || a.next > m.Held {
+	if s.place < 0 || len(m.Values) == 0 || m.Values[0].Instance != a.next || a.next > m.Held {
 		return
 	}
 	for _, x := range a.voices {
@@ -217,7 +217,7 @@ func (l *Learner) onVoice(s *source, m *paxos.Page) {
 		}
 	}
 	a.voices = append(a.voices, voice{s.place, a.chain.Next(a.next, &m.Values[0].Value)})
-	if len(a.voices) == len(l.cfg.Membership.Acceptors) {
+	if len(a.voices) == len(l.members.Acceptors) {
 		l.judge()
 	}
 }
@@ -227,6 +227,7 @@ func (l *Learner) onVoice(s *source, m *paxos.Page) {
 // ends nobody's service: they may be the ones whose disks have changed.
 func (l *Learner) judge() {
 	a := l.audit
+	force := l.members.At(a.next)
 	var others, own paxos.Set
 	for _, x := range a.voices {
 		if x.chain == a.own[0] {
@@ -240,11 +241,11 @@ func (l *Learner) judge() {
 				same = same.With(y.place)
 			}
 		}
-		if l.cfg.Membership.IsPhase2(same) {
+		if force.IsPhase2(same) {
 			others = same
 		}
 	}
-	if l.cfg.Membership.IsPhase2(others) && !l.cfg.Membership.IsPhase2(own) {
+	if force.IsPhase2(others) && !force.IsPhase2(own) {
 		l.condemn(fmt.Sprintf("from instance %d on at the latest its log is not what was chosen", a.next), a.next)
 		return
 	}

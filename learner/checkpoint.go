@@ -130,7 +130,7 @@ func (l *Learner) tickCheckpoint() {
 	default:
 		c = control.Confirm{T: k.t, Sum: k.own.Sum, By: l.cfg.ID}
 	}
-	acceptors := l.cfg.Membership.Acceptors
+	acceptors := l.members.Acceptors
 	for range acceptors {
 		k.next++
 		if id := acceptors[k.next%len(acceptors)]; l.sources.of(id).up {

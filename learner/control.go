@@ -54,6 +54,7 @@ func (l *Learner) applyControl(i paxos.Instance, v *paxos.Value) {
 	if encoded := state.Encode(); encoded != c.encoded {
 		c.encoded = encoded
 		l.Write(paxos.SetControl{State: encoded})
+		l.configure()
 	}
 	l.trim()
 	l.onControl(&before, v.Batch)

@@ -1,6 +1,9 @@
 package learner
 
-import "github.com/paxlog/paxlog/paxos"
+import (
+	"github.com/paxlog/paxlog/paxos"
+	"github.com/paxlog/paxlog/paxos/configuration"
+)
 
 // evidence is what is known of one instance above applied.
 type evidence struct {
@@ -34,9 +37,10 @@ func (e *evidence) at(b paxos.Ballot) *tally {
 
 // chosen returns the chosen value if it is known to be chosen and known. A value
 // is chosen when a Phase 2 quorum voted for it at one ballot (Paxos Made Simple,
-// 2.3), or when a node holds it. The votes of a quorum go before the word of one node.
+// 2.3), or when a node holds it. R4: m are the members of the configuration in force at the
+// instance, by the source of each; votes of others are there, and do not count. The votes of a quorum go before the word of one node.
 // isChosen says that some value is chosen, even if it is missing.
-func (e *evidence) chosen(m paxos.Membership) (v *paxos.Value, isChosen bool) {
+func (e *evidence) chosen(m configuration.Group) (v *paxos.Value, isChosen bool) {
 	for i := range e.ballots {
 		if t := &e.ballots[i]; m.IsPhase2(t.votes) {
 			isChosen = true
@@ -54,7 +58,7 @@ func (e *evidence) chosen(m paxos.Membership) (v *paxos.Value, isChosen bool) {
 // secondChoice returns the ballot at which another value than v is chosen, if there is
 // one. A quorum votes for one value only (P2), so somebody has sent a value that is not the
 // one voted for.
-func (e *evidence) secondChoice(m paxos.Membership, v *paxos.Value) (paxos.Ballot, bool) {
+func (e *evidence) secondChoice(m configuration.Group, v *paxos.Value) (paxos.Ballot, bool) {
 	for i := range e.ballots {
 		if t := &e.ballots[i]; t.value != nil && t.value != v && m.IsPhase2(t.votes) && !t.value.Equal(*v) {
 			return t.ballot, true
@@ -150,7 +154,7 @@ func (l *Learner) addValue(s *source, i paxos.Instance, b paxos.Ballot, v paxos.
 		return
 	}
 	if held {
-		if known, _ := e.chosen(l.cfg.Membership); known != nil && !known.Equal(v) {
+		if known, _ := e.chosen(l.members.At(i)); known != nil && !known.Equal(v) {
 			l.contradicted(s, "a quorum voted for another value than is said to be held", i)
 			return
 		}
@@ -181,14 +185,14 @@ func (l *Learner) apply() {
 		if e == nil {
 			return
 		}
-		v, isChosen := e.chosen(l.cfg.Membership)
+		v, isChosen := e.chosen(l.members.At(i))
 		if v == nil {
 			if isChosen {
 				l.want(i)
 			}
 			return
 		}
-		if b, bad := e.secondChoice(l.cfg.Membership, v); bad {
+		if b, bad := e.secondChoice(l.members.At(i), v); bad {
 			l.doubt(i, e, b)
 			return
 		}
@@ -228,7 +232,7 @@ func (l *Learner) behind() bool {
 		return true
 	}
 	if e := l.above[l.state.Applied+1]; e != nil {
-		_, isChosen := e.chosen(l.cfg.Membership)
+		_, isChosen := e.chosen(l.members.At(l.state.Applied + 1))
 		return isChosen
 	}
 	return false

@@ -15,9 +15,9 @@ type copying struct {
 
 // switchRelay takes values from the next acceptor that is connected.
 func (l *Learner) switchRelay() {
-	acceptors := l.cfg.Membership.Acceptors
+	acceptors := l.members.Acceptors
 	n := len(acceptors)
-	at := l.cfg.Membership.Place(l.relay)
+	at := l.members.Place(l.relay)
 	for range n {
 		at = (at + 1) % n
 		l.relay = acceptors[at]
@@ -44,10 +44,15 @@ func (l *Learner) nextSource() paxos.NodeID {
 			other = append(other, id)
 		}
 	}
-	for _, id := range l.cfg.Membership.Acceptors {
+	for _, id := range l.members.Acceptors {
 		add(id)
 	}
 	if len(good) == 0 {
+		for i := range l.sources {
+			if s := &l.sources[i]; s.kind == paxos.RoleAcceptor && s.place < 0 {
+				add(s.id)
+			}
+		}
 		for _, id := range l.cfg.Learners {
 			add(id)
 		}
@@ -65,7 +70,7 @@ func (l *Learner) fetch(source paxos.NodeID) {
 	f.nonce++
 	f.asked, f.askedAt, f.failed = source, l.now, source == ""
 	from := l.state.Applied + 1
-	for _, id := range l.cfg.Membership.Acceptors {
+	for _, id := range l.members.Acceptors {
 		if id != source && l.sources.of(id).up {
 			l.Send(id, &paxos.Fetch{Nonce: f.nonce, From: from})
 		}
@@ -93,7 +98,7 @@ func (l *Learner) onPage(from paxos.NodeID, m *paxos.Page) {
 	}
 	s.first = m.First
 	l.trimmedAt(from, m)
-	if s.kind == paxos.RoleAcceptor {
+	if s.kind == paxos.RoleAcceptor && s.place >= 0 {
 		l.hold(s, m.Held)
 		l.addVotes(s.place, m.Runs)
 	}

@@ -83,6 +83,7 @@ func (l *Learner) installed(k *installing) {
 		}
 	}
 	l.state, l.sessions, l.control = st.LearnerState, newSessions(st.Sessions), newControlled(l, st)
+	l.configure()
 	l.checkpoint, l.changed = checkpointing{}, true
 	l.abandonReplay()
 	l.endAudit()

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/paxlog/paxlog/paxos"
+	"github.com/paxlog/paxlog/paxos/configuration"
 )
 
 // hold takes the mark that an acceptor claims: everything up to held is chosen. One far
@@ -19,7 +20,7 @@ func (l *Learner) hold(s *source, held paxos.Instance) {
 		return
 	}
 	s.claimed = held
-	shown, heard := l.sources.shown(l.cfg.Membership)
+	shown, heard := l.sources.shown(l.members.Newest())
 	reach := max(l.state.Applied, shown) + paxos.MaxJump
 	for i := range l.sources {
 		if x := &l.sources[i]; x.claimed <= reach {
@@ -33,7 +34,7 @@ func (l *Learner) hold(s *source, held paxos.Instance) {
 
 // shown is the highest mark that as many acceptors claim as the smaller quorum has, if so
 // many have claimed any.
-func (s sources) shown(m paxos.Membership) (paxos.Instance, bool) {
+func (s sources) shown(m configuration.Group) (paxos.Instance, bool) {
 	var claims []paxos.Instance
 	for i := range s {
 		if c := max(s[i].held, s[i].claimed); c > 0 {

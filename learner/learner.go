@@ -102,6 +102,7 @@ package learner
 
 import (
 	"github.com/paxlog/paxlog/paxos"
+	"github.com/paxlog/paxlog/paxos/configuration"
 )
 
 // Config is what a learner needs to know, and does not change while it runs. Ticks are
@@ -162,6 +163,10 @@ type Learner struct {
 	changed  bool      // state changed since the last flush
 	flushed  flushed
 	control  controlled
+	// members are the acceptors of the configuration in force, and of the next one: whose votes
+	// count at which instance (R4).
+	members configuration.Electorate
+	others  map[paxos.NodeID]uint64 // acceptors that are connected and no members, by incarnation
 
 	checkpoint checkpointing
 	replay     *replaying  // under way, or nil
@@ -205,7 +210,7 @@ type Learner struct {
 func New(cfg Config, st State) *Learner {
 	l := &Learner{
 		cfg: cfg, state: st.LearnerState, peers: st.Peers, sessions: newSessions(st.Sessions),
-		sources: newSources(cfg), relay: cfg.Membership.Acceptors[0],
+		sources: newSources(cfg), relay: cfg.Membership.Acceptors[0], members: configuration.Sole(cfg.Membership), others: map[paxos.NodeID]uint64{},
 		above: map[paxos.Instance]*evidence{}, loads: map[uint64]pending{}, reading: map[paxos.Index]uint64{},
 		clients: newConnections(),
 	}
@@ -219,6 +224,7 @@ func New(cfg Config, st State) *Learner {
 	}
 	l.flushed = flushed{l.state, 0}
 	l.control = newControlled(l, st)
+	l.configure()
 	l.askOwn()
 	if l.wrong = st.Wrong; l.wrong != "" {
 		l.sayWrong(l.state.Applied)
@@ -242,6 +248,8 @@ func (l *Learner) Step(from paxos.NodeID, m paxos.Message) {
 		l.onPage(from, m)
 	case *paxos.PollReply:
 		l.onPollReply(from, m)
+	case *paxos.Configured:
+		l.onConfigured(from, m)
 	case *paxos.Attach:
 		l.onAttach(from, m)
 	case *paxos.Detach:
@@ -315,7 +323,7 @@ func (l *Learner) Flush() paxos.Output {
 
 // writeMarks writes the marks that acceptors have shown.
 func (l *Learner) writeMarks() {
-	for place, id := range l.cfg.Membership.Acceptors {
+	for place, id := range l.members.Acceptors {
 		if l.marked.Has(place) {
 			l.Write(paxos.SetPeer{ID: id, Peer: l.peers[id]})
 		}
@@ -337,21 +345,27 @@ func (l *Learner) first() paxos.Index {
 func (l *Learner) onPeerUp(m *paxos.PeerUp) {
 	s := l.sources.of(m.ID)
 	if s == nil {
-		if m.Role == paxos.RoleClient {
+		switch {
+		case m.Role == paxos.RoleClient:
 			l.onClient(m.ID)
+		case m.Role == paxos.RoleAcceptor && len(l.others) < paxos.MaxAcceptors:
+			l.others[m.ID] = m.Incarnation
 		}
 		return
 	}
 	s.up, s.first = true, 0
 	if s.kind == paxos.RoleAcceptor {
-		s.stranger = l.peers.IsStranger(m)
-		l.pollOne(m.ID, 0)
+		s.stranger = l.peers.IsStranger(m) || l.isOther(m.ID, m.Incarnation)
+		if s.place >= 0 {
+			l.pollOne(m.ID, 0)
+		}
 	} else {
 		l.telling.Set(l.now)
 	}
 }
 
 func (l *Learner) onPeerDown(m *paxos.PeerDown) {
+	delete(l.others, m.ID)
 	s := l.sources.of(m.ID)
 	if s == nil {
 		l.disconnect(m.ID)

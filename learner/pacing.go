@@ -84,7 +84,7 @@ func (l *Learner) tickFetch() {
 		}
 	}
 	if e := l.above[l.state.Applied+1]; e != nil {
-		if v, isChosen := e.chosen(l.cfg.Membership); isChosen && v == nil {
+		if v, isChosen := e.chosen(l.members.At(l.state.Applied + 1)); isChosen && v == nil {
 			l.switchRelay() // voted for by a quorum, but its value does not come
 		}
 	}

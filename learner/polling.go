@@ -5,7 +5,7 @@ import "github.com/paxlog/paxlog/paxos"
 // pollAll renews the subscription at every acceptor that is connected.
 func (l *Learner) pollAll() {
 	for i := range l.sources {
-		if s := &l.sources[i]; s.kind == paxos.RoleAcceptor && s.up {
+		if s := &l.sources[i]; s.kind == paxos.RoleAcceptor && s.up && s.place >= 0 {
 			l.pollOne(s.id, 0)
 		}
 	}
@@ -45,7 +45,7 @@ func (l *Learner) nextPoll() paxos.Ticks {
 // for its question has an acceptor pass on to the leader that it is stuck.
 func (l *Learner) pollDue(s *source) paxos.Ticks {
 	switch {
-	case s.kind != paxos.RoleAcceptor || !s.up:
+	case s.kind != paxos.RoleAcceptor || !s.up || s.place < 0:
 		return paxos.Never
 	case !s.stays:
 		return s.polled + l.cfg.PollTicks

@@ -22,18 +22,22 @@ type round struct {
 	giveUp  paxos.Ticks                     // before it no read of the round is given up
 	resend  paxos.Timer                     // when those that have not answered are polled again
 	answers map[paxos.NodeID]paxos.Instance // highest instance held or accepted
-	asked   chain
+	// R6: of the configuration that was in force above what had been applied when it began.
+	epoch  uint64
+	of     []paxos.NodeID
+	phase2 int
+	asked  chain
 }
 
 // point is the read point so far; see paxos.Membership.ReadPoint.
-func (r *round) point(m paxos.Membership) (paxos.Instance, bool) {
+func (r *round) point() (paxos.Instance, bool) {
 	var answers []paxos.Instance
-	for _, id := range m.Acceptors {
+	for _, id := range r.of {
 		if i, ok := r.answers[id]; ok {
 			answers = append(answers, i)
 		}
 	}
-	return m.ReadPoint(answers)
+	return paxos.ReadPoint(len(r.of), r.phase2, answers)
 }
 
 // askOwn asks what the learner itself waits for at its start: it is ready when this is
@@ -78,9 +82,16 @@ func (l *Learner) sendOpen(to paxos.NodeID, nonce uint64, open paxos.Instance, w
 func (l *Learner) flushReads() {
 	rs := &l.reads
 	rs.rounds = slices.DeleteFunc(rs.rounds, func(r *round) bool {
-		point, ok := r.point(l.cfg.Membership)
+		point, ok := r.point()
 		if !ok || point > l.state.Applied {
 			return false
+		}
+		if r.epoch != l.epoch() { // R6: what was answered since may be in the next one only
+			for r.asked.n > 0 {
+				q, _ := l.next(&r.asked)
+				l.wait(&rs.waiting, q, forStart, 0)
+			}
+			return true
 		}
 		for r.asked.n > 0 {
 			q, _ := l.next(&r.asked)
@@ -93,7 +104,8 @@ func (l *Learner) flushReads() {
 		return
 	}
 	rs.nonce++
-	next := &round{nonce: rs.nonce, beganAt: l.now, giveUp: paxos.Never, answers: map[paxos.NodeID]paxos.Instance{}}
+	next := &round{nonce: rs.nonce, beganAt: l.now, giveUp: paxos.Never, answers: map[paxos.NodeID]paxos.Instance{}, epoch: l.epoch()}
+	next.of, next.phase2 = l.inForce()
 	next.resend.Set(l.now + l.cfg.RetryTicks)
 	for rs.waiting.n > 0 {
 		r, q := l.next(&rs.waiting)
@@ -102,7 +114,7 @@ func (l *Learner) flushReads() {
 		l.wait(&next.asked, r, forRound, next.nonce)
 	}
 	rs.rounds = append(rs.rounds, next)
-	for _, id := range l.cfg.Membership.Acceptors {
+	for _, id := range next.of {
 		l.pollOne(id, next.nonce)
 	}
 }
@@ -122,8 +134,8 @@ func (l *Learner) tickReads() {
 	rs.rounds = slices.DeleteFunc(rs.rounds, func(r *round) bool {
 		if r.resend.Due(l.now) {
 			r.resend.Set(l.now + l.cfg.RetryTicks)
-			for _, id := range l.cfg.Membership.Acceptors {
-				if _, ok := r.answers[id]; !ok {
+			for _, id := range r.of {
+				if _, ok := r.answers[id]; !ok && l.sources.voter(id) != nil {
 					l.pollOne(id, r.nonce)
 				}
 			}
@@ -188,14 +200,13 @@ func (l *Learner) undecided(r *round, asked ref) {
 
 // openAt says which instance keeps a round from being answered, and why.
 func (l *Learner) openAt(r *round) (paxos.Instance, string) {
-	m := l.cfg.Membership
 	open := l.state.Applied + 1
-	point, ok := r.point(m)
+	point, ok := r.point()
 	if !ok {
-		return open, fmt.Sprintf("%d of %d acceptors answered, a linearizable read needs %d", len(r.answers), len(m.Acceptors), len(m.Acceptors)-m.Phase2+1)
+		return open, fmt.Sprintf("%d of %d acceptors answered, a linearizable read needs %d", len(r.answers), len(r.of), len(r.of)-r.phase2+1)
 	}
 	var voters []paxos.NodeID
-	for _, id := range m.Acceptors {
+	for _, id := range r.of {
 		if r.answers[id] >= open {
 			voters = append(voters, id)
 		}

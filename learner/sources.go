@@ -11,7 +11,7 @@ import (
 type source struct {
 	id    paxos.NodeID
 	kind  paxos.Role // an acceptor votes; another learner only has values
-	place int        // of an acceptor, in the membership: votes are counted by it
+	place int        // of an acceptor, among the members: votes are counted by it; -1 if it is none
 	up    bool
 	// stranger says that an acceptor is connected under another incarnation than is
 	// remembered: it is told what is remembered, and nothing it says counts.
@@ -28,8 +28,8 @@ type source struct {
 	contradictions uint64
 }
 
-// sources are all of them. The list does not change while the learner runs; what is known
-// of each does.
+// sources are all of them. The list grows when an acceptor becomes a member; what is known of
+// each changes.
 type sources []source
 
 func newSources(cfg Config) sources {
@@ -53,9 +53,9 @@ func (s sources) of(id paxos.NodeID) *source {
 	return nil
 }
 
-// voter returns what is known of an acceptor, nil if id is none.
+// voter returns what is known of an acceptor that is a member, nil if id is none.
 func (s sources) voter(id paxos.NodeID) *source {
-	if x := s.of(id); x != nil && x.kind == paxos.RoleAcceptor {
+	if x := s.of(id); x != nil && x.kind == paxos.RoleAcceptor && x.place >= 0 {
 		return x
 	}
 	return nil

@@ -62,10 +62,10 @@ func (l *Learner) tickWanting() {
 // one: what the relay has sent was dropped here, or lost. It is "" if none is connected.
 func (l *Learner) voterOf(i paxos.Instance) (voter paxos.NodeID) {
 	for _, t := range l.above[i].ballots {
-		if !l.cfg.Membership.IsPhase2(t.votes) {
+		if !l.members.At(i).IsPhase2(t.votes) {
 			continue
 		}
-		for place, id := range l.cfg.Membership.Acceptors {
+		for place, id := range l.members.Acceptors {
 			if t.votes.Has(place) && l.sources.of(id).up && (voter == "" || voter == l.relay) {
 				voter = id
 			}

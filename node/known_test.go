@@ -19,10 +19,10 @@ func TestLogIsKnownWithItsState(t *testing.T) {
 	for name, r := range map[string]paxos.Record{"SetControl": paxos.SetControl{State: state.Encode()}, "Install": paxos.Install{Control: state.Encode()}} {
 		var k known
 		k.start(nil, "")
-		if !k.learn([]paxos.Record{paxos.SetHeld{Held: 1}, r}) || k.logID() != genesis.Log {
+		if isNew, _ := k.learn([]paxos.Record{paxos.SetHeld{Held: 1}, r}); !isNew || k.logID() != genesis.Log {
 			t.Errorf("%s: log %v", name, k.logID())
 		}
-		if k.learn([]paxos.Record{r}) {
+		if isNew, _ := k.learn([]paxos.Record{r}); isNew {
 			t.Errorf("%s: it is news again", name)
 		}
 	}

@@ -46,8 +46,11 @@ type Options struct {
 	ID      paxos.NodeID
 	Dir     string // of an acceptor or learner
 	Listen  string // overrides the address in the cluster file
-	FS      vfs.FS // nil: the operating system's
-	Log     zerolog.Logger
+	// Join, if not empty, says that the cluster file does not name this process, an acceptor
+	// that joins the log, and where others dial it.
+	Join string
+	FS   vfs.FS // nil: the operating system's
+	Log  zerolog.Logger
 	// Fatal is called once, from any goroutine, when the process must stop at
 	// once: a failed disk, or a broken invariant.
 	Fatal func(error)
@@ -76,6 +79,8 @@ type Node struct {
 	ending    sync.Once
 	peerLog   *peerLog
 	known     known
+	dialMu    sync.Mutex
+	dialled   map[paxos.NodeID]bool
 }
 
 // Start opens the data directory, listens, connects to the peers, and runs until
@@ -85,6 +90,9 @@ func Start(opts Options) (*Node, error) {
 		opts.FS = vfs.Default
 	}
 	me, err := opts.Cluster.Find(opts.Role, opts.ID)
+	if opts.Join != "" && opts.Role == paxos.RoleAcceptor {
+		me, err = config.Node{ID: opts.ID, Addr: opts.Join}, nil
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -131,6 +139,7 @@ func Start(opts Options) (*Node, error) {
 	}
 	go n.loop()
 	n.net.Dial(n.peers()...)
+	n.dialMembers()
 	if opts.Role == paxos.RoleAcceptor {
 		n.becomeReady()
 	}
@@ -163,7 +172,7 @@ func (n *Node) open() error {
 			return errors.Join(err, n.closeStore())
 		}
 		n.known.start(st.Peers, st.Control)
-		n.turn.machine = acceptor.New(acceptorConfig(c, id, n.store.Identity().Incarnation, seed), st)
+		n.turn.machine = acceptor.New(acceptorConfig(c, id, n.opts.Join, n.store.Identity().Incarnation, seed), st)
 		return nil
 	}
 	st, err := n.store.Learner()
@@ -210,12 +219,19 @@ func (n *Node) act(out paxos.Output) {
 		n.fatal(errors.New(out.Halt))
 		return
 	}
-	newLog := n.known.learn(out.Writes)
+	newLog, newMembers := n.known.learn(out.Writes)
 	if p, ok := n.turn.machine.(*proposer.Proposer); ok { // it keeps nothing
 		newLog = n.known.takeLog(p.Log())
+		if h := p.Members(); h.Changed() {
+			newMembers = n.known.takeMembers(*h)
+		}
 	}
 	if newLog {
 		n.net.LogKnown()
+	}
+	if newMembers {
+		n.dialMembers()
+		n.net.MembersKnown()
 	}
 	n.send(n.withoutAnswers(out.SendNow))
 	if n.disk != nil {

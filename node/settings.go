@@ -36,10 +36,10 @@ func proposerConfig(c *config.Cluster, id paxos.NodeID, seed uint64, logID paxos
 	}
 }
 
-func acceptorConfig(c *config.Cluster, id paxos.NodeID, incarnation, seed uint64) acceptor.Config {
+func acceptorConfig(c *config.Cluster, id paxos.NodeID, addr string, incarnation, seed uint64) acceptor.Config {
 	t := c.Timeouts
 	return acceptor.Config{
-		ID: id, Membership: c.Membership(), Incarnation: incarnation, Seed: seed,
+		ID: id, Membership: c.Membership(), Addr: addr, Incarnation: incarnation, Seed: seed,
 		Sources:       append(others(c.Acceptors, id), others(c.Learners, id)...),
 		Proposers:     others(c.Proposers, id),
 		ElectionTicks: ticks(t.ElectionMin), HeartbeatTicks: ticks(t.Heartbeat),
@@ -81,12 +81,30 @@ func (n *Node) peers() []transport.Peer {
 		}
 	}
 	add(paxos.RoleAcceptor, c.Acceptors)
-	if n.opts.Role == paxos.RoleProposer {
+	if n.opts.Role == paxos.RoleProposer || n.opts.Join != "" { // who joins says so to the leader
 		add(paxos.RoleProposer, c.Proposers)
-	} else {
+	}
+	if n.opts.Role != paxos.RoleProposer {
 		add(paxos.RoleLearner, c.Learners)
 	}
 	return peers
+}
+
+// dialMembers dials the acceptors of the newest configuration that the cluster file does not
+// name.
+func (n *Node) dialMembers() {
+	n.dialMu.Lock()
+	defer n.dialMu.Unlock()
+	for _, a := range n.known.acceptors() {
+		if _, _, named := n.opts.Cluster.Lookup(a.ID); named || a.Addr == "" || a.ID == n.opts.ID || n.dialled[a.ID] {
+			continue
+		}
+		if n.dialled == nil {
+			n.dialled = map[paxos.NodeID]bool{}
+		}
+		n.dialled[a.ID] = true
+		n.net.Dial(transport.Peer{Role: paxos.RoleAcceptor, ID: a.ID, Addr: a.Addr})
+	}
 }
 
 func (n *Node) transportConfig() transport.Config {
@@ -100,7 +118,7 @@ func (n *Node) transportConfig() transport.Config {
 		cfg.Incarnation = n.store.Identity().Incarnation
 		cfg.Remembered = n.known.of
 	}
-	cfg.Log = n.known.logID
+	cfg.Log, cfg.Former, cfg.Joins = n.known.logID, n.known.former, n.opts.Join != ""
 	return cfg
 }
 

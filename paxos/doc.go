@@ -80,6 +80,8 @@
 //	50 AbleReply     proposer          -> proposer                     urgent, since 3  how many acceptors it reaches, or why it could not
 //	51 Decide        acceptor, learner -> acceptor, proposer           values, since 3  a part of a checkpoint; an acceptor passes it on to the leader
 //	53 Chained       learner           -> learner                      since 3  how far I have applied, and the chain there
+//	60 Join          acceptor          -> proposer                     since 3  I copy the log, and would be a member
+//	61 Configured    acceptor          -> any                          since 3  the newest configuration that I hold
 //	64 Append        proposer, client  -> proposer                     values   commands of one session; a standby passes them on to the leader
 //	65 Refused       proposer          -> proposer, client                      dropped, never queued; through the standby that passed it on
 //	66 Leader        proposer          -> client                                who leads, on each change
@@ -110,6 +112,8 @@
 //	105 Raised        proposer          -> client                       urgent, since 3  the level, before and after; or why not
 //	106 Settle        client            -> proposer                     urgent, since 3  to the leader: how much of the log is kept
 //	107 Settled       proposer          -> client                       urgent, since 3  that, and how much there is; or why not
+//	110 Member        client            -> proposer                     urgent, since 3  to the leader: change the acceptors, or tell how they are
+//	111 Membered      proposer          -> client                       urgent, since 3  done; or why not; and how they are
 //
 // Local messages (Loaded, Synced, PeerUp, PeerDown, Dropped, Late, Stopping) are stepped by the driver
 // and never travel.

@@ -26,7 +26,8 @@ type Prepare struct {
 // (or within the range asked for). A vote at or below Held is a chosen value.
 // Marks are the sender's own mark and what it remembers of the others', by place.
 // Control is what the log has decided about itself up to Held, and Knows the highest level
-// that the sender knows.
+// that the sender knows. Of says whose the marks are, if not of the acceptors of the cluster
+// file, in their order.
 type Promise struct {
 	Ballot Ballot
 	Nonce  uint64 `bound:"3"`
@@ -36,8 +37,9 @@ type Promise struct {
 	Marks  ByPlace[Mark]
 	Votes  []Vote
 
-	Control Encoded `since:"3"`
-	Knows   uint64  `since:"3"`
+	Control Encoded         `since:"3"`
+	Knows   uint64          `since:"3"`
+	Of      ByPlace[NodeID] `since:"3"`
 }
 
 // Accept asks to accept Value at Instance under Ballot (Phase 2a), and announces
@@ -90,15 +92,16 @@ type Reject struct {
 // clock when it was sent. Marks are the highest that it has seen of each acceptor,
 // by place. With Resign it is the last one of its ballot: others may campaign at once, or,
 // if there is a Next, that proposer alone. Ask asks for the votes that are not synced yet,
-// too, as soon as they are.
+// too, as soon as they are. Of is as in Promise.
 type Heartbeat struct {
 	Ballot     Ballot
 	Nonce      uint64
 	ChosenUpTo Instance
 	Resign     bool
 	Marks      ByPlace[Mark]
-	Next       NodeID `since:"3"`
-	Ask        bool   `since:"3"`
+	Next       NodeID          `since:"3"`
+	Ask        bool            `since:"3"`
+	Of         ByPlace[NodeID] `since:"3"`
 }
 
 // HeartbeatAck repeats what it answers.
@@ -208,12 +211,13 @@ type Rejoin struct {
 
 // Rejoined answers Rejoin of the same Process: once the sender holds every instance
 // <= UpTo it may promise Ballot and vote. Marks are what the leader knows of the
-// acceptors, by place.
+// acceptors, by place; Of is as in Promise.
 type Rejoined struct {
 	Process uint64 `bound:"none"`
 	Ballot  Ballot
 	UpTo    Instance
 	Marks   ByPlace[Mark]
+	Of      ByPlace[NodeID] `since:"3"`
 }
 
 // Repair tells a leader that an instance which is chosen cannot be had anywhere.

@@ -47,6 +47,8 @@ var Messages = NewTable(
 
 	NewRow[Decide](learners|acceptors, acceptors|proposers, "a part of a checkpoint; an acceptor passes it on to the leader", upkeep, Since(3),
 		OneValue(func(m Message) *[]byte { return &m.(*Decide).Batch })),
+	NewRow[Join](acceptors, proposers, "I copy the log, and would be a member", upkeep, Since(3)),
+	NewRow[Configured](acceptors, proposers|learners|acceptors, "the newest configuration that I hold", upkeep, Since(3)),
 
 	NewRow[Chained](learners, learners, "how far I have applied, and the chain there", upkeep, Since(3)),
 
@@ -82,5 +84,8 @@ var Messages = NewTable(
 	NewRow[Copy](clients, learners, "the values chosen from an instance on, for a backup", upkeep, Since(3)),
 	NewRow[Settle](clients, proposers, "to the leader: how much of the log is kept", urgent, Since(3)),
 	NewRow[Settled](proposers, clients, "that, and how much there is; or why not", urgent, Since(3)),
+	NewRow[Member](clients, proposers, "to the leader: change the acceptors, or tell how they are", urgent, Since(3)),
+	NewRow[Membered](proposers, clients, "done; or why not; and how they are", urgent, Since(3),
+		Elements(func(m Message) int { return len(m.(*Membered).List) })),
 	NewRow[Elsewhere](learners, clients, "I am drained: use another learner; or not any more", upkeep, Since(3)),
 )

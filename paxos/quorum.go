@@ -126,7 +126,12 @@ func (m Membership) CanRejoin() bool {
 // at or below the k-th largest answer. A further answer can only lower the point.
 // ok is false while too few answered for k to be at least 1.
 func (m Membership) ReadPoint(answers []Instance) (point Instance, ok bool) {
-	k := m.Phase2 - len(m.Acceptors) + len(answers)
+	return ReadPoint(len(m.Acceptors), m.Phase2, answers)
+}
+
+// ReadPoint is Membership.ReadPoint among n acceptors, with Phase 2 quorums of that size.
+func ReadPoint(n, phase2 int, answers []Instance) (point Instance, ok bool) {
+	k := phase2 - n + len(answers)
 	if k < 1 {
 		return 0, false
 	}

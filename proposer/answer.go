@@ -90,7 +90,7 @@ func (s *standby) hinted(p *Proposer) paxos.Set {
 
 // ask asks the i-th acceptor whom it hears, and to tell from then on when that changes.
 func (s *standby) ask(p *Proposer, i int) {
-	if id := p.cfg.Membership.Acceptors[i]; p.up[id] {
+	if id := p.members.Acceptors[i]; p.up[id] {
 		s.answers[i].asks(p.now)
 		p.Send(id, &paxos.Query{Nonce: uint64(p.now), Stay: true})
 	}
@@ -101,7 +101,7 @@ func (s *standby) ask(p *Proposer, i int) {
 func (s *standby) askAt(p *Proposer, i int) paxos.Ticks {
 	a := &s.answers[i]
 	switch {
-	case !p.up[p.cfg.Membership.Acceptors[i]]:
+	case !p.up[p.members.Acceptors[i]]:
 		return paxos.Never
 	case a.asked == 0:
 		return p.now

@@ -3,6 +3,8 @@ package proposer
 import (
 	"fmt"
 
+	"github.com/paxlog/paxlog/paxos/configuration"
+
 	"github.com/paxlog/paxlog/paxos"
 )
 
@@ -26,7 +28,12 @@ type rejoiner struct {
 // campaign starts Phase 1a: "A proposer selects a proposal number n and sends a
 // prepare request with number n to a majority of acceptors" (Paxos Made Simple, 2.2).
 // It may be for an acceptor to rejoin.
-func (p *Proposer) campaign(why string, rejoin rejoiner) {
+func (p *Proposer) campaign(why string, rejoin rejoiner) { p.campaignFor(why, rejoin, nil) }
+
+// campaignFor is campaign, with a change of the acceptors that was voted for, or is to be
+// proposed.
+func (p *Proposer) campaignFor(why string, rejoin rejoiner, found *configuration.Found) {
+	p.adopt(p.electorate(found))
 	p.round++
 	c := &preparing{
 		ballot: paxos.Ballot{Round: p.round, Proposer: p.cfg.ID, Process: p.cfg.Process},
@@ -58,6 +65,7 @@ func (c *preparing) fail(p *Proposer, format string, a ...any) {
 	wait := p.rand.Between(0, p.cfg.ElectionMin<<p.failed/4)
 	reason := fmt.Sprintf(format, a...)
 	p.Info("campaign failed", "ballot", c.ballot.String(), "reason", reason)
+	p.dropOrder("the campaign that it takes failed: " + reason + "; try again")
 	p.standBy(reason, wait)
 }
 
@@ -66,7 +74,7 @@ func (c *preparing) tick(p *Proposer) {
 		c.read.retry(p)
 		return
 	}
-	if p.cfg.Membership.IsPhase1(c.read.done) {
+	if c.read.isQuorum(p) {
 		c.rejoin = rejoiner{} // enough to lead, too few for anybody to rejoin
 		p.lead(c)
 		return
@@ -88,7 +96,7 @@ func (c *preparing) step(p *Proposer, from paxos.NodeID, m paxos.Message) {
 		if c.read.onPromise(p, from, m) {
 			c.wait(p)
 			c.read.judge(p)
-			if m := p.cfg.Membership; m.IsPhase1(c.read.done) && (c.rejoin.id == "" || m.IsRejoin(c.read.done)) {
+			if c.read.isQuorum(p) && (c.rejoin.id == "" || p.members.Newest().IsRejoin(c.read.done)) {
 				p.lead(c)
 			}
 		}
@@ -109,7 +117,7 @@ func (c *preparing) onReject(p *Proposer, from paxos.NodeID, m *paxos.Reject) {
 		return
 	}
 	c.refused = c.refused.With(place)
-	if n := len(p.cfg.Membership.Acceptors); n-c.refused.Len() < p.cfg.Membership.Phase1 {
-		c.fail(p, "%d of %d acceptors refused: they hear a leader or may not vote yet", c.refused.Len(), n)
+	if group := p.members.Newest(); !group.IsPhase1(group.Members &^ c.refused) {
+		c.fail(p, "%d of %d acceptors refused: they hear a leader or may not vote yet", c.refused.Len(), len(p.members.Acceptors))
 	}
 }

@@ -111,8 +111,10 @@ func (l *leading) nextDecide(p *Proposer) paxos.Ticks {
 	d := &l.deciding
 	at := min(d.order.until(), d.raise.until())
 	switch {
-	case !l.room(p) || l.isLeaving() || l.next <= l.upTo || p.stopping:
+	case l.isLeaving() || l.next <= l.upTo || p.stopping:
 		return paxos.Never
+	case !l.room(p): // nothing is proposed, and who waits is told all the same
+		return at
 	case d.waiting != nil || l.wantsMark(p) || l.orderDue(p) || l.raiseDue(p) || (d.settling != nil || d.retain.trims()) && l.isFree():
 		return p.now
 	case !l.isFree():

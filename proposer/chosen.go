@@ -36,7 +36,7 @@ func (l *leading) vote(p *Proposer, i paxos.Instance, place int) {
 		return
 	}
 	o.votes = o.votes.With(place)
-	if p.cfg.Membership.IsPhase2(o.votes) {
+	if p.members.At(i).IsPhase2(o.votes) {
 		if !o.quiet {
 			l.took = p.now - o.born
 		}

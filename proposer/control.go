@@ -36,6 +36,15 @@ func (q *quorumRead) stateOf(knows uint64, values map[paxos.Instance]paxos.Value
 	return state, nil
 }
 
+// allHeld is what each acceptor holds, as it promised.
+func (q *quorumRead) allHeld() paxos.ByPlace[paxos.Instance] {
+	held := make(paxos.ByPlace[paxos.Instance], len(q.promises))
+	for place, c := range q.promises {
+		held[place] = c.held
+	}
+	return held
+}
+
 // firstKept is the first instance that some acceptor of the quorum keeps, as far as it has
 // trimmed.
 func (q *quorumRead) firstKept(knows uint64) paxos.Instance {

@@ -176,7 +176,7 @@ func (l *leading) yield(p *Proposer) {
 	}
 	p.Info("handing over", "ballot", l.ballot.String(), "to", string(h.chosen), "chosen_up_to", uint64(l.chosenUpTo), "waiting", len(l.queue))
 	p.broadcast(&paxos.Heartbeat{
-		Ballot: l.ballot, Nonce: uint64(p.now), ChosenUpTo: l.chosenUpTo, Resign: true, Marks: slices.Clone(p.marks), Next: h.chosen,
+		Ballot: l.ballot, Nonce: uint64(p.now), ChosenUpTo: l.chosenUpTo, Resign: true, Marks: slices.Clone(p.marks), Of: p.of(), Next: h.chosen,
 	})
 	y := &yielding{handover: h, ballot: l.ballot, queue: l.queue, queued: l.queued}
 	y.giveUp.Set(p.now + p.cfg.ElectionMax)
@@ -286,7 +286,7 @@ func (p *Proposer) onAble(from paxos.NodeID, m *paxos.Able) {
 		r.Why = fmt.Sprintf("it is %s itself", p.phase.name())
 	default:
 		r.Reach = s.answering(p)
-		if need := p.cfg.Membership.Need(); r.Reach < need {
+		if need := p.members.Newest().Need(); r.Reach < need {
 			r.Why = fmt.Sprintf("%d of %d acceptors answer it, and %d are needed (`paxlog status` shows which are up)", r.Reach, len(s.answers), need)
 		}
 	}

@@ -31,9 +31,9 @@ func (l *leading) assert(p *Proposer) {
 // assertElected is asked when c has won: Phase 1 is complete before anything is
 // proposed, and an acceptor that is to rejoin under this ballot was not counted in it.
 func (c *preparing) assertElected(p *Proposer) {
-	m, done := p.cfg.Membership, c.read.done
+	m, done := p.members.Newest(), c.read.done
 	switch {
-	case !m.IsPhase1(done):
+	case !c.read.isQuorum(p):
 		p.Violated("nothing is proposed before Phase 1 is complete", "ballot", c.ballot, "promises", done.Len(), "needed", m.Phase1)
 	case c.rejoin.id != "" && (!m.IsRejoin(done) || done.Has(p.place(c.rejoin.id))):
 		p.Violated("an acceptor rejoins by the promises of enough others", "acceptor", c.rejoin.id, "promises", done.Len())

@@ -25,7 +25,7 @@ func (p *Proposer) hear(place int, round uint64) bool {
 		p.disbelieve(place, "its round is further ahead than elections can bring it", "round", round)
 		return false
 	}
-	if r.heard.Len() >= p.cfg.Membership.Phase1 {
+	if p.members.Newest().IsPhase1(r.heard) {
 		p.round = p.highest()
 	}
 	return true
@@ -34,8 +34,8 @@ func (p *Proposer) hear(place int, round uint64) bool {
 // reach is the highest round that is believed: MaxJump above what a quorum has shown, and
 // any round as long as none has.
 func (p *Proposer) reach() uint64 {
-	m, r := p.cfg.Membership, &p.rounds
-	if r.heard.Len() < m.Phase1 {
+	group, r := p.members.Newest(), &p.rounds
+	if !group.IsPhase1(r.heard) {
 		return paxos.Bound
 	}
 	var shown []uint64
@@ -45,7 +45,7 @@ func (p *Proposer) reach() uint64 {
 		}
 	}
 	slices.Sort(shown)
-	return max(p.round, shown[len(shown)-m.Phase1]) + paxos.MaxJump
+	return max(p.round, shown[len(shown)-group.Phase1]) + paxos.MaxJump
 }
 
 // highest is the highest round that is believed to be promised.
@@ -64,7 +64,7 @@ func (p *Proposer) disbelieve(place int, why string, kv ...any) {
 	p.refused++
 	if p.refusal.Due(p.now) {
 		p.refusal.Set(p.now + warnTicks)
-		p.Warn("refused what a peer claims: "+why, append([]any{"peer", string(p.cfg.Membership.Acceptors[place]), "refused_so_far", p.refused}, kv...)...)
+		p.Warn("refused what a peer claims: "+why, append([]any{"peer", string(p.members.Acceptors[place]), "refused_so_far", p.refused}, kv...)...)
 	}
 }
 
@@ -72,7 +72,7 @@ func (p *Proposer) disbelieve(place int, why string, kv ...any) {
 // holds. A leader begins above the highest that its quorum holds, so one such claim would
 // leave a gap in the log that nobody could ever fill.
 func (q *quorumRead) judge(p *Proposer) {
-	m := p.cfg.Membership
+	m := p.members.Newest()
 	var held []paxos.Instance // of those that are not new
 	for i := range q.promises {
 		if h := q.promises[i].held; q.done.Has(i) && h > 0 {

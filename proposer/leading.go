@@ -46,6 +46,9 @@ type leading struct {
 
 	deciding deciding
 
+	held     paxos.ByPlace[paxos.Instance] // what each acceptor holds, as far as heard
+	changeAt paxos.Instance                // where this ballot proposes a change of the acceptors; 0: nowhere
+
 	rejoin rejoiner                       // may vote again, once it holds everything up to upTo
 	upTo   paxos.Instance                 // the last instance that is proposed again, since somebody of the Phase 1 quorum voted there
 	forced map[paxos.Instance]paxos.Value // what is proposed there, as far as it is reported and not proposed yet
@@ -80,9 +83,14 @@ func (p *Proposer) lead(c *preparing) {
 	if p.trimmed.At > state.At {
 		state = p.trimmed
 	}
+	changeAt, ok := p.mayLead(c, state, values, reported)
+	if !ok {
+		return
+	}
 	p.control = state
-	held, n := max(c.read.held(), state.FirstInstance()-1), len(p.cfg.Membership.Acceptors)
+	held, n := max(c.read.held(), state.FirstInstance()-1), len(p.members.Acceptors)
 	l := &leading{
+		changeAt: changeAt, held: c.read.allHeld(),
 		ballot: c.ballot, since: p.now, start: held + 1, next: held + 1, chosenUpTo: held, announced: held, rejoin: c.rejoin,
 		open: map[paxos.Instance]*proposal{}, gone: make([]paxos.Timer, n), doubtful: make([]paxos.Timer, n),
 	}
@@ -133,6 +141,9 @@ func (p *Proposer) lead(c *preparing) {
 func (l *leading) proposeAgain(p *Proposer) {
 	for l.next <= l.upTo && l.room(p) {
 		v, ok := l.forced[l.next]
+		if l.next == l.changeAt && !l.mayChange(p) {
+			return
+		}
 		if !ok {
 			v = paxos.Value{Origin: l.ballot, Time: p.wall}
 		}
@@ -153,6 +164,7 @@ func (l *leading) step(p *Proposer, from paxos.NodeID, m paxos.Message) {
 	switch m := m.(type) {
 	case *paxos.Accepted:
 		p.see(place, m.Mark)
+		l.held[place] = max(l.held[place], m.Held)
 		l.countVotes(p, place, m.Runs)
 	case *paxos.Page:
 		l.onHeld(p, from, m)
@@ -163,7 +175,7 @@ func (l *leading) step(p *Proposer, from paxos.NodeID, m paxos.Message) {
 			l.onOutvoted(p, place)
 		}
 	case *paxos.Promise:
-		if l.repair != nil && l.repair.onPromise(p, from, m) && p.cfg.Membership.IsPhase1(l.repair.done) {
+		if l.repair != nil && l.repair.onPromise(p, from, m) && p.members.Newest().IsPhase1(l.repair.done) {
 			l.finishRepair(p)
 		}
 	case *paxos.Repair:
@@ -189,6 +201,7 @@ func (l *leading) onHeartbeatAck(p *Proposer, place int, m *paxos.HeartbeatAck) 
 		p.see(place, m.Mark)
 		l.countVotes(p, place, m.Runs)
 	}
+	l.held[place] = max(l.held[place], m.Held)
 	until := p.freshUntil(sent)
 	l.gone[place].Set(max(l.gone[place].At(), until))
 	l.doubtful[place].Set(max(l.doubtful[place].At(), until))
@@ -208,7 +221,7 @@ func (p *Proposer) freshUntil(sent paxos.Ticks) paxos.Ticks { return sent + p.cf
 // that promise, so that the acceptor takes part again. The others allow it, since it is
 // this very proposer that they hear.
 func (l *leading) onOutvoted(p *Proposer, place int) {
-	who := p.cfg.Membership.Acceptors[place]
+	who := p.members.Acceptors[place]
 	l.gone[place].Set(0)
 	switch {
 	case !l.quorum(p):
@@ -233,6 +246,7 @@ func (l *leading) refuseQueue(p *Proposer, why string) {
 func (l *leading) resign(p *Proposer, reason string, wait paxos.Ticks) {
 	p.Warn("stepped down", "ballot", l.ballot.String(), "reason", reason, "in_flight", len(l.open), "refused", len(l.queue))
 	p.broadcast(&paxos.Heartbeat{Ballot: l.ballot, Nonce: uint64(p.now), ChosenUpTo: l.chosenUpTo, Resign: true})
+	p.dropOrder(fmt.Sprintf("%s has stepped down: %s; try again", p.cfg.ID, reason))
 	l.keepOffice(p, fmt.Sprintf("%s has stepped down: %s (`paxlog status` shows who leads)", p.cfg.ID, reason))
 	l.refuseQueue(p, "the leader stepped down: "+reason)
 	p.standBy("stepped down: "+reason, wait)
@@ -241,7 +255,9 @@ func (l *leading) resign(p *Proposer, reason string, wait paxos.Ticks) {
 
 // quorum reports whether a Phase 2 quorum answered heartbeats that were sent
 // within the election timeout.
-func (l *leading) quorum(p *Proposer) bool { return p.cfg.Membership.IsPhase2(p.not(l.gone)) }
+func (l *leading) quorum(p *Proposer) bool {
+	return p.members.At(l.chosenUpTo + 1).IsPhase2(p.not(l.gone))
+}
 
 // not are the acceptors whose timer is not due.
 func (p *Proposer) not(due paxos.ByPlace[paxos.Timer]) (set paxos.Set) {
@@ -261,6 +277,7 @@ func (l *leading) tick(p *Proposer) {
 	if l.heartbeat.Due(p.now) || l.announced < l.chosenUpTo && p.now-l.packedAt >= p.cfg.HeartbeatTicks/idleShare {
 		l.beat(p) // else Accepts announce
 	}
+	l.tickOrder(p)
 	l.fill(p)
 	l.resend(p)
 	l.tickRepair(p)
@@ -271,10 +288,10 @@ func (l *leading) tick(p *Proposer) {
 // the end of one of the answers.
 func (l *leading) nextTick(p *Proposer) paxos.Ticks {
 	switch {
-	case !l.quorum(p), l.next <= l.seen && l.room(p) && !l.isLeaving(), l.finished(p):
+	case !l.quorum(p), l.wantsFill(p), l.finished(p):
 		return p.now
 	}
-	at := min(l.heartbeat.At(), l.nextRepair(), l.nextHandover(p), l.nextDecide(p), l.again.At())
+	at := min(l.heartbeat.At(), l.nextRepair(), l.nextHandover(p), l.nextDecide(p), l.again.At(), p.nextOrder())
 	for _, t := range l.gone {
 		if !t.Due(p.now) {
 			at = min(at, t.At())
@@ -324,6 +341,6 @@ func (l *leading) beat(p *Proposer) {
 		l.hints.unasked = false
 	}
 	p.broadcast(&paxos.Heartbeat{
-		Ballot: l.ballot, Nonce: uint64(p.now), ChosenUpTo: l.chosenUpTo, Marks: slices.Clone(p.marks), Ask: ask,
+		Ballot: l.ballot, Nonce: uint64(p.now), ChosenUpTo: l.chosenUpTo, Marks: slices.Clone(p.marks), Ask: ask, Of: p.of(),
 	})
 }

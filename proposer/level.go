@@ -42,7 +42,7 @@ func (p *Proposer) onRaise(from paxos.NodeID, m *paxos.Raise) {
 		p.Send(from, &paxos.Raised{Nonce: m.Nonce, Why: why})
 		return
 	}
-	r := &raising{asker: from, nonce: m.Nonce, to: m.Level, before: p.control.Level, since: p.now, knows: make([]uint64, len(p.cfg.Membership.Acceptors))}
+	r := &raising{asker: from, nonce: m.Nonce, to: m.Level, before: p.control.Level, since: p.now, knows: make([]uint64, len(p.members.Acceptors))}
 	r.giveUp.Set(p.now + p.cfg.ElectionMax)
 	l.deciding.raise = r
 	l.beat(p)
@@ -58,8 +58,9 @@ func (l *leading) onShown(place int, sent paxos.Ticks, knows uint64) {
 // obstacle says which acceptors are in the way, "" if none is.
 func (r *raising) obstacle(p *Proposer) string {
 	text := ""
-	for place, id := range p.cfg.Membership.Acceptors {
+	for place, id := range p.members.Acceptors {
 		switch {
+		case !p.members.Newest().Members.Has(place):
 		case !r.shown.Has(place):
 			text += fmt.Sprintf(", %s does not answer", id)
 		case r.knows[place] < r.to:
@@ -82,7 +83,8 @@ func (l *leading) raiseDue(p *Proposer) bool {
 	case p.control.Level >= r.to || r.proposed:
 		return true
 	}
-	return r.giveUp.Due(p.now) || r.shown.Len() == len(r.knows)
+	members := p.members.Newest().Members
+	return r.giveUp.Due(p.now) || r.shown&members == members
 }
 
 // until is when silent acceptors are waited for no more.

@@ -41,6 +41,10 @@ const (
 	// orderRetries is how many times RetryTicks an order to trim waits for a checkpoint.
 	orderRetries = 20
 
+	// maxBehind is how many instances behind a newcomer counts as one that has caught up: it
+	// copies so many in about a second, and a log that is busy is ahead of what it said last.
+	maxBehind = 1 << 14
+
 	// askAgain is how many times in a heartbeat interval those that could not take over are
 	// asked once more: standbys hear from acceptors about so often.
 	askAgain = 5

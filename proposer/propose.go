@@ -28,7 +28,11 @@ func (l *leading) propose(p *Proposer, i paxos.Instance, v paxos.Value, quiet bo
 	l.openBytes += len(v.Batch)
 	m := l.accept(i)
 	m.Quiet = quiet
-	p.broadcast(m)
+	for place, id := range p.members.Acceptors {
+		if p.members.At(i).Members.Has(place) { // R4
+			p.Send(id, m)
+		}
+	}
 	l.announced = l.chosenUpTo
 	l.hints.unasked = quiet
 }
@@ -50,19 +54,22 @@ func (l *leading) onAppend(p *Proposer, from paxos.NodeID, m *paxos.Append) {
 
 // room reports whether one more value may be in flight.
 func (l *leading) room(p *Proposer) bool {
-	return l.next-1-l.chosenUpTo < paxos.Instance(p.cfg.Window) && l.openBytes < p.cfg.WindowBytes
+	return l.next-1-l.chosenUpTo < l.window(p) && l.openBytes < p.cfg.WindowBytes && l.mayReach(p)
 }
 
 // fill proposes no-ops up to the highest vote heard of: nobody of the Phase 1
 // quorum reported one there, and readers wait until it is known what such an instance
 // chooses.
 func (l *leading) fill(p *Proposer) {
-	if l.isLeaving() || l.next <= l.upTo {
-		return
-	}
-	for ; l.next <= l.seen && l.room(p); l.next++ {
+	for ; l.wantsFill(p); l.next++ {
 		l.propose(p, l.next, paxos.Value{Origin: l.ballot, Time: p.wall}, false)
 	}
+}
+
+// wantsFill reports whether fill has something to propose: what readers wait for, or what
+// brings the next configuration in force.
+func (l *leading) wantsFill(p *Proposer) bool {
+	return !l.isLeaving() && l.next > l.upTo && (l.next <= l.seen || l.isComing(p)) && l.room(p)
 }
 
 // isLeaving reports whether a leader that hands over gets chosen what is in flight, and
@@ -83,7 +90,7 @@ func (l *leading) pack(p *Proposer) {
 	if l.proposeAgain(p); l.next <= l.upTo {
 		return // what was reported goes first
 	}
-	if l.isLeaving() {
+	if l.isLeaving() || p.order != nil && l.change(p) {
 		return
 	}
 	taken := 0

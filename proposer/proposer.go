@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/paxlog/paxlog/paxos"
+	"github.com/paxlog/paxlog/paxos/configuration"
 	"github.com/paxlog/paxlog/paxos/control"
 )
 
@@ -60,6 +61,13 @@ type Proposer struct {
 	trimmed control.State // as an acceptor that has trimmed showed it last
 	control control.State // what the log has decided about itself, as far as this process knows
 
+	// members are whom the present phase asks, and what it counts as a quorum. They change
+	// only where a phase begins: all that is kept by place is of one order of them.
+	members configuration.Electorate
+	shown   configuration.History // as somebody showed it: a hint, which Phase 1 has to confirm
+	joiners map[paxos.NodeID]joiner
+	order   *memberOrder // under way, or nil
+
 	marks   paxos.ByPlace[paxos.Mark] // the highest that each acceptor has shown
 	renewal paxos.Timer               // when a campaign for an acceptor to rejoin may begin
 
@@ -107,8 +115,7 @@ type phase interface {
 func New(cfg Config) *Proposer {
 	p := &Proposer{
 		cfg: cfg, rand: paxos.Rand{State: cfg.Seed}, up: map[paxos.NodeID]bool{}, claims: map[paxos.NodeID]paxos.Ballot{}, known: map[paxos.NodeID]uint64{},
-		marks:  make([]paxos.Mark, len(cfg.Membership.Acceptors)),
-		rounds: rounds{shown: make([]uint64, len(cfg.Membership.Acceptors))},
+		joiners: map[paxos.NodeID]joiner{},
 	}
 	p.standBy("just started", 0)
 	return p
@@ -142,6 +149,12 @@ func (p *Proposer) Step(from paxos.NodeID, m paxos.Message) {
 		p.onSettle(from, m)
 	case *paxos.Drain:
 		p.onDrain(from, m)
+	case *paxos.Member:
+		p.onMember(from, m)
+	case *paxos.Join:
+		p.onJoin(from, m)
+	case *paxos.Configured:
+		p.onConfigured(from, m)
 	case *paxos.Able:
 		p.onAble(from, m)
 	case *paxos.AbleReply:
@@ -232,7 +245,9 @@ func (p *Proposer) onPeerUp(m *paxos.PeerUp) {
 	p.up[m.ID] = true
 	switch m.Role {
 	case paxos.RoleAcceptor:
-		p.known[m.ID] = m.Incarnation
+		if p.place(m.ID) >= 0 || len(p.known) < 2*paxos.MaxAcceptors {
+			p.known[m.ID] = m.Incarnation
+		}
 	case paxos.RoleClient:
 		p.clients.add(m.ID)
 		p.Send(m.ID, &paxos.Leader{Ballot: p.told})
@@ -251,6 +266,7 @@ func (p *Proposer) onPeerDown(id paxos.NodeID) {
 	p.clients.remove(id)
 	p.proposers.remove(id)
 	delete(p.claims, id)
+	delete(p.joiners, id)
 	if s, ok := p.phase.(*standby); ok {
 		s.step(p, id, &paxos.PeerDown{ID: id})
 	}
@@ -274,7 +290,7 @@ func (p *Proposer) onLeads(from paxos.NodeID, m *paxos.Leads) {
 
 // broadcast sends m to every acceptor.
 func (p *Proposer) broadcast(m paxos.Message) {
-	for _, id := range p.cfg.Membership.Acceptors {
+	for _, id := range p.members.Acceptors {
 		p.Send(id, m)
 	}
 }
@@ -287,4 +303,4 @@ func (p *Proposer) see(place int, m paxos.Mark) {
 	}
 }
 
-func (p *Proposer) place(id paxos.NodeID) int { return p.cfg.Membership.Place(id) }
+func (p *Proposer) place(id paxos.NodeID) int { return p.members.Place(id) }

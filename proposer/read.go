@@ -41,7 +41,7 @@ type reported struct {
 }
 
 func newQuorumRead(p *Proposer, b paxos.Ballot, from, to paxos.Instance, rejoin paxos.NodeID) *quorumRead {
-	n := len(p.cfg.Membership.Acceptors)
+	n := len(p.members.Acceptors)
 	q := &quorumRead{ballot: b, from: from, to: to, rejoin: rejoin, promises: make([]promise, n), lives: make([]paxos.Ballot, n)}
 	nonce := p.rand.Uint64() % paxos.Bound
 	if place := p.place(rejoin); place >= 0 {
@@ -64,9 +64,6 @@ func (q *quorumRead) begin(p *Proposer, place int, nonce uint64) {
 // promises show it: they have forgotten what they reported and what they promised.
 // It reports whether the promise of the acceptor at place itself is good.
 func (q *quorumRead) onMarks(p *Proposer, place int, marks []paxos.Mark) bool {
-	if len(marks) != len(q.promises) {
-		return false
-	}
 	for i, m := range marks {
 		if q.lives[i].Less(m.Life) {
 			q.lives[i] = m.Life
@@ -85,7 +82,7 @@ func (q *quorumRead) ask(p *Proposer, place int) {
 	}
 	c := &q.promises[place]
 	c.again.Set(p.now + c.wait)
-	p.Send(p.cfg.Membership.Acceptors[place], &paxos.Prepare{
+	p.Send(p.members.Acceptors[place], &paxos.Prepare{
 		Ballot: q.ballot, Nonce: c.nonce, Page: c.next, From: c.from, To: q.to, Rejoin: q.rejoin,
 	})
 }
@@ -115,7 +112,8 @@ func (q *quorumRead) nextRetry() paxos.Ticks {
 // onPromise takes a page and reports whether it was the one expected.
 func (q *quorumRead) onPromise(p *Proposer, from paxos.NodeID, m *paxos.Promise) bool {
 	place := p.place(from)
-	if place < 0 || m.Ballot != q.ballot || !q.onMarks(p, place, m.Marks) || q.done.Has(place) {
+	marks, ok := p.byPlace(m.Marks, m.Of)
+	if place < 0 || m.Ballot != q.ballot || !ok || !q.onMarks(p, place, marks) || q.done.Has(place) {
 		return false
 	}
 	c := &q.promises[place]
@@ -126,10 +124,10 @@ func (q *quorumRead) onPromise(p *Proposer, from paxos.NodeID, m *paxos.Promise)
 		p.disbelieve(place, "its promise reports votes that cannot be: out of order, far above what is held, or more than an acceptor keeps", "held", uint64(m.Held))
 		return false
 	}
-	for i, mark := range m.Marks {
+	for i, mark := range marks {
 		p.see(i, mark)
 	}
-	c.life = m.Marks[place].Life
+	c.life = marks[place].Life
 	c.next++
 	if c.knows = m.Knows; m.Held >= c.held {
 		c.held, c.control = m.Held, m.Control
@@ -148,6 +146,10 @@ func (q *quorumRead) onPromise(p *Proposer, from paxos.NodeID, m *paxos.Promise)
 	}
 	return true
 }
+
+// isQuorum reports whether those that have answered are a Phase 1 quorum for all instances
+// that a leader by this read would propose at (R3).
+func (q *quorumRead) isQuorum(p *Proposer) bool { return p.members.IsPhase1(q.done, q.held()+1) }
 
 // held is the highest that the quorum shows: everything at or below it is chosen.
 func (q *quorumRead) held() paxos.Instance {

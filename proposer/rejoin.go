@@ -14,14 +14,17 @@ import (
 // The ballot must have begun after the process that asks: what was forgotten is
 // of earlier processes, and so were the votes that Phase 1 has to find elsewhere.
 func (l *leading) onRejoin(p *Proposer, place int, m *paxos.Rejoin) {
-	who := rejoiner{p.cfg.Membership.Acceptors[place], m.Process}
+	who := rejoiner{p.members.Acceptors[place], m.Process}
 	if l.rejoin == who && !l.ballot.Less(m.Void) {
 		p.Send(who.id, l.grant(p))
 		return
 	}
 	// A campaign that fails would void the promises of a directory that may yet be put
 	// right, so those it needs must be known to vote.
-	members, others := p.cfg.Membership, p.not(l.doubtful).Without(place)
+	members, others := p.members.Newest(), p.not(l.doubtful).Without(place)
+	if p.order != nil || !l.isComplete(p) { // first the acceptors are what they are to be
+		return
+	}
 	if p.stopping || p.now-l.since < p.cfg.ElectionMax || !members.IsPhase1(others) || !members.IsRejoin(others) {
 		return
 	}
@@ -40,5 +43,5 @@ func (l *leading) onRejoin(p *Proposer, place int, m *paxos.Rejoin) {
 
 // grant tells an acceptor that it may vote again.
 func (l *leading) grant(p *Proposer) *paxos.Rejoined {
-	return &paxos.Rejoined{Process: l.rejoin.process, Ballot: l.ballot, UpTo: l.upTo, Marks: slices.Clone(p.marks)}
+	return &paxos.Rejoined{Process: l.rejoin.process, Ballot: l.ballot, UpTo: l.upTo, Marks: slices.Clone(p.marks), Of: p.of()}
 }

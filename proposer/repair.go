@@ -9,6 +9,11 @@ func (l *leading) onRepair(p *Proposer, m *paxos.Repair) {
 	if m.Instance < p.control.FirstInstance() || m.Instance > l.chosenUpTo || l.repair != nil || l.open[m.Instance] != nil {
 		return
 	}
+	if !p.members.After.IsZero() && m.Instance < p.members.From {
+		// Its Phase 1 quorums are of another configuration, which promised this ballot nothing.
+		// A Phase 2 quorum of this one holds it, or the change would not be complete.
+		return
+	}
 	if !l.repairAgain.Due(p.now) {
 		return
 	}

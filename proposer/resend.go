@@ -30,8 +30,8 @@ func (l *leading) resend(p *Proposer) {
 		o.wait *= 2
 		o.again.Set(p.now + o.wait)
 		l.resendAt(o.again)
-		for place, id := range p.cfg.Membership.Acceptors {
-			if !o.votes.Has(place) && p.up[id] {
+		for place, id := range p.members.Acceptors {
+			if !o.votes.Has(place) && p.up[id] && p.members.At(i).Members.Has(place) {
 				p.Send(id, l.accept(i))
 			}
 		}
@@ -44,8 +44,8 @@ func (l *leading) resendAt(t paxos.Timer) { l.again.Set(min(l.again.At(), t.At()
 // resendTo sends an acceptor that has just connected what it has not voted for.
 func (l *leading) resendTo(p *Proposer, place int) {
 	for _, i := range slices.Sorted(maps.Keys(l.open)) {
-		if !l.open[i].votes.Has(place) {
-			p.Send(p.cfg.Membership.Acceptors[place], l.accept(i))
+		if !l.open[i].votes.Has(place) && p.members.At(i).Members.Has(place) {
+			p.Send(p.members.Acceptors[place], l.accept(i))
 		}
 	}
 }

@@ -27,10 +27,11 @@ type named struct {
 
 // standBy makes p a standby that does not campaign for the next wait ticks.
 func (p *Proposer) standBy(reason string, wait paxos.Ticks) {
+	p.adopt(p.electorate(nil))
 	p.reason = reason
 	s := &standby{
 		timeout: p.rand.Between(p.cfg.ElectionMin, p.cfg.ElectionMax),
-		answers: make([]answer, len(p.cfg.Membership.Acceptors)),
+		answers: make([]answer, len(p.members.Acceptors)),
 	}
 	s.backoff.Set(p.now + wait)
 	p.phase = s
@@ -68,7 +69,7 @@ func (s *standby) silent(p *Proposer) paxos.Set {
 }
 
 func (s *standby) mayCampaign(p *Proposer, silent paxos.Set) bool {
-	return s.backoff.Due(p.now) && !p.stopping && !p.drained && p.cfg.Membership.IsPhase1(silent)
+	return s.backoff.Due(p.now) && !p.stopping && !p.drained && p.members.Newest().IsPhase1(silent)
 }
 
 // nextTick: what an acceptor said of whom it hears grows old, and clients are told so.
@@ -96,7 +97,7 @@ func (s *standby) why(p *Proposer) string {
 		return fmt.Sprintf("it is drained: `paxlog undrain %s` lets it lead", p.cfg.ID)
 	}
 	answer := s.answering(p)
-	if need := p.cfg.Membership.Need(); answer < need && p.now > s.backoff.At()+p.cfg.ElectionMin {
+	if need := p.members.Newest().Need(); answer < need && p.now > s.backoff.At()+p.cfg.ElectionMin {
 		return fmt.Sprintf("%d of %d acceptors answer it, and %d are needed", answer, len(s.answers), need)
 	}
 	return p.reason
@@ -115,7 +116,7 @@ func (s *standby) onNamed(p *Proposer, place int, m *paxos.Named) {
 		n.stale.Set(p.now + p.cfg.ElectionMin)
 	}
 	s.named.by = s.named.by.With(place)
-	if p.cfg.Membership.IsPhase1(s.letThrough(p)) {
+	if p.members.Newest().IsPhase1(s.letThrough(p)) {
 		p.campaign(fmt.Sprintf("%s has handed over", m.Ballot.Proposer), rejoiner{})
 	}
 }

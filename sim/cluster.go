@@ -54,6 +54,9 @@ type Cluster struct {
 	old          map[paxos.NodeID]bool // of an earlier release, which knows level 0 only
 	started      map[paxos.NodeID]bool
 	programs     map[paxos.NodeID]uint64 // the highest level that a process knows from its next start on
+	changes      bool                    // acceptors come and go
+	dead         map[paxos.NodeID]bool   // acceptors whose machine died for good
+	newcomers    int
 }
 
 func ids(prefix string, n int) []paxos.NodeID {
@@ -93,17 +96,10 @@ func NewCluster(seed uint64, t Topology) *Cluster {
 	c.World = NewWorld(seed, c.Members)
 	c.incarnations = map[paxos.NodeID]uint64{}
 	c.old, c.started, c.programs = map[paxos.NodeID]bool{}, map[paxos.NodeID]bool{}, map[paxos.NodeID]uint64{}
+	c.dead = map[paxos.NodeID]bool{}
 	for i, id := range c.Acceptors {
 		c.incarnations[id] = uint64(i + 1)
-		cfg := acceptor.Config{
-			ID: id, Membership: c.Members,
-			Sources: append(without(c.Acceptors, id), c.Learners...), Proposers: c.Proposers,
-			ElectionTicks: ElectionMin, HeartbeatTicks: HeartbeatTicks, RetryTicks: 100, StallTicks: 1500, IdleTicks: 2 * renewTicks, PageBytes: t.PageBytes,
-		}
-		c.Add(paxos.RoleAcceptor, id, func(s *Store) paxos.Machine {
-			cfg.Seed, cfg.Incarnation, cfg.Knows = c.rng.Uint64(), c.incarnations[id], c.knows(id)
-			return acceptor.New(cfg, s.Acceptor())
-		})
+		c.addAcceptor(id)
 	}
 	for _, id := range c.Proposers {
 		cfg := proposer.Config{
@@ -139,6 +135,19 @@ func NewCluster(seed uint64, t Topology) *Cluster {
 		c.Clients = append(c.Clients, c.AddClient(id, c.Proposers, c.Learners, t.Entries, 6))
 	}
 	return c
+}
+
+// addAcceptor adds an acceptor, which is a member if the cluster file names it.
+func (c *Cluster) addAcceptor(id paxos.NodeID) *Node {
+	cfg := acceptor.Config{
+		ID: id, Membership: c.Members, Addr: "sim:" + string(id),
+		Sources: append(without(c.Acceptors, id), c.Learners...), Proposers: c.Proposers,
+		ElectionTicks: ElectionMin, HeartbeatTicks: HeartbeatTicks, RetryTicks: 100, StallTicks: 1500, IdleTicks: 2 * renewTicks, PageBytes: c.Topology.PageBytes,
+	}
+	return c.Add(paxos.RoleAcceptor, id, func(s *Store) paxos.Machine {
+		cfg.Seed, cfg.Incarnation, cfg.Knows = c.rng.Uint64(), c.incarnations[id], c.knows(id)
+		return acceptor.New(cfg, s.Acceptor())
+	})
 }
 
 // StartAll starts every node that is down, but for those lost for good.

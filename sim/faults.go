@@ -36,6 +36,8 @@ func (c *Cluster) play(f Fault) {
 		c.handOver(f, r)
 	case f.Kind == TrimLog:
 		c.trim(r)
+	case f.Kind == ReplaceAcceptor, f.Kind == AddAcceptor, f.Kind == RemoveAcceptor:
+		c.changeMembers(f, r)
 	case f.Kind == LoseLearner:
 		c.loseLearner(c.nodes[f.Node], f.For)
 	case f.Kind == ReplaceProgram:
@@ -65,7 +67,7 @@ func (w *World) noteFault(f Fault) bool {
 // Harm does what a fault says to the processes of another protocol, which servers
 // are. What only Paxlog's processes have does nothing to them.
 func (w *World) Harm(f Fault, servers []paxos.NodeID) {
-	if !slices.Contains([]FaultKind{RollBack, Orphan, HandOver, DrainNode, TrimLog, LoseLearner, ReplaceProgram, RaiseLevel}, f.Kind) && w.noteFault(f) {
+	if !slices.Contains([]FaultKind{RollBack, Orphan, HandOver, DrainNode, TrimLog, LoseLearner, ReplaceProgram, RaiseLevel, ReplaceAcceptor, AddAcceptor, RemoveAcceptor}, f.Kind) && w.noteFault(f) {
 		w.harm(f, servers, &paxos.Rand{State: f.Arg})
 	}
 }
@@ -203,12 +205,15 @@ func (c *Cluster) heal(gone []paxos.NodeID) {
 		c.drain(c.nodes[id], true)
 	}
 	c.lost = map[paxos.NodeID]bool{}
+	for id := range c.dead {
+		c.lost[id] = true
+	}
 	waits := c.forgetful() != ""
 	for _, id := range gone {
 		if waits && c.Members.Place(id) >= 0 {
 			continue // it is needed to let the one that has forgotten something rejoin
 		}
-		if n := c.nodes[id]; n != nil {
+		if n := c.nodes[id]; n != nil && (n.Role != paxos.RoleAcceptor || !c.changes) {
 			c.lost[id], n.away = true, true
 			c.Events["node lost for good"]++
 			if n.Up {

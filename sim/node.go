@@ -29,6 +29,8 @@ type Node struct {
 	// life is the one that it had then.
 	forgot bool
 	life   paxos.Ballot
+	// incarnation is shown to peers: of an acceptor that has joined.
+	incarnation uint64
 
 	epoch uint32 // of this run; what an earlier run started is void
 	inbox []inItem

@@ -21,6 +21,7 @@ type Plan struct {
 	End      Micros // of the faults; then everything is healed
 	Faults   []Fault
 	Gone     []paxos.NodeID // do not come back when everything is healed
+	Changes  bool           // acceptors come and go
 	Old      []paxos.NodeID // know level 0 only, until they are started for the second time
 	Programs []Program      // at first; none: all know the level of this release, but for Old
 }
@@ -78,6 +79,9 @@ const (
 	LoseLearner
 	ReplaceProgram
 	RaiseLevel
+	ReplaceAcceptor
+	AddAcceptor
+	RemoveAcceptor
 	HealNetwork
 )
 
@@ -87,7 +91,8 @@ var faultNames = [...]string{
 	CutBothWays: "two-way cut", Isolate: "isolated node", Flap: "flapping link", BreakConnection: "connection cut in flight",
 	Orphan: "votes of one acceptor alone", ReplayOld: "old packets", JumpWall: "clock jump", LossyNetwork: "lossy network",
 	HandOver: "leader asked to hand over", DrainNode: "drain", TrimLog: "trim", LoseLearner: "learner begun anew",
-	ReplaceProgram: "program replaced", RaiseLevel: "level to be raised", HealNetwork: "healed network",
+	ReplaceProgram: "program replaced", RaiseLevel: "level to be raised",
+	ReplaceAcceptor: "acceptor dead for good, and replaced", AddAcceptor: "acceptor added", RemoveAcceptor: "acceptor removed", HealNetwork: "healed network",
 }
 
 func (k FaultKind) String() string { return faultNames[k] }
@@ -195,6 +200,7 @@ func DrawPlan(seed uint64) Plan {
 	p.Faults = append(p.Faults, drawTrims(seed, p.End, learners)...)
 	programs, levels := drawLevels(&p, servers)
 	p.Programs, p.Faults = programs, append(p.Faults, levels...)
+	p.changes(drawChanges(seed, p.End, t))
 	slices.SortStableFunc(p.Faults, func(a, b Fault) int { return cmp.Compare(a.At, b.At) })
 	if programs == nil {
 		p.Old = drawOld(seed, servers)

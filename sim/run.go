@@ -143,6 +143,7 @@ func (c *Cluster) prepare(p Plan) {
 		}
 	}
 	c.wakeMost = p.Wake
+	c.changes = p.Changes
 	for _, id := range c.servers() {
 		c.nodes[id].lag = p.Lag
 	}

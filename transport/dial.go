@@ -129,6 +129,9 @@ func (d *dialer) once() outcome {
 	if err == nil {
 		c.kin, err = n.identity.admit(n.ctx, greeted.candidate, p.Addr)
 	}
+	if why := n.former(p.Role, p.ID); err == nil && why != "" {
+		err = &RefusedError{Addr: p.Addr, Code: wire.RefusedIdentity, Text: sentence(why)}
+	}
 	if err != nil {
 		// Who refuses the oldest version for another reason is not asked twice each time.
 		d.plain = d.plain && refusal != nil && !isOld

@@ -298,8 +298,12 @@ func (n *Network) judge(h *wire.Hello, offer *wire.Offer, kin kinship) (code wir
 	case h.ToRole != cfg.Role || (h.ToID != "" && h.ToID != cfg.ID):
 		return wire.RefusedIdentity, fmt.Sprintf("this is %s %s, not %s %s", cfg.Role, cfg.ID, h.ToRole, h.ToID)
 	case !isClient && (!isName(h.ID) || h.Role < paxos.RoleAcceptor || h.Role > paxos.RoleLearner ||
-		(h.Role == paxos.RoleAcceptor) != (cfg.Members.Place(h.ID) >= 0)):
+		(h.Role == paxos.RoleAcceptor) != (cfg.Members.Place(h.ID) >= 0) && (h.Role != paxos.RoleAcceptor || h.Version <= wire.Oldest)):
+		// An acceptor that the file does not name may have joined since.
 		return wire.RefusedIdentity, fmt.Sprintf("%s %q does not belong to this cluster", h.Role, h.ID)
+	}
+	if why := n.former(h.Role, h.ID); why != "" {
+		return wire.RefusedIdentity, why
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -316,6 +320,14 @@ func (n *Network) judge(h *wire.Hello, offer *wire.Offer, kin kinship) (code wir
 	}
 	n.accepted++
 	return 0, ""
+}
+
+// former returns why an acceptor that is none of this log any more is refused, "" if it is not.
+func (n *Network) former(role paxos.Role, id paxos.NodeID) string {
+	if role != paxos.RoleAcceptor || n.cfg.Former == nil {
+		return ""
+	}
+	return n.cfg.Former(id)
 }
 
 // isOusting reports whether an acceptor that shows another directory than the one that is

@@ -65,7 +65,11 @@ type incarnations map[paxos.NodeID]uint64
 
 func newIdentity(cfg Config) *identity {
 	i := &identity{cfg: cfg, met: incarnations{}, unheard: map[paxos.NodeID]bool{}, settled: make(chan struct{}), decided: make(chan struct{}, 1)}
-	if cfg.Role == paxos.RoleAcceptor || len(i.knownLocked()) > 0 || !cfg.Pinned.IsZero() {
+	known := len(i.knownLocked())
+	if cfg.Joins {
+		known-- // itself, of whom nobody knows
+	}
+	if cfg.Role == paxos.RoleAcceptor && !cfg.Joins || known > 0 || !i.ownLog().IsZero() {
 		i.final = true
 		close(i.settled)
 	}
@@ -192,7 +196,7 @@ func (i *identity) judge(c candidate) (k kinship, mine incarnations) {
 
 // take holds to what a server shows that was let in, beside what is known already.
 func (i *identity) take(c candidate) {
-	if i.cfg.Role == paxos.RoleAcceptor || c.role == paxos.RoleClient {
+	if i.cfg.Role == paxos.RoleAcceptor && !i.cfg.Joins || c.role == paxos.RoleClient {
 		return
 	}
 	i.mu.Lock()

@@ -63,8 +63,15 @@ func (n *Network) review(c *conn) {
 		c.close(errors.New(why))
 		return
 	}
+	if why := n.former(shown.role, shown.id); why != "" {
+		c.close(errors.New(why))
+		return
+	}
 	n.announce(c)
 }
+
+// MembersKnown says that Config.Former may answer otherwise than before.
+func (n *Network) MembersKnown() { n.identity.tell() }
 
 // announce tells the other end which log this is, if it was not told.
 func (n *Network) announce(c *conn) {

@@ -43,6 +43,12 @@ type Config struct {
 	// Log returns the log that this process knows to be of, zero while it knows none. It is
 	// nil if it never does.
 	Log func() paxos.LogID
+	// Joins says that this process is an acceptor that joins a log: it has no part in it yet, and
+	// holds to the log that it meets, as a new learner does.
+	Joins bool
+	// Former returns why a process that was an acceptor of the log, and is none any more, is
+	// refused; "" if it is not. It is nil if none ever is.
+	Former func(paxos.NodeID) string
 	// Pinned, if it is not zero, is the log that this process was told to use: it lets in only
 	// who shows that one.
 	Pinned paxos.LogID

@@ -65,6 +65,9 @@ type Identity struct {
 	ID          paxos.NodeID     `json:"id"`
 	Incarnation uint64           `json:"incarnation,string"`
 	Members     paxos.Membership `json:"members"`
+	// Join is where others dial an acceptor that joins the log, and that the cluster file does
+	// not name.
+	Join string `json:"join,omitempty"`
 }
 
 // NewIdentity returns the identity of a node, without an incarnation.

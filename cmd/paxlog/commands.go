@@ -30,6 +30,7 @@ func commandTable() []*command.Command {
 		operate.CanIStop(),
 		operate.Trim(),
 		operate.Retention(),
+		operate.Member(),
 		operate.UpgradeCommand(),
 		backups.Backup(),
 		backups.Restore(),

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/paxlog/paxlog/client"
 	"github.com/paxlog/paxlog/cmd/paxlog/internal/command"
@@ -101,6 +102,28 @@ func TestHandOverForAReboot(t *testing.T) {
 	if _, unknown := l.Tally(); unknown > 0 {
 		t.Errorf("%d appends are unknown", unknown)
 	}
+	k.Check(l)
+}
+
+// TestReplaceAMachine follows the page under a load, after the machine of a2 has died.
+func TestReplaceAMachine(t *testing.T) {
+	k := cluster.New(t, 3, 2, 1)
+	l := cluster.StartLoad(t, k.Client(client.WithTimeout(0)), cluster.LoadOptions{Clients: 2, Pace: 5 * time.Millisecond})
+	l.Await(50, "at the beginning")
+	k.Kill("a2")
+	addr := k.Address("a4")
+	for _, line := range page(t, "Replace a machine") {
+		line = strings.NewReplacer("10.0.0.4:7101", addr, "/var/lib/paxlog/a4", k.Data("a4")).Replace(line)
+		if line == "systemctl start paxlog-a4" {
+			k.StartJoined("a4")
+		} else {
+			follow(t, k, line)
+		}
+		l.Await(50, line)
+	}
+	k.Kill("a1")
+	l.Await(50, "with the newcomer")
+	l.Stop()
 	k.Check(l)
 }
 

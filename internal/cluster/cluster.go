@@ -217,6 +217,31 @@ func (k *Cluster) Start(id paxos.NodeID) *Process {
 	return p
 }
 
+// Address is an address for a process that the cluster file does not name.
+func (k *Cluster) Address(id paxos.NodeID) string { return k.addr(id) }
+
+// Join initialises and starts an acceptor that the cluster file does not name.
+func (k *Cluster) Join(id paxos.NodeID) *Process {
+	k.t.Helper()
+	k.Must("init", "--config", k.File, "--join", "--role", "acceptor", "--id", string(id), "--addr", k.addr(id), "--data", k.Data(id))
+	return k.StartJoined(id)
+}
+
+// StartJoined starts an acceptor that has joined.
+func (k *Cluster) StartJoined(id paxos.NodeID) *Process {
+	k.t.Helper()
+	p := k.start([]string{Binary(k.t), "acceptor", "--config", k.File, "--id", string(id), "--data", k.Data(id)})
+	k.t.Cleanup(func() {
+		if log := k.Kill(id); k.t.Failed() {
+			k.t.Logf("the end of what %s logged:\n%s", id, log[max(0, len(log)-1600):])
+		}
+	})
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.running[id] = p
+	return p
+}
+
 // StartWith starts the program with any arguments; the cluster does not know it.
 func (k *Cluster) StartWith(args ...string) *Process {
 	k.t.Helper()

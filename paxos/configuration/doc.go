@@ -88,4 +88,10 @@
 //
 // Then nobody is left out, and R3 to R5 are enough: the leader's Phase 1 has a quorum of both
 // configurations, and counts votes at each instance by the one in force there.
+//
+// # What is not here yet
+//
+// A directory that has forgotten something rejoins as package paxos says, and not by a change. An
+// id that was a member does not come back, so a wiped disk joins under another one. Proposers and
+// learners are those of the cluster file.
 package configuration

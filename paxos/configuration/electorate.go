@@ -63,13 +63,13 @@ func (h *History) Electorate(x *Found) (Electorate, error) {
 	case x == nil:
 		return joint(h.Before, Change{h.Now, h.Replaced}, h.From), nil
 	}
-	at, from := x.At, Unset
-	if at == Unset {
-		at = h.From
+	at, from, then := x.At, Unset, *h
+	if at == Unset { // and alpha is decided before it is proposed
+		at, then.Alpha = h.From, max(h.Alpha, LeastAlpha)
 	} else {
 		from = at + h.Alpha
 	}
-	if err := h.may(at, x.Change); err != nil {
+	if err := then.may(at, x.Change); err != nil {
 		return Electorate{}, fmt.Errorf("%w: %w", ErrVoid, err)
 	}
 	return joint(h.Now, x.Change, from), nil

@@ -110,10 +110,13 @@ package control
 import (
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/paxlog/paxlog/paxos"
+	"github.com/paxlog/paxlog/paxos/configuration"
 )
+
+// LevelMembers has Alpha and Change: acceptors change while the log runs.
+const LevelMembers = 5
 
 // ErrUnknown is returned for a command or a state that this code does not know.
 var ErrUnknown = errors.New("a control command that this version does not know")
@@ -135,28 +138,11 @@ type Genesis struct {
 	Descent  Descent // since ancestorsLevel
 }
 
-// Configuration is who accepts. Acceptors are sorted by id.
-type Configuration struct {
-	Epoch     uint64
-	Phase1    uint64 // size of a Phase 1 quorum
-	Phase2    uint64
-	Acceptors paxos.ByPlace[Acceptor]
-}
+// Configuration is who accepts.
+type Configuration = configuration.Configuration
 
 // Acceptor is one member of a Configuration.
-type Acceptor struct {
-	ID          paxos.NodeID
-	Incarnation uint64 // of its data directory, 0 if the leader did not know it
-}
-
-// ConfigurationOf is the first configuration of a log: that of the cluster file.
-func ConfigurationOf(m paxos.Membership, incarnation func(paxos.NodeID) uint64) Configuration {
-	c := Configuration{Epoch: 1, Phase1: uint64(m.Phase1), Phase2: uint64(m.Phase2)}
-	for _, id := range m.Acceptors {
-		c.Acceptors = append(c.Acceptors, Acceptor{id, incarnation(id)})
-	}
-	return c
-}
+type Acceptor = configuration.Acceptor
 
 // State is what a log has decided about itself up to an instance. The zero State is that
 // of a log of level 0.
@@ -166,7 +152,8 @@ type State struct {
 	Since    paxos.Instance // of Genesis
 	Begun    paxos.UnixNanos
 	Sessions uint64
-	Config   Configuration
+	Config   Configuration // of Genesis
+	Members  configuration.History
 	At       paxos.Instance // of the latest command that changed the state
 	Under    Underway       // the checkpoint that is being made
 	Complete []Checkpoint   // complete ones, ascending, not all of them
@@ -193,7 +180,7 @@ func (s State) Apply(i paxos.Instance, batch []byte, knows uint64) (State, error
 	}
 	if g, ok := c.(Genesis); ok {
 		if s.Level == 0 {
-			s = State{Log: g.Log, Since: i, Begun: g.Time, Sessions: g.Sessions, Config: g.Config, At: i,
+			s = State{Log: g.Log, Since: i, Begun: g.Time, Sessions: g.Sessions, Config: g.Config, Members: configuration.Begin(g.Config), At: i,
 				FirstIndex: max(1, g.Descent.First), Descent: g.Descent}.raised(g.Level)
 		}
 		return s, nil
@@ -230,6 +217,8 @@ func (s State) apply(i paxos.Instance, c Command) State {
 		s = s.trim(c)
 	case SetRetention:
 		s.Retention = c.Retention
+	case Alpha, Change:
+		s = s.change(i, c)
 	}
 	return s
 }
@@ -237,7 +226,7 @@ func (s State) apply(i paxos.Instance, c Command) State {
 // sameAs reports whether a command has changed nothing.
 func (s *State) sameAs(o *State) bool {
 	return s.Level == o.Level && s.Under.T == o.Under.T && s.Under.Offset == o.Under.Offset && s.Under.By == o.Under.By && len(s.Complete) == len(o.Complete) &&
-		s.FirstIndex == o.FirstIndex && s.Base.T == o.Base.T && s.Retention == o.Retention
+		s.FirstIndex == o.FirstIndex && s.Base.T == o.Base.T && s.Retention == o.Retention && s.Members.Alpha == o.Members.Alpha && s.Members.At == o.Members.At
 }
 
 // Known returns nil if a process that knows levels up to knows may vote for a control
@@ -263,23 +252,8 @@ func Needs(c Command) uint64 {
 		if !c.Chain.IsZero() {
 			return ChainLevel
 		}
+	case Alpha, Change:
+		return LevelMembers
 	}
 	return 1
-}
-
-// valid returns an error unless c is one that a log may have.
-func (c Configuration) valid() error {
-	m := paxos.Membership{Cluster: "-", Phase1: int(c.Phase1), Phase2: int(c.Phase2), Sessions: 1}
-	for _, a := range c.Acceptors {
-		m.Acceptors = append(m.Acceptors, a.ID)
-	}
-	if c.Epoch == 0 {
-		return errors.New("a configuration without an epoch")
-	}
-	return m.Validate()
-}
-
-// Equal reports whether c and o are the same.
-func (c Configuration) Equal(o Configuration) bool {
-	return c.Epoch == o.Epoch && c.Phase1 == o.Phase1 && c.Phase2 == o.Phase2 && slices.Equal(c.Acceptors, o.Acceptors)
 }

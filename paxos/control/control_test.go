@@ -8,12 +8,13 @@ import (
 	"testing"
 
 	"github.com/paxlog/paxlog/paxos"
+	"github.com/paxlog/paxlog/paxos/configuration"
 )
 
 func genesis() Genesis {
 	return Genesis{
 		Log: paxos.LogID{1, 2, 3}, Level: Level, Time: 1_700_000_000_000_000_000, Sessions: 65536,
-		Config: Configuration{Epoch: 1, Phase1: 2, Phase2: 2, Acceptors: paxos.ByPlace[Acceptor]{{"a1", 11}, {"a2", 0}, {"a3", 1 << 63}}},
+		Config: Configuration{Epoch: 1, Phase1: 2, Phase2: 2, Acceptors: paxos.ByPlace[Acceptor]{{ID: "a1", Incarnation: 11}, {ID: "a2"}, {ID: "a3", Incarnation: 1 << 63}}},
 	}
 }
 
@@ -29,7 +30,7 @@ func TestGenesis(t *testing.T) {
 		t.Fatalf("%+v, %v", got, err)
 	}
 	s, err := State{}.Apply(7, batch, Level)
-	want := State{Level: Level, Log: g.Log, Since: 7, Begun: g.Time, Sessions: g.Sessions, Config: g.Config, At: 7, FirstIndex: 1}
+	want := State{Level: Level, Log: g.Log, Since: 7, Begun: g.Time, Sessions: g.Sessions, Config: g.Config, Members: configuration.Begin(g.Config), At: 7, FirstIndex: 1}
 	if err != nil || !reflect.DeepEqual(s, want) {
 		t.Fatalf("%+v, %v", s, err)
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/paxlog/paxlog/paxos"
+	"github.com/paxlog/paxlog/paxos/configuration"
 )
 
 // The kinds of commands. Their values are part of the stored format.
@@ -20,6 +21,8 @@ const (
 	// From LevelRetention on:
 	kindSetRetention  = 10
 	kindCloseMeasured = 11 // a Close with Bytes, and with a chain
+	kindAlpha         = 20
+	kindChange        = 21
 )
 
 // maxID bounds an id that is decoded, in bytes.
@@ -31,6 +34,8 @@ func (Chunk) kind() byte   { return kindChunk }
 func (Confirm) kind() byte { return kindConfirm }
 func (Trim) kind() byte    { return kindTrim }
 func (Raise) kind() byte   { return kindRaise }
+func (Alpha) kind() byte   { return kindAlpha }
+func (Change) kind() byte  { return kindChange }
 
 func (c Close) kind() byte {
 	switch {
@@ -84,6 +89,10 @@ func Parse(batch []byte) (Command, error) {
 		c = d.raise()
 	case kindSetRetention:
 		c = SetRetention{d.retention()}
+	case kindAlpha:
+		c = d.alpha()
+	case kindChange:
+		c = Change{configuration.ReadChange(&d.Canonical)}
 	default:
 		return nil, fmt.Errorf("%w: kind %d", ErrUnknown, kind)
 	}
@@ -98,7 +107,7 @@ func (g Genesis) appendTo(b []byte) []byte {
 	b = binary.AppendUvarint(b, g.Level)
 	b = binary.BigEndian.AppendUint64(b, uint64(g.Time))
 	b = binary.AppendUvarint(b, g.Sessions)
-	return g.Descent.appendTo(g.Config.appendTo(b), g.Level)
+	return g.Descent.appendTo(appendConfiguration(b, g.Config), g.Level)
 }
 
 func (d *decoder) genesis() Genesis {
@@ -108,7 +117,9 @@ func (d *decoder) genesis() Genesis {
 	return g
 }
 
-func (c Configuration) appendTo(b []byte) []byte {
+// appendConfiguration appends the first configuration of a log, whose addresses are in the
+// cluster file.
+func appendConfiguration(b []byte, c Configuration) []byte {
 	for _, n := range []uint64{c.Epoch, c.Phase1, c.Phase2, uint64(len(c.Acceptors))} {
 		b = binary.AppendUvarint(b, n)
 	}
@@ -127,7 +138,7 @@ func (d *decoder) configuration() Configuration {
 	for range n {
 		c.Acceptors = append(c.Acceptors, Acceptor{ID: d.id(), Incarnation: d.Fixed()})
 	}
-	d.Bad = d.Bad || c.valid() != nil
+	d.Bad = d.Bad || c.Valid() != nil
 	return c
 }
 
@@ -141,14 +152,17 @@ func (s State) Encode() paxos.Encoded {
 	b = binary.AppendUvarint(b, uint64(s.Since))
 	b = binary.BigEndian.AppendUint64(b, uint64(s.Begun))
 	b = binary.AppendUvarint(b, s.Sessions)
-	b = s.Config.appendTo(b)
+	b = appendConfiguration(b, s.Config)
 	b = s.Under.appendTo(binary.AppendUvarint(b, uint64(s.At)))
 	b = binary.AppendUvarint(b, uint64(len(s.Complete)))
 	for _, c := range s.Complete {
 		b = c.appendTo(b)
 	}
 	b = binary.AppendUvarint(s.Base.appendTo(b), uint64(s.FirstIndex))
-	return paxos.Encoded(s.appendMeasures(s.appendChains(s.Descent.appendTo(b, s.Level))))
+	if b = s.appendMeasures(s.appendChains(s.Descent.appendTo(b, s.Level))); s.Level >= LevelMembers {
+		b = s.Members.AppendTo(b)
+	}
+	return paxos.Encoded(b)
 }
 
 // Decode returns the state that Encode made e of. Its error wraps ErrUnknown: who knows levels
@@ -168,7 +182,10 @@ func Decode(e paxos.Encoded, knows uint64) (State, error) {
 	s.Descent = d.descent(s.Level)
 	d.chains(&s)
 	d.measures(&s)
-	if !d.Whole() || s.Level == 0 || s.Log.IsZero() || s.Since == 0 || s.Sessions == 0 || s.Descent.last() >= s.Since {
+	if s.Members = configuration.Begin(s.Config); s.Level >= LevelMembers {
+		s.Members = configuration.ReadHistory(&d.Canonical, s.Config)
+	}
+	if !d.Whole() || s.Level == 0 || s.Log.IsZero() || s.Since == 0 || s.Sessions == 0 || s.Descent.last() >= s.Since || s.Members.At > s.At {
 		return State{}, fmt.Errorf("%w: a log's state in another form than this version writes", ErrUnknown)
 	}
 	return s, nil

@@ -40,6 +40,18 @@ func (c *Checker) onQueryReply(from, to *Process, m *paxos.QueryReply) {
 // one, or that one has named it.
 func (c *Checker) excuse(proposer paxos.NodeID) { c.excused[proposer] = true }
 
+// beginsAnew reports whether who used a ballot had the promises to lead by it, and did not: it has
+// found in them that it asked the wrong acceptors.
+func (c *Checker) beginsAnew(b paxos.Ballot) bool {
+	var done paxos.Set
+	for _, r := range c.byOf[b] {
+		if r.done {
+			done = done.With(c.place(r.acceptor))
+		}
+	}
+	return !b.IsZero() && !c.led[b] && c.anyPhase1(done)
+}
+
 // onCampaign checks that a standby campaigns only after a Phase 1 quorum has told it of
 // silence, each when it was asked just now: what acceptors told by themselves may have been
 // taken back since, and that was lost.
@@ -47,19 +59,19 @@ func (c *Checker) onCampaign(n *Process, m *paxos.Prepare) {
 	if m.To != 0 || c.latest[n.ID] == m.Ballot {
 		return
 	}
+	excused := c.excused[n.ID] || c.beginsAnew(c.latest[n.ID])
 	c.latest[n.ID] = m.Ballot
-	excused := c.excused[n.ID]
 	delete(c.excused, n.ID)
 	if excused || m.Rejoin != "" {
 		return
 	}
-	quorum := 0
-	for _, id := range c.members.Acceptors {
+	var silent paxos.Set
+	for place, id := range c.acceptors {
 		if at, ok := c.silent[hearing{n.ID, id}]; ok && c.now()-at <= confirmed {
-			quorum++
+			silent = silent.With(place)
 		}
 	}
-	if quorum < c.members.Phase1 {
-		c.Fail("silence", "%s campaigns with %v, and only %d acceptors have confirmed lately that they hear nobody", n.ID, m.Ballot, quorum)
+	if !c.anyPhase1(silent) {
+		c.Fail("silence", "%s campaigns with %v, and only %d acceptors have confirmed lately that they hear nobody", n.ID, m.Ballot, silent.Len())
 	}
 }

@@ -36,6 +36,8 @@ type Checker struct {
 	History *History
 	Answers int
 	harmed  map[paxos.NodeID]bool
+
+	acceptors []paxos.NodeID // all that there ever were: sets of voters are by the place here
 }
 
 // Process is one process as the checker sees it.
@@ -64,6 +66,9 @@ func New(m paxos.Membership, now func() int64) *Checker {
 // Add returns what to name a new process by.
 func (c *Checker) Add(id paxos.NodeID, role paxos.Role, disk Disk) *Process {
 	n := &Process{ID: id, Role: role, Disk: disk, Knows: Newest, num: len(c.processes)}
+	if role == paxos.RoleAcceptor {
+		c.acceptors = append(c.acceptors, id)
+	}
 	c.processes = append(c.processes, n)
 	return n
 }

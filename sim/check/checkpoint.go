@@ -117,7 +117,7 @@ func (c *Checker) trims(n *Process, writes []paxos.Record) (first paxos.Instance
 				have++
 			}
 		}
-		if have < c.members.Phase2 {
+		if have < int(c.configAt(c.chosenUpTo).Phase2) {
 			c.Fail("R9", "%s deletes what is below instance %d, and %d acceptors have instance %d of the checkpoint that stands in its place", n.ID, first, have, i)
 		}
 	}

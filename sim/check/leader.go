@@ -7,6 +7,7 @@ type leaders struct {
 	reads map[readKey]*phase1Read
 	byOf  map[paxos.Ballot][]*phase1Read // complete or not, in the order of their Prepare
 	over  map[paxos.Ballot]bool          // its last heartbeat was sent
+	led   map[paxos.Ballot]bool          // a heartbeat was sent
 }
 
 // readKey names one read of one acceptor in Phase 1.
@@ -27,7 +28,7 @@ type phase1Read struct {
 }
 
 func newLeaders() leaders {
-	return leaders{reads: map[readKey]*phase1Read{}, byOf: map[paxos.Ballot][]*phase1Read{}, over: map[paxos.Ballot]bool{}}
+	return leaders{reads: map[readKey]*phase1Read{}, byOf: map[paxos.Ballot][]*phase1Read{}, over: map[paxos.Ballot]bool{}, led: map[paxos.Ballot]bool{}}
 }
 
 // onPrepare notes that a campaign asks an acceptor. Repair reads are not noted:
@@ -107,7 +108,7 @@ func (c *Checker) proposerSays(n *Process, m paxos.Message) {
 		if c.over[m.Ballot] {
 			c.Fail("last heartbeat", "%s sends a heartbeat under %v after its last one", n.ID, m.Ballot)
 		}
-		c.over[m.Ballot] = m.Resign
+		c.over[m.Ballot], c.led[m.Ballot] = m.Resign, true
 		if !m.Resign || m.Next != "" {
 			c.excuse(n.ID)
 		}
@@ -127,6 +128,7 @@ func (c *Checker) onAccept(n *Process, m *paxos.Accept) {
 		c.Fail("P2", "%s proposes under %v, which is another's ballot", n.ID, m.Ballot)
 	}
 	c.proposesControl(n, m)
+	c.proposesMembers(n, m)
 	s.proposals = append(s.proposals, proposed{ballot: m.Ballot, value: m.Value})
 	if s.chosen {
 		if s.at.Less(m.Ballot) && !s.value.Equal(m.Value) {
@@ -152,9 +154,9 @@ func (c *Checker) forced(n *Process, m *paxos.Accept) {
 			}
 		}
 	}
-	if best < c.members.Phase1 {
+	if need := int(c.configAt(m.Instance).Phase1); best < need {
 		c.Fail("P3", "%s proposes at instance %d under %v a value that Phase 1 does not allow: %d acceptors are for it, a quorum is %d",
-			n.ID, m.Instance, m.Ballot, best, c.members.Phase1)
+			n.ID, m.Instance, m.Ballot, best, need)
 	}
 }
 
@@ -167,8 +169,8 @@ func (c *Checker) allowing(m *paxos.Accept, most paxos.Ballot) int {
 			continue
 		}
 		if v, voted := r.votes[m.Instance]; !voted || !most.Less(v.Ballot) {
-			quorum = quorum.With(c.members.Place(r.acceptor))
+			quorum = quorum.With(c.place(r.acceptor))
 		}
 	}
-	return quorum.Len()
+	return c.among(quorum, c.configAt(m.Instance))
 }

@@ -32,6 +32,7 @@ type proposed struct {
 type told struct {
 	forgot   bool // its directory was rolled back once: what it had is lost
 	promised paxos.Ballot
+	held     paxos.Instance
 	highest  paxos.Instance
 	votes    []paxos.Ballot // by instance-1
 	// copied are chosen values that it copied in: those are no votes.
@@ -109,6 +110,8 @@ func (c *Checker) acceptorWrites(n *Process, out *paxos.Output) {
 			}
 			if r.Vote.Instance > heldAfter {
 				c.toldTo(n, out, r.Vote.Instance)
+				c.votesAsMember(n, r.Vote.Instance)
+				c.votesForChange(n, &r.Vote, max(heldAfter, held))
 			}
 			c.noteCopy(n, r.Vote.Instance, r.Vote.Instance <= heldAfter && !acknowledged(out, r.Vote.Instance))
 		}
@@ -169,11 +172,13 @@ func (c *Checker) acceptorSays(n *Process, m paxos.Message) {
 	switch m := m.(type) {
 	case *paxos.Accepted:
 		c.claims(n, m.Held)
+		said.held = max(said.held, m.Held)
 		for _, r := range m.Runs {
 			c.tells(n, r)
 		}
 	case *paxos.Promise:
 		c.claims(n, m.Held)
+		said.held = max(said.held, m.Held)
 		promises(m.Ballot, "a promise")
 		for _, v := range m.Votes {
 			c.isProposed(n, m.Held, v)
@@ -202,6 +207,7 @@ func (c *Checker) acceptorSays(n *Process, m paxos.Message) {
 		}
 	case *paxos.HeartbeatAck:
 		c.claims(n, m.Held)
+		said.held = max(said.held, m.Held)
 		c.answersBeat(n, m)
 	}
 }
@@ -248,7 +254,7 @@ func (c *Checker) OnDurable(n *Process, records []paxos.Record) {
 	if n.Role != paxos.RoleAcceptor {
 		return
 	}
-	place := c.members.Place(n.ID)
+	place := c.place(n.ID)
 	for _, r := range records {
 		p, ok := r.(paxos.PutVote)
 		if !ok || c.toldBy(n).copied[p.Vote.Instance] {
@@ -259,7 +265,8 @@ func (c *Checker) OnDurable(n *Process, records []paxos.Record) {
 		if at == nil || !at.value.Equal(p.Vote.Value) {
 			c.Fail("P2", "%s has at instance %d a value that was not proposed under %v", n.ID, p.Vote.Instance, p.Vote.Ballot)
 		}
-		if at.voters = at.voters.With(place); at.voters.Len() >= c.members.Phase2 {
+		at.voters = at.voters.With(place)
+		if config := c.configAt(p.Vote.Instance); c.among(at.voters, config) >= int(config.Phase2) {
 			c.choose(p.Vote.Instance, s, at)
 		}
 	}
@@ -321,7 +328,7 @@ func highest(c *model.Contents) paxos.Instance { return max(c.Top, c.Held) }
 // onRejoin checks that an acceptor which begins a new life holds every instance at
 // which a vote that it has forgotten counts towards the chosen value.
 func (c *Checker) onRejoin(n *Process, held paxos.Instance) {
-	place := c.members.Place(n.ID)
+	place := c.place(n.ID)
 	for i := held + 1; i <= paxos.Instance(len(c.instances)); i++ {
 		s := c.at(i)
 		for _, p := range s.proposals {

@@ -46,10 +46,11 @@ func random(seed uint64, make func(seed uint64, n int) *side) result {
 // directory put back (RollBack) is left out, for Raft does not promise to live through
 // it; and votes that one acceptor alone has (Orphan), for it has none. Nobody is asked to
 // hand over either, nor to trim, nor does a learner begin anew below what was trimmed:
-// the Raft here keeps its whole log. And all its programs are of one release.
+// the Raft here keeps its whole log. And all its programs are of one release, and its members
+// stay.
 func (s *side) befall(f sim.Fault, host, peer int) {
 	switch f.Kind {
-	case sim.RollBack, sim.Orphan, sim.HandOver, sim.DrainNode, sim.TrimLog, sim.LoseLearner, sim.ReplaceProgram, sim.RaiseLevel:
+	case sim.RollBack, sim.Orphan, sim.HandOver, sim.DrainNode, sim.TrimLog, sim.LoseLearner, sim.ReplaceProgram, sim.RaiseLevel, sim.ReplaceAcceptor, sim.AddAcceptor, sim.RemoveAcceptor:
 	case sim.CrashAll, sim.ReplayOld, sim.LossyNetwork, sim.HealNetwork:
 		s.Harm(f, s.processes())
 	case sim.Isolate:

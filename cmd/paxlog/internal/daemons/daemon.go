@@ -5,10 +5,13 @@ import (
 	"net"
 	"strconv"
 
+	"github.com/cockroachdb/pebble/v2/vfs"
+
 	"github.com/paxlog/paxlog/cmd/paxlog/internal/clusterfile"
 	"github.com/paxlog/paxlog/cmd/paxlog/internal/command"
 	"github.com/paxlog/paxlog/config"
 	"github.com/paxlog/paxlog/paxos"
+	"github.com/paxlog/paxlog/wal"
 )
 
 // daemonOptions say which process to run.
@@ -19,6 +22,7 @@ type daemonOptions struct {
 	Node    config.Node
 	Data    string // the data directory; "" for a proposer
 	Listen  string // the address to bind: --listen, else Node.Addr
+	Join    string // where others dial an acceptor that joins, "" if the cluster file names it
 }
 
 // readDaemonOptions reads the flags of a process of the given role.
@@ -43,13 +47,26 @@ func readDaemonOptions(in *command.Input, env *command.Environment, role paxos.R
 	if opts.Cluster, opts.File, err = clusterfile.Load(env); err != nil {
 		return opts, err
 	}
-	if opts.Node, err = opts.Cluster.Find(role, paxos.NodeID(id)); err != nil {
+	if opts.Node, err = opts.Cluster.Find(role, paxos.NodeID(id)); err != nil && !opts.joins(id) {
 		return opts, inFile(opts.File, err)
 	}
 	if opts.Listen == "" {
 		opts.Listen = opts.Node.Addr
 	}
 	return opts, nil
+}
+
+// joins reports whether the data directory is of an acceptor that joins, by this id.
+func (opts *daemonOptions) joins(id string) bool {
+	if opts.Role != paxos.RoleAcceptor {
+		return false
+	}
+	held, err := wal.ReadIdentity(vfs.Default, opts.Data)
+	if err != nil || held.Join == "" || held.ID != paxos.NodeID(id) {
+		return false
+	}
+	opts.Node, opts.Join = config.Node{ID: held.ID, Addr: held.Join}, held.Join
+	return true
 }
 
 // inFile names the cluster file in an error about what it holds.

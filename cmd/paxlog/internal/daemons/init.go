@@ -3,6 +3,7 @@ package daemons
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
@@ -19,6 +20,7 @@ type initOptions struct {
 	Role    paxos.Role // RoleAcceptor or RoleLearner
 	Node    config.Node
 	Data    string
+	Join    bool // the cluster file does not name it: it joins a log that there is
 }
 
 // Init is the command init.
@@ -31,7 +33,12 @@ func Init() *command.Command {
 			"lost its directory must not be initialised anew: restore the directory, or\n" +
 			"entries can be lost. Proposers keep nothing on disk and need no init.",
 		Example: "paxlog init --config paxlog.yaml --id a1 --data /var/lib/paxlog/a1",
-		Flags:   []command.Option{command.IDOption, command.DataOption},
+		Flags: []command.Option{
+			command.IDOption, command.DataOption,
+			{Name: "join", Usage: "for an acceptor that joins a log which there is, and that the cluster file does not name: it copies the log, and votes once `paxlog member` has made it a member"},
+			{Name: "role", Value: "ROLE", Usage: "with --join: acceptor"},
+			{Name: "addr", Value: "HOST:PORT", Usage: "with --join: where the other processes dial it"},
+		},
 		Action: func(ctx context.Context, env *command.Environment, in *command.Input) error {
 			opts, err := readInitOptions(in, env)
 			if err != nil {
@@ -60,6 +67,9 @@ func readInitOptions(in *command.Input, env *command.Environment) (initOptions, 
 		return opts, err
 	}
 	role, node, ok := opts.Cluster.Lookup(paxos.NodeID(id))
+	if in.On("join") {
+		return readJoin(in, opts, file, id, ok)
+	}
 	switch {
 	case !ok:
 		return opts, command.Usagef("%s: cluster %q has no process %q: its acceptors are %s; its learners are %s",
@@ -68,6 +78,26 @@ func readInitOptions(in *command.Input, env *command.Environment) (initOptions, 
 		return opts, command.Usagef("%s is a proposer: it keeps nothing on disk and needs no init; start it with `paxlog proposer --id %s`", id, id)
 	}
 	opts.Role, opts.Node = role, node
+	return opts, nil
+}
+
+// readJoin reads what init needs to know of a process that the cluster file does not name.
+func readJoin(in *command.Input, opts initOptions, file, id string, named bool) (initOptions, error) {
+	addr, err := in.Require("addr")
+	if err != nil {
+		return opts, err
+	}
+	switch role := in.Text("role"); {
+	case role != "" && role != paxos.RoleAcceptor.String():
+		return opts, in.Bad("role", "must be acceptor: proposers and learners are added to the cluster file")
+	case named:
+		return opts, command.Usagef("%s names %s: a newcomer joins under an id that no process of this log has or had", file, id)
+	case !config.IsName(id):
+		return opts, in.Bad("id", "is not an id: use 1 to 32 of the characters A-Z a-z 0-9 _ -")
+	case !isListenAddress(addr) || strings.HasPrefix(addr, ":"):
+		return opts, in.Bad("addr", "is not HOST:PORT")
+	}
+	opts.Role, opts.Node, opts.Join = paxos.RoleAcceptor, config.Node{ID: paxos.NodeID(id), Addr: addr}, true
 	return opts, nil
 }
 
@@ -87,6 +117,9 @@ func ids(nodes []config.Node) string {
 // an error that asks for ExitFailed.
 func runInit(_ context.Context, env *command.Environment, opts initOptions) error {
 	id := wal.NewIdentity(opts.Cluster.Membership(), opts.Role, opts.Node.ID)
+	if opts.Join {
+		id.Join = opts.Node.Addr
+	}
 	if err := wal.Init(vfs.Default, opts.Data, id); err != nil {
 		return err
 	}

@@ -27,7 +27,7 @@ func serve(ctx context.Context, env *command.Environment, opts daemonOptions) er
 	}
 	warnOpen(env, opts.Data)
 	n, err := node.Start(node.Options{
-		Cluster: opts.Cluster, Role: opts.Role, ID: opts.Node.ID, Dir: opts.Data, Listen: opts.Listen,
+		Cluster: opts.Cluster, Role: opts.Role, ID: opts.Node.ID, Dir: opts.Data, Listen: opts.Listen, Join: opts.Join,
 		Log: env.Log, Fatal: fatal(env),
 	})
 	if err != nil {

@@ -1,0 +1,156 @@
+package acceptor
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/paxlog/paxlog/paxos"
+	"github.com/paxlog/paxlog/paxos/configuration"
+	"github.com/paxlog/paxlog/paxos/control"
+)
+
+// configure takes the configuration that the log has decided on, as far as this acceptor holds
+// it, and tells it to those who may know an older one.
+func (a *Acceptor) configure() {
+	h := &a.control.state.Members
+	old := a.members
+	if !h.Changed() {
+		a.members = configuration.Sole(a.cfg.Membership)
+		a.later = nil
+		return
+	}
+	e, err := h.Electorate(nil)
+	if err != nil {
+		a.Violated("a history has an electorate", "error", err)
+		return
+	}
+	if a.members = e; slices.Equal(old.Acceptors, e.Acceptors) && old.From == e.From {
+		return
+	}
+	v := &a.admission
+	v.vouched = renamed(v.vouched, &old, &e)
+	a.survey.answered = 0
+	a.later = nil
+	for _, id := range e.Acceptors {
+		if id != a.cfg.ID && !slices.Contains(a.cfg.Sources, id) {
+			a.later = append(a.later, id)
+		}
+	}
+	for _, id := range slices.Concat(a.cfg.Proposers, a.sources()) {
+		a.tellConfiguration(id)
+	}
+	a.leave()
+}
+
+// sources are those that this acceptor copies from.
+func (a *Acceptor) sources() []paxos.NodeID {
+	if len(a.later) == 0 {
+		return a.cfg.Sources
+	}
+	return slices.Concat(a.cfg.Sources, a.later)
+}
+
+// renamed is the set s of old's places by those of e.
+func renamed(s paxos.Set, old, e *configuration.Electorate) (out paxos.Set) {
+	for i, id := range old.Acceptors {
+		if place := e.Place(id); s.Has(i) && place >= 0 {
+			out = out.With(place)
+		}
+	}
+	return out
+}
+
+// tellConfiguration tells a peer the newest configuration, if it is not that of the cluster
+// file.
+func (a *Acceptor) tellConfiguration(to paxos.NodeID) {
+	if a.up[to] && a.control.state.Members.Changed() && (slices.Contains(a.cfg.Proposers, to) || slices.Contains(a.sources(), to)) {
+		a.After(to, &paxos.Configured{State: a.control.encoded})
+	}
+}
+
+// isMember reports whether this acceptor may promise and vote, as far as it holds what the log
+// has decided: it is a member by the incarnation of its directory (R4); and one that came by a
+// change holds everything below the instance from which on it is one. A promise of it then
+// begins there, so it is counted in quorums of the new configuration only.
+func (a *Acceptor) isMember() bool {
+	h := &a.control.state.Members
+	if !h.Changed() {
+		return a.members.Place(a.cfg.ID) >= 0
+	}
+	was, inBefore := h.Before.Find(a.cfg.ID)
+	is, inNow := h.Now.Find(a.cfg.ID)
+	passed := a.held+1 >= h.From
+	switch {
+	case inNow && (inBefore || passed):
+		return is.Incarnation == 0 || is.Incarnation == a.cfg.Incarnation
+	case inBefore && !inNow && h.Replaced != a.cfg.ID && !passed:
+		return was.Incarnation == 0 || was.Incarnation == a.cfg.Incarnation
+	}
+	return false
+}
+
+// isNewcomer reports whether this acceptor copies the log to become a member.
+func (a *Acceptor) isNewcomer() bool {
+	h := &a.control.state.Members
+	return a.cfg.Membership.Place(a.cfg.ID) < 0 && !a.isMember() && !h.WasReplaced(a.cfg.ID)
+}
+
+// leave has one that is a member no more vote no more.
+func (a *Acceptor) leave() {
+	if v := &a.admission; v.admitted && a.control.state.Members.Changed() && !a.isMember() {
+		v.admitted = false
+		a.acks = nil // votes of this flush are not told any more
+		a.Warn("this acceptor does not vote any more: " + a.whyNoMember())
+	}
+}
+
+// whyNoMember says why an acceptor that is no member is none.
+func (a *Acceptor) whyNoMember() string {
+	h := &a.control.state.Members
+	is, inNow := h.Now.Find(a.cfg.ID)
+	switch {
+	case h.Changed() && inNow && is.Incarnation != 0 && is.Incarnation != a.cfg.Incarnation:
+		return fmt.Sprintf("the log names %s by incarnation %016x, and this data directory is %016x: it is another one's, or was initialised anew", a.cfg.ID, is.Incarnation, a.cfg.Incarnation)
+	case h.Changed() && inNow:
+		return fmt.Sprintf("it is a member from instance %d on, and holds everything up to %d so far", h.From, a.held)
+	case h.WasReplaced(a.cfg.ID):
+		return fmt.Sprintf("%s is an acceptor of this log no more, since instance %d: it can be switched off, and its directory deleted", a.cfg.ID, h.At)
+	}
+	return fmt.Sprintf("%s copies the log and is no member: `paxlog member add %s`, or `paxlog member replace ID --with %s`, makes it one", a.cfg.ID, a.cfg.ID, a.cfg.ID)
+}
+
+// isChange reports whether a value changes the acceptors.
+func (a *Acceptor) isChange(batch []byte) bool {
+	c, err := control.Parse(batch)
+	_, is := c.(control.Change)
+	return err == nil && is
+}
+
+// tickJoin has a newcomer say that it would be a member, to every proposer.
+func (a *Acceptor) tickJoin() {
+	if !a.isNewcomer() || !a.joined.Due(a.now) {
+		return
+	}
+	a.joined.Set(a.now + joinTicks)
+	for _, id := range a.cfg.Proposers {
+		if a.up[id] {
+			a.Send(id, &paxos.Join{Addr: a.cfg.Addr, Held: a.held})
+		}
+	}
+}
+
+func (a *Acceptor) nextJoin() paxos.Ticks {
+	if !a.isNewcomer() {
+		return paxos.Never
+	}
+	return a.joined.At()
+}
+
+// of says whose the marks are that this acceptor sends, by place: nothing as long as they are
+// those of the cluster file.
+func (a *Acceptor) of() paxos.ByPlace[paxos.NodeID] {
+	if !a.control.state.Members.Changed() {
+		return nil
+	}
+	return a.members.Acceptors
+}

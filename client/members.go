@@ -1,0 +1,98 @@
+package client
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/paxlog/paxlog/paxos"
+)
+
+// Member is one acceptor as the leader sees it.
+type Member struct {
+	ID          string
+	Addr        string // "" if as the cluster file says
+	Incarnation uint64 // of its data directory, 0 if it is not known
+	IsMember    bool   // of the newest configuration
+	Up          bool   // connected to the leader
+	Votes       bool   // it answers the leader as one that votes
+	Held        Instance
+	Behind      uint64 // instances known to be chosen that it does not hold
+	Gone        bool   // it was a member, and is none any more
+}
+
+// Members are the acceptors of a log, those that have joined and copy it, and those that were.
+type Members struct {
+	Epoch  uint64   // of the newest configuration
+	From   Instance // after a change: from which on it is in force
+	Phase1 int      // sizes of its quorums
+	Phase2 int
+	List   []Member
+	// After a change or a plan: how many acceptors may be lost before it, while it is made, and
+	// after it.
+	Before, During, After int
+}
+
+// Find returns the acceptor named id.
+func (m Members) Find(id string) (Member, bool) {
+	for _, a := range m.List {
+		if a.ID == id {
+			return a, true
+		}
+	}
+	return Member{}, false
+}
+
+// MemberOrder is what is to be done about the acceptors.
+type MemberOrder = paxos.MemberOrder
+
+// The orders.
+const (
+	ReplaceMember = paxos.MemberReplace // ID, which is dead, by With
+	AddMember     = paxos.MemberAdd     // With
+	RemoveMember  = paxos.MemberRemove  // ID, which lives
+)
+
+// MemberChange is a change of the acceptors.
+type MemberChange struct {
+	Order          MemberOrder
+	ID, With       string
+	Phase1, Phase2 int  // the sizes of the quorums after it; 0: as they are, or majorities if they are
+	Plan           bool // only say whether it would be done
+	Force          bool // although fewer acceptors may be lost meanwhile, or after it, than now
+}
+
+// Members asks the leader for the acceptors.
+func (c *Client) Members(ctx context.Context) (Members, error) {
+	return c.members(ctx, &paxos.Member{Nonce: operateNonce})
+}
+
+// ChangeMembers has the leader change the acceptors, and returns when the new configuration is
+// in force. That is not yet when one that came has arrived: Members shows when it votes. The
+// error is a *DeclinedError if nothing was done, and says why. If it is another one the change
+// may have been made, and Members shows it.
+func (c *Client) ChangeMembers(ctx context.Context, m MemberChange) (Members, error) {
+	return c.members(ctx, &paxos.Member{
+		Nonce: operateNonce, Order: m.Order, ID: paxos.NodeID(m.ID), With: paxos.NodeID(m.With), Phase1: m.Phase1, Phase2: m.Phase2, Plan: m.Plan, Force: m.Force,
+	})
+}
+
+func (c *Client) members(ctx context.Context, ask *paxos.Member) (Members, error) {
+	leader, reply, err := c.askLeader(ctx, "change the acceptors", ask)
+	if err != nil {
+		return Members{}, err
+	}
+	m, ok := reply.(*paxos.Membered)
+	if !ok {
+		return Members{}, fmt.Errorf("%s answers something else: %T", leader, reply)
+	}
+	out := Members{Epoch: m.Epoch, From: m.From, Phase1: m.Phase1, Phase2: m.Phase2, Before: m.Before, During: m.During, After: m.After}
+	for _, a := range m.List {
+		out.List = append(out.List, Member{
+			ID: string(a.ID), Addr: a.Addr, Incarnation: a.Incarnation, IsMember: a.IsMember, Up: a.Up, Votes: a.Votes, Held: a.Held, Behind: a.Behind, Gone: a.Gone,
+		})
+	}
+	if m.Why != "" {
+		return out, &DeclinedError{ID: leader, Why: m.Why}
+	}
+	return out, nil
+}

@@ -1,0 +1,71 @@
+package paxos
+
+// Join says that the sender, an acceptor, is no member of the configuration, and would be one:
+// it copies what was chosen. Addr is where it is dialled.
+type Join struct {
+	Addr string
+	Held Instance
+}
+
+// Configured tells the newest configuration that the sender holds, as it is stored, to
+// whoever may know an older one: it may have to begin anew (R5), and finds those who moved.
+type Configured struct{ State Encoded }
+
+// MemberOrder is what a leader is asked to do about the acceptors.
+type MemberOrder byte
+
+// The orders.
+const (
+	MemberList    MemberOrder = 0 // nothing: only to tell how they are
+	MemberReplace MemberOrder = 1 // ID, which is dead, by With
+	MemberAdd     MemberOrder = 2 // With
+	MemberRemove  MemberOrder = 3 // ID, which lives
+)
+
+// Member asks a leader to change the acceptors, or, if Plan is set, whether it would. The sizes
+// of the quorums are kept, or are majorities if they were and the number changes, unless they
+// are given. Force does it although the log survives fewer losses meanwhile than now.
+type Member struct {
+	Nonce  uint64
+	Order  MemberOrder
+	ID     NodeID
+	With   NodeID
+	Phase1 int
+	Phase2 int
+	Plan   bool
+	Force  bool
+}
+
+// Membered answers Member: at once if Plan was set or nothing is done, else when the change is
+// in force. Why, if not empty, says why nothing is done. Else Before, During and After are how
+// many acceptors may be lost, now, until the change is complete, and then.
+type Membered struct {
+	Nonce  uint64
+	Why    string
+	Epoch  uint64 // of the newest configuration
+	From   Instance
+	Phase1 int // of the newest configuration
+	Phase2 int
+	Before int
+	During int
+	After  int
+	List   []MemberState
+}
+
+// MemberState is one acceptor, as a leader sees it.
+type MemberState struct {
+	ID          NodeID
+	Addr        string
+	Incarnation uint64 `bound:"none"`
+	IsMember    bool
+	Up          bool
+	Votes       bool // it answers the leader's heartbeats
+	Held        Instance
+	Behind      uint64 // instances known to be chosen that it does not hold
+	Gone        bool   // it was a member, and is none any more
+}
+
+func (*Join) MessageKind() Kind       { return 60 }
+func (*Configured) MessageKind() Kind { return 61 }
+func (*Member) MessageKind() Kind     { return 110 }
+func (*Membered) MessageKind() Kind   { return 111 }

@@ -1,0 +1,173 @@
+package proposer
+
+import (
+	"fmt"
+
+	"github.com/paxlog/paxlog/paxos"
+	"github.com/paxlog/paxlog/paxos/configuration"
+	"github.com/paxlog/paxlog/paxos/control"
+)
+
+// onMember takes an order to change the acceptors, or says why not.
+func (p *Proposer) onMember(from paxos.NodeID, m *paxos.Member) {
+	answer := paxos.Membered{Nonce: m.Nonce}
+	l, leads := p.phase.(*leading)
+	if !leads {
+		answer.Why = fmt.Sprintf("%s does not lead (`paxlog status` shows who does)", p.cfg.ID)
+		p.Send(from, &answer)
+		return
+	}
+	if m.Order == paxos.MemberList {
+		l.describe(p, &answer)
+		p.Send(from, &answer)
+		return
+	}
+	var change configuration.Change
+	if answer.Why = l.mayOrder(p); answer.Why == "" {
+		change, answer.Why = l.changeOf(p, m)
+	}
+	if answer.Why == "" {
+		answer.Why = l.risks(p, m, change, &answer)
+	}
+	if answer.Why != "" || m.Plan {
+		l.describe(p, &answer)
+		p.Send(from, &answer)
+		return
+	}
+	p.order = &memberOrder{asker: from, nonce: m.Nonce, change: change, answer: answer}
+	p.order.giveUp.Set(p.now + p.cfg.StallTicks)
+	l.refuseQueue(p, "the leader renews its ballot to change the acceptors")
+	p.campaignFor(fmt.Sprintf("the acceptors are to change, to epoch %d", change.Config.Epoch), rejoiner{}, &configuration.Found{At: configuration.Unset, Change: change})
+}
+
+// mayOrder returns why the acceptors cannot be changed now, or "".
+func (l *leading) mayOrder(p *Proposer) string {
+	switch {
+	case p.control.Level < control.LevelMembers:
+		return fmt.Sprintf("the log has level %d, and its acceptors can change from level %d on: `paxlog upgrade status` says what keeps it", p.control.Level, control.LevelMembers)
+	case p.order != nil:
+		return "another change is under way: `paxlog member list` shows it; try again when it is done"
+	case p.stopping || l.handing != nil:
+		return fmt.Sprintf("%s hands over: try again", p.cfg.ID)
+	case l.next <= l.upTo:
+		return fmt.Sprintf("%s has just been elected, and proposes again what others voted for: try again", p.cfg.ID)
+	case !l.isComplete(p):
+		return fmt.Sprintf("the change before is not complete: a quorum of the acceptors of epoch %d has to hold everything below instance %d first; "+
+			"`paxlog member list` shows who is behind", p.newest().Now.Epoch, p.members.From)
+	}
+	return ""
+}
+
+// changeOf is the change that m asks for, or why there is none.
+func (l *leading) changeOf(p *Proposer, m *paxos.Member) (x configuration.Change, why string) {
+	h := p.newest()
+	now := h.Now
+	if m.Order == paxos.MemberReplace || m.Order == paxos.MemberRemove {
+		if _, is := now.Find(m.ID); !is {
+			return x, fmt.Sprintf("%s is no acceptor of this log: its acceptors are %v", m.ID, names(now))
+		}
+	}
+	var newcomer configuration.Acceptor
+	if m.Order != paxos.MemberRemove {
+		if newcomer, why = l.newcomer(p, &h, m.With); why != "" {
+			return x, why
+		}
+	}
+	n := uint64(len(now.Acceptors))
+	switch m.Order {
+	case paxos.MemberReplace:
+		x = now.Replacement(m.ID, newcomer)
+	case paxos.MemberAdd:
+		phase1, phase2 := sizes(m, now, n+1)
+		x = now.Addition(newcomer, phase1, phase2)
+	case paxos.MemberRemove:
+		phase1, phase2 := sizes(m, now, n-1)
+		x = now.Removal(m.ID, phase1, phase2)
+	default:
+		return x, fmt.Sprintf("order %d is not known here", m.Order)
+	}
+	if _, err := h.Electorate(&configuration.Found{At: configuration.Unset, Change: x}); err != nil {
+		return x, err.Error()
+	}
+	return x, ""
+}
+
+// sizes are the quorums among n acceptors: those asked for, majorities if they are now, else as
+// they are.
+func sizes(m *paxos.Member, now configuration.Configuration, n uint64) (phase1, phase2 uint64) {
+	majority := uint64(len(now.Acceptors))/2 + 1
+	phase1, phase2 = now.Phase1, now.Phase2
+	if phase1 == majority && phase2 == majority {
+		phase1, phase2 = n/2+1, n/2+1
+	}
+	if m.Phase1 > 0 && m.Phase2 > 0 {
+		phase1, phase2 = uint64(m.Phase1), uint64(m.Phase2)
+	}
+	return phase1, phase2
+}
+
+// newcomer is the acceptor that joins under an id, or why it cannot become a member.
+func (l *leading) newcomer(p *Proposer, h *configuration.History, id paxos.NodeID) (a configuration.Acceptor, why string) {
+	j, joins := p.joiners[id]
+	_, is := h.Now.Find(id)
+	switch {
+	case is:
+		return a, fmt.Sprintf("%s is an acceptor of this log already", id)
+	case h.WasReplaced(id):
+		return a, fmt.Sprintf("%s was an acceptor of this log, and does not come back: initialise the newcomer under another id", id)
+	case !joins || p.known[id] == 0:
+		return a, fmt.Sprintf("no acceptor %s has joined: `paxlog init --join --role acceptor --id %s --addr HOST:PORT --data DIR` on its host, and start it; "+
+			"those that have joined are %v", id, id, p.joinerIDs())
+	}
+	if behind := l.chosenUpTo - min(j.held, l.chosenUpTo); behind > maxBehind {
+		return a, fmt.Sprintf("%s has not caught up: it is %d instances behind, and %d is the most; try again in a while (`paxlog member list`)", id, behind, maxBehind)
+	}
+	return configuration.Acceptor{ID: id, Incarnation: p.known[id], Addr: j.addr}, ""
+}
+
+// risks counts how many acceptors may be lost before, while and after the change is made, and
+// returns why that is too few, or "".
+func (l *leading) risks(p *Proposer, m *paxos.Member, x configuration.Change, answer *paxos.Membered) string {
+	fresh := p.not(l.gone)
+	votes := func(c configuration.Configuration, without paxos.NodeID) (n int) {
+		for _, a := range c.Acceptors {
+			if a.ID != without && fresh.Has(p.place(a.ID)) {
+				n++
+			}
+		}
+		return n
+	}
+	need := func(c configuration.Configuration) int { return int(max(c.Phase1, c.Phase2)) }
+	now := p.newest().Now
+	answer.Before = votes(now, "") - need(now)
+	answer.During = votes(now, x.Replaces) - need(now)
+	answer.After = votes(x.Config, "") - need(x.Config)
+	if m.Order != paxos.MemberRemove {
+		answer.After++ // the newcomer, which has caught up
+	}
+	if m.Order != paxos.MemberReplace {
+		answer.During = min(answer.During, answer.After)
+	}
+	switch {
+	case m.Order == paxos.MemberReplace && len(now.Acceptors) < 3:
+		return fmt.Sprintf("with %d acceptors there is no quorum without %s: what is left is to restore its directory, or a backup", len(now.Acceptors), m.ID)
+	case answer.During < 0:
+		return fmt.Sprintf("%d acceptors that vote are needed meanwhile beside %s, and there are %d: start the others first", need(now), m.ID, votes(now, x.Replaces))
+	case answer.After < 0:
+		return fmt.Sprintf("fewer than a quorum of %v would vote: start the others first", names(x.Config))
+	case m.Order == paxos.MemberReplace && fresh.Has(p.place(m.ID)) && !m.Force:
+		return fmt.Sprintf("%s lives and votes: add %s, and then remove %s, and the log survives as many losses at any moment; "+
+			"--force replaces it although only %d may be lost meanwhile, where %d may be lost now", m.ID, m.With, m.ID, answer.During, answer.Before)
+	case min(answer.During, answer.After) < answer.Before && !m.Force:
+		return fmt.Sprintf("%d acceptors may be lost now, %d while the change is made, and %d after it: start those that are down first; --force does it all the same",
+			answer.Before, answer.During, answer.After)
+	}
+	return ""
+}
+
+func names(c configuration.Configuration) (ids []paxos.NodeID) {
+	for _, a := range c.Acceptors {
+		ids = append(ids, a.ID)
+	}
+	return ids
+}

@@ -1,0 +1,178 @@
+package proposer
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/paxlog/paxlog/paxos"
+	"github.com/paxlog/paxlog/paxos/configuration"
+	"github.com/paxlog/paxlog/paxos/control"
+)
+
+// newest is the newest configuration that this process has heard of; zero if it knows only
+// that of the cluster file.
+func (p *Proposer) newest() configuration.History {
+	h := p.control.Members
+	if s := &p.shown; s.Now.Epoch > h.Now.Epoch || s.Now.Epoch == h.Now.Epoch && h.Alpha == 0 {
+		h = *s
+	}
+	return h
+}
+
+// electorate is whom to ask, by what this process has heard of, and a change that its Phase 1
+// has to reckon with.
+func (p *Proposer) electorate(found *configuration.Found) configuration.Electorate {
+	h := p.newest()
+	return electorateOf(h, found, p.cfg.Membership)
+}
+
+func electorateOf(h configuration.History, found *configuration.Found, m paxos.Membership) configuration.Electorate {
+	if h.IsZero() {
+		return configuration.Sole(m)
+	}
+	e, err := h.Electorate(found)
+	if err != nil { // it changes nothing
+		e, _ = h.Electorate(nil)
+	}
+	return e
+}
+
+// adopt makes e the members of the phase that begins. What is known of each goes with it.
+func (p *Proposer) adopt(e configuration.Electorate) {
+	marks, shown, heard := make(paxos.ByPlace[paxos.Mark], len(e.Acceptors)), make(paxos.ByPlace[uint64], len(e.Acceptors)), paxos.Set(0)
+	for i, id := range e.Acceptors {
+		if old := p.members.Place(id); old >= 0 {
+			marks[i], shown[i] = p.marks[old], p.rounds.shown[old]
+			if p.rounds.heard.Has(old) {
+				heard = heard.With(i)
+			}
+		}
+	}
+	p.members, p.marks, p.rounds = e, marks, rounds{shown, heard}
+}
+
+// of says whose the marks are that this process sends, by place: nothing as long as they are
+// those of the cluster file.
+func (p *Proposer) of() paxos.ByPlace[paxos.NodeID] {
+	if slices.Equal(p.members.Acceptors, p.cfg.Membership.Acceptors) {
+		return nil
+	}
+	return slices.Clone(p.members.Acceptors)
+}
+
+// byPlace puts marks in the order of the members.
+func (p *Proposer) byPlace(marks paxos.ByPlace[paxos.Mark], of paxos.ByPlace[paxos.NodeID]) (paxos.ByPlace[paxos.Mark], bool) {
+	if len(of) == 0 {
+		of = p.cfg.Membership.Acceptors
+	}
+	if len(marks) != len(of) {
+		return nil, false
+	}
+	if slices.Equal(of, p.members.Acceptors) {
+		return marks, true
+	}
+	out := make(paxos.ByPlace[paxos.Mark], len(p.members.Acceptors))
+	for k, id := range of {
+		if i := p.place(id); i >= 0 {
+			out[i] = marks[k]
+		}
+	}
+	return out, true
+}
+
+// foundIn returns what the log has decided about its acceptors, with the alpha that may be
+// among what was voted for above held, and the change that is, if it means something.
+func foundIn(state *control.State, held paxos.Instance, values map[paxos.Instance]paxos.Value, reported []paxos.Instance) (configuration.History, *configuration.Found) {
+	h := state.Members
+	for _, i := range reported {
+		if v := values[i]; i > held && paxos.IsControl(v.Batch) {
+			c, _ := control.Parse(v.Batch) // what is not known has been refused
+			switch c := c.(type) {
+			case control.Alpha:
+				if next, err := h.Decide(c.Alpha); err == nil {
+					h = next
+				}
+			case control.Change:
+				if _, err := h.Apply(i, c.Change); err == nil {
+					return h, &configuration.Found{At: i, Change: c.Change}
+				}
+			}
+		}
+	}
+	return h, nil
+}
+
+// mayLead reports whether c asked those whom it had to ask, by what its Phase 1 has shown. Else
+// it begins anew (R5, R7a): with a newer configuration, or without a member that a change
+// replaces which somebody has voted for. changeAt is where such a change has to be proposed
+// again.
+func (p *Proposer) mayLead(c *preparing, state control.State, values map[paxos.Instance]paxos.Value, reported []paxos.Instance) (changeAt paxos.Instance, ok bool) {
+	held := max(c.read.held(), state.FirstInstance()-1)
+	h, found := foundIn(&state, held, values, reported)
+	need := electorateOf(h, found, p.cfg.Membership)
+	planned := p.order != nil && found == nil
+	switch {
+	case found != nil && p.order != nil && !found.Change.Config.Equal(p.order.change.Config):
+		p.dropOrder("another change is under way: `paxlog member list` shows it")
+	case found != nil && p.order != nil:
+		p.order.at = found.At // an earlier leader has proposed it
+	case planned:
+		plan := &configuration.Found{At: configuration.Unset, Change: p.order.change}
+		e, err := h.Electorate(plan)
+		if err == nil && held+1 < h.From {
+			err = fmt.Errorf("the change before is in force from instance %d on only, and %d are held", h.From, held)
+		}
+		if err != nil {
+			p.dropOrder(err.Error() + "; try again")
+			planned = false
+			break
+		}
+		need = e
+	}
+	if !p.members.Covers(&need) {
+		p.shown, p.control = h, state
+		if planned {
+			found = &configuration.Found{At: configuration.Unset, Change: p.order.change}
+		}
+		p.campaignFor(fmt.Sprintf("Phase 1 shows another configuration than %s knew", p.cfg.ID), rejoiner{}, found)
+		return 0, false
+	}
+	if p.members.From = need.From; need.After.IsZero() {
+		p.members.After, p.members.From = configuration.Group{}, 0
+	}
+	if found != nil {
+		changeAt = found.At
+	}
+	return changeAt, true
+}
+
+// onConfigured takes a newer configuration than this process knew. It is a hint: who leads by it
+// has found it in a Phase 1 quorum.
+func (p *Proposer) onConfigured(from paxos.NodeID, m *paxos.Configured) {
+	s, err := control.Decode(m.State, p.cfg.Knows)
+	if known := p.newest(); err != nil || s.Level > p.cfg.Knows || s.Members.Now.Epoch <= known.Now.Epoch ||
+		!p.control.Log.IsZero() && p.control.Log != s.Log {
+		return
+	}
+	p.shown = s.Members
+	why := fmt.Sprintf("%s holds a newer configuration, of epoch %d", from, s.Members.Now.Epoch)
+	switch phase := p.phase.(type) {
+	case *standby:
+		p.standBy(p.reason, 0)
+	case *preparing:
+		phase.fail(p, "%s", why)
+	case *leading:
+		// Its own change is told by those who copied it before this leader has heard the votes.
+		if p.control.Members.Now.Epoch < s.Members.Now.Epoch && phase.changeAt != s.Members.At {
+			phase.resign(p, why, 0)
+		}
+	}
+}
+
+// Members is the newest configuration that this process has heard of.
+func (p *Proposer) Members() *configuration.History {
+	if p.shown.Now.Epoch > p.control.Members.Now.Epoch {
+		return &p.shown
+	}
+	return &p.control.Members
+}

@@ -1,0 +1,122 @@
+package sim
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/paxlog/paxlog/paxos"
+	"github.com/paxlog/paxlog/paxos/configuration"
+)
+
+type member = configuration.Acceptor
+
+// drawChanges draws when acceptors die for good and are replaced, are added, and are removed. It
+// has a source of its own, as drawOld has.
+func drawChanges(seed uint64, end Micros, t Topology) (faults []Fault) {
+	r := paxos.Rand{State: seed ^ 0x6d656d62657273}
+	if r.Uint64()%4 != 0 {
+		return nil
+	}
+	return moreChanges(&r, end, t)
+}
+
+// moreChanges draws some, if the log can go on without an acceptor.
+func moreChanges(r *paxos.Rand, end Micros, t Topology) (faults []Fault) {
+	if phase1, phase2 := t.quorums(); max(phase1, phase2) >= t.Acceptors {
+		return nil
+	}
+	for at := between(r, 300*Millisecond, 1500*Millisecond); at < end; at += between(r, 500*Millisecond, 4*Second) {
+		f := Fault{At: at, Kind: []FaultKind{ReplaceAcceptor, ReplaceAcceptor, AddAcceptor, RemoveAcceptor}[r.Uint64()%4], Arg: r.Uint64()}
+		f.For = between(r, 100*Millisecond, 3*Second)
+		faults = append(faults, f)
+	}
+	return faults
+}
+
+// changes puts them into a plan. A directory that has forgotten something needs all others to
+// rejoin, and so does a member that is dead to be replaced: both at once is more than a log
+// survives.
+func (p *Plan) changes(faults []Fault) {
+	if len(faults) == 0 {
+		return
+	}
+	p.Changes = true
+	p.Faults = slices.DeleteFunc(append(p.Faults, faults...), func(f Fault) bool { return f.Kind == RollBack })
+}
+
+// changeMembers changes the acceptors, as an operator does, who asks again until it is done.
+func (c *Cluster) changeMembers(f Fault, r *paxos.Rand) {
+	h := c.Check.Members()
+	now := h.Now
+	if now.IsZero() || f.Kind == RemoveAcceptor && len(now.Acceptors) < 4 || f.Kind == ReplaceAcceptor && len(now.Acceptors) < 3 || f.Kind == AddAcceptor && len(now.Acceptors) > 6 {
+		return
+	}
+	for id := range c.dead {
+		if !h.WasReplaced(id) {
+			return // one at a time
+		}
+	}
+	for _, a := range now.Acceptors {
+		if c.nodes[a.ID].store.durable.Held+1 < h.From {
+			return // it has not arrived: to lose another one now is more than the log survives
+		}
+	}
+	member := now.Acceptors[r.Uint64()%uint64(len(now.Acceptors))].ID
+	m := &paxos.Member{Order: paxos.MemberRemove, ID: member, Force: true}
+	if f.Kind != RemoveAcceptor {
+		c.newcomers++
+		m.Order, m.With = paxos.MemberAdd, paxos.NodeID(fmt.Sprintf("b%d", c.newcomers))
+		c.incarnations[m.With] = uint64(100 + c.newcomers)
+		n := c.addAcceptor(m.With)
+		n.incarnation, n.refusal = c.incarnations[m.With], c.refusal
+		n.lag = c.nodes[member].lag
+		c.trace("%s joins", m.With)
+		n.Start()
+	}
+	if f.Kind == ReplaceAcceptor {
+		m.Order = paxos.MemberReplace
+		c.dead[member] = true
+		n := c.nodes[member]
+		n.away = true
+		c.trace("the machine of %s dies for good", member)
+		if n.Up {
+			n.Crash()
+		}
+	}
+	c.askFor(m, f, r)
+}
+
+// askFor asks every proposer that leads, or believes so, again and again.
+func (c *Cluster) askFor(m *paxos.Member, f Fault, r *paxos.Rand) {
+	h := c.Check.Members()
+	done := m.Order == paxos.MemberAdd && isMember(h.Now.Acceptors, m.With) || m.Order == paxos.MemberRemove && !isMember(h.Now.Acceptors, m.ID) ||
+		m.Order == paxos.MemberReplace && !isMember(h.Now.Acceptors, m.ID)
+	if done {
+		c.Events["acceptors changed"]++
+		if m.Order == paxos.MemberReplace && r.Uint64()%2 == 0 {
+			c.after(f.For, func() { c.resurrect(m.ID) })
+		}
+		return
+	}
+	if m.Order == paxos.MemberRemove && len(h.Now.Acceptors) < 4 {
+		return // another one was removed meanwhile
+	}
+	for _, id := range c.Proposers {
+		if n := c.nodes[id]; n.Up {
+			n.receive(operator, m)
+		}
+	}
+	c.after(300*Millisecond, func() { c.askFor(m, f, r) })
+}
+
+func isMember(list paxos.ByPlace[member], id paxos.NodeID) bool {
+	return slices.ContainsFunc(list, func(a member) bool { return a.ID == id })
+}
+
+// resurrect starts the directory of an acceptor that was replaced.
+func (c *Cluster) resurrect(id paxos.NodeID) {
+	if n := c.nodes[id]; !n.Up {
+		c.Events["directory of a replaced acceptor started"]++
+		n.Start()
+	}
+}
