@@ -131,7 +131,12 @@ func OneLine(err error) string {
 	if err == nil {
 		return ""
 	}
-	lines := strings.FieldsFunc(err.Error(), func(r rune) bool { return r == '\n' || r == '\r' })
+	return Printable(err.Error())
+}
+
+// Printable is a text of a peer or of the system as one line that a terminal shows as it is.
+func Printable(from string) string {
+	lines := strings.FieldsFunc(from, func(r rune) bool { return r == '\n' || r == '\r' })
 	var text strings.Builder
 	for _, r := range strings.Join(lines, " ") {
 		if unicode.IsControl(r) {

@@ -9,6 +9,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/paxlog/paxlog/client"
 	"github.com/paxlog/paxlog/transport"
 )
 
@@ -19,6 +20,21 @@ func TestMessageIsOneLine(t *testing.T) {
 	}
 	if got := OneLine(errors.New("refused: \x1b[31mred\u009b")); got != `refused: \x1b[31mred\x9b` {
 		t.Errorf("got %q", got)
+	}
+}
+
+// TestPeersTextsArePrintable: what a process says of itself reaches no terminal as it is.
+func TestPeersTextsArePrintable(t *testing.T) {
+	const said, want = "disk\x1b[2J\nfull", `disk\x1b[2J full`
+	all := []client.ProcessStatus{}
+	for _, role := range []client.Role{client.RoleAcceptor, client.RoleProposer, client.RoleLearner} {
+		all = append(all, client.ProcessStatus{Role: role, ProcessState: client.ProcessState{Reason: said, State: said}})
+	}
+	s := NewStatus("orders", client.Status{Processes: all})
+	for _, got := range []*string{s.Acceptors[0].Reason, s.Proposers[0].Reason, s.Proposers[0].State, s.Learners[0].Reason} {
+		if got == nil || *got != want {
+			t.Errorf("%v", got)
+		}
 	}
 }
 

@@ -144,19 +144,19 @@ func NewStatus(cluster string, s client.Status) Status {
 			out.Acceptors = append(out.Acceptors, Acceptor{
 				Process: base, Promised: Known(r.Promised.String(), up && !r.Promised.IsZero()), Accepted: Known(r.Highest, up),
 				Chosen: Known(r.Chosen, up), Missing: Known(r.Missing, up), Voting: Known(r.Voting, up), Forgot: Known(r.Forgot, up),
-				Reason: Known(r.Reason, up && r.Reason != ""),
+				Reason: Known(Printable(r.Reason), up && r.Reason != ""),
 				Disk:   diskOf(r, up),
 			})
 		case paxos.RoleProposer:
 			out.Proposers = append(out.Proposers, Proposer{
-				Process: base, State: Known(r.State, up), Ballot: Known(r.Ballot.String(), up && !r.Ballot.IsZero()),
-				Chosen: Known(r.Chosen, up && r.State == leadingState), Reason: Known(r.Reason, up && r.Reason != ""),
+				Process: base, State: Known(Printable(r.State), up), Ballot: Known(r.Ballot.String(), up && !r.Ballot.IsZero()),
+				Chosen: Known(r.Chosen, up && r.State == leadingState), Reason: Known(Printable(r.Reason), up && r.Reason != ""),
 			})
 		case paxos.RoleLearner:
 			out.Learners = append(out.Learners, Learner{
 				Process: base, Learned: Known(r.Applied, up), FirstIndex: Known(r.First, up), LastIndex: Known(r.Last, up),
 				Lag: Known(uint64(chosen-min(chosen, r.Applied)), up), Disk: diskOf(r, up),
-				Chain: Known(r.Chain.String(), up && !r.Chain.IsZero()), Reason: Known(r.Reason, up && r.Reason != ""),
+				Chain: Known(r.Chain.String(), up && !r.Chain.IsZero()), Reason: Known(Printable(r.Reason), up && r.Reason != ""),
 			})
 		}
 	}

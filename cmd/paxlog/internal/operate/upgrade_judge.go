@@ -38,7 +38,7 @@ func JudgeUpgrade(s client.Status, to uint64) Upgrade {
 		case p.Speaks == 0:
 			u.Obstacles = append(u.Obstacles, fmt.Sprintf("%s runs a release that knows level 0 only: replace its program", p.ID))
 		case p.Knows < to:
-			u.Obstacles = append(u.Obstacles, fmt.Sprintf("%s runs %s, which knows level %d: replace its program", p.ID, p.Program, p.Knows))
+			u.Obstacles = append(u.Obstacles, fmt.Sprintf("%s runs %s, which knows level %d: replace its program", p.ID, shapes.Printable(p.Program), p.Knows))
 		}
 		if p.Err == nil && p.Format != p.Converts {
 			u.Converts = append(u.Converts, p.ID)
@@ -114,7 +114,7 @@ func (u *Upgrade) shape() shapes.Upgrade {
 			base.Error = shapes.Known(shapes.OneLine(p.Err), true)
 		}
 		out.Processes = append(out.Processes, shapes.UpgradedProcess{
-			Process: base, Role: p.Role.String(), Program: shapes.Known(p.Program, says && p.Program != ""),
+			Process: base, Role: p.Role.String(), Program: shapes.Known(shapes.Printable(p.Program), says && p.Program != ""),
 			Oldest: shapes.Known(p.Oldest, says), Newest: shapes.Known(p.Speaks, says), Knows: shapes.Known(p.Knows, up),
 			Level: shapes.Known(p.Level, up), Format: shapes.Known(p.Format, stores), Converts: shapes.Known(p.Converts, stores),
 		})
