@@ -75,7 +75,7 @@ func TestAcceptExhaustive(t *testing.T) {
 					}
 					a := ready(State{Promised: promised, Held: held, Votes: votes})
 					hadSame := votes[i] == b
-					a.Step(b.Proposer, &paxos.Accept{Ballot: b, Instance: i, Value: paxos.Value{Origin: b, Batch: []byte("x")}})
+					a.Step(b.Proposer, &paxos.Accept{Ballot: b, Instance: i, Value: paxos.Value{Origin: b, Batch: text("x")}})
 					out := a.Flush()
 
 					accepted, rejected := sent[*paxos.Accepted](out), sent[*paxos.Reject](out)
@@ -188,7 +188,7 @@ func TestHeld(t *testing.T) {
 	if len(f) != 1 || f[0].From != 2 {
 		t.Fatalf("no copy was asked for: %+v", out)
 	}
-	value := paxos.Value{Origin: n, Batch: []byte("chosen")}
+	value := paxos.Value{Origin: n, Batch: text("chosen")}
 	a.Step("a2", &paxos.Page{Nonce: f[0].Nonce, From: 2, Held: 2, Values: []paxos.Vote{{Instance: 2, Ballot: n, Value: value}, {Instance: 3, Ballot: n, Value: value}}})
 	out = a.Flush()
 	if got := wrote[paxos.PutVote](out); len(got) != 1 || got[0].Vote.Instance != 2 || !got[0].Vote.Value.Equal(value) {
@@ -197,7 +197,7 @@ func TestHeld(t *testing.T) {
 	if a.held != 3 { // 3 was voted for at n, and the hole before it is filled
 		t.Fatalf("held %d, want 3", a.held)
 	}
-	a.Step("p9", &paxos.Accept{Ballot: ballot(9, "p9"), Instance: 2, Value: paxos.Value{Batch: []byte("late")}})
+	a.Step("p9", &paxos.Accept{Ballot: ballot(9, "p9"), Instance: 2, Value: paxos.Value{Batch: text("late")}})
 	if out = a.Flush(); len(out.Writes) != 0 {
 		t.Fatalf("a late Accept wrote %+v", out.Writes)
 	}

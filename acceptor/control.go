@@ -35,21 +35,28 @@ func newControlled(a *Acceptor, st State) controlled {
 	return c
 }
 
-// takes reports whether this acceptor may vote for a value: not for a control command that
-// it does not know (R10), and not while it keeps too many of them.
+// takes reports whether this acceptor may vote for a value: not for a command that it does
+// not know (R10), of whichever kind, and not while it keeps too many control values.
+//
+// Example: a bit of a batch flips in a leader's memory, in the byte that says of which kind a
+// run is. Were it chosen, every learner would stop before it, for ever. As it is, nobody votes
+// for it, the leader resigns, and what was in it is appended again.
 func (a *Acceptor) takes(from paxos.NodeID, m *paxos.Accept) bool {
-	c := &a.control
-	if !paxos.IsControl(m.Value.Batch) {
-		return true
+	c, isControl := &a.control, paxos.IsControl(m.Value.Batch)
+	err := paxos.KnownRuns(m.Value.Batch)
+	if isControl {
+		err = control.Known(m.Value.Batch, a.cfg.Knows)
 	}
 	if a.isChange(m.Value.Batch) && m.Instance != a.held+1 {
 		return false // R7b: a vote for a change says that all below is held
 	}
-	err := control.Known(m.Value.Batch, a.cfg.Knows)
 	if err != nil && c.warn.Due(a.now) {
 		c.warn.Set(a.now + warnTicks)
-		a.Warn("does not vote for a control command that it does not know: it needs the version of paxlog that the leader has",
+		a.Warn("does not vote for a command that it does not know: it needs the version of paxlog that the leader has; if that is the same, the leader's memory may be faulty",
 			"leader", string(from), "instance", uint64(m.Instance), "error", err.Error())
+	}
+	if !isControl {
+		return err == nil
 	}
 	return err == nil && c.bytes+len(m.Value.Batch) <= maxControlBytes
 }

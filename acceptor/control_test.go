@@ -16,6 +16,9 @@ func genesis(log byte, level uint64) paxos.Value {
 	return paxos.Value{Origin: ballot(1, "p1"), Batch: control.Batch(g)}
 }
 
+// text is a batch that tells values apart: of a kind that is known, and of no form.
+func text(s string) []byte { return append([]byte{byte(paxos.RunAppend)}, s...) }
+
 // knowing is ready, of an acceptor that knows this release's level.
 func knowing(st State) *Acceptor {
 	a := ready(st)
@@ -106,6 +109,23 @@ func TestUnknownCommand(t *testing.T) {
 	a.tickCopy()
 	if again := sent[*paxos.Fetch](a.Flush()); len(again) != 0 {
 		t.Errorf("it asks again for what is of no use to it: %+v", again)
+	}
+}
+
+// TestUnknownRun: nobody votes for a kind of commands of sessions that it does not know,
+// wherever it stands in a value: if that was chosen, every learner would stop before it.
+func TestUnknownRun(t *testing.T) {
+	b := ballot(1, "p1")
+	known := paxos.Fence(paxos.SessionID{1})
+	unknown := []byte{byte(paxos.RunControl) + 1, 1, 2, 3}
+	for name, batch := range map[string][]byte{"alone": unknown, "behind": append(paxos.Fence(paxos.SessionID{1}), unknown...)} {
+		a := knowing(State{})
+		a.Step("p1", &paxos.Accept{Ballot: b, Instance: 1, Value: paxos.Value{Origin: b, Batch: batch}})
+		a.Step("p1", &paxos.Accept{Ballot: b, Instance: 2, Value: paxos.Value{Origin: b, Batch: known}})
+		out := a.Flush()
+		if votes := wrote[paxos.PutVote](out); len(votes) != 1 || votes[0].Vote.Instance != 2 || len(out.Notes) != 1 {
+			t.Errorf("%s: %+v", name, out)
+		}
 	}
 }
 

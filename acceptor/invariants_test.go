@@ -11,7 +11,7 @@ import (
 // to stop with its name, having said nothing that follows.
 func TestInvariants(t *testing.T) {
 	b, high := ballot(5, "p1"), ballot(6, "p1")
-	accept := &paxos.Accept{Ballot: b, Instance: 4, Value: paxos.Value{Batch: []byte("x")}}
+	accept := &paxos.Accept{Ballot: b, Instance: 4, Value: paxos.Value{Batch: text("x")}}
 	for name, breaks := range map[string]func(*Acceptor){
 		"promised is never lowered":                      func(a *Acceptor) { a.promised = ballot(4, "p1") },
 		"a promise is durable before it is told":         func(a *Acceptor) { a.promised = ballot(6, "p1") },
@@ -78,7 +78,7 @@ func loaded(a *Acceptor, v vote, instances ...paxos.Instance) *paxos.Loaded {
 func TestContradiction(t *testing.T) {
 	a := ready(State{})
 	b := ballot(1, "p1")
-	value := func(s string) paxos.Value { return paxos.Value{Origin: b, Batch: []byte(s)} }
+	value := func(s string) paxos.Value { return paxos.Value{Origin: b, Batch: text(s)} }
 	a.Step("p1", &paxos.Accept{Ballot: b, Instance: 1, Value: value("mine")})
 	a.Flush()
 	a.Step("p1", &paxos.Accept{Ballot: b, Instance: 1, Value: value("other")})

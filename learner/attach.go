@@ -193,7 +193,7 @@ func (s *storedAnswer) loaded(l *Learner, m *paxos.Loaded) {
 		l.tellBelow(id, first, min(last, s.last))
 	}
 	switch {
-	case first <= last && l.isOfAncestor(id):
+	case first <= last && l.isOfAncestor(id) && l.hasRestored():
 		l.tell(&paxos.Result{Session: id, Kind: paxos.ResultOfAncestor, First: first})
 	case x == nil && first <= last && id.Birth() < l.state.Floor && l.mayBeTrimmed(id):
 		l.tell(&paxos.Result{Session: id, Kind: paxos.ResultForgotten, First: first})

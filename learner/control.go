@@ -67,6 +67,14 @@ func (l *Learner) isOfAncestor(id paxos.SessionID) bool {
 	return is
 }
 
+// hasRestored reports whether all that was restored from another log is here: only then is it
+// known of a command that it is not in it. What was trimmed of that, or has not come yet, may
+// have it.
+func (l *Learner) hasRestored() bool {
+	d := &l.control.state.Descent
+	return l.state.Applied >= d.Upto && l.state.FirstIndex <= d.First
+}
+
 // ofAncestor completes what is known of a command whose session may be of a log that this
 // one was restored from: it is where it is among what was restored, or nothing is known of it.
 // A learner that has not got all of that yet cannot tell.
@@ -78,6 +86,7 @@ func (l *Learner) ofAncestor(id paxos.SessionID, f *paxos.Found) {
 		f.Closed, f.Expired = true, false
 	case l.state.Applied < l.control.state.Descent.Upto:
 		*f = paxos.Found{Nonce: f.Nonce, Future: true}
+	case !l.hasRestored(): // some of it was trimmed: f says that nothing is known
 	default: // who does not know OfAncestor must not take it for none
 		*f = paxos.Found{Nonce: f.Nonce, Future: true, OfAncestor: true, Ancestor: log}
 	}

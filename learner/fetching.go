@@ -1,6 +1,9 @@
 package learner
 
-import "github.com/paxlog/paxlog/paxos"
+import (
+	"github.com/paxlog/paxlog/paxos"
+	"github.com/paxlog/paxlog/paxos/control"
+)
 
 // copying is the copy of instances that this learner missed: one page at a time
 // from one source, and votes from all acceptors.
@@ -118,7 +121,7 @@ func (l *Learner) onPage(from paxos.NodeID, m *paxos.Page) {
 	switch {
 	case l.state.Applied == before:
 		if s.first > before+1 {
-			l.trimmedThere(s)
+			l.trimmedThere(s, m)
 		}
 		f.failed = true
 		f.slower(l.cfg.RetryTicks)
@@ -132,9 +135,17 @@ func (l *Learner) onPage(from paxos.NodeID, m *paxos.Page) {
 }
 
 // trimmedThere tells that a source has trimmed what is needed next. Another one may
-// have it.
-func (l *Learner) trimmedThere(s *source) {
-	if s.warn.Due(l.now) {
+// have it, unless what stands in its place cannot be taken here.
+func (l *Learner) trimmedThere(s *source, m *paxos.Page) {
+	_, err := control.Decode(m.Control, l.cfg.Knows)
+	switch {
+	case !s.warn.Due(l.now):
+		return
+	case err != nil:
+		s.warn.Set(l.now + warnTicks)
+		l.Warn("what is needed next was trimmed, and the state of the log that stands in its place is not known here: use the version of paxlog that the others have",
+			"peer", string(s.id), "needed", uint64(l.state.Applied+1), "first_there", uint64(s.first), "error", err.Error())
+	default:
 		s.warn.Set(l.now + warnTicks)
 		l.Warn("a process has trimmed what is needed next: it is copied from another one that still has it", "peer", string(s.id),
 			"needed", uint64(l.state.Applied+1), "first_there", uint64(s.first))

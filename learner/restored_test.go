@@ -77,24 +77,37 @@ func TestLookupOfAnAncestor(t *testing.T) {
 	for _, test := range []struct {
 		name  string
 		whole bool
+		first paxos.Index // that is kept
 		runs  []paxos.RunAt
 		want  paxos.Found
+		kind  paxos.ResultKind // of an attached client
 	}{
-		{"restored", true, []paxos.RunAt{{First: 4, Count: 1, Index: 2}}, paxos.Found{Index: 2, Closed: true}},
-		{"not restored", true, nil, paxos.Found{Future: true, OfAncestor: true, Ancestor: paxos.LogID{7}}},
-		{"not yet", false, nil, paxos.Found{Future: true}},
+		{"restored", true, 1, []paxos.RunAt{{First: 4, Count: 1, Index: 2}}, paxos.Found{Index: 2, Closed: true}, 0},
+		{"not restored", true, 1, nil, paxos.Found{Future: true, OfAncestor: true, Ancestor: paxos.LogID{7}}, paxos.ResultOfAncestor},
+		{"not yet", false, 1, nil, paxos.Found{Future: true}, paxos.ResultForgotten},
+		{"trimmed, perhaps", true, 2, nil, paxos.Found{Future: true, Forgotten: true}, paxos.ResultForgotten},
 	} {
 		at := control.Generation * 2
 		if !test.whole {
 			at = 0
 		}
 		l, _, _ := restoredLearner(t, at)
+		l.state.FirstIndex = test.first
 		l.Step("@1", &paxos.Lookup{Nonce: 5, Session: sessionID(9, 1), Seq: 4})
 		q := loadsOf(l.Flush(), paxos.LoadRuns)
 		l.Step("l1", &paxos.Loaded{Load: q[0], Runs: test.runs})
 		test.want.Nonce = 5
 		if f := sent[*paxos.Found](l.Flush(), "@1"); len(f) != 1 || *f[0] != test.want {
 			t.Errorf("%s: %+v", test.name, f[0])
+		}
+		if test.kind == 0 {
+			continue
+		}
+		l.Step("@2", &paxos.Attach{Session: sessionID(9, 1), From: 4})
+		q = loadsOf(l.Flush(), paxos.LoadRuns)
+		l.Step("l1", &paxos.Loaded{Load: q[0]})
+		if r := sent[*paxos.Result](l.Flush(), "@2"); len(r) != 1 || r[0].Kind != test.kind || r[0].First != 4 {
+			t.Errorf("%s, attached: %+v", test.name, r)
 		}
 	}
 }

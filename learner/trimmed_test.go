@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/paxlog/paxlog/paxos"
+	"github.com/paxlog/paxlog/paxos/control"
 )
 
 // trimmedLearner has entries 5 to 9 and instances 4 to 8: what was below is trimmed.
@@ -94,6 +95,34 @@ func TestSourceHasTrimmed(t *testing.T) {
 	}
 	if asked["a2"] != 1 || asked["a1"] < 3 || asked["l2"] < 3 || warned != 1 {
 		t.Errorf("asked %v, warned %d times", asked, warned)
+	}
+}
+
+// TestTrimmedAtUnknownLevel: who does not know the level of a log of which it needs a checkpoint
+// says so, and what to do, and takes nothing.
+func TestTrimmedAtUnknownLevel(t *testing.T) {
+	l := newLearner()
+	l.cfg.Knows = control.Level
+	l.Step("a1", &paxos.PollReply{Held: 500})
+	told, wrote := map[string]int{}, 0
+	for tick := paxos.Ticks(2); tick < 5000; tick += 10 {
+		l.Tick(tick, 0)
+		out := l.Flush()
+		wrote += len(out.Writes)
+		for _, n := range out.Notes {
+			told[n.Text]++
+		}
+		for _, id := range append(members.Acceptors, "l2") {
+			for _, f := range sent[*paxos.Fetch](out, id) {
+				if f.Values {
+					l.Step(id, &paxos.Page{Nonce: f.Nonce, From: f.From, Held: 500, First: 100, Control: control.State{Level: control.Level + 1}.Encode()})
+				}
+			}
+		}
+	}
+	const want = "what is needed next was trimmed, and the state of the log that stands in its place is not known here: use the version of paxlog that the others have"
+	if told[want] != 4 || told["a process has trimmed what is needed next: it is copied from another one that still has it"] > 0 || wrote > 0 || l.state.Applied != 0 {
+		t.Errorf("told %v, %d writes, applied %d", told, wrote, l.state.Applied)
 	}
 }
 

@@ -34,7 +34,7 @@ func (l *leading) onDecide(p *Proposer, m *paxos.Decide) {
 		return
 	}
 	c, err := control.Parse(m.Batch)
-	if err != nil {
+	if err != nil || control.Needs(c) > p.control.Level { // R10, whatever a learner sends
 		return
 	}
 	u := p.control.Under

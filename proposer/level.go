@@ -35,11 +35,15 @@ func (p *Proposer) onRaise(from paxos.NodeID, m *paxos.Raise) {
 		why = fmt.Sprintf("%s knows levels up to %d: replace its program first", p.cfg.ID, p.cfg.Knows)
 	case p.stopping || l.handing != nil:
 		why = fmt.Sprintf("%s hands over: try again", p.cfg.ID)
-	case l.deciding.raise != nil:
-		why = "the level is being raised already: try again when that is done"
+	case l.deciding.raise != nil && l.deciding.raise.to != m.Level:
+		why = fmt.Sprintf("the level is being raised to %d already: try again when that is done", l.deciding.raise.to)
 	}
 	if why != "" {
 		p.Send(from, &paxos.Raised{Nonce: m.Nonce, Why: why})
+		return
+	}
+	if r := l.deciding.raise; r != nil {
+		r.asker, r.nonce = from, m.Nonce // who asks again does so since its connection is gone
 		return
 	}
 	r := &raising{asker: from, nonce: m.Nonce, to: m.Level, before: p.control.Level, since: p.now, knows: make([]uint64, len(p.members.Acceptors))}

@@ -99,6 +99,27 @@ func TestRaise(t *testing.T) {
 	}
 }
 
+// TestRaiseAskedAgain: whoever asks again while the level is being raised is answered; it is
+// not told that nothing was done.
+func TestRaiseAskedAgain(t *testing.T) {
+	p := leader(t, begun())
+	answers(p, ordered(t, p, 10, later), later, later, later)
+	p.Step("@op", &paxos.Raise{Nonce: 5, Level: control.Level})
+	if got := sentTo[*paxos.Raised](p.Flush(), "@op"); len(got) != 1 || !strings.Contains(got[0].Why, "already: try again when that is done") {
+		t.Fatalf("another level: %+v", got)
+	}
+	p.Step("@again", &paxos.Raise{Nonce: 6, Level: later})
+	if out := p.Flush(); len(sent[*paxos.Raised](out))+len(sent[*paxos.Accept](out)) > 0 {
+		t.Fatalf("%+v", out)
+	}
+	for _, id := range []paxos.NodeID{"a1", "a2"} {
+		p.Step(id, &paxos.Accepted{Runs: []paxos.VoteRun{{First: 4, Last: 4, Ballot: leads(p).ballot}}})
+	}
+	if got := sent[*paxos.Raised](p.Flush()); len(got) != 1 || got[0].Nonce != 6 || got[0].After != later || got[0].Why != "" {
+		t.Fatalf("%+v", got)
+	}
+}
+
 // TestNothingNewBeforeLevel: what a level allows is proposed when the command that sets it is
 // chosen, and not when it is proposed (R10). Else a leader that ends in between leaves a
 // command in a log that does not allow it.
@@ -118,6 +139,25 @@ func TestNothingNewBeforeLevel(t *testing.T) {
 	accepts := sentTo[*paxos.Accept](p.Flush(), "a1")
 	if len(accepts) != 1 || !paxos.IsControl(accepts[0].Value.Batch) {
 		t.Fatalf("no checkpoint is begun when the log has a level: %+v", accepts)
+	}
+}
+
+// TestDecideAboveLevel: what a learner sends is proposed only where the level in force allows it,
+// whatever fits the checkpoint that is made: else one learner with a fault stops all processes of
+// that level (R10).
+func TestDecideAboveLevel(t *testing.T) {
+	for level, proposes := range map[uint64]bool{control.ChainLevel - 1: false, control.ChainLevel: true} {
+		state, err := control.Decode(begun(), control.Level)
+		if err != nil {
+			t.Fatal(err)
+		}
+		state.Level, state.At = level, 3
+		state.Under = control.Underway{T: 2, Learners: []paxos.NodeID{"l1"}, From: 3, Offset: 5}
+		p := leader(t, state.Encode())
+		p.Step("a1", &paxos.Decide{Batch: control.Batch(control.Close{T: 2, Size: 5, Next: 1, By: "l1", Chain: paxos.Chain{1}})})
+		if accepts := sentTo[*paxos.Accept](p.Flush(), "a1"); (len(accepts) == 1) != proposes {
+			t.Errorf("level %d: %+v", level, accepts)
+		}
 	}
 }
 

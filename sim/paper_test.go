@@ -18,7 +18,12 @@ var paperMembers = paxos.Membership{Cluster: "paper", Acceptors: []paxos.NodeID{
 
 func paperBallot(n uint64) paxos.Ballot { return paxos.Ballot{Round: n, Proposer: "p1", Process: n} }
 
-func paperValue(s string) paxos.Value { return paxos.Value{Origin: paperBallot(1), Batch: []byte(s)} }
+// paperValue is a value of a kind that acceptors know, and paperText what it was made of.
+func paperValue(s string) paxos.Value {
+	return paxos.Value{Origin: paperBallot(1), Batch: append([]byte{byte(paxos.RunAppend)}, s...)}
+}
+
+func paperText(v paxos.Value) string { return string(v.Batch[min(1, len(v.Batch)):]) }
 
 // paperAcceptor is an acceptor with its store, which hears nobody.
 type paperAcceptor struct {
@@ -106,7 +111,7 @@ func TestPaperPhase1b(t *testing.T) {
 	a.Tick(1000, 0)
 	a.Tick(1001, 0)
 	p := the[*paxos.Promise](t, a.ask(&paxos.Prepare{Ballot: paperBallot(9), Nonce: 7, From: 1}))
-	if len(p.Votes) != 3 || p.Votes[0].Ballot != paperBallot(4) || string(p.Votes[0].Value.Batch) != "one again" || !p.Last {
+	if len(p.Votes) != 3 || p.Votes[0].Ballot != paperBallot(4) || paperText(p.Votes[0].Value) != "one again" || !p.Last {
 		t.Fatalf("%+v", p)
 	}
 	the[*paxos.Reject](t, a.ask(&paxos.Prepare{Ballot: paperBallot(8), Nonce: 8, From: 1}))
@@ -285,7 +290,7 @@ func TestPaperP2c(t *testing.T) {
 	got := map[paxos.Instance]string{}
 	for _, e := range p.Flush().SendNow {
 		if m, ok := e.Msg.(*paxos.Accept); ok {
-			got[m.Instance] = string(m.Value.Batch)
+			got[m.Instance] = paperText(m.Value)
 		}
 	}
 	// Instance 3 is case (a); section 3 fills it with a no-op, because 4 is taken.

@@ -77,6 +77,7 @@ func (c *Commit) add(r paxos.Record) error {
 	case paxos.Trimmed:
 		return c.trim(r)
 	case paxos.Install:
+		c.begins = c.begins || r.Control != ""
 		return c.install(r)
 	case paxos.SetLearner:
 		return c.set(appendLearner(append(b, keyLearner), r.State), 1)

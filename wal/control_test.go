@@ -116,6 +116,21 @@ func TestFormatOfControlVote(t *testing.T) {
 	}
 }
 
+// TestFormatOfInstall: a learner that begins with a checkpoint has the log's state from that
+// commit on, and before any command comes.
+func TestFormatOfInstall(t *testing.T) {
+	fs := vfs.NewMem()
+	initDir(t, fs, paxos.RoleLearner)
+	s := mustOpen(t, fs, paxos.RoleLearner)
+	mustCommit(t, s, []paxos.Record{paxos.Install{
+		State: paxos.LearnerState{Applied: 5, Next: 5, FirstIndex: 5, FirstInstance: 6}, Control: begunAt(5),
+	}}, true)
+	mustClose(t, s)
+	if id, err := ReadIdentity(fs, dir); err != nil || id.Format != begunFormat {
+		t.Errorf("%+v, %v", id, err)
+	}
+}
+
 // TestUnfoldedLearner: the directory of a learner that was made in format 2 is refused by
 // earlier releases, too, once its log has a level, and goes on as it was.
 func TestUnfoldedLearner(t *testing.T) {

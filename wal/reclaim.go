@@ -161,7 +161,7 @@ func (s *Store) deleteKeys(keys [][]byte) error {
 			return errors.Join(err, b.Close())
 		}
 	}
-	s.writes.room.Add(-int64(b.Len()))
+	s.writes.room.Add(-int64(b.Len()) - int64(b.Count())*nodeBytes)
 	if err := errors.Join(s.db.Apply(b, pebble.NoSync), b.Close()); err != nil {
 		return explain(s.dir, err)
 	}

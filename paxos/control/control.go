@@ -68,7 +68,8 @@
 //
 // R10: nobody proposes or writes what the level in force does not allow, and who meets a
 // command that it does not know stops before it. An acceptor does not vote for it, and does
-// not hold it. A learner does not apply it. Nobody skips one. Example: a learner skips a
+// not hold it. A learner does not apply it. Nobody skips one. (Of a kind of runs that it does
+// not know an acceptor holds what was chosen: nothing that it keeps follows from that.) Example: a learner skips a
 // command that raises the limit of sessions. From then on it expires a session that the
 // others keep, and gives the same entry another index than they do.
 //
