@@ -154,7 +154,7 @@ func (p *Proposer) settled(nonce uint64) *paxos.Settled {
 func (l *leading) settle(p *Proposer) {
 	d := &l.deciding
 	switch w := d.settling; {
-	case w == nil || !l.isFree():
+	case w == nil || !l.isFree() || !l.room(p) || p.stopping: // when nextDecide asks for no time
 	case w.proposed:
 		d.settling = nil
 		p.Send(w.asker, p.settled(w.nonce))
