@@ -245,7 +245,7 @@ func (l *Learner) judge() {
 			others = same
 		}
 	}
-	if force.IsPhase2(others) && !force.IsPhase2(own) {
+	if others != 0 && !force.IsPhase2(own) {
 		l.condemn(fmt.Sprintf("from instance %d on at the latest its log is not what was chosen", a.next), a.next)
 		return
 	}
