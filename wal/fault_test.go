@@ -300,7 +300,7 @@ func TestReadFails(t *testing.T) {
 			mustClose(t, s)
 			loads := []paxos.Load{
 				{Kind: paxos.LoadVotes, To: everything, MaxBytes: 1 << 30},
-				{Kind: paxos.LoadLog, Index: 5, UpTo: everything},
+				{Kind: paxos.LoadLog, Index: w.m.learner.FirstIndex, UpTo: everything},
 				{Kind: paxos.LoadTime, Time: w.m.learner.Time},
 				{Kind: paxos.LoadRuns, Session: w.ids[0], Seq: 1, UpToSeq: 1 << 62},
 			}
