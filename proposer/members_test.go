@@ -1,6 +1,7 @@
 package proposer
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -46,5 +47,44 @@ func TestMemberOrder(t *testing.T) {
 		if len(got) != 1 || !strings.Contains(got[0].Why, test.want) || (got[0].Why == "") != (test.want == "") {
 			t.Errorf("%s: %+v", name, got)
 		}
+	}
+}
+
+// TestNewerConfigurationInPhase1: whose Phase 1 shows a configuration that it did not campaign
+// with begins anew by that one, and proposes nothing before (R5).
+func TestNewerConfigurationInPhase1(t *testing.T) {
+	p, prep := campaigning(t, knowing())
+	state, err := control.Decode(begun(), control.Level)
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := configuration.Begin(configuration.Of(members, func(paxos.NodeID) uint64 { return 0 }))
+	decided, err := first.Decide(configuration.LeastAlpha)
+	if err != nil {
+		t.Fatal(err)
+	}
+	state.Members, err = decided.Apply(2, decided.Now.Replacement("a3", configuration.Acceptor{ID: "a4", Incarnation: 44}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	state.At = 2
+	const held = 200 // beyond the instance from which the change is in force
+	shown(p, "a1", prep["a1"], held, control.Level, state.Encode())
+	shown(p, "a2", prep["a2"], held, control.Level, state.Encode())
+	out := p.Flush()
+	if leads(p) != nil || len(sent[*paxos.Accept](out)) > 0 {
+		t.Errorf("it leads, with promises of the configuration before only: %+v", out)
+	}
+	var asked []paxos.NodeID
+	for _, id := range []paxos.NodeID{"a1", "a2", "a3", "a4"} {
+		for _, m := range sentTo[*paxos.Prepare](out, id) {
+			if !prep["a1"].Ballot.Less(m.Ballot) {
+				t.Errorf("%s is asked again under %s", id, m.Ballot)
+			}
+			asked = append(asked, id)
+		}
+	}
+	if !slices.Equal(asked, []paxos.NodeID{"a1", "a2", "a4"}) {
+		t.Errorf("it asks %v for the next ballot", asked)
 	}
 }
