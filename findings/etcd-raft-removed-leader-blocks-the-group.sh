@@ -6,7 +6,7 @@
 #          stops that process. Config.StepDownOnRemoval, off by default, ends it at once.
 # Why:     "Remove the old machine, then switch it off" is an outage from the first to the second, and every process
 #          looks healthy: one leader, one term, nothing to elect.
-# Paxlog:  Acceptors are fixed. A proposer is nobody's member: it is stopped, and another one leads.
+# Paxlog:  A leader is no acceptor, so it goes on leading whichever of them is removed.
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

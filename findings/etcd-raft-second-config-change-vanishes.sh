@@ -5,7 +5,7 @@
 #          applied as nothing, and its member is never added. The one that proposed it is not told.
 # Why:     A script that adds two members one after the other ends with one, and the count of copies that one
 #          believes in is wrong. An empty entry of the log is not always the leader's own.
-# Paxlog:  The set of acceptors is fixed when the first directory is initialised; a process that differs is refused.
+# Paxlog:  The leader refuses a second change of the acceptors with the reason, until the first is complete.
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
