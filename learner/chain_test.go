@@ -17,7 +17,6 @@ type stored struct {
 	sent    []paxos.Envelope
 	notes   []paxos.Note
 	synced  bool
-	client  paxos.Index
 }
 
 // newStored is a learner that has applied genesis of a level, and n values.
