@@ -81,6 +81,20 @@ func (c *Client) members(ctx context.Context, ask *paxos.Member) (Members, error
 	if err != nil {
 		return Members{}, err
 	}
+	return membersIn(leader, reply)
+}
+
+// membersAt asks one leader.
+func (c *Client) membersAt(ctx context.Context, leader string, ask *paxos.Member) (Members, error) {
+	reply, err := c.operate(ctx, leader, ask)
+	if err != nil {
+		return Members{}, err
+	}
+	return membersIn(leader, reply)
+}
+
+// membersIn is what a leader has answered.
+func membersIn(leader string, reply paxos.Message) (Members, error) {
 	m, ok := reply.(*paxos.Membered)
 	if !ok {
 		return Members{}, fmt.Errorf("%s answers something else: %T", leader, reply)

@@ -80,10 +80,8 @@ const (
 
 // askLeader asks the leader for something, which what names: "hand over".
 func (c *Client) askLeader(ctx context.Context, what string, m paxos.Message) (leader string, reply paxos.Message, err error) {
-	s, err := c.Status(ctx)
+	s := summarise(c.askFile(ctx))
 	switch {
-	case err != nil:
-		return "", nil, err
 	case ctx.Err() != nil:
 		return "", nil, causeOf(ctx)
 	case s.Leader == "":

@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/paxlog/paxlog/paxos"
+	"github.com/paxlog/paxlog/paxos/control"
 	"github.com/paxlog/paxlog/transport"
 )
 
@@ -32,6 +34,8 @@ type ProcessStatus struct {
 	Peer
 	Role Role
 	Err  error
+	// Former says of an acceptor that it is none of this log any more: nobody counts it.
+	Former bool
 	ProcessState
 }
 
@@ -96,13 +100,22 @@ func stateOf(r *paxos.StatusReply) ProcessState {
 }
 
 // Status is the state of every process of the cluster, in the order of the
-// options: acceptors, proposers, learners.
+// options: acceptors, and those that came later, proposers, learners.
 type Status struct {
 	Processes []ProcessStatus
 	Leader    string // "" if none leads
 	Ballot    Ballot // the leader's, zero if none leads
 	Quorum    bool   // the leader has fresh answers of a quorum
 	Serving   bool   // a learner serves, and is not wrong
+	// Members are the acceptors as the leader knows them; nil if that is not known. Those of the
+	// cluster file are the first ones, and others may have taken their places.
+	Members *Members
+}
+
+// MayDiffer reports whether the acceptors may be others than those of the cluster file, and
+// which they are is not known.
+func (s *Status) MayDiffer() bool {
+	return s.Members == nil && slices.ContainsFunc(s.Processes, func(p ProcessStatus) bool { return p.Level >= control.LevelMembers })
 }
 
 // statusWait bounds the wait for processes that do not answer.
@@ -114,22 +127,73 @@ const hangWait = 1500 * time.Millisecond
 
 // Status asks every process. It returns when all have answered or are known to
 // be down; those that stay silent for 2 seconds, or until ctx ends, have an error that
-// says whether they took a connection.
+// says whether they took a connection. The leader is asked who the acceptors are now, and
+// then those that came after the cluster file was written are asked, too.
 func (c *Client) Status(ctx context.Context) (Status, error) {
+	all := c.askFile(ctx)
+	s := summarise(all)
+	members := c.membersOf(ctx, &s)
+	if members == nil {
+		return s, nil
+	}
+	for i, p := range all {
+		m, listed := members.Find(p.ID)
+		all[i].Former = p.Role == RoleAcceptor && listed && !m.IsMember
+	}
+	n := len(c.opts.acceptors)
+	var came []ProcessStatus
+	for _, m := range members.List {
+		if m.IsMember && !slices.ContainsFunc(all[:n], func(p ProcessStatus) bool { return p.ID == m.ID }) {
+			came = append(came, ProcessStatus{Peer: Peer{ID: m.ID, Addr: m.Addr}, Role: RoleAcceptor})
+		}
+	}
+	s = summarise(slices.Insert(all, n, c.askEach(ctx, came)...))
+	s.Members = members
+	return s, nil
+}
+
+// membersOf are the acceptors as the leader of s knows them, nil if nobody leads, or the log is
+// of a level at which they cannot change, or the leader does not answer.
+func (c *Client) membersOf(ctx context.Context, s *Status) *Members {
+	leader := slices.IndexFunc(s.Processes, func(p ProcessStatus) bool { return p.Role == RoleProposer && p.ID == s.Leader })
+	if leader < 0 || s.Processes[leader].Level < control.LevelMembers {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, statusWait)
+	defer cancel()
+	m, err := c.membersAt(ctx, s.Leader, &paxos.Member{Nonce: operateNonce})
+	if err != nil {
+		return nil
+	}
+	return &m
+}
+
+// askFile asks every process of the cluster file.
+func (c *Client) askFile(ctx context.Context) (all []ProcessStatus) {
+	for _, of := range []struct {
+		role  paxos.Role
+		peers []Peer
+	}{{RoleAcceptor, c.opts.acceptors}, {RoleProposer, c.opts.proposers}, {RoleLearner, c.opts.learners}} {
+		for _, peer := range of.peers {
+			all = append(all, ProcessStatus{Peer: peer, Role: of.role})
+		}
+	}
+	return c.askEach(ctx, all)
+}
+
+// askEach asks each of these processes for its state.
+func (c *Client) askEach(ctx context.Context, all []ProcessStatus) []ProcessStatus {
+	if len(all) == 0 {
+		return nil
+	}
 	ctx, cancel := context.WithTimeout(ctx, statusWait)
 	defer cancel()
 	began := time.Now()
-	p := &probe{ctx: ctx, index: map[paxos.NodeID]int{}, connected: map[paxos.NodeID]bool{}, done: make(chan struct{})}
-	add := func(role paxos.Role, peers []Peer) {
-		for _, peer := range peers {
-			p.index[paxos.NodeID(peer.ID)] = len(p.all)
-			p.all = append(p.all, ProcessStatus{Peer: peer, Role: role, Err: errSilent})
-		}
+	p := &probe{ctx: ctx, all: all, open: len(all), index: map[paxos.NodeID]int{}, connected: map[paxos.NodeID]bool{}, done: make(chan struct{})}
+	for i := range all {
+		p.index[paxos.NodeID(all[i].ID)] = i
+		all[i].Err = errSilent
 	}
-	add(paxos.RoleAcceptor, c.opts.acceptors)
-	add(paxos.RoleProposer, c.opts.proposers)
-	add(paxos.RoleLearner, c.opts.learners)
-	p.open = len(p.all)
 	cfg := c.opts.transport()
 	cfg.Pinned = LogID{}                         // of which log each is, is what is asked
 	cfg.Handshake = min(cfg.Handshake, hangWait) // so that who does not greet is known to
@@ -156,12 +220,14 @@ func (c *Client) Status(ctx context.Context) (Status, error) {
 			p.all[i].Err = fmt.Errorf("%w within %v", errSilent, waited.Round(time.Millisecond))
 		}
 	}
-	return summarise(p.all), nil
+	return p.all
 }
 
 var errSilent = errors.New("no answer")
 
-func summarise(all []ProcessStatus) Status {
+// summarise says what these answers come to together.
+func summarise(answers []ProcessStatus) Status {
+	all := slices.Clone(answers)
 	s := Status{Processes: all}
 	var best paxos.Ballot
 	chosen := paxos.Instance(0) // as far as any process knows

@@ -43,8 +43,18 @@ func TestMemberReplace(t *testing.T) {
 	if again := k.Must("member", "replace", "a2", "--with", "a4"); !strings.Contains(again, "since epoch 2") {
 		t.Fatal(again)
 	}
+	k.Await("status shows who votes now", func() bool {
+		out := k.Must("status", "-o", "json")
+		return strings.Count(out, `"voting":true`) == 3 && strings.Contains(out, `"id":"a4"`) && strings.Contains(out, `"member":false`)
+	})
+	if out := k.Must("can-i-stop", "a4"); !strings.Contains(out, "acceptors left: 2 of 3 (a1, a3), 2 needed") {
+		t.Error(out)
+	}
 	k.Kill("a1")
 	load.Await(50, "a3 and a4 alone")
+	if out, _, code := k.Run("can-i-stop", "a4"); code != command.ExitFailed || !strings.Contains(out, "1 of 3 acceptors would be left, and 2 are needed: a1 is not up") {
+		t.Errorf("%d %s", code, out)
+	}
 	old := k.Start("a2")
 	k.Await("the old directory is refused", func() bool { return strings.Contains(old.Stderr(), "is an acceptor of this log no more") })
 	k.Kill("p1")

@@ -75,6 +75,7 @@ type Acceptor struct {
 	Voting   *bool           `json:"voting"`        // its peers vouched for it
 	Forgot   *bool           `json:"has_forgotten"` // votes: it has to rejoin
 	Reason   *string         `json:"reason"`        // why it does not vote
+	Member   *bool           `json:"member"`        // of the newest configuration
 	Disk
 }
 
@@ -145,6 +146,7 @@ func NewStatus(cluster string, s client.Status) Status {
 				Process: base, Promised: Known(r.Promised.String(), up && !r.Promised.IsZero()), Accepted: Known(r.Highest, up),
 				Chosen: Known(r.Chosen, up), Missing: Known(r.Missing, up), Voting: Known(r.Voting, up), Forgot: Known(r.Forgot, up),
 				Reason: Known(Printable(r.Reason), up && r.Reason != ""),
+				Member: Known(!p.Former, s.Members != nil),
 				Disk:   diskOf(r, up),
 			})
 		case paxos.RoleProposer:

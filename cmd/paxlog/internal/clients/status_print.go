@@ -46,6 +46,9 @@ func writeTable(s shapes.Status, w io.Writer) error {
 		if a.Reason != nil {
 			troubles = append(troubles, fmt.Sprintf("%s does not vote: %s", a.ID, *a.Reason))
 		}
+		if a.Member != nil && !*a.Member {
+			state = "no member"
+		}
 		if a.Hangs != nil && *a.Hangs > 0 {
 			state = fmt.Sprintf("disk hangs %d s", *a.Hangs/1000)
 		}

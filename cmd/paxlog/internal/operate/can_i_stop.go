@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/paxlog/paxlog/client"
@@ -47,15 +48,8 @@ func readCanStopOptions(in *command.Input, env *command.Environment) (opts canSt
 	if opts.IDs, err = in.SomeArguments(); err != nil {
 		return opts, err
 	}
-	if opts.options, err = readOptions(in, env); err != nil {
-		return opts, err
-	}
-	for _, id := range opts.IDs {
-		if _, err := roleOf(opts.options, id); err != nil {
-			return opts, err
-		}
-	}
-	return opts, nil
+	opts.options, err = readOptions(in, env)
+	return opts, err
 }
 
 // lag is how far behind a process may be and still count: what is in flight anyway.
@@ -71,7 +65,13 @@ func runCanStop(ctx context.Context, env *command.Environment, opts canStopOptio
 		if err != nil {
 			return err
 		}
-		m := opts.Cluster.Membership()
+		for _, id := range opts.IDs {
+			if !slices.ContainsFunc(s.Processes, func(p client.ProcessStatus) bool { return p.ID == id }) {
+				_, err = roleOf(opts.options, id)
+				return err
+			}
+		}
+		m := membership(&s, opts.Cluster.Membership())
 		j := Judge(s, m, opts.lag(), opts.IDs...)
 		if opts.JSON {
 			err = shapes.NewEncoder(env.Stdout).Encode(j.shape(m))

@@ -116,7 +116,7 @@ func runDrain(ctx context.Context, env *command.Environment, opts drainOptions) 
 			return err
 		}
 		id := string(opts.ID)
-		j := Judge(s, opts.Cluster.Membership(), opts.lag(), id)
+		j := Judge(s, membership(&s, opts.Cluster.Membership()), opts.lag(), id)
 		if !j.Yes() && !opts.Force {
 			return command.Exitf(command.ExitFailed, "%s is not drained: %s; --force drains it all the same", id, strings.Join(j.Reasons, "; "))
 		}

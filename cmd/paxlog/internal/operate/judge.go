@@ -32,6 +32,21 @@ type Left struct {
 // Yes reports whether the processes can be stopped.
 func (j *Judgement) Yes() bool { return len(j.Reasons) == 0 }
 
+// membership is that of the configuration in force, as the leader knows it, else that of the
+// cluster file.
+func membership(s *client.Status, file paxos.Membership) paxos.Membership {
+	if s.Members == nil || s.Members.Epoch < 2 {
+		return file
+	}
+	file.Phase1, file.Phase2, file.Acceptors = s.Members.Phase1, s.Members.Phase2, nil
+	for _, a := range s.Members.List {
+		if a.IsMember {
+			file.Acceptors = append(file.Acceptors, paxos.NodeID(a.ID))
+		}
+	}
+	return file
+}
+
 // Judge says what would be left of a cluster of these members, in that state, without
 // the processes that are to be stopped. An acceptor that misses more instances than lag
 // does not count, and neither does a learner: until they have caught up, what the others
@@ -48,6 +63,9 @@ func Judge(s client.Status, m paxos.Membership, lag uint64, stop ...string) Judg
 		}
 	}
 	for _, p := range s.Processes {
+		if p.Former {
+			continue
+		}
 		left := j.of(p.Role)
 		left.Of++
 		switch why := whyNot(p, chosen, lag); {
@@ -64,6 +82,9 @@ func Judge(s client.Status, m paxos.Membership, lag uint64, stop ...string) Judg
 		if n := len(left.IDs); n < left.Need {
 			j.Reasons = append(j.Reasons, left.refusal(role, n))
 		}
+	}
+	if s.MayDiffer() {
+		j.Reasons = append(j.Reasons, "the acceptors of this log can be others than those of the cluster file, and no leader has said which they are: try again when one leads (`paxlog status`)")
 	}
 	j.OneMore = j.oneMore(m)
 	if slices.Contains(stop, s.Leader) && j.Yes() {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/paxlog/paxlog/client"
 	"github.com/paxlog/paxlog/paxos"
+	"github.com/paxlog/paxlog/paxos/control"
 )
 
 // state is a cluster of which everything is up and caught up; p1 leads.
@@ -104,5 +105,31 @@ func TestJudge(t *testing.T) {
 				t.Errorf("advice %q", j.Advice)
 			}
 		})
+	}
+}
+
+// TestJudgeMembers: who counts is as the leader says, once the acceptors have changed; and
+// where they may have, and nobody says how, nothing can be stopped.
+func TestJudgeMembers(t *testing.T) {
+	file := paxos.Membership{Cluster: "c", Acceptors: []paxos.NodeID{"a1", "a2", "a3"}, Phase1: 2, Phase2: 2, Sessions: 1}
+	s := state(4, 2, 2) // a4 came
+	s.Members = &client.Members{Epoch: 2, Phase1: 3, Phase2: 3}
+	for _, p := range s.Processes[:4] {
+		s.Members.List = append(s.Members.List, client.Member{ID: p.ID, IsMember: true})
+	}
+	if j := Judge(s, membership(&s, file), 10, "a1"); !j.Yes() || j.Acceptors.Need != 3 || j.Acceptors.Survives != 0 {
+		t.Errorf("four of which three are needed: %+v", j)
+	}
+	if j := Judge(s, membership(&s, file), 10, "a1", "a2"); j.Yes() {
+		t.Errorf("two of four: %+v", j)
+	}
+	s.Members.Epoch, s.Members.Phase1, s.Members.Phase2 = 3, 2, 2
+	s.Members.List[0].IsMember, s.Processes[0].Former = false, true // a1 went
+	if j := Judge(s, membership(&s, file), 10, "a2"); !j.Yes() || j.Acceptors.Of != 3 || j.Acceptors.Need != 2 {
+		t.Errorf("one that is none any more counts: %+v", j)
+	}
+	s.Members, s.Processes[0].Level = nil, control.LevelMembers
+	if j := Judge(s, membership(&s, file), 10, "l2"); j.Yes() || !strings.Contains(j.Reasons[0], "try again when one leads") {
+		t.Errorf("nobody says who the acceptors are: %+v", j)
 	}
 }
