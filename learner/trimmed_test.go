@@ -138,3 +138,19 @@ func TestStateIsWrittenWithTheFirst(t *testing.T) {
 		}
 	}
 }
+
+// TestForgottenBelowTheFirst: a session that nobody knows any more is told to have expired only if
+// all of its commands would be in what is kept: what was trimmed may have had some.
+func TestForgottenBelowTheFirst(t *testing.T) {
+	for birth, want := range map[paxos.Instance]paxos.ResultKind{2: paxos.ResultForgotten, 3: paxos.ResultForgotten, 4: paxos.ResultExpired, 5: paxos.ResultExpired} {
+		l := trimmedLearner() // keeps instances 4 to 8
+		l.state.Floor = 6
+		l.Step("@1", &paxos.Attach{Session: sessionID(birth, 1), From: 1})
+		for _, q := range loadsOf(l.Flush(), paxos.LoadRuns) {
+			l.Step("l1", &paxos.Loaded{Load: q})
+		}
+		if r := sent[*paxos.Result](l.Flush(), "@1"); len(r) != 1 || r[0].Kind != want || r[0].First != 1 {
+			t.Errorf("born at %d: %+v", birth, r)
+		}
+	}
+}

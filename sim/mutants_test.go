@@ -36,22 +36,34 @@ type caught struct {
 	seeds int // the median, of simulation
 }
 
-// TestMutants puts each bug back and fails when one survives. It takes minutes,
-// so it runs only with PAXLOG_MUTANTS=1, or with a part of a name or file.
+// chosenMutants are those that PAXLOG_MUTANTS asks for: all of them (1), every n-th from the k-th
+// on (k/n), or those with that text in their name or file.
+func chosenMutants(t *testing.T, only string) (chosen []mutant) {
+	var k, n int
+	if _, err := fmt.Sscanf(only, "%d/%d", &k, &n); err != nil {
+		n = 0
+	} else if n < 1 || k < 0 || k >= n {
+		t.Fatalf("PAXLOG_MUTANTS=%s: must be k/n, with k from 0 to n-1", only)
+	}
+	for i, m := range mutants {
+		if only == "1" || n > 0 && i%n == k || strings.Contains(m.name, only) || strings.Contains(m.file, only) {
+			chosen = append(chosen, m)
+		}
+	}
+	return chosen
+}
+
+// TestMutants puts each bug back and fails when one survives. It takes many minutes,
+// so it runs only with PAXLOG_MUTANTS (chosenMutants).
 //
 // No file is changed: the compiler is given the changed one in place of the
 // original, and only what must notice the mutant is built and run.
 func TestMutants(t *testing.T) {
 	only := os.Getenv("PAXLOG_MUTANTS")
 	if only == "" {
-		t.Skip("set PAXLOG_MUTANTS=1, or to a part of a mutant's name or file")
+		t.Skip("set PAXLOG_MUTANTS=1, to k/n for one of n parts, or to a part of a mutant's name or file")
 	}
-	var chosen []mutant
-	for _, m := range mutants {
-		if only == "1" || strings.Contains(m.name, only) || strings.Contains(m.file, only) {
-			chosen = append(chosen, m)
-		}
-	}
+	chosen := chosenMutants(t, only)
 	root, err := filepath.Abs("..")
 	if err != nil {
 		t.Fatal(err)

@@ -67,9 +67,12 @@ func DataIn(id paxos.NodeID, dir string) Option {
 // written, where Data says.
 func Made(f func(*Cluster)) Option { return func(k *Cluster) { k.made = f } }
 
-// New initialises and starts a cluster of these sizes.
+// New initialises and starts a cluster of these sizes. With -short the test is skipped.
 func New(t testing.TB, acceptors, proposers, learners int, opts ...Option) *Cluster {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("a cluster of processes takes its time: run without -short")
+	}
 	k := &Cluster{
 		t: t, Dir: t.TempDir(), Config: config.Defaults(),
 		data: map[paxos.NodeID]string{}, running: map[paxos.NodeID]*Process{},
