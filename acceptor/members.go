@@ -100,7 +100,7 @@ func (a *Acceptor) leave() {
 	if v := &a.admission; v.admitted && a.control.state.Members.Changed() && !a.isMember() {
 		v.admitted = false
 		a.acks = nil // votes of this flush are not told any more
-		a.Warn("this acceptor does not vote any more: " + a.whyNoMember())
+		a.Warn("this acceptor does not vote any more", "reason", a.whyNoMember())
 	}
 }
 

@@ -57,6 +57,7 @@ type Cluster struct {
 	changes      bool                    // acceptors come and go
 	dead         map[paxos.NodeID]bool   // acceptors whose machine died for good
 	newcomers    int
+	removing     int // removals that somebody asks for
 }
 
 func ids(prefix string, n int) []paxos.NodeID {

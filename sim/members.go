@@ -61,9 +61,14 @@ func (c *Cluster) changeMembers(f Fault, r *paxos.Rand) {
 			return // it has not arrived: to lose another one now is more than the log survives
 		}
 	}
+	if f.Kind == ReplaceAcceptor && (int(max(now.Phase1, now.Phase2)) >= len(now.Acceptors) || c.removing > 0) {
+		return // the log does not go on without one, or will not once another one is removed
+	}
 	member := now.Acceptors[r.Uint64()%uint64(len(now.Acceptors))].ID
 	m := &paxos.Member{Order: paxos.MemberRemove, ID: member, Force: true}
-	if f.Kind != RemoveAcceptor {
+	if f.Kind == RemoveAcceptor {
+		c.removing++
+	} else {
 		c.newcomers++
 		m.Order, m.With = paxos.MemberAdd, paxos.NodeID(fmt.Sprintf("b%d", c.newcomers))
 		c.incarnations[m.With] = uint64(100 + c.newcomers)
@@ -91,6 +96,10 @@ func (c *Cluster) askFor(m *paxos.Member, f Fault, r *paxos.Rand) {
 	h := c.Check.Members()
 	done := m.Order == paxos.MemberAdd && isMember(h.Now.Acceptors, m.With) || m.Order == paxos.MemberRemove && !isMember(h.Now.Acceptors, m.ID) ||
 		m.Order == paxos.MemberReplace && !isMember(h.Now.Acceptors, m.ID)
+	tooFew := m.Order == paxos.MemberRemove && len(h.Now.Acceptors) < 4 // another one was removed meanwhile
+	if m.Order == paxos.MemberRemove && (done || tooFew) {
+		c.removing--
+	}
 	if done {
 		c.Events["acceptors changed"]++
 		if m.Order == paxos.MemberReplace && r.Uint64()%2 == 0 {
@@ -98,8 +107,8 @@ func (c *Cluster) askFor(m *paxos.Member, f Fault, r *paxos.Rand) {
 		}
 		return
 	}
-	if m.Order == paxos.MemberRemove && len(h.Now.Acceptors) < 4 {
-		return // another one was removed meanwhile
+	if tooFew {
+		return
 	}
 	for _, id := range c.Proposers {
 		if n := c.nodes[id]; n.Up {
