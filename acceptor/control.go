@@ -148,8 +148,9 @@ func (a *Acceptor) takeTrimmed(from paxos.NodeID, m *paxos.Page) bool {
 	switch {
 	case m.First <= a.held+1 || m.Control == "":
 		return false
-	case err != nil:
-		a.stopAt(a.held+1, err)
+	case err != nil: // others are asked: one peer's word ends no copying
+		a.refuse(from, "the state of the log in place of what was trimmed is not one that this version knows; if all say so, use the version of paxlog that they have",
+			"first", uint64(m.First), "error", err.Error())
 		return false
 	case state.FirstInstance() != m.First || state.At > m.Held || state.At < c.state.At ||
 		!c.state.Log.IsZero() && c.state.Log != state.Log:

@@ -2,6 +2,7 @@ package acceptor
 
 import (
 	"reflect"
+	"slices"
 	"testing"
 
 	"github.com/paxlog/paxlog/paxos"
@@ -144,4 +145,44 @@ func TestControlBytesAreBounded(t *testing.T) {
 	if a.Flush(); a.control.bytes != 0 || len(a.control.votes) != 0 {
 		t.Errorf("%d bytes are kept of a vote that was replaced", a.control.bytes)
 	}
+}
+
+// TestTrimmedStateThatNobodyKnows: a source that shows a state which cannot be read is passed
+// over, and another one is asked: one peer's word ends no copying.
+func TestTrimmedStateThatNobodyKnows(t *testing.T) {
+	a := knowing(State{})
+	for _, id := range []paxos.NodeID{"a2", "a3"} {
+		a.Step("a1", &paxos.PeerUp{ID: id, Role: paxos.RoleAcceptor})
+	}
+	a.known = 20
+	a.now += 200
+	a.tickCopy()
+	first := sentTo(a.Flush())
+	a.Step(first.to, &paxos.Page{Nonce: first.fetch.Nonce, Held: 20, First: 10, Control: "no state"})
+	if a.Flush(); a.control.stuck != 0 || a.refused.count != 1 {
+		t.Fatalf("stuck at %d, %d refused", a.control.stuck, a.refused.count)
+	}
+	for k := 0; k < 50; k++ {
+		a.now += 200
+		a.tickCopy()
+		if next := sentTo(a.Flush()); next.fetch != nil && next.to != first.to {
+			return
+		}
+	}
+	t.Error("no other source is asked")
+}
+
+// asked is a Fetch, and whom it goes to.
+type asked struct {
+	to    paxos.NodeID
+	fetch *paxos.Fetch
+}
+
+func sentTo(out paxos.Output) asked {
+	for _, e := range slices.Concat(out.SendNow, out.SendAfter) {
+		if f, ok := e.Msg.(*paxos.Fetch); ok {
+			return asked{e.To, f}
+		}
+	}
+	return asked{}
 }
