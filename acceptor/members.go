@@ -28,7 +28,7 @@ func (a *Acceptor) configure() {
 		return
 	}
 	v := &a.admission
-	v.vouched = renamed(v.vouched, &old, &e)
+	v.vouched = e.Translate(v.vouched, &old)
 	a.survey.answered = 0
 	a.later = nil
 	for _, id := range e.Acceptors {
@@ -48,16 +48,6 @@ func (a *Acceptor) sources() []paxos.NodeID {
 		return a.cfg.Sources
 	}
 	return slices.Concat(a.cfg.Sources, a.later)
-}
-
-// renamed is the set s of old's places by those of e.
-func renamed(s paxos.Set, old, e *configuration.Electorate) (out paxos.Set) {
-	for i, id := range old.Acceptors {
-		if place := e.Place(id); s.Has(i) && place >= 0 {
-			out = out.With(place)
-		}
-	}
-	return out
 }
 
 // tellConfiguration tells a peer the newest configuration, if it is not that of the cluster

@@ -11,18 +11,18 @@
 // Where to look:
 //
 //	counting.go                votes, and what is chosen
-//	fetching.go, pacing.go     what was missed: from whom, and when
+//	fetching.go                what was missed: from whom, and when
 //	wanting.go                 a value that does not come although a quorum voted for it
-//	polling.go                 what acceptors tell, and when they are asked for it
-//	sources.go, judge.go       the processes that tell it what was chosen, and what is believed
+//	sources.go                 the processes that tell it what was chosen, and when they are asked for it
+//	judge.go                   what of that is believed
 //	apply.go, session.go       what a value does to the log
 //	control.go                 what a control value does to the log
-//	checkpoint.go, encoding.go a state that is put into the log, and its one form
-//	install.go                 a state that is taken out of the log, since what made it was trimmed
+//	checkpoint.go              a state that is put into the log; or is taken out of it, since what made
+//	                           it was trimmed
+//	encoding.go                its one form
 //	replay.go                  a state that is computed again
-//	chain.go, audit.go         chains, and who is wrong where two differ
-//	scrub.go                   the own log on disk, read again
-//	wrong.go                   a learner that serves nobody any more
+//	chain.go                   its chain, and its own log on disk, read again
+//	audit.go                   who is wrong where two chains differ; who is serves nobody any more
 //	attach.go                  who is told what became of commands
 //	reads.go, pages.go         where the log ends; entries; what waits for them
 //	questions.go, loads.go     what is asked and not answered; reads of the store
@@ -93,7 +93,7 @@
 // A learner gives the relay a moment (valueTicks), for most often the value is under way, and
 // then asks one of those that voted. Each instance is asked for once in this way: it is no fetch of
 // copying, counts as no failure of one and delays none, so that whatever comes of it the
-// instance is fetched when that is due (pacing.go). Where several instances in a row had to be
+// instance is fetched when that is due (pacing). Where several instances in a row had to be
 // asked for, one that voted becomes the relay.
 //
 // Example: a1 is the relay, and its disk hangs. a2 and a3 vote at instance 7. Two ticks later

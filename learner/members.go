@@ -4,7 +4,6 @@ import (
 	"slices"
 
 	"github.com/paxlog/paxlog/paxos"
-	"github.com/paxlog/paxlog/paxos/configuration"
 	"github.com/paxlog/paxlog/paxos/control"
 )
 
@@ -28,10 +27,10 @@ func (l *Learner) configure() {
 	}
 	for _, ev := range l.above {
 		for k := range ev.ballots {
-			ev.ballots[k].votes = renamed(ev.ballots[k].votes, &old, &e)
+			ev.ballots[k].votes = e.Translate(ev.ballots[k].votes, &old)
 		}
 	}
-	l.marked = renamed(l.marked, &old, &e)
+	l.marked = e.Translate(l.marked, &old)
 	for i := range l.sources {
 		if s := &l.sources[i]; s.kind == paxos.RoleAcceptor {
 			s.place = e.Place(s.id)
@@ -51,16 +50,6 @@ func (l *Learner) configure() {
 			l.pollOne(id, 0)
 		}
 	}
-}
-
-// renamed is the set s of old's places by those of e.
-func renamed(s paxos.Set, old, e *configuration.Electorate) (out paxos.Set) {
-	for i, id := range old.Acceptors {
-		if place := e.Place(id); s.Has(i) && place >= 0 {
-			out = out.With(place)
-		}
-	}
-	return out
 }
 
 // isOther reports whether the configuration names an acceptor by another incarnation than it

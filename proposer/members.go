@@ -39,16 +39,13 @@ func electorateOf(h configuration.History, found *configuration.Found, m paxos.M
 
 // adopt makes e the members of the phase that begins. What is known of each goes with it.
 func (p *Proposer) adopt(e configuration.Electorate) {
-	marks, shown, heard := make(paxos.ByPlace[paxos.Mark], len(e.Acceptors)), make(paxos.ByPlace[uint64], len(e.Acceptors)), paxos.Set(0)
+	marks, shown := make(paxos.ByPlace[paxos.Mark], len(e.Acceptors)), make(paxos.ByPlace[uint64], len(e.Acceptors))
 	for i, id := range e.Acceptors {
 		if old := p.members.Place(id); old >= 0 {
 			marks[i], shown[i] = p.marks[old], p.rounds.shown[old]
-			if p.rounds.heard.Has(old) {
-				heard = heard.With(i)
-			}
 		}
 	}
-	p.members, p.marks, p.rounds = e, marks, rounds{shown, heard}
+	p.members, p.marks, p.rounds = e, marks, rounds{shown, e.Translate(p.rounds.heard, &p.members)}
 }
 
 // of says whose the marks are that this process sends, by place: nothing as long as they are

@@ -8,8 +8,6 @@ import (
 
 	"github.com/cockroachdb/pebble/v2"
 
-	"github.com/paxlog/paxlog/acceptor"
-	"github.com/paxlog/paxlog/learner"
 	"github.com/paxlog/paxlog/paxos"
 )
 
@@ -85,107 +83,6 @@ func (s *Store) number(key []byte) (uint64, error) {
 	d := decoder{b: v}
 	n := d.fixed()
 	return n, d.err(key)
-}
-
-func (s *Store) peers() (paxos.Peers, error) {
-	peers := paxos.Peers{}
-	lo, hi := prefixRange(keyPeer)
-	err := s.scan(lo, hi, func(k, v []byte) (bool, error) {
-		p, err := decodePeer(k, v)
-		peers[paxos.NodeID(k[1:])] = p
-		return true, err
-	})
-	return peers, err
-}
-
-// Acceptor recovers an acceptor's state.
-func (s *Store) Acceptor() (acceptor.State, error) {
-	st := acceptor.State{Votes: map[paxos.Instance]paxos.Ballot{}, Controls: map[paxos.Instance]string{}}
-	var err error
-	if st.Peers, err = s.peers(); err != nil {
-		return st, err
-	}
-	promised, err := s.get([]byte{keyPromised})
-	if err != nil {
-		return st, err
-	}
-	if promised != nil {
-		d := decoder{b: promised}
-		st.Promised = d.ballot()
-		if err := d.err([]byte{keyPromised}); err != nil {
-			return st, err
-		}
-	}
-	held, err := s.number([]byte{keyHeld})
-	if err != nil {
-		return st, err
-	}
-	st.Held = paxos.Instance(held)
-	mark, err := s.get([]byte{keyMark})
-	if err != nil {
-		return st, err
-	}
-	if mark != nil {
-		d := decoder{b: mark}
-		m := d.mark()
-		st.Forgot = d.bool()
-		if err := d.err([]byte{keyMark}); err != nil {
-			return st, err
-		}
-		st.Commits, st.Life = m.Commits, m.Life
-	}
-	err = s.scan(numberKey(keyVote, held+1), []byte{keyVote + 1}, func(k, v []byte) (bool, error) {
-		vote, err := decodeVote(k, v)
-		st.Votes[vote.Instance] = vote.Ballot
-		if paxos.IsControl(vote.Value.Batch) {
-			st.Controls[vote.Instance] = string(vote.Value.Batch)
-		}
-		if st.Promised.Less(vote.Ballot) {
-			err = errors.Join(err, fmt.Errorf("%w: the vote at instance %d is above the promise", ErrDamaged, vote.Instance))
-		}
-		return true, err
-	})
-	if err == nil {
-		st.Control, err = s.control(st.Held)
-	}
-	return st, err
-}
-
-// Learner recovers a learner's state.
-func (s *Store) Learner() (learner.State, error) {
-	var st learner.State
-	var err error
-	if st.Peers, err = s.peers(); err != nil {
-		return st, err
-	}
-	v, err := s.get([]byte{keyLearner})
-	if err != nil {
-		return st, err
-	}
-	if v != nil {
-		if st.LearnerState, err = decodeLearner([]byte{keyLearner}, v); err != nil {
-			return st, err
-		}
-	}
-	if st.Control, err = s.control(st.Applied); err != nil {
-		return st, err
-	}
-	if err = s.extendChain(&st); err != nil {
-		return st, err
-	}
-	wrong, err := s.get([]byte{keyWrong})
-	if err != nil {
-		return st, err
-	}
-	st.Wrong = string(wrong)
-	lo, hi := prefixRange(keySession)
-	err = s.scan(lo, hi, func(k, v []byte) (bool, error) {
-		session, err := decodeSession(k, v)
-		st.Sessions = append(st.Sessions, session)
-		return true, err
-	})
-	st.Sessions = s.recent.sessions(st.Sessions)
-	return st, err
 }
 
 // Load answers a machine's load.

@@ -112,8 +112,24 @@ func open(dir string, id Identity, opts Options) (*Store, error) {
 		}
 		return nil, explain(dir, err)
 	}
+	last, err := s.openPebble(db)
+	if err != nil {
+		return nil, errors.Join(err, s.lock.Close())
+	}
+	if err := checkHidden(s.db, last); err != nil {
+		return nil, errors.Join(explainOpen(dir, err), s.Close())
+	}
+	if err := s.begin(); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+// openPebble opens the database, if there is room for that. last is the number of the last
+// write that its files show.
+func (s *Store) openPebble(db string) (last uint64, err error) {
 	po := &pebble.Options{
-		FS: opts.FS, Lock: s.lock, ReadOnly: opts.ReadOnly, ErrorIfNotExists: true,
+		FS: s.opts.FS, Lock: s.lock, ReadOnly: s.opts.ReadOnly, ErrorIfNotExists: true,
 		Logger: fatalLogger{s},
 		EventListener: &pebble.EventListener{
 			// Pebble retries failed flushes for ever: after a failed write the only
@@ -122,46 +138,51 @@ func open(dir string, id Identity, opts Options) (*Store, error) {
 			DataCorruption:  func(i pebble.DataCorruptionInfo) { s.fatal(i.Details) },
 		},
 	}
-	tune(po, memTableOf(id))
-	if opts.adjust != nil {
-		opts.adjust(po)
+	tune(po, memTableOf(s.id))
+	if s.opts.adjust != nil {
+		s.opts.adjust(po)
 	}
-	found, err := peek(opts.FS, dir, db)
-	if err == nil && !opts.ReadOnly {
-		err = checkFree(opts.FS, dir, found.logged)
+	found, err := peek(s.opts.FS, s.dir, db)
+	if err == nil && !s.opts.ReadOnly {
+		err = checkFree(s.opts.FS, s.dir, found.logged)
 	}
 	if err != nil {
-		return nil, errors.Join(err, s.lock.Close())
+		return 0, err
 	}
 	po.FormatMajorVersion = found.version
 	if s.db, err = pebble.Open(db, po); err != nil {
-		return nil, errors.Join(explainOpen(dir, err), s.lock.Close())
+		return 0, explainOpen(s.dir, err)
 	}
-	if err := checkHidden(s.db, found.last); err != nil {
-		return nil, errors.Join(explainOpen(dir, err), s.Close())
-	}
+	return found.last, nil
+}
+
+// begin reads what a store has to know of itself, and brings a directory of an older release
+// to the format that this one writes.
+func (s *Store) begin() error {
 	if err := s.checkMeta(); err != nil {
-		return nil, errors.Join(err, s.Close())
+		return err
 	}
-	if id.Role == paxos.RoleLearner.String() {
+	if s.id.Role == paxos.RoleLearner.String() {
 		if err := s.openRecent(); err != nil {
-			return nil, errors.Join(err, s.Close())
+			return err
 		}
 	}
-	if !opts.ReadOnly {
-		ranges, err := s.trimmedRanges()
-		if err != nil {
-			return nil, errors.Join(err, s.Close())
-		}
-		s.trimmed.Store(len(ranges) > 0)
+	if s.opts.ReadOnly {
+		return nil
 	}
-	if id.Format < marksFormat && !opts.ReadOnly {
-		s.id.Format = marksFormat
-		if err := replaceIdentity(opts.FS, dir, s.id); err != nil {
-			return nil, errors.Join(explain(dir, err), s.Close())
-		}
+	ranges, err := s.trimmedRanges()
+	if err != nil {
+		return err
 	}
-	return s, nil
+	s.trimmed.Store(len(ranges) > 0)
+	if s.id.Format >= marksFormat {
+		return nil
+	}
+	s.id.Format = marksFormat
+	if err := replaceIdentity(s.opts.FS, s.dir, s.id); err != nil {
+		return explain(s.dir, err)
+	}
+	return nil
 }
 
 // checkMeta makes sure that db belongs to IDENTITY.

@@ -106,6 +106,17 @@ func (e *Electorate) group(c Configuration) Group {
 // Place returns id's place in the list of acceptors, or -1 if it is not asked.
 func (e *Electorate) Place(id paxos.NodeID) int { return slices.Index(e.Acceptors, id) }
 
+// Translate is the set s, whose places are those of old, by the places of e. Who is in old only
+// is left out.
+func (e *Electorate) Translate(s paxos.Set, old *Electorate) (out paxos.Set) {
+	for i, id := range old.Acceptors {
+		if place := e.Place(id); s.Has(i) && place >= 0 {
+			out = out.With(place)
+		}
+	}
+	return out
+}
+
 // Newest is the group of the newest configuration.
 func (e *Electorate) Newest() Group {
 	if e.After.IsZero() {
