@@ -64,6 +64,11 @@ func hostile(t *testing.T, limit int) map[string][]byte {
 		most.Values[0].Value.Batch = make([]byte, limit-len(encode(t, most))-100)
 		frames[name] = encode(t, most)
 	}
+	// As many as would be taken if ids took nothing: the ids are more than there is room for.
+	one := paxos.Vote{Ballot: paxos.Ballot{Proposer: "nine-byte"}, Value: paxos.Value{Origin: paxos.Ballot{Proposer: "nine-byte"}}}
+	if n := roomFor(limit) / int(unsafe.Sizeof(one)+4); n <= maxItems {
+		frames["ids beyond the room, refused"] = encode(t, &paxos.Page{Values: slices.Repeat([]paxos.Vote{one}, n)})
+	}
 	return frames
 }
 
@@ -101,6 +106,9 @@ func TestMemoryOfDecoding(t *testing.T) {
 			}
 			if err != nil && (!errors.Is(err, ErrFrame) || strings.Contains(name, "legal")) {
 				t.Errorf("limit %d, %s: %v", limit, name, err)
+			}
+			if err == nil && strings.Contains(name, "refused") {
+				t.Errorf("limit %d, %s: it was read", limit, name)
 			}
 			runtime.KeepAlive(m)
 		}
