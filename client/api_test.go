@@ -28,8 +28,8 @@ func lone(inflight int) *Client {
 func begun() *Client {
 	c := lone(4 << 20)
 	h := handler{c}
-	h.PeerUp("p1", paxos.RoleProposer, 0)
-	h.PeerUp("l1", paxos.RoleLearner, 0)
+	h.PeerUp(&paxos.PeerUp{ID: "p1", Role: paxos.RoleProposer})
+	h.PeerUp(&paxos.PeerUp{ID: "l1", Role: paxos.RoleLearner})
 	h.Receive("l1", &paxos.Attached{Nonce: 1}, 0)
 	return c
 }
@@ -470,7 +470,7 @@ func (f *fake) Receive(from paxos.NodeID, m paxos.Message, _ int) {
 	}
 }
 func (f *fake) Rest()                                    {}
-func (f *fake) PeerUp(paxos.NodeID, paxos.Role, uint64)  {}
+func (f *fake) PeerUp(*paxos.PeerUp)                     {}
 func (f *fake) PeerDown(paxos.NodeID, paxos.Role, error) {}
 func (f *fake) Refused(paxos.NodeID, string, error)      {}
 

@@ -281,8 +281,8 @@ func (h handler) Receive(from paxos.NodeID, msg paxos.Message, _ int) {
 func (h handler) Rest() {}
 
 // PeerUp implements transport.Handler.
-func (h handler) PeerUp(id paxos.NodeID, role paxos.Role, _ uint64) {
-	h.c.do(func(m *core.Machine) { m.Step(id, &paxos.PeerUp{ID: id, Role: role}) })
+func (h handler) PeerUp(up *paxos.PeerUp) {
+	h.c.do(func(m *core.Machine) { m.Step(up.ID, up) })
 }
 
 // PeerDown implements transport.Handler.

@@ -201,7 +201,7 @@ func (k *Copier) Receive(_ paxos.NodeID, m paxos.Message, _ int) {
 func (k *Copier) Rest() {}
 
 // PeerUp implements transport.Handler.
-func (k *Copier) PeerUp(paxos.NodeID, paxos.Role, uint64) { k.happened(copyEvent{up: true}) }
+func (k *Copier) PeerUp(*paxos.PeerUp) { k.happened(copyEvent{up: true}) }
 
 // PeerDown implements transport.Handler.
 func (k *Copier) PeerDown(id paxos.NodeID, _ paxos.Role, why error) {

@@ -151,9 +151,9 @@ func (o *operation) settle(reply paxos.Message, err error) {
 
 // PeerUp implements transport.Handler. A process of an older release is not sent what it
 // does not know; its status shows that.
-func (o *operation) PeerUp(id paxos.NodeID, _ paxos.Role, _ uint64) {
-	o.net.Send(id, &paxos.StatusQuery{Nonce: operateNonce})
-	o.net.Send(id, o.ask)
+func (o *operation) PeerUp(up *paxos.PeerUp) {
+	o.net.Send(up.ID, &paxos.StatusQuery{Nonce: operateNonce})
+	o.net.Send(up.ID, o.ask)
 }
 
 // Receive implements transport.Handler.

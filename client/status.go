@@ -292,11 +292,11 @@ func (p *probe) Receive(from paxos.NodeID, m paxos.Message, _ int) {
 func (p *probe) Rest() {}
 
 // PeerUp implements transport.Handler.
-func (p *probe) PeerUp(id paxos.NodeID, _ paxos.Role, _ uint64) {
+func (p *probe) PeerUp(up *paxos.PeerUp) {
 	p.mu.Lock()
-	p.connected[id] = true
+	p.connected[up.ID] = true
 	p.mu.Unlock()
-	p.net.Send(id, &paxos.StatusQuery{Nonce: 1})
+	p.net.Send(up.ID, &paxos.StatusQuery{Nonce: 1})
 }
 
 // PeerDown implements transport.Handler.

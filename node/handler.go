@@ -33,13 +33,13 @@ func (h handler) Receive(from paxos.NodeID, m paxos.Message, size int) {
 func (h handler) Rest() { h.n.turn.try() }
 
 // PeerUp implements transport.Handler.
-func (h handler) PeerUp(id paxos.NodeID, role paxos.Role, incarnation uint64) {
+func (h handler) PeerUp(m *paxos.PeerUp) {
 	n := h.n
-	if role != paxos.RoleClient && n.peerLog.came(id) {
-		n.log.Info().Str("peer", string(id)).Msg("peer connected")
+	if m.Role != paxos.RoleClient && n.peerLog.came(m.ID) {
+		n.log.Info().Str("peer", string(m.ID)).Msg("peer connected")
 	}
-	n.accepted.took(role)
-	n.inbox.put(item{from: n.opts.ID, msg: &paxos.PeerUp{ID: id, Role: role, Incarnation: incarnation}})
+	n.accepted.took(m.Role)
+	n.inbox.put(item{from: n.opts.ID, msg: m})
 }
 
 // PeerDown implements transport.Handler.

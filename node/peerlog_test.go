@@ -54,7 +54,7 @@ func TestPeerThatIsNotReachable(t *testing.T) {
 	if got := l.lines(); len(got) != 2 {
 		t.Errorf("%d lines: %v", len(got), got)
 	}
-	l.PeerUp("a2", paxos.RoleAcceptor, 0)
+	l.PeerUp(&paxos.PeerUp{ID: "a2", Role: paxos.RoleAcceptor})
 	l.PeerDown("a2", paxos.RoleAcceptor, io.EOF)
 	l.Refused("a2", "h:1", down)
 	if got := l.lines(); len(got) != 3 {
@@ -66,7 +66,7 @@ func TestPeerThatIsNotReachable(t *testing.T) {
 func TestPeerThatComesAndGoes(t *testing.T) {
 	l := newLogged()
 	for range 260 {
-		l.PeerUp("a2", paxos.RoleAcceptor, 0)
+		l.PeerUp(&paxos.PeerUp{ID: "a2", Role: paxos.RoleAcceptor})
 		l.PeerDown("a2", paxos.RoleAcceptor, io.EOF)
 		l.Refused("a2", "h:1", io.EOF)
 		l.now = l.now.Add(20 * time.Second / 260)

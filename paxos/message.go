@@ -266,6 +266,8 @@ type PeerUp struct {
 	ID          NodeID
 	Role        Role
 	Incarnation uint64 // of an acceptor's data directory; 0 if it is not known
+	// Principal is that of a client which has connected to this process, else "".
+	Principal Principal
 }
 
 // PeerDown says that ID is not connected any more.

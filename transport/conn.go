@@ -35,6 +35,8 @@ type conn struct {
 	kin    kinship
 	showed paxos.LogID // what the other end was shown
 	drop   bool        // a full queue drops; else it closes the connection
+	// principal is that of a client that dialled, else "".
+	principal paxos.Principal
 
 	told      atomic.Pointer[paxos.LogID] // what the other end said of its log since the handshake
 	announced atomic.Bool                 // the other end knows this one's log

@@ -162,7 +162,7 @@ func (d *dialer) serve(c *conn, greeted *greeting) outcome {
 	l.dialed = c
 	n.oust(c, l.accepted)
 	n.mu.Unlock()
-	n.h.PeerUp(p.ID, p.Role, greeted.incarnation)
+	n.h.PeerUp(&paxos.PeerUp{ID: p.ID, Role: p.Role, Incarnation: greeted.incarnation})
 	n.turn.Unlock()
 	n.review(c) // it may have become known just now which log is the right one
 	err := c.run(p.ID, p.Role)

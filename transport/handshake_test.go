@@ -23,8 +23,8 @@ func TestWelcome(t *testing.T) {
 	if e := p.await(t, 1, up, "a1"); e.role != acceptor {
 		t.Errorf("a1 is a %s", e.role)
 	}
-	if e := a.await(t, 1, up, "p1"); e.role != proposer {
-		t.Errorf("p1 is a %s", e.role)
+	if e := a.await(t, 1, up, "p1"); e.role != proposer || e.principal != "" {
+		t.Errorf("p1 is a %s, and the principal %q", e.role, e.principal)
 	}
 	p.Send("a1", &paxos.Query{Nonce: 1})
 	if m := a.await(t, 1, got, "p1").msg.(*paxos.Query); m.Nonce != 1 {
@@ -35,13 +35,16 @@ func TestWelcome(t *testing.T) {
 	p.Send("a2", &paxos.Query{}) // there is no a2: dropped
 }
 
-// TestClientNames: clients are named by the listener, whatever they say.
+// TestClientNames: clients are named by the listener, whatever they say, and nobody in
+// particular.
 func TestClientNames(t *testing.T) {
 	a := listen(t, config(acceptor, "a1"))
 	for i, claim := range []paxos.NodeID{"", "a2", "@1"} {
 		r := connect(t, a, client, claim)
 		id := paxos.NodeID(fmt.Sprintf("@%d", i+1))
-		a.await(t, 1, up, id)
+		if e := a.await(t, 1, up, id); e.principal != paxos.Anonymous {
+			t.Errorf("a client that proves nothing is %q", e.principal)
+		}
 		r.write(&paxos.StatusQuery{Nonce: 5})
 		a.await(t, 1, got, id)
 		a.Send(id, &paxos.StatusReply{Nonce: 5})

@@ -44,6 +44,7 @@ type event struct {
 	err  error
 
 	incarnation uint64
+	principal   paxos.Principal
 }
 
 // recorder is a Handler that keeps what it is told.
@@ -74,8 +75,8 @@ func (r *recorder) Receive(from paxos.NodeID, m paxos.Message, _ int) {
 
 func (r *recorder) Rest() {}
 
-func (r *recorder) PeerUp(id paxos.NodeID, role paxos.Role, incarnation uint64) {
-	r.add(event{what: up, id: id, role: role, incarnation: incarnation})
+func (r *recorder) PeerUp(m *paxos.PeerUp) {
+	r.add(event{what: up, id: m.ID, role: m.Role, incarnation: m.Incarnation, principal: m.Principal})
 }
 
 func (r *recorder) PeerDown(id paxos.NodeID, role paxos.Role, why error) {

@@ -81,9 +81,8 @@ type Handler interface {
 	Receive(from paxos.NodeID, m paxos.Message, size int)
 	// Rest says that all that is at hand of a connection has been received.
 	Rest()
-	// PeerUp says that a connection to id is open; PeerDown, that none is left.
-	// incarnation is that of an acceptor's data directory, else 0.
-	PeerUp(id paxos.NodeID, role paxos.Role, incarnation uint64)
+	// PeerUp says that a connection is open, and to whom; PeerDown, that none is left.
+	PeerUp(m *paxos.PeerUp)
 	PeerDown(id paxos.NodeID, role paxos.Role, why error)
 	// Refused says that a peer at addr could not be used, and why.
 	Refused(id paxos.NodeID, addr string, why error)
@@ -281,6 +280,7 @@ func (n *Network) greet(nc net.Conn) {
 	if hello.Role == paxos.RoleClient {
 		n.clients++
 		c.drop = false // set before anybody can send: a client that does not read is cut off
+		c.principal = paxos.Anonymous
 		id = paxos.NodeID(fmt.Sprintf("@%d", n.clients))
 	}
 	l := n.link(id, hello.Role)
@@ -292,7 +292,7 @@ func (n *Network) greet(nc net.Conn) {
 		old.part(wire.RefusedReplaced, ErrReplaced)
 		n.h.Refused(id, nc.RemoteAddr().String(), ErrReplaced)
 	}
-	n.h.PeerUp(id, hello.Role, hello.Incarnation)
+	n.h.PeerUp(&paxos.PeerUp{ID: id, Role: hello.Role, Incarnation: hello.Incarnation, Principal: c.principal})
 	n.turn.Unlock()
 	n.review(c) // it may have become known just now which log is the right one
 	err = c.run(id, hello.Role)

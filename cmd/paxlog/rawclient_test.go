@@ -15,7 +15,7 @@ type rawClient struct{ up chan struct{} }
 
 func (r *rawClient) Receive(paxos.NodeID, paxos.Message, int)    {}
 func (r *rawClient) Rest()                                       {}
-func (r *rawClient) PeerUp(paxos.NodeID, paxos.Role, uint64)     { close(r.up) }
+func (r *rawClient) PeerUp(*paxos.PeerUp)                        { close(r.up) }
 func (r *rawClient) PeerDown(paxos.NodeID, paxos.Role, error)    {}
 func (r *rawClient) Refused(_ paxos.NodeID, _ string, why error) {}
 

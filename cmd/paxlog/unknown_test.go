@@ -58,7 +58,7 @@ func (m *mute) Receive(from paxos.NodeID, msg paxos.Message, _ int) {
 func (m *mute) Rest() {}
 
 // PeerUp implements transport.Handler.
-func (m *mute) PeerUp(paxos.NodeID, paxos.Role, uint64) {}
+func (m *mute) PeerUp(*paxos.PeerUp) {}
 
 // PeerDown implements transport.Handler.
 func (m *mute) PeerDown(paxos.NodeID, paxos.Role, error) {}
