@@ -66,11 +66,11 @@ func (b *inbox) putRemote(it item) {
 	b.mu.Unlock()
 }
 
-// waiting reports whether a message waits.
-func (b *inbox) waiting() bool {
+// waiting is how many messages wait.
+func (b *inbox) waiting() int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return len(b.items) > 0
+	return len(b.items)
 }
 
 func (b *inbox) signal() {

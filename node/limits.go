@@ -4,11 +4,11 @@ import "time"
 
 // Of the turn.
 const (
-	// burst is how soon after its last turn a machine is taken to be busy.
-	burst = 200 * time.Microsecond
 	// maxDrain bounds the messages stepped before a flush, so that time passes for the
 	// machine, and answers leave, also under a flood.
 	maxDrain = 1024
+	// few is how many messages a reader steps itself; for more it wakes the loop.
+	few = 2
 	// maxSpare bounds the items of an inbox that is kept for the next messages.
 	maxSpare = 1 << 16
 )

@@ -19,13 +19,12 @@ type turn struct {
 	pause paxos.Ticks // who is told the time so much later than it asked for was paused
 	timer *time.Timer // goes off when the machine wants to be told the time
 
-	mu       sync.Mutex
-	machine  paxos.Machine
-	ended    bool
-	last     paxos.Ticks   // told last
-	next     paxos.Ticks   // when the machine wants to be told the time
-	armed    paxos.Ticks   // when timer goes off
-	lastTurn time.Duration // since the start
+	mu      sync.Mutex
+	machine paxos.Machine
+	ended   bool
+	last    paxos.Ticks // told last
+	next    paxos.Ticks // when the machine wants to be told the time
+	armed   paxos.Ticks // when timer goes off
 }
 
 // pause is half of an election timeout. Acceptors want to be told the time at the end of
@@ -56,10 +55,12 @@ func (t *turn) take() {
 }
 
 // try works if the turn is free, for a message that has just been put into the inbox. If
-// somebody is at work, or was until just now, the loop is woken for it: until it runs,
-// more may arrive, and what is stepped together is written, synced and sent together.
+// somebody is at work, or more than a few messages wait, the loop is woken for them: until
+// it runs, more may arrive, and what is stepped together is written, synced and sent
+// together. What waits decides that and no clock: the vote that completes a quorum, and the
+// append that follows another at once, are stepped by who read them.
 func (t *turn) try() {
-	if !t.tryNow() || t.inbox.waiting() { // those who put it there found the turn taken
+	if !t.tryNow() || t.inbox.waiting() > 0 { // those who put it there found the turn taken
 		t.inbox.signal()
 	}
 }
@@ -69,7 +70,7 @@ func (t *turn) tryNow() bool {
 		return false
 	}
 	defer t.mu.Unlock()
-	if time.Since(t.start)-t.lastTurn <= burst {
+	if t.inbox.waiting() > few {
 		return false
 	}
 	t.work()
@@ -112,8 +113,7 @@ func (t *turn) work() {
 
 // now is the machine's clock: milliseconds since the start, from 1.
 func (t *turn) now() paxos.Ticks {
-	t.lastTurn = time.Since(t.start)
-	return paxos.Ticks(t.lastTurn.Milliseconds()) + 1
+	return paxos.Ticks(time.Since(t.start).Milliseconds()) + 1
 }
 
 // tick tells the machine the time, if it has gone on; mu is held.
