@@ -19,7 +19,7 @@ func (a *Acceptor) configure() {
 		a.later = nil
 		return
 	}
-	e, err := h.Electorate(nil)
+	e, err := h.Electorate(1, nil)
 	if err != nil {
 		a.Violated("a history has an electorate", "error", err)
 		return

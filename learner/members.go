@@ -13,7 +13,7 @@ func (l *Learner) configure() {
 	if !h.Changed() {
 		return
 	}
-	e, err := h.Electorate(nil)
+	e, err := h.Electorate(1, nil)
 	if err != nil {
 		l.Violated("a history has an electorate", "error", err)
 		return

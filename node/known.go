@@ -18,10 +18,14 @@ type known struct {
 	log   paxos.LogID
 	// members is what the log has decided about its acceptors, as far as this process knows.
 	members configuration.History
+	// passed is up to where this process holds, or has applied, what was chosen. A leader has
+	// passed a change when that is complete.
+	passed paxos.Instance
 }
 
-func (k *known) start(peers paxos.Peers, state paxos.Encoded) {
+func (k *known) start(peers paxos.Peers, state paxos.Encoded, passed paxos.Instance) {
 	k.takeState(state)
+	k.pass(passed)
 	k.peers = map[paxos.NodeID]uint64{}
 	for id, p := range peers {
 		k.peers[id] = p.Incarnation
@@ -43,6 +47,11 @@ func (k *known) learn(writes []paxos.Record) (newLog, newMembers bool) {
 		case paxos.Install: // a learner that begins with a checkpoint
 			isLog, areMembers := k.takeState(r.Control)
 			newLog, newMembers = newLog || isLog, newMembers || areMembers
+			newMembers = k.pass(r.State.Applied) || newMembers
+		case paxos.SetHeld:
+			newMembers = k.pass(r.Held) || newMembers
+		case paxos.SetLearner:
+			newMembers = k.pass(r.State.Applied) || newMembers
 		}
 	}
 	return newLog, newMembers
@@ -76,13 +85,28 @@ func (k *known) acceptors() []configuration.Acceptor {
 	return slices.Clone(k.members.Now.Acceptors)
 }
 
-// former is transport.Config.Former. One that was removed while it lived has its part until the
-// next change, for the others may not know yet that it is over.
+// pass notes up to where this process has what was chosen, and reports whether it passes the
+// instance from which on the newest configuration is in force.
+func (k *known) pass(upTo paxos.Instance) (isNew bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	was := k.hasPassed()
+	k.passed = max(k.passed, upTo)
+	return k.members.Changed() && !was && k.hasPassed()
+}
+
+// hasPassed reports whether everything below that instance is here; mu is held.
+func (k *known) hasPassed() bool { return k.passed+1 >= k.members.From }
+
+// former is transport.Config.Former. One that was removed while it lived has its part below the
+// instance from which on the others go on without it: until then a leader may need its vote, and
+// who lacks something down there may copy it from it. Whoever has passed that instance needs
+// nothing of it any more, and a leader does not once the change is complete (R8).
 func (k *known) former(id paxos.NodeID) string {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	h := &k.members
-	if _, was := h.Before.Find(id); !h.WasReplaced(id) || was && h.Replaced != id {
+	if _, was := h.Before.Find(id); !h.WasReplaced(id) || was && h.Replaced != id && !k.hasPassed() {
 		return ""
 	}
 	return fmt.Sprintf("%s is an acceptor of this log no more: the configuration of epoch %d, from instance %d on, is without it. "+

@@ -171,7 +171,7 @@ func (n *Node) open() error {
 		if err != nil {
 			return errors.Join(err, n.closeStore())
 		}
-		n.known.start(st.Peers, st.Control)
+		n.known.start(st.Peers, st.Control, st.Held)
 		n.turn.machine = acceptor.New(acceptorConfig(c, id, n.opts.Join, n.store.Identity().Incarnation, seed), st)
 		return nil
 	}
@@ -179,7 +179,7 @@ func (n *Node) open() error {
 	if err != nil {
 		return errors.Join(err, n.closeStore())
 	}
-	n.known.start(st.Peers, st.Control)
+	n.known.start(st.Peers, st.Control, st.Applied)
 	n.turn.machine = learner.New(learnerConfig(c, id, seed), st)
 	return nil
 }
@@ -224,6 +224,7 @@ func (n *Node) act(out paxos.Output) {
 		newLog = n.known.takeLog(p.Log())
 		if h := p.Members(); h.Changed() {
 			newMembers = n.known.takeMembers(*h)
+			newMembers = n.known.pass(p.Passed()) || newMembers
 		}
 	}
 	if newLog {

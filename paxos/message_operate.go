@@ -4,8 +4,12 @@ package paxos
 // heartbeat: the sender lets its Prepare through at once.
 type Named struct{ Ballot Ballot }
 
-// Able asks a proposer, of a leader that wants to hand over, whether it could lead.
-type Able struct{ Nonce uint64 }
+// Able asks a proposer, of a leader that wants to hand over, whether it could lead a log of that
+// level.
+type Able struct {
+	Nonce uint64
+	Level uint64
+}
 
 // AbleReply answers Able. Reach is how many acceptors answer the sender. Why, if not
 // empty, says why it cannot lead.

@@ -45,6 +45,15 @@ func (q *quorumRead) allHeld() paxos.ByPlace[paxos.Instance] {
 	return held
 }
 
+// allKnow is the highest level that each acceptor knows, as it promised.
+func (q *quorumRead) allKnow() paxos.ByPlace[uint64] {
+	knows := make(paxos.ByPlace[uint64], len(q.promises))
+	for place, c := range q.promises {
+		knows[place] = c.knows
+	}
+	return knows
+}
+
 // firstKept is the first instance that some acceptor of the quorum keeps, as far as it has
 // trimmed.
 func (q *quorumRead) firstKept(knows uint64) paxos.Instance {

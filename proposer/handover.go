@@ -57,7 +57,7 @@ func (h *handover) ask(p *Proposer) {
 	h.again.Set(p.now + p.cfg.HeartbeatTicks/askAgain)
 	clear(h.able)
 	for _, id := range h.asked {
-		p.Send(id, &paxos.Able{Nonce: uint64(h.began)})
+		p.Send(id, &paxos.Able{Nonce: uint64(h.began), Level: p.control.Level})
 	}
 }
 
@@ -282,6 +282,8 @@ func (p *Proposer) onAble(from paxos.NodeID, m *paxos.Able) {
 		r.Why = "it is stopping"
 	case p.drained:
 		r.Why = fmt.Sprintf("it is drained (`paxlog undrain %s` undoes that)", p.cfg.ID)
+	case m.Level > p.cfg.Knows:
+		r.Why = fmt.Sprintf("the log has level %d, and its program knows levels up to %d: replace that first (`paxlog upgrade status`)", m.Level, p.cfg.Knows)
 	case !ok:
 		r.Why = fmt.Sprintf("it is %s itself", p.phase.name())
 	default:

@@ -301,9 +301,10 @@ func TestAble(t *testing.T) {
 	p.Step("a1", &paxos.QueryReply{Nonce: 1})
 	p.Step("p2", &paxos.Able{Nonce: 8})
 	p.Step("a2", &paxos.QueryReply{Nonce: 1})
-	p.Step("p2", &paxos.Able{Nonce: 9})
+	p.Step("p2", &paxos.Able{Nonce: 9, Level: p.cfg.Knows})
+	p.Step("p2", &paxos.Able{Nonce: 10, Level: p.cfg.Knows + 1})
 	r := sentTo[*paxos.AbleReply](p.Flush(), "p2")
-	if len(r) != 2 || r[0].Reach != 1 || !strings.Contains(r[0].Why, "1 of 3 acceptors answer it, and 2 are needed") || *r[1] != (paxos.AbleReply{Nonce: 9, Reach: 2}) {
+	if len(r) != 3 || !strings.Contains(r[2].Why, "replace that first") || r[0].Reach != 1 || !strings.Contains(r[0].Why, "1 of 3 acceptors answer it, and 2 are needed") || *r[1] != (paxos.AbleReply{Nonce: 9, Reach: 2}) {
 		t.Errorf("answered %+v", r)
 	}
 }

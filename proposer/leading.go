@@ -47,6 +47,7 @@ type leading struct {
 	deciding deciding
 
 	held     paxos.ByPlace[paxos.Instance] // what each acceptor holds, as far as heard
+	knows    paxos.ByPlace[uint64]         // the highest level that each knows, as far as heard
 	changeAt paxos.Instance                // where this ballot proposes a change of the acceptors; 0: nowhere
 
 	rejoin rejoiner                       // may vote again, once it holds everything up to upTo
@@ -90,7 +91,7 @@ func (p *Proposer) lead(c *preparing) {
 	p.control = state
 	held, n := max(c.read.held(), state.FirstInstance()-1), len(p.members.Acceptors)
 	l := &leading{
-		changeAt: changeAt, held: c.read.allHeld(),
+		changeAt: changeAt, held: c.read.allHeld(), knows: c.read.allKnow(),
 		ballot: c.ballot, since: p.now, start: held + 1, next: held + 1, chosenUpTo: held, announced: held, rejoin: c.rejoin,
 		open: map[paxos.Instance]*proposal{}, gone: make([]paxos.Timer, n), doubtful: make([]paxos.Timer, n),
 	}
@@ -323,7 +324,7 @@ func (l *leading) mustResign(p *Proposer) (reason string, wait paxos.Ticks) {
 	if o := l.open[l.chosenUpTo+1]; o != nil && p.now-o.born > p.cfg.StallTicks {
 		// Heartbeats go on, yet nothing gets chosen: disks hang, or a quorum can be
 		// heard but not written to. Leave it to somebody who may reach another one.
-		return fmt.Sprintf("instance %d has not been chosen for %d ms", l.chosenUpTo+1, p.cfg.StallTicks), 2 * p.cfg.ElectionMax
+		return fmt.Sprintf("instance %d has not been chosen for %d ms%s", l.chosenUpTo+1, p.cfg.StallTicks, l.missing(p, o)), 2 * p.cfg.ElectionMax
 	}
 	if l.finished(p) {
 		return "the process is stopping", 0

@@ -54,9 +54,29 @@ func (p *Proposer) onRaise(from paxos.NodeID, m *paxos.Raise) {
 
 // onShown notes that an acceptor has answered a heartbeat, and which levels it knows.
 func (l *leading) onShown(place int, sent paxos.Ticks, knows uint64) {
+	l.knows[place] = knows
 	if r := l.deciding.raise; r != nil && sent >= r.since {
 		r.shown, r.knows[place] = r.shown.With(place), knows
 	}
+}
+
+// missing says which level the oldest proposal needs, and which acceptors answer and do not
+// vote for it since they do not know that level; "" if that is not what keeps it.
+func (l *leading) missing(p *Proposer, o *proposal) string {
+	c, err := control.Parse(o.value.Batch)
+	if err != nil {
+		return "" // entries
+	}
+	need, text := control.Needs(c), ""
+	for place, id := range p.members.Acceptors {
+		if l.knows[place] < need && !l.gone[place].Due(p.now) {
+			text += fmt.Sprintf(", %s knows levels up to %d", id, l.knows[place])
+		}
+	}
+	if text == "" {
+		return ""
+	}
+	return fmt.Sprintf("; it needs level %d, and who does not know that does not vote for it: replace these programs first: %s", need, text[2:])
 }
 
 // obstacle says which acceptors are in the way, "" if none is.

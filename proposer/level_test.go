@@ -231,3 +231,21 @@ func TestRaiseWithoutRoom(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 }
+
+// TestStallNamesTheLevel: a leader whose command is not voted for, since the programs of
+// acceptors were replaced by older ones, says so when it resigns.
+func TestStallNamesTheLevel(t *testing.T) {
+	p := leader(t, begun())
+	beat := ordered(t, p, 10, later)
+	answers(p, beat, later, later, later)
+	for now := p.now; leads(p) != nil; now += 50 {
+		p.Tick(now, 5)
+		for _, b := range sentTo[*paxos.Heartbeat](p.Flush(), "a1") {
+			answers(p, b, later-1, later-1, later)
+		}
+	}
+	want := fmt.Sprintf("it needs level %d, and who does not know that does not vote for it: replace these programs first: a1 knows levels up to %d, a2 knows", later, later-1)
+	if !strings.Contains(p.reason, want) || strings.Contains(p.reason, "a3") {
+		t.Errorf("it resigns: %s", p.reason)
+	}
+}

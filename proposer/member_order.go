@@ -86,7 +86,7 @@ func (l *leading) changeOf(p *Proposer, m *paxos.Member) (x configuration.Change
 	default:
 		return x, fmt.Sprintf("order %d is not known here", m.Order)
 	}
-	if _, err := h.Electorate(&configuration.Found{At: configuration.Unset, Change: x}); err != nil {
+	if _, err := h.Electorate(l.next, &configuration.Found{At: configuration.Unset, Change: x}); err != nil {
 		return x, err.Error()
 	}
 	return x, ""

@@ -20,21 +20,21 @@ func (p *Proposer) newest() configuration.History {
 }
 
 // electorate is whom to ask, by what this process has heard of, and a change that its Phase 1
-// has to reckon with.
+// has to reckon with. Where that Phase 1 has to start is judged when it is over (mayLead).
 func (p *Proposer) electorate(found *configuration.Found) configuration.Electorate {
 	h := p.newest()
-	return electorateOf(h, found, p.cfg.Membership)
-}
-
-func electorateOf(h configuration.History, found *configuration.Found, m paxos.Membership) configuration.Electorate {
-	if h.IsZero() {
-		return configuration.Sole(m)
-	}
-	e, err := h.Electorate(found)
-	if err != nil { // it changes nothing
-		e, _ = h.Electorate(nil)
+	e, err := electorateOf(h, h.From, found, p.cfg.Membership)
+	if err != nil {
+		e, _ = electorateOf(h, h.From, nil, p.cfg.Membership)
 	}
 	return e
+}
+
+func electorateOf(h configuration.History, start paxos.Instance, found *configuration.Found, m paxos.Membership) (configuration.Electorate, error) {
+	if h.IsZero() {
+		return configuration.Sole(m), nil
+	}
+	return h.Electorate(start, found)
 }
 
 // adopt makes e the members of the phase that begins. What is known of each goes with it.
@@ -106,7 +106,11 @@ func foundIn(state *control.State, held paxos.Instance, values map[paxos.Instanc
 func (p *Proposer) mayLead(c *preparing, state control.State, values map[paxos.Instance]paxos.Value, reported []paxos.Instance) (changeAt paxos.Instance, ok bool) {
 	held := max(c.read.held(), state.FirstInstance()-1)
 	h, found := foundIn(&state, held, values, reported)
-	need := electorateOf(h, found, p.cfg.Membership)
+	need, err := electorateOf(h, held+1, found, p.cfg.Membership)
+	if err != nil {
+		c.fail(p, "somebody has voted for a change at instance %d that cannot come there: %v", found.At, err)
+		return 0, false
+	}
 	planned := p.order != nil && found == nil
 	switch {
 	case found != nil && p.order != nil && !found.Change.Config.Equal(p.order.change.Config):
@@ -115,10 +119,7 @@ func (p *Proposer) mayLead(c *preparing, state control.State, values map[paxos.I
 		p.order.at = found.At // an earlier leader has proposed it
 	case planned:
 		plan := &configuration.Found{At: configuration.Unset, Change: p.order.change}
-		e, err := h.Electorate(plan)
-		if err == nil && held+1 < h.From {
-			err = fmt.Errorf("the change before is in force from instance %d on only, and %d are held", h.From, held)
-		}
+		e, err := h.Electorate(held+1, plan)
 		if err != nil {
 			p.dropOrder(err.Error() + "; try again")
 			planned = false
@@ -172,4 +173,13 @@ func (p *Proposer) Members() *configuration.History {
 		return &p.shown
 	}
 	return &p.control.Members
+}
+
+// Passed is the instance up to which a leader needs nothing of the configuration before the
+// newest one any more: 0 until the change is complete, and if this process does not lead.
+func (p *Proposer) Passed() paxos.Instance {
+	if l, leads := p.phase.(*leading); leads && l.isComplete(p) && p.control.Members.Changed() {
+		return p.control.Members.From - 1
+	}
+	return 0
 }

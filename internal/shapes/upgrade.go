@@ -32,4 +32,5 @@ type Finalized struct {
 	Instance  *uint64  `json:"instance"`  // above which it is in force; null if it was before
 	Converted []string `json:"converted"` // processes whose directories have another format now
 	Behind    []string `json:"behind"`    // processes that do not know it yet
+	Down      []string `json:"down"`      // processes that were not reached
 }

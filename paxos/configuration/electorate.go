@@ -1,6 +1,7 @@
 package configuration
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -54,14 +55,21 @@ type Found struct {
 	Change Change
 }
 
+// ErrEarly is returned for a change where the one before is not in force yet: an Electorate has
+// no room for a third configuration, which R3 would ask for.
+var ErrEarly = errors.New("the change before is not in force yet")
+
 // Electorate is whom to ask by what the log has decided, and by a change that was voted for,
-// or is to be proposed, if there is one.
-func (h *History) Electorate(x *Found) (Electorate, error) {
+// or is to be proposed, if there is one. Its first instance that may be proposed at is start.
+func (h *History) Electorate(start paxos.Instance, x *Found) (Electorate, error) {
 	switch {
 	case x == nil && h.At == 0:
 		return joint(h.Now, Change{}, 0), nil
 	case x == nil:
 		return joint(h.Before, Change{h.Now, h.Replaced}, h.From), nil
+	}
+	if start < h.From {
+		return Electorate{}, fmt.Errorf("%w: it is from instance %d on, and everything is held up to %d", ErrEarly, h.From, start-1)
 	}
 	at, from, then := x.At, Unset, *h
 	if at == Unset { // and alpha is decided before it is proposed

@@ -188,7 +188,7 @@ func TestElectorate(t *testing.T) {
 		return s
 	}
 	replaced, _ := h.Apply(5, h.Now.Replacement("a2", newcomer(4)))
-	e, err := replaced.Electorate(nil)
+	e, err := replaced.Electorate(1, nil)
 	if err != nil || e.Place("a2") >= 0 || e.Void != "a2" || len(e.Acceptors) != 3 {
 		t.Fatalf("%+v, %v", e, err)
 	}
@@ -208,12 +208,18 @@ func TestElectorate(t *testing.T) {
 		t.Error("votes count by the configuration of their instance")
 	}
 	grow := h.Now.Addition(newcomer(4), 3, 3)
-	g, err := h.Electorate(&Found{Unset, grow})
+	g, err := h.Electorate(1, &Found{Unset, grow})
 	if err != nil || g.IsPhase1(set(&g, "a1", "a2"), 1) || !g.IsPhase1(set(&g, "a1", "a2", "a3"), 1) || g.IsPhase1(set(&g, "a1", "a2", "b4"), 1) == false {
 		t.Fatalf("%+v, %v", g, err)
 	}
-	sole, _ := h.Electorate(nil)
+	sole, _ := h.Electorate(1, nil)
 	if !e.Covers(&e) || sole.Covers(&e) || !e.Covers(&sole) || e.Covers(&g) {
 		t.Error("who campaigned with less than it finds begins anew")
+	}
+	for start, want := range map[paxos.Instance]error{14: ErrEarly, 15: nil} { // from 15 on the configuration before is over
+		_, err := replaced.Electorate(start, &Found{Unset, replaced.Now.Addition(newcomer(5), 3, 3)})
+		if !errors.Is(err, want) {
+			t.Errorf("a second change, from %d on: %v", start, err)
+		}
 	}
 }

@@ -151,7 +151,7 @@ func runFinalize(ctx context.Context, env *command.Environment, opts options) er
 		if u, err = settled(ctx, c); err != nil {
 			return err
 		}
-		out.Log, out.After, out.Behind = u.Log.String(), u.Level, list(u.behind())
+		out.Log, out.After, out.Behind, out.Down = u.Log.String(), u.Level, list(u.behind()), list(u.down())
 		if opts.JSON {
 			return shapes.NewEncoder(env.Stdout).Encode(out)
 		}
@@ -174,6 +174,9 @@ func finalizedText(f shapes.Finalized) string {
 	if len(f.Behind) > 0 {
 		text += "; not there yet, they follow by themselves: " + strings.Join(f.Behind, " ")
 	}
+	if len(f.Down) > 0 {
+		text += "; not reached, and not waited for: " + strings.Join(f.Down, " ") + ": each takes the level when it is started, if its program knows it (`paxlog upgrade status`)"
+	}
 	return text + "\n"
 }
 
@@ -193,8 +196,8 @@ func raise(ctx context.Context, c *client.Client, to uint64) (client.Raised, err
 	}
 }
 
-// settled waits until all processes know the level and have converted their directories, for
-// as long as there is time.
+// settled waits until all processes that are up know the level and have converted their
+// directories, for as long as there is time. Nobody waits for one that is down: it may be for days.
 func settled(ctx context.Context, c *client.Client) (u Upgrade, err error) {
 	for first := true; ; first = false {
 		now, err := judgeUpgrade(ctx, c)

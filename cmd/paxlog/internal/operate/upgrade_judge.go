@@ -88,12 +88,25 @@ func (u *Upgrade) formats() (out []string) {
 	return out
 }
 
+// down are the processes that were not reached.
+func (u *Upgrade) down() (ids []string) {
+	for _, p := range u.Processes {
+		if p.Err != nil {
+			ids = append(ids, p.ID)
+		}
+	}
+	return ids
+}
+
 // behind are the processes that do not know yet that the log has the level, or whose
-// directories are not converted.
+// directories are not converted. Those that are down are not among them.
 func (u *Upgrade) behind() (ids []string) {
 	for _, p := range u.Processes {
+		if p.Err != nil {
+			continue
+		}
 		// A proposer that does not lead learns it when it does.
-		if p.Err != nil || p.Role != paxos.RoleProposer && p.Level < u.To || slices.Contains(u.Converts, p.ID) {
+		if p.Role != paxos.RoleProposer && p.Level < u.To || slices.Contains(u.Converts, p.ID) {
 			ids = append(ids, p.ID)
 		}
 	}

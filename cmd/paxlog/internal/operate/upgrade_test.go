@@ -99,4 +99,9 @@ func TestBehind(t *testing.T) {
 	if got := fmt.Sprint(u.behind()); got != "[a2 l1]" {
 		t.Error(got)
 	}
+	s.Processes[1].Err = errors.New("refused") // nobody waits for one that is down
+	u = JudgeUpgrade(s, 2)
+	if got := fmt.Sprint(u.behind(), u.down()); got != "[l1] [a2]" {
+		t.Error(got)
+	}
 }
