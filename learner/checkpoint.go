@@ -184,11 +184,17 @@ func (l *Learner) trimmedAt(from paxos.NodeID, m *paxos.Page) {
 	}
 	state, err := control.Decode(m.Control, l.cfg.Knows)
 	own := &l.control.state
-	if err != nil || state.FirstInstance() != m.First || !own.Log.IsZero() && own.Log != state.Log {
+	if err != nil || state.FirstInstance() != m.First || !own.Log.IsZero() && own.Log != state.Log || state.Base.Size > l.maxState() {
 		return // it is told as what lacks there (trimmedThere)
 	}
 	l.install = &installing{base: state.Base, chunks: control.NewChunks(state.Base), source: from}
 	l.fetchChunks()
+}
+
+// maxState is more bytes than the state of any learner takes: what one process shows as a
+// checkpoint is collected in memory, up to the size that it shows.
+func (l *Learner) maxState() uint64 {
+	return maxStateBytes + uint64(l.cfg.Membership.Sessions)*maxSessionBytes
 }
 
 func (l *Learner) fetchChunks() {
@@ -232,7 +238,14 @@ func (l *Learner) installed(k *installing) {
 		l.Warn("the checkpoint that a process shows is not what was closed: it is asked for again", "peer", string(k.source), "instance", uint64(k.base.T))
 		return
 	}
-	if st.Applied <= l.state.Applied {
+	switch is, was := &st.LearnerState, &l.state; {
+	case is.Applied <= was.Applied:
+		return
+	case is.Next < was.Next, is.Time < was.Time, is.Floor < was.Floor, is.Uses < was.Uses, len(st.Sessions) > l.cfg.Membership.Sessions:
+		// One of both has not what was chosen. Nobody else's word makes this one forget what it has.
+		if source := l.sources.of(k.source); source != nil {
+			l.contradicted(source, "the checkpoint that it shows does not follow what was applied here", k.base.T)
+		}
 		return
 	}
 	l.Info("it begins with a checkpoint, since what comes next here was trimmed", "applied", uint64(l.state.Applied), "checkpoint", uint64(st.Applied),

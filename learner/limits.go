@@ -49,6 +49,11 @@ const (
 	// beyond is answered with an empty page, and asked for again.
 	maxBackups = 4
 
+	// maxStateBytes and maxSessionBytes are more than a state takes, without its sessions and
+	// for each of them.
+	maxStateBytes   = 4 << 20
+	maxSessionBytes = 64
+
 	// maxWaiting is how many linearizable reads of all connections wait for their round.
 	maxWaiting = 65536
 )
