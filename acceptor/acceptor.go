@@ -3,6 +3,7 @@ package acceptor
 import (
 	"github.com/paxlog/paxlog/paxos"
 	"github.com/paxlog/paxlog/paxos/configuration"
+	"github.com/paxlog/paxlog/paxos/rights"
 )
 
 // Config is what an acceptor needs to know. Ticks are milliseconds.
@@ -88,6 +89,8 @@ type Acceptor struct {
 	loads   map[uint64]pending
 	tag     uint64
 	up      map[paxos.NodeID]bool
+	gate    rights.Gate
+	granted paxos.Instance // of the grants that proposers were told last
 	// strangers are acceptors connected under another incarnation than remembered.
 	strangers map[paxos.NodeID]bool
 	warned    map[paxos.NodeID]paxos.Timer // when each acceptor that cannot be vouched for is told of again
@@ -140,6 +143,10 @@ func New(cfg Config, st State) *Acceptor {
 func (a *Acceptor) Step(from paxos.NodeID, m paxos.Message) {
 	if _, asks := m.(*paxos.Vouch); a.strangers[from] && !asks {
 		return // it is told what is remembered, and nothing it says counts
+	}
+	if denied := a.gate.Judge(from, m, a.control.state.Grants); denied != nil {
+		a.Send(from, denied)
+		return
 	}
 	switch m := m.(type) {
 	case *paxos.Prepare:
@@ -266,6 +273,7 @@ func (a *Acceptor) hung() bool {
 func (a *Acceptor) onPeerUp(m *paxos.PeerUp) {
 	a.strangers[m.ID] = a.peers.IsStranger(m)
 	a.up[m.ID] = true
+	a.gate.Up(m)
 	a.endStreams(m.ID) // it had another connection, and what was under way on that may be lost
 	a.admission.askNow(m.ID)
 	a.tellConfiguration(m.ID)
@@ -273,6 +281,7 @@ func (a *Acceptor) onPeerUp(m *paxos.PeerUp) {
 
 func (a *Acceptor) onPeerDown(m *paxos.PeerDown) {
 	delete(a.up, m.ID)
+	a.gate.Down(m.ID)
 	a.unsubscribe(m.ID)
 	if a.copy.source == m.ID {
 		a.copy.source = ""

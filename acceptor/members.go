@@ -14,6 +14,7 @@ import (
 func (a *Acceptor) configure() {
 	h := &a.control.state.Members
 	old := a.members
+	a.tellGrants()
 	if !h.Changed() {
 		a.members = configuration.Sole(a.cfg.Membership)
 		a.later = nil
@@ -51,10 +52,21 @@ func (a *Acceptor) sources() []paxos.NodeID {
 }
 
 // tellConfiguration tells a peer the newest configuration, if it is not that of the cluster
-// file.
+// file, and who may do what, if the log says so.
 func (a *Acceptor) tellConfiguration(to paxos.NodeID) {
-	if a.up[to] && a.control.state.Members.Changed() && (slices.Contains(a.cfg.Proposers, to) || slices.Contains(a.sources(), to)) {
+	s := &a.control.state
+	if a.up[to] && (s.Members.Changed() || s.GrantedAt > 0) && (slices.Contains(a.cfg.Proposers, to) || slices.Contains(a.sources(), to)) {
 		a.After(to, &paxos.Configured{State: a.control.encoded})
+	}
+}
+
+// tellGrants tells proposers who may do what, if that has changed.
+func (a *Acceptor) tellGrants() {
+	if at := a.control.state.GrantedAt; a.granted != at {
+		a.granted = at
+		for _, id := range a.cfg.Proposers {
+			a.tellConfiguration(id)
+		}
 	}
 }
 

@@ -23,12 +23,15 @@ type heard struct {
 	ballot   paxos.Ballot
 	resigned bool
 	missed   paxos.Ticks
+	granted  paxos.Instance // at which the rights changed last
 }
 
-func (h hearing) told(now, election paxos.Ticks) heard {
-	out := heard{ballot: h.ballot, resigned: h.resigned}
-	if election > 0 {
-		out.missed = (now - h.at) / election
+// told is what standbys are told now.
+func (a *Acceptor) told() heard {
+	h := &a.hearing
+	out := heard{ballot: h.ballot, resigned: h.resigned, granted: a.control.state.GrantedAt}
+	if election := a.cfg.ElectionTicks; election > 0 {
+		out.missed = (a.now - h.at) / election
 	}
 	return out
 }
@@ -41,7 +44,7 @@ func (a *Acceptor) onQuery(from paxos.NodeID, m *paxos.Query) {
 	if m.Stay {
 		s := standby{
 			id: from, until: a.now + a.cfg.IdleTicks, nonce: m.Nonce,
-			stream: stream{stays: true, told: a.now}, heard: a.hearing.told(a.now, a.cfg.ElectionTicks),
+			stream: stream{stays: true, told: a.now}, heard: a.told(),
 		}
 		i, _ := slices.BinarySearchFunc(a.standbys, from, func(s standby, id paxos.NodeID) int { return cmp.Compare(s.id, id) })
 		a.standbys = slices.Insert(a.standbys, i, s)
@@ -53,6 +56,7 @@ func (a *Acceptor) onQuery(from paxos.NodeID, m *paxos.Query) {
 // promised. And an acceptor whose disk hangs should not invite candidates to a promise that
 // it cannot make.
 func (a *Acceptor) tellHeard(to paxos.NodeID, m paxos.QueryReply) {
+	m.GrantedAt = a.control.state.GrantedAt
 	m.Promised, m.Heard, m.Silent = a.promised, a.hearing.ballot, a.hearing.silent(a.now)
 	a.After(to, &m)
 }
@@ -62,7 +66,7 @@ func (a *Acceptor) tellStandbys() {
 	if !a.admission.admitted {
 		return
 	}
-	heard := a.hearing.told(a.now, a.cfg.ElectionTicks)
+	heard := a.told()
 	for i := range a.standbys {
 		if s := &a.standbys[i]; s.heard != heard || s.ended && a.now >= s.told+a.cfg.HeartbeatTicks {
 			s.heard, s.told = heard, a.now

@@ -50,6 +50,7 @@ type copyEvent struct {
 	status *paxos.StatusReply
 	up     bool
 	why    error
+	denied error // the question may not be asked
 }
 
 // How long a learner may take, and how long to wait where it answers that others copy.
@@ -155,6 +156,8 @@ func (k *Copier) ask(ctx context.Context, question func() paxos.Message, answers
 			switch {
 			case answers(e):
 				return nil
+			case e.denied != nil:
+				return e.denied
 			case e.why != nil:
 				k.up, k.why = false, e.why
 			case e.up:
@@ -194,6 +197,8 @@ func (k *Copier) Receive(_ paxos.NodeID, m paxos.Message, _ int) {
 		k.happened(copyEvent{page: m})
 	case *paxos.StatusReply:
 		k.happened(copyEvent{status: m})
+	case *paxos.NotPermitted:
+		k.happened(copyEvent{denied: notPermitted(k.id, m)})
 	}
 }
 

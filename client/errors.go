@@ -19,6 +19,7 @@ import (
 //	ErrClosed           all, once Close was called        certainly not appended
 //	ErrRefused          all: a wrong cluster or version   certainly not appended
 //	ErrOtherLog         with ErrRefused: another log      certainly not appended
+//	ErrNotPermitted     all: the log grants no such right certainly not appended
 //	ErrNotFound         Read; Tail, as *AheadError
 //	ErrTrimmed          Read, Tail
 //	ErrFutureAppend     Resolve
@@ -42,6 +43,7 @@ var (
 	ErrFenced         = core.ErrFenced
 	ErrRefused        = core.ErrRefused
 	ErrOtherLog       = core.ErrOtherLog
+	ErrNotPermitted   = core.ErrNotPermitted
 	ErrSessionEnded   = core.ErrSessionEnded
 	ErrClosed         = core.ErrClosed
 	ErrFutureAppend   = core.ErrFutureAppend
@@ -91,7 +93,7 @@ func guard(why error) error {
 }
 
 var outcomes = []error{
-	ErrUnavailable, ErrUnknownOutcome, ErrTooLarge, ErrNotFound, ErrTrimmed, ErrFenced, ErrRefused, ErrOtherLog, ErrSessionEnded, ErrClosed, ErrFutureAppend,
+	ErrUnavailable, ErrUnknownOutcome, ErrTooLarge, ErrNotFound, ErrTrimmed, ErrFenced, ErrRefused, ErrOtherLog, ErrNotPermitted, ErrSessionEnded, ErrClosed, ErrFutureAppend,
 	ErrForgotten, ErrAncestor,
 }
 

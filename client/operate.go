@@ -163,8 +163,10 @@ func (o *operation) Receive(_ paxos.NodeID, m paxos.Message, _ int) {
 		if m.Speaks < paxos.Messages.Row(o.ask).Since {
 			o.settle(nil, fmt.Errorf("%s: %w", o.id, ErrOldRelease))
 		}
-	case *paxos.Membered, *paxos.Transferred, *paxos.Drained, *paxos.Ordered, *paxos.Raised, *paxos.Settled:
+	case *paxos.Membered, *paxos.Transferred, *paxos.Drained, *paxos.Ordered, *paxos.Raised, *paxos.Settled, *paxos.Permitted:
 		o.settle(m, nil)
+	case *paxos.NotPermitted:
+		o.settle(nil, notPermitted(o.id, m))
 	}
 }
 

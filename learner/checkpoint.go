@@ -255,8 +255,10 @@ func (l *Learner) installed(k *installing) {
 			l.forgetEvidence(i)
 		}
 	}
+	before := l.control.state
 	l.state, l.sessions, l.control = st.LearnerState, newSessions(st.Sessions), newControlled(l, st)
 	l.configure()
+	l.judgeAgain(&before)
 	l.checkpoint, l.changed = checkpointing{}, true
 	l.abandonReplay()
 	l.endAudit()

@@ -5,6 +5,8 @@ import (
 	"slices"
 
 	"github.com/paxlog/paxlog/paxos"
+	"github.com/paxlog/paxlog/paxos/control"
+	"github.com/paxlog/paxlog/paxos/rights"
 )
 
 // connection is a client's connection that waits for something.
@@ -119,4 +121,50 @@ func (l *Learner) onClient(id paxos.NodeID) {
 		l.connection(id)
 		l.Send(id, &paxos.Elsewhere{Drained: true})
 	}
+}
+
+// judgeAgain tells clients that may not wait any more for what they wait for, since the log has
+// decided otherwise of who may do what. No entry above that is shown to them.
+func (l *Learner) judgeAgain(before *control.State) {
+	granted := l.control.state.Grants
+	if l.control.state.GrantedAt == before.GrantedAt {
+		return
+	}
+	for _, id := range slices.Sorted(maps.Keys(l.clients.byID)) {
+		who, _ := l.gate.Who(id)
+		c := l.clients.all.at(l.clients.byID[id])
+		if why := rights.Refuses(who, &paxos.Attach{}, granted); why != "" {
+			l.tellResults(c)
+			for c.attached.n > 0 {
+				l.Send(id, &paxos.NotPermitted{Session: l.clients.attachments.at(c.attached.oldest).session, Why: why})
+				l.forget(c.attached.oldest)
+			}
+		}
+		if why := rights.Refuses(who, &paxos.Read{}, granted); why != "" {
+			l.dropAll(&c.parked, id, why)
+			l.dropAll(&c.asked, id, why)
+		}
+	}
+}
+
+// dropAll answers all questions in a chain that nothing is told of any more, and why. One about the
+// fate of an append tells nothing that who asks does not know, and goes on.
+func (l *Learner) dropAll(chain *chain, id paxos.NodeID, why string) {
+	for r := chain.oldest; r != 0; {
+		next := l.clients.byArrival.after(r)
+		if q := l.clients.questions.at(r); !l.isLookup(q) {
+			l.Send(id, &paxos.NotPermitted{Nonce: q.nonce, Why: why})
+			l.drop(r)
+		}
+		r = next
+	}
+}
+
+// isLookup reports whether a question is a Lookup.
+func (l *Learner) isLookup(q *question) bool {
+	if q.waits != forLoad {
+		return false
+	}
+	_, is := l.loads[q.key].(*lookupLoad)
+	return is
 }

@@ -57,6 +57,7 @@ func (l *Learner) applyControl(i paxos.Instance, v *paxos.Value) {
 		l.configure()
 	}
 	l.trim()
+	l.judgeAgain(&before)
 	l.onControl(&before, v.Batch)
 }
 

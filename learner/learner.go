@@ -103,6 +103,7 @@ package learner
 import (
 	"github.com/paxlog/paxlog/paxos"
 	"github.com/paxlog/paxlog/paxos/configuration"
+	"github.com/paxlog/paxlog/paxos/rights"
 )
 
 // Config is what a learner needs to know, and does not change while it runs. Ticks are
@@ -204,6 +205,7 @@ type Learner struct {
 	reads   reads
 	ready   bool
 	drained bool // it is about to be stopped
+	gate    rights.Gate
 }
 
 // New returns a learner that continues from st.
@@ -238,6 +240,10 @@ func (l *Learner) Step(from paxos.NodeID, m paxos.Message) {
 		if _, asks := m.(*paxos.Vouch); !asks {
 			return
 		}
+	}
+	if denied := l.gate.Judge(from, m, l.control.state.Grants); denied != nil {
+		l.Send(from, denied)
+		return
 	}
 	switch m := m.(type) {
 	case *paxos.Accepted:
@@ -343,6 +349,7 @@ func (l *Learner) first() paxos.Index {
 }
 
 func (l *Learner) onPeerUp(m *paxos.PeerUp) {
+	l.gate.Up(m)
 	s := l.sources.of(m.ID)
 	if s == nil {
 		switch {
@@ -366,6 +373,7 @@ func (l *Learner) onPeerUp(m *paxos.PeerUp) {
 
 func (l *Learner) onPeerDown(m *paxos.PeerDown) {
 	delete(l.others, m.ID)
+	l.gate.Down(m.ID)
 	s := l.sources.of(m.ID)
 	if s == nil {
 		l.disconnect(m.ID)

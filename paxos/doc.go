@@ -82,38 +82,41 @@
 //	53 Chained       learner           -> learner                      since 3  how far I have applied, and the chain there
 //	60 Join          acceptor          -> proposer                     since 3  I copy the log, and would be a member
 //	61 Configured    acceptor          -> any                          since 3  the newest configuration that I hold
-//	64 Append        proposer, client  -> proposer                     values   commands of one session; a standby passes them on to the leader
+//	64 Append        proposer, client  -> proposer                     values   commands of one session; a standby passes them on to the leader; takes append; a fence append or admin
 //	65 Refused       proposer          -> proposer, client                      dropped, never queued; through the standby that passed it on
 //	66 Leader        proposer          -> client                                who leads, on each change
-//	67 Attach        client            -> learner                               I wait for results of this session
+//	67 Attach        client            -> learner                               I wait for results of this session; takes append
 //	68 Attached      learner           -> client                                where the log stands
 //	69 Result        learner           -> client                                what became of commands
-//	70 Locate        client            -> learner                               where the log starts and ends (linearizable)
+//	70 Locate        client            -> learner                               where the log starts and ends (linearizable); takes read
 //	71 Located       learner           -> client                                the answer
-//	72 Read          client            -> learner                               entries from an index
+//	72 Read          client            -> learner                               entries from an index; takes read
 //	73 LogPage       learner           -> client                       values   the entries
-//	74 Lookup        client            -> learner                               the index of one command, and its session's state
+//	74 Lookup        client            -> learner                               the index of one command, and its session's state; takes append or read or admin
 //	75 Found         learner           -> client                                the answer
-//	76 StatusQuery   client            -> any                          urgent   how are you?
+//	76 StatusQuery   client            -> any                          urgent   how are you?; takes no right
 //	77 StatusReply   any               -> client                       urgent   the state of one process
 //	78 Results       learner           -> client                                commands of several sessions that were applied just now
-//	79 Detach        client            -> learner                      since 3  I wait no more
+//	79 Detach        client            -> learner                      since 3  I wait no more; takes no right
 //	80 Detached      learner           -> client                       since 3  you are told no more: attach again if you wait
-//	81 Withdraw      client            -> learner                      since 3  nobody waits any more for that Locate, Read or Lookup
-//	96 Transfer      client            -> proposer                     urgent, since 3  to the leader: hand over
+//	81 Withdraw      client            -> learner                      since 3  nobody waits any more for that Locate, Read or Lookup; takes no right
+//	96 Transfer      client            -> proposer                     urgent, since 3  to the leader: hand over; takes admin
 //	97 Transferred   proposer          -> client                       urgent, since 3  who leads now, and for how long appends waited; or why not
-//	98 Drain         client            -> any                          urgent, since 3  you are about to be stopped; or not any more
+//	98 Drain         client            -> any                          urgent, since 3  you are about to be stopped; or not any more; takes admin
 //	99 Drained       any               -> client                       urgent, since 3  done; or why not
 //	100 Elsewhere     learner           -> client                       since 3  I am drained: use another learner; or not any more
-//	101 Order         client            -> proposer                     urgent, since 3  to the leader: keep entries below an index no more
+//	101 Order         client            -> proposer                     urgent, since 3  to the leader: keep entries below an index no more; takes admin
 //	102 Ordered       proposer          -> client                       urgent, since 3  the first index kept, before and after; or why not
-//	103 Copy          client            -> learner                      since 3  the values chosen from an instance on, for a backup
-//	104 Raise         client            -> proposer                     urgent, since 3  to the leader: raise the level of the log
+//	103 Copy          client            -> learner                      since 3  the values chosen from an instance on, for a backup; takes read
+//	104 Raise         client            -> proposer                     urgent, since 3  to the leader: raise the level of the log; takes admin
 //	105 Raised        proposer          -> client                       urgent, since 3  the level, before and after; or why not
-//	106 Settle        client            -> proposer                     urgent, since 3  to the leader: how much of the log is kept
+//	106 Settle        client            -> proposer                     urgent, since 3  to the leader: how much of the log is kept; takes admin, or any to look
 //	107 Settled       proposer          -> client                       urgent, since 3  that, and how much there is; or why not
-//	110 Member        client            -> proposer                     urgent, since 3  to the leader: change the acceptors, or tell how they are
+//	110 Member        client            -> proposer                     urgent, since 3  to the leader: change the acceptors, or tell how they are; takes admin, or any to look
 //	111 Membered      proposer          -> client                       urgent, since 3  done; or why not; and how they are
+//	120 Permit        client            -> proposer                     urgent, since 3  to the leader: grant rights to somebody, or take them, or tell who has which; takes admin, or any to look
+//	121 Permitted     proposer          -> client                       urgent, since 3  who has which rights; or why nothing was done
+//	122 NotPermitted  any               -> client                       since 3  you may not ask for that, and what it takes
 //
 // Local messages (Loaded, Synced, PeerUp, PeerDown, Dropped, Late, Stopping) are stepped by the driver
 // and never travel.

@@ -137,6 +137,8 @@ type QueryReply struct {
 	Silent   Ticks
 	Stays    bool `since:"3"`
 	Ended    bool `since:"3"`
+	// GrantedAt is the instance at which the rights that the sender knows of changed last.
+	GrantedAt Instance `since:"3"`
 }
 
 // Poll subscribes a learner to an acceptor's votes for a while, and asks for

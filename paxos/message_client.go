@@ -11,16 +11,19 @@ type Append struct {
 	Batch   []byte `codec:"-"`
 
 	Answered uint64 `since:"3"`
+	// Principal is that of Client, as the standby that passed it on knows it.
+	Principal Principal `since:"3"`
 }
 
 // RefuseReason says why a proposer dropped an Append.
 type RefuseReason byte
 
-// The reasons. All but RefuseMalformed pass: try again later or elsewhere.
+// The reasons. RefuseNoLeader and RefuseBusy pass: try again later or elsewhere.
 const (
 	RefuseNoLeader  RefuseReason = 1 // no leader is known here, or it cannot be reached from here
 	RefuseBusy      RefuseReason = 2 // the leader's queue is full
 	RefuseMalformed RefuseReason = 3 // not one well-formed run within the limits
+	RefuseRights    RefuseReason = 4 // whoever sent it may not; Detail says what it takes
 )
 
 // Refused says that the Append of Session with that Attempt was dropped, never

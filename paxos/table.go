@@ -61,8 +61,12 @@ type Row struct {
 	Durable string
 	// Since is the first version of the protocol that has it.
 	Since uint64
+	// Right says which rights a client must have one of to send it, "" if no client may.
+	Right string
 	// About says what it is for.
 	About string
+
+	needs func(Message) Rights // nil: no client may
 
 	// Where the values of a message are: one, or one in each vote or record of a list.
 	value   func(Message) *[]byte
@@ -187,6 +191,9 @@ func (t *Table) Rows() (rows []*Row) {
 // MayStep reports whether a node of role from may send m to a node of role to.
 func (t *Table) MayStep(from, to Role, m Message) bool {
 	r := t[m.MessageKind()]
+	if from == RoleClient && r.needs == nil {
+		return false // no right gives that
+	}
 	return r.From.Has(from) && r.To.Has(to)
 }
 

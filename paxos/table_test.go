@@ -118,6 +118,9 @@ func docTable() string {
 		if r.Durable != "" {
 			about += "; durable: " + r.Durable
 		}
+		if r.Right != "" {
+			about += "; takes " + r.Right
+		}
 		line := fmt.Sprintf("//\t%2d %-12s  %-17s -> %-27s  %-7s  %s", r.Kind, r.Name, r.From, r.To, strings.Join(props, ", "), about)
 		b.WriteString(strings.TrimRight(line, " ") + "\n")
 	}

@@ -11,14 +11,15 @@ import (
 // deciding is what a leader gets chosen beside appends: control commands, one at a time and
 // behind them.
 type deciding struct {
-	waiting  []byte         // the one that is proposed next, nil if there is none
-	proposed paxos.Instance // of the latest one
-	grown    int            // bytes of values chosen since the newest Mark, or since this leader began
-	order    *order         // under way, or nil
-	settling *settling      // likewise
-	retain   retaining
-	raise    *raising    // under way, or nil
-	stale    paxos.Timer // when a checkpoint that does not come on is given up
+	waiting    []byte         // the one that is proposed next, nil if there is none
+	proposed   paxos.Instance // of the latest one
+	grown      int            // bytes of values chosen since the newest Mark, or since this leader began
+	order      *order         // under way, or nil
+	settling   *settling      // likewise
+	permitting *permitting    // likewise
+	retain     retaining
+	raise      *raising    // under way, or nil
+	stale      paxos.Timer // when a checkpoint that does not come on is given up
 }
 
 // isFree reports whether no command waits, and none is in flight.
@@ -74,6 +75,7 @@ func (l *leading) decide(p *Proposer) {
 	if l.room(p) && !p.stopping { // as nextDecide has it
 		l.followRaise(p)
 		l.settle(p)
+		l.permit(p)
 		if d.retain.look(p, d.grown); d.retain.trims() && l.isFree() {
 			d.retain.trimmed = d.retain.to
 			d.waiting = control.Batch(control.Trim{To: d.retain.to})
@@ -115,7 +117,7 @@ func (l *leading) nextDecide(p *Proposer) paxos.Ticks {
 		return paxos.Never
 	case !l.room(p): // nothing is proposed, and who waits is told all the same
 		return at
-	case d.waiting != nil || l.wantsMark(p) || l.orderDue(p) || l.raiseDue(p) || (d.settling != nil || d.retain.trims()) && l.isFree():
+	case d.waiting != nil || l.wantsMark(p) || l.orderDue(p) || l.raiseDue(p) || (d.settling != nil || d.permitting != nil || d.retain.trims()) && l.isFree():
 		return p.now
 	case !l.isFree():
 		return at // what is in flight is chosen, or repeated

@@ -18,8 +18,9 @@
 //	answer.go     what acceptors say of whom they hear
 //	campaign.go   the second: Phase 1 under way; read.go: what acceptors report
 //	leading.go    the third: in office, and out of it
-//	propose.go    appends become proposals        chosen.go   votes are counted
-//	resend.go     what may be lost is sent again  repair.go   what nobody holds
+//	propose.go    appends become proposals, and are sent again
+//	chosen.go     votes are counted               repair.go   what nobody holds
+//	rights.go     who may ask for what
 //	rejoin.go     an acceptor that has forgotten votes
 //	handover.go   leaving office in good order
 //	hints.go      which votes it asks for

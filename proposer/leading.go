@@ -16,6 +16,7 @@ type leading struct {
 	start      paxos.Instance // max(held)+1 over the Phase 1 quorum
 	next       paxos.Instance // of the next value
 	chosenUpTo paxos.Instance // every instance at or below is chosen
+	granted    granted        // who may do what, by what this leader proposes again
 	announced  paxos.Instance // chosenUpTo as the acceptors were last told
 	hints      hints
 	// open holds every proposal of this ballot that is not known to be chosen, and
@@ -101,6 +102,8 @@ func (p *Proposer) lead(c *preparing) {
 	for i := range l.gone {
 		l.gone[i].Set(p.freshUntil(p.now)) // the promises are fresh
 	}
+	l.granted = ahead(state, values, reported, p.cfg.Knows)
+	p.judging.heard = true
 	p.phase = l
 	p.failed = 0
 	// Not what was reported up to held: whoever holds it reports nothing there, so another

@@ -148,8 +148,13 @@ func (p *Proposer) mayLead(c *preparing, state control.State, values map[paxos.I
 // has found it in a Phase 1 quorum.
 func (p *Proposer) onConfigured(from paxos.NodeID, m *paxos.Configured) {
 	s, err := control.Decode(m.State, p.cfg.Knows)
-	if known := p.newest(); err != nil || s.Level > p.cfg.Knows || s.Members.Now.Epoch <= known.Now.Epoch ||
-		!p.control.Log.IsZero() && p.control.Log != s.Log {
+	if err != nil || s.Level > p.cfg.Knows || !p.control.Log.IsZero() && p.control.Log != s.Log {
+		return
+	}
+	if g := grantedIn(&s); g.at > p.judging.shown.at {
+		p.judging.shown = g
+	}
+	if known := p.newest(); s.Members.Now.Epoch <= known.Now.Epoch {
 		return
 	}
 	p.shown = s.Members

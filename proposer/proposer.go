@@ -74,6 +74,7 @@ type Proposer struct {
 	clients   ids // connected
 	proposers ids // connected
 	up        map[paxos.NodeID]bool
+	judging   judging
 	known     map[paxos.NodeID]uint64       // incarnations of acceptors that have connected
 	claims    map[paxos.NodeID]paxos.Ballot // under which each connected proposer says that it leads
 	told      paxos.Ballot                  // the leader that clients were last told
@@ -123,6 +124,9 @@ func New(cfg Config) *Proposer {
 
 // Step implements paxos.Machine.
 func (p *Proposer) Step(from paxos.NodeID, m paxos.Message) {
+	if p.denies(from, m) {
+		return
+	}
 	switch m := m.(type) {
 	case *paxos.Append:
 		p.onAppend(from, m)
@@ -147,6 +151,8 @@ func (p *Proposer) Step(from paxos.NodeID, m paxos.Message) {
 		p.onRaise(from, m)
 	case *paxos.Settle:
 		p.onSettle(from, m)
+	case *paxos.Permit:
+		p.onPermit(from, m)
 	case *paxos.Drain:
 		p.onDrain(from, m)
 	case *paxos.Member:
@@ -172,6 +178,11 @@ func (p *Proposer) Step(from paxos.NodeID, m paxos.Message) {
 			p.round = max(p.round, m.Promised.Round)
 			p.phase.step(p, from, m)
 		}
+	case *paxos.QueryReply:
+		if p.place(from) >= 0 {
+			p.hearGranted(m.GrantedAt)
+		}
+		p.phase.step(p, from, m)
 	default:
 		p.phase.step(p, from, m)
 	}
@@ -243,6 +254,7 @@ func (p *Proposer) onPeerUp(m *paxos.PeerUp) {
 		p.onPeerDown(m.ID) // what was under way to it may be lost
 	}
 	p.up[m.ID] = true
+	p.judging.gate.Up(m)
 	switch m.Role {
 	case paxos.RoleAcceptor:
 		if p.place(m.ID) >= 0 || len(p.known) < 2*paxos.MaxAcceptors {
@@ -263,6 +275,7 @@ func (p *Proposer) onPeerUp(m *paxos.PeerUp) {
 
 func (p *Proposer) onPeerDown(id paxos.NodeID) {
 	delete(p.up, id)
+	p.judging.gate.Down(id)
 	p.clients.remove(id)
 	p.proposers.remove(id)
 	delete(p.claims, id)

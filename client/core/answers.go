@@ -1,6 +1,7 @@
 package core
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/paxlog/paxlog/paxos"
@@ -152,6 +153,15 @@ func (m *Machine) fence(k *Call) {
 	}
 }
 
+// onFenceRefused: this client may not close that session.
+func (m *Machine) onFenceRefused(msg *paxos.Refused) {
+	for i := len(m.calls) - 1; i >= 0; i-- { // from the end: one that is done leaves its place to the last
+		if k := m.calls[i]; k.Kind == CallResolve && k.ID.Session == msg.Session && k.fenceTo != "" {
+			m.finish(k, fmt.Errorf("%w: %s", ErrNotPermitted, msg.Detail))
+		}
+	}
+}
+
 // ofAncestor is the error for an append of a log that this one was restored from.
 func ofAncestor(log paxos.LogID) error {
 	of := "another log, which had no id"
@@ -159,4 +169,27 @@ func ofAncestor(log paxos.LogID) error {
 		of = "log " + log.String()
 	}
 	return fmt.Errorf("%w: it is of %s", ErrAncestor, of)
+}
+
+// onNotPermitted: this client may not ask for that.
+func (m *Machine) onNotPermitted(msg *paxos.NotPermitted) {
+	why := fmt.Errorf("%w: %s", ErrNotPermitted, msg.Why)
+	if s := m.sessions[msg.Session]; s != nil && msg.Session != (paxos.SessionID{}) {
+		s.onUntold(msg.Why)
+		return
+	}
+	if v := &m.vital; v.question.nonce != 0 && msg.Nonce == v.question.nonce {
+		m.endVital(func(*Call) bool { return false }) // each asks for itself, and is told
+		return
+	}
+	if b := &m.birth; b.question.nonce != 0 && msg.Nonce == b.question.nonce {
+		b.question = question{}
+		for len(b.waiting) > 0 {
+			b.waiting[0].fail(ErrNotPermitted, errors.New(msg.Why))
+		}
+		return
+	}
+	if k := m.answered(msg.Nonce); k != nil {
+		m.finish(k, why)
+	}
 }

@@ -31,6 +31,9 @@ var (
 	// ErrOtherLog: the processes reached are of another log than the one that the client
 	// was told to use, or met first. It comes with ErrRefused.
 	ErrOtherLog = errors.New("another log")
+	// ErrNotPermitted: the client may not do that, as the log has decided; an append was
+	// certainly not appended.
+	ErrNotPermitted = errors.New("not permitted")
 	// ErrSessionEnded: the session had ended, or ended before the append was sent; it
 	// was certainly not appended.
 	ErrSessionEnded = errors.New("the session has ended")
@@ -48,7 +51,7 @@ var (
 )
 
 // certain are the errors that promise that an entry is not in the log.
-var certain = []error{ErrUnavailable, ErrTooLarge, ErrFenced, ErrRefused, ErrOtherLog, ErrSessionEnded, ErrClosed}
+var certain = []error{ErrUnavailable, ErrTooLarge, ErrFenced, ErrRefused, ErrOtherLog, ErrNotPermitted, ErrSessionEnded, ErrClosed}
 
 // UnknownOutcomeError says that an append may have been, or may still be, appended.
 // First .. Last are the appends of its session that became unknown together with it,

@@ -119,6 +119,15 @@ func (m *Machine) onDetached(from paxos.NodeID, msg *paxos.Detached) {
 	}
 }
 
+// onUntold: the learner may not tell results of s. Whether its entries are appended the leader
+// decides, which refuses them, too, if it knows as much: only then is it certain.
+func (s *Session) onUntold(why string) {
+	s.attached, s.why = 0, why
+	if len(s.entries) > 0 {
+		s.attachLater()
+	}
+}
+
 // attachLater asks for results after a moment, if they have not come by then.
 func (s *Session) attachLater() {
 	if s.attachAt == 0 {

@@ -74,6 +74,8 @@ func (m *Machine) Step(from paxos.NodeID, msg paxos.Message) {
 	case *paxos.Refused:
 		if s := m.sessions[msg.Session]; s != nil {
 			s.onRefused(msg)
+		} else if msg.Reason == paxos.RefuseRights {
+			m.onFenceRefused(msg)
 		}
 		if msg.Reason == paxos.RefuseNoLeader {
 			m.onNoLeader(from)
@@ -102,6 +104,8 @@ func (m *Machine) Step(from paxos.NodeID, msg paxos.Message) {
 		m.onLogPage(msg)
 	case *paxos.Found:
 		m.onFound(msg)
+	case *paxos.NotPermitted:
+		m.onNotPermitted(msg)
 	case *paxos.PeerUp:
 		m.onPeerUp(msg.ID)
 	case *paxos.PeerDown:

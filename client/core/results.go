@@ -24,8 +24,14 @@ func (s *Session) onRefused(msg *paxos.Refused) {
 		break
 	}
 	s.why = msg.Detail
-	if msg.Reason == paxos.RefuseMalformed {
+	switch msg.Reason {
+	case paxos.RefuseMalformed:
 		s.onMalformed(msg, count)
+		return
+	case paxos.RefuseRights:
+		if count > 0 { // else it is of none that was sent
+			s.fail(ErrNotPermitted, errors.New(msg.Detail))
+		}
 		return
 	}
 	if msg.First < s.sent && msg.First+count > s.base && !s.sentAgain(msg) {

@@ -1,6 +1,8 @@
 package shapes
 
 import (
+	"strings"
+
 	"github.com/paxlog/paxlog/client"
 	"github.com/paxlog/paxlog/paxos"
 )
@@ -69,4 +71,37 @@ func RetentionOf(r client.Retained) Retention {
 		AgeMillis: r.Age.Milliseconds(), Bytes: r.Bytes, Entries: r.Entries, FirstIndex: r.FirstIndex,
 		Checkpoint: r.Checkpoint, CheckpointAt: Known(FormatTime(paxos.UnixNanos(r.CheckpointAt.UnixNano())), r.Checkpoint > 0), Kept: r.Kept,
 	}
+}
+
+// Grants is what `grants -o json` prints, and `grant` and `revoke` after what they did.
+type Grants struct {
+	// Everybody has these, and Grants besides; of the principal anonymous.
+	Everybody []string `json:"everybody"`
+	Grants    []Grant  `json:"grants"`
+}
+
+// Grant is what one principal was granted.
+type Grant struct {
+	Name   string   `json:"name"`
+	Rights []string `json:"rights"`
+}
+
+// GrantsOf is list in that shape.
+func GrantsOf(list []client.Permission) Grants {
+	g := Grants{Everybody: []string{}, Grants: []Grant{}}
+	for _, p := range list {
+		if p.Name == client.Anonymous {
+			g.Everybody = rightNames(p.Rights)
+			continue
+		}
+		g.Grants = append(g.Grants, Grant{Name: string(p.Name), Rights: rightNames(p.Rights)})
+	}
+	return g
+}
+
+func rightNames(r client.Rights) []string {
+	if r == 0 {
+		return []string{}
+	}
+	return strings.Split(r.String(), ",")
 }

@@ -114,6 +114,7 @@ import (
 
 	"github.com/paxlog/paxlog/paxos"
 	"github.com/paxlog/paxlog/paxos/configuration"
+	"github.com/paxlog/paxlog/paxos/rights"
 )
 
 // LevelMembers has Alpha and Change: acceptors change while the log runs.
@@ -166,6 +167,10 @@ type State struct {
 	Descent    Descent // since ancestorsLevel
 
 	Retention Retention // from LevelRetention on
+
+	// Who may do what, and the instance at which that changed last, from LevelGrants on.
+	Grants    rights.Grants
+	GrantedAt paxos.Instance
 }
 
 // Apply returns the state after the control value at instance i, of which the state before
@@ -220,6 +225,8 @@ func (s State) apply(i paxos.Instance, c Command) State {
 		s.Retention = c.Retention
 	case Alpha, Change:
 		s = s.change(i, c)
+	case SetGrant:
+		s = s.grant(i, c)
 	}
 	return s
 }
@@ -227,7 +234,8 @@ func (s State) apply(i paxos.Instance, c Command) State {
 // sameAs reports whether a command has changed nothing.
 func (s *State) sameAs(o *State) bool {
 	return s.Level == o.Level && s.Under.T == o.Under.T && s.Under.Offset == o.Under.Offset && s.Under.By == o.Under.By && len(s.Complete) == len(o.Complete) &&
-		s.FirstIndex == o.FirstIndex && s.Base.T == o.Base.T && s.Retention == o.Retention && s.Members.Alpha == o.Members.Alpha && s.Members.At == o.Members.At
+		s.FirstIndex == o.FirstIndex && s.Base.T == o.Base.T && s.Retention == o.Retention && s.Members.Alpha == o.Members.Alpha && s.Members.At == o.Members.At &&
+		s.GrantedAt == o.GrantedAt
 }
 
 // Known returns nil if a process that knows levels up to knows may vote for a control
@@ -255,6 +263,8 @@ func Needs(c Command) uint64 {
 		}
 	case Alpha, Change:
 		return LevelMembers
+	case SetGrant:
+		return LevelGrants
 	}
 	return 1
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/paxlog/paxlog/paxos"
 	"github.com/paxlog/paxlog/paxos/configuration"
+	"github.com/paxlog/paxlog/paxos/rights"
 )
 
 // The kinds of commands. Their values are part of the stored format.
@@ -23,6 +24,7 @@ const (
 	kindCloseMeasured = 11 // a Close with Bytes, and with a chain
 	kindAlpha         = 20
 	kindChange        = 21
+	kindSetGrant      = 30
 )
 
 // maxID bounds an id that is decoded, in bytes.
@@ -93,6 +95,8 @@ func Parse(batch []byte) (Command, error) {
 		c = d.alpha()
 	case kindChange:
 		c = Change{configuration.ReadChange(&d.Canonical)}
+	case kindSetGrant:
+		c = SetGrant{rights.ReadPermission(&d.Canonical)}
 	default:
 		return nil, fmt.Errorf("%w: kind %d", ErrUnknown, kind)
 	}
@@ -162,6 +166,7 @@ func (s State) Encode() paxos.Encoded {
 	if b = s.appendMeasures(s.appendChains(s.Descent.appendTo(b, s.Level))); s.Level >= LevelMembers {
 		b = s.Members.AppendTo(b)
 	}
+	b = s.appendGrants(b)
 	return paxos.Encoded(b)
 }
 
@@ -185,6 +190,7 @@ func Decode(e paxos.Encoded, knows uint64) (State, error) {
 	if s.Members = configuration.Begin(s.Config); s.Level >= LevelMembers {
 		s.Members = configuration.ReadHistory(&d.Canonical, s.Config)
 	}
+	d.grants(&s)
 	if !d.Whole() || s.Level == 0 || s.Log.IsZero() || s.Since == 0 || s.Sessions == 0 || s.Descent.last() >= s.Since || s.Members.At > s.At {
 		return State{}, fmt.Errorf("%w: a log's state in another form than this version writes", ErrUnknown)
 	}

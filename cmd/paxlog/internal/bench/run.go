@@ -127,7 +127,7 @@ func newAppends(opts options, conns []*client.Client) (*appends, error) {
 		Open: func(client int) load.Session { return load.OwnSession(conns[client%len(conns)]) },
 		// It would go on for ever.
 		Fatal: func(err error) bool {
-			return errors.Is(err, client.ErrRefused) || errors.Is(err, client.ErrTooLarge) || errors.Is(err, client.ErrClosed)
+			return errors.Is(err, client.ErrRefused) || errors.Is(err, client.ErrNotPermitted) || errors.Is(err, client.ErrTooLarge) || errors.Is(err, client.ErrClosed)
 		},
 	}
 	if opts.Share {

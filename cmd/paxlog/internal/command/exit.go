@@ -68,6 +68,8 @@ func CodeOf(err error) int {
 		return ExitUsage
 	case errors.Is(err, client.ErrUnknownOutcome):
 		return ExitUnknown
+	case errors.Is(err, client.ErrNotPermitted):
+		return ExitNotPermitted
 	case errors.Is(err, client.ErrUnavailable):
 		return ExitUnavailable
 	case errors.Is(err, client.ErrNotFound), errors.Is(err, client.ErrTrimmed), errors.Is(err, client.ErrForgotten),

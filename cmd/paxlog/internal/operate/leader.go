@@ -33,7 +33,7 @@ func Leader() *command.Command {
 				"waited. Exit code 1 says that the leader goes on leading, and why; 3 that nobody\n" +
 				"leads. Without --to the proposer that reaches most acceptors is taken.\n" +
 				"A leader that is told to stop (SIGTERM, SIGINT) does the same by itself.\n" +
-				"Whoever reaches the leader's port may ask for it.",
+				"It takes admin (`paxlog grants`).",
 			Example: "paxlog leader transfer\npaxlog leader transfer --to p2 --yes -o json",
 			Flags: []command.Option{
 				{Name: "to", Value: "ID", Usage: "the proposer that shall lead"},

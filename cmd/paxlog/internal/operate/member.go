@@ -114,7 +114,7 @@ func changing(name, args, summary, details, example string, flags []command.Opti
 
 const againText = "It can be run again after it was interrupted: what was done it finds done. Exit code 1\n" +
 	"says that nothing was done, and why; 3 that nobody leads, or that it was not done in\n" +
-	"time. Appends wait for a moment. Whoever reaches the leader's port may ask for it."
+	"time. Appends wait for a moment. It takes admin (`paxlog grants`)."
 
 func memberReplace() *command.Command {
 	return changing("replace", "ID", "another acceptor takes the place of one that is dead for good",

@@ -30,7 +30,7 @@ func Trim() *command.Command {
 			"applied again, and resolve answers `chosen below N`. First a checkpoint is made, if\n" +
 			"the newest one is below: the log is never trimmed beyond it. Prints the first index\n" +
 			"before and after. Exit code 1 says that nothing was done, and why; 3 that nobody\n" +
-			"leads. Whoever reaches the leader's port may ask for it.",
+			"leads. It takes admin (`paxlog grants`).",
 		Example: "paxlog trim --to 100000\npaxlog trim --to @-7d --yes",
 		Flags: []command.Option{
 			{Name: "to", Value: "N|@TIME", Usage: "the first index that is kept, or its time; @-10m, @-7d"},

@@ -41,7 +41,7 @@ func UpgradeCommand() *command.Command {
 				"that an earlier release began gets its id so. Each process converts its data\n" +
 				"directory by itself. Prints the level before and after. It may be run again at any\n" +
 				"time; where there is nothing to do it says so. Exit code 3 says that nobody leads.\n" +
-				"Whoever reaches the leader's port may ask for it.",
+				"It takes admin (`paxlog grants`).",
 			Example: "paxlog upgrade finalize --yes",
 			Flags:   []command.Option{yesOption, command.OutputOption("plain", "json"), command.LogIDOption, command.TimeoutOption},
 			Action:  withOptions(runFinalize),

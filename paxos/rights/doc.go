@@ -1,0 +1,48 @@
+// Package rights says who may send what. It does no I/O.
+//
+// # Who somebody is
+//
+// A client is the principal that its connection proves (paxos.Principal): the name in its
+// certificate, or paxos.Anonymous. What it says of itself in a message counts nowhere.
+//
+// # What the log grants
+//
+// Rights stand in the log (package control, SetGrant): a list of principals, and of each what it
+// may do. What Anonymous has everybody has, for everybody can leave their certificate at home.
+// So a log without any grant is as open as it was before there were rights, and nobody is locked
+// out of a new one. Granting something takes nothing from anybody. It becomes narrow when rights
+// are taken from Anonymous, which somebody does on purpose.
+//
+// Two rules keep a log from being locked for good:
+//
+//   - A command that would leave nobody with admin is void, for everybody who applies it.
+//   - A leader takes a change only from who has admin after it, too. So whoever closes the door
+//     has shown just now that they have the key: a name that is mistyped, or a certificate that
+//     nobody can show since no process asks for one, closes nothing.
+//
+// Who can undo it: anybody who has admin, and so whoever keeps the key of the authority that
+// signs client certificates, since that one can name any principal. Where that key is lost, or
+// TLS was switched off after Anonymous lost admin, the rest of the way is a backup, which needs
+// read: a restored log has no grants.
+//
+// # Who judges
+//
+// Every process judges what a client sends to it, by the table of messages (paxos.Row), before its
+// machine sees it, and by the grants that it knows:
+//
+//   - A learner and an acceptor by what stands in the log up to where they have got. So what a
+//     learner has and the rights by which it shows that are of the same instance: nobody reads an
+//     entry who had no right to read when it was learned. Who loses a right is told so by a
+//     learner that learns of it, also where it waits for something.
+//   - A leader by what it knows to be chosen. It judges appends that standbys pass on, too, which
+//     say from whom they are: a client's own claim is overwritten by the first proposer.
+//   - A standby by what acceptors show it. They say at which instance the grants that they hold
+//     have changed last. As long as a standby has not heard of any acceptor, or has not got grants
+//     that one of them has, it refuses what needs a right. That keeps nobody from anything that a
+//     log without grants allows, but from draining a proposer that reaches no acceptor.
+//
+// What is under way when a right is taken away may still happen: an append that the leader took
+// before it knew of that is in the log.
+//
+// Where the level of a log has no grants, everybody has all rights.
+package rights

@@ -1,0 +1,180 @@
+package proposer
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/paxlog/paxlog/paxos"
+	"github.com/paxlog/paxlog/paxos/control"
+	"github.com/paxlog/paxlog/paxos/rights"
+)
+
+// judging is what a proposer knows of who may do what, beside the state that it leads by (package
+// rights, "Who judges").
+type judging struct {
+	gate  rights.Gate
+	heard bool           // some acceptor has said since when rights are as they are
+	since paxos.Instance // the latest that one said
+	shown granted        // the latest that one has shown
+}
+
+// granted is who may do what, from an instance on.
+type granted struct {
+	rights.Grants
+	at paxos.Instance
+}
+
+// grantedIn is what a state says.
+func grantedIn(s *control.State) granted { return granted{s.Grants, s.GrantedAt} }
+
+// ahead is who may do what once a new leader has got chosen again what its Phase 1 quorum has
+// shown: somebody may have been told already that this holds.
+func ahead(s control.State, values map[paxos.Instance]paxos.Value, reported []paxos.Instance, knows uint64) granted {
+	for _, i := range reported {
+		if v := values[i]; paxos.IsControl(v.Batch) {
+			s, _ = s.Apply(i, v.Batch, knows) // what is not known has been refused
+		}
+	}
+	return grantedIn(&s)
+}
+
+// granted returns who may do what as far as this process knows, and whether it knows that.
+func (p *Proposer) granted() (g granted, known bool) {
+	g = grantedIn(&p.control)
+	if l, leads := p.phase.(*leading); leads {
+		if l.granted.at > g.at {
+			g = l.granted
+		}
+		return g, true
+	}
+	if p.judging.shown.at > g.at {
+		g = p.judging.shown
+	}
+	return g, p.judging.heard && p.judging.since <= g.at
+}
+
+// denies answers a client that may not send m, and reports whether it was one. Whoever does not lead
+// does nothing for a client but to pass appends on and to be drained.
+func (p *Proposer) denies(from paxos.NodeID, m paxos.Message) bool {
+	g, known := p.granted()
+	if denied := p.judging.gate.Judge(from, m, g.Grants); denied != nil {
+		p.Send(from, denied)
+		return true
+	}
+	if d, drains := m.(*paxos.Drain); drains && !known {
+		p.Send(from, &paxos.Drained{Nonce: d.Nonce, Drained: p.drained, Why: fmt.Sprintf(
+			"%s has not heard from an acceptor yet who has which rights: try again when it reaches one (`paxlog status`)", p.cfg.ID)})
+		return true
+	}
+	return false
+}
+
+// mayAppend refuses an append that its client may not send, and reports whether it has not. A
+// standby says whose it is and leaves the rest to the leader, which knows more.
+func (p *Proposer) mayAppend(from paxos.NodeID, m *paxos.Append) bool {
+	g, _ := p.granted()
+	if _, leads := p.phase.(*leading); !leads || len(g.Grants) == 0 {
+		return true
+	}
+	if why := rights.Refuses(p.sender(from, m), m, g.Grants); why != "" {
+		p.refuse(from, m, paxos.RefuseRights, why)
+		return false
+	}
+	return true
+}
+
+// sender is whose append m is: of a client that is connected here, or as the standby that passed
+// it on says. A client's own word does not count.
+func (p *Proposer) sender(from paxos.NodeID, m *paxos.Append) paxos.Principal {
+	who, isClient := p.judging.gate.Who(from)
+	if !isClient && m.Principal != "" {
+		return m.Principal
+	}
+	return who
+}
+
+// hearGranted takes from an acceptor since when rights are as it knows them.
+func (p *Proposer) hearGranted(at paxos.Instance) {
+	p.judging.heard = true
+	p.judging.since = max(p.judging.since, at)
+}
+
+// permitting is a change of rights that somebody waits for.
+type permitting struct {
+	asker    paxos.NodeID
+	who      paxos.Principal
+	ask      *paxos.Permit
+	proposed bool
+}
+
+// onPermit answers who has which rights, and changes that before if it is asked to.
+func (p *Proposer) onPermit(from paxos.NodeID, m *paxos.Permit) {
+	l, leads := p.phase.(*leading)
+	who, _ := p.judging.gate.Who(from)
+	why := ""
+	switch {
+	case !leads:
+		why = fmt.Sprintf("%s does not lead (`paxlog status` shows who does)", p.cfg.ID)
+	case m.Grant|m.Revoke == 0:
+		p.Send(from, p.permitted(m.Nonce))
+		return
+	case p.control.Level < control.LevelGrants:
+		why = fmt.Sprintf("the log has level %d, and rights need level %d (`paxlog upgrade status`)", p.control.Level, control.LevelGrants)
+	case l.deciding.permitting != nil:
+		why = "another change of rights is under way: try again when that is done"
+	case p.stopping || l.handing != nil:
+		why = fmt.Sprintf("%s hands over: try again", p.cfg.ID)
+	default:
+		_, why = p.grantOf(who, m)
+	}
+	if why != "" {
+		p.Send(from, &paxos.Permitted{Nonce: m.Nonce, Why: why})
+		return
+	}
+	l.deciding.permitting = &permitting{asker: from, who: who, ask: m}
+}
+
+// grantOf is what m changes, or why it cannot be changed so, by who: package rights, "What the log
+// grants".
+func (p *Proposer) grantOf(who paxos.Principal, m *paxos.Permit) (c control.SetGrant, why string) {
+	after, may := p.control.Grants.Changed(m.Name, m.Grant, m.Revoke)
+	switch {
+	case !m.Name.IsValid():
+		return c, fmt.Sprintf("%.64q is no name of a principal: it has 1 to 64 letters, digits, and characters out of `-_.`", string(m.Name))
+	case (m.Grant|m.Revoke)&^paxos.AllRights != 0:
+		return c, "there are rights among these that this version does not know"
+	case may && !after.Of(who).Has(paxos.RightAdmin):
+		return c, fmt.Sprintf("then %s, who asks for it, could not undo it: ask as somebody who has admin afterwards, too", who)
+	case !after.HasAdmin():
+		return c, "then nobody could undo it: grant admin to somebody else first"
+	case !may:
+		return c, fmt.Sprintf("a log grants rights to at most %d principals: revoke one that is not needed any more", rights.MaxGrants)
+	}
+	return control.SetGrant{Permission: paxos.Permission{Name: m.Name, Rights: after.Named(m.Name)}}, ""
+}
+
+func (p *Proposer) permitted(nonce uint64) *paxos.Permitted {
+	return &paxos.Permitted{Nonce: nonce, List: slices.Clone(p.control.Grants.List())}
+}
+
+// permit proposes a change of rights that somebody waits for, and answers when it is chosen. It is
+// judged once more by what was chosen since it was asked for.
+func (l *leading) permit(p *Proposer) {
+	d := &l.deciding
+	w := d.permitting
+	if w == nil || !l.isFree() || !l.room(p) || p.stopping { // when nextDecide asks for no time
+		return
+	}
+	c, why := p.grantOf(w.who, w.ask)
+	switch {
+	case w.proposed || why == "" && p.control.Grants.Named(c.Name) == c.Rights:
+		d.permitting = nil
+		p.Send(w.asker, p.permitted(w.ask.Nonce))
+	case why != "":
+		d.permitting = nil
+		p.Send(w.asker, &paxos.Permitted{Nonce: w.ask.Nonce, Why: why})
+	default:
+		w.proposed = true
+		d.waiting = control.Batch(c)
+	}
+}
