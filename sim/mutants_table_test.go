@@ -211,7 +211,7 @@ var mutants = []mutant{
 		new: "	ack"},
 	{row: 19, name: "a returning proposer deposes a live leader", file: "acceptor/hearing.go", by: "TestPrepareExhaustive",
 		old: "	return h.silent(a.now) < a.cfg.ElectionTicks && !h.ballot.SameProcess(b) && (h.next == \"\" || h.next != b.Proposer)",
-		new: "	return false"},
+		new: "	return h == nil"},
 	{row: 20, name: "a proposer campaigns only when all acceptors are silent", file: "proposer/standby.go", by: simulation,
 		old: " && p.members.Newest().IsPhase1(silent)",
 		new: " && silent.Len() == len(s.answers)"},

@@ -85,6 +85,28 @@ func TestMutants(t *testing.T) {
 	t.Logf("%d mutants in %v\n%s", len(chosen), time.Since(began).Round(time.Second), summary(chosen, results))
 }
 
+// TestMutantsHavePlaces keeps the mutants up to date with every change, not only when
+// they are put back: the place of each is there once.
+func TestMutantsHavePlaces(t *testing.T) {
+	for _, m := range chosenMutants(t, "1") {
+		if _, err := m.mutated(".."); err != nil {
+			t.Errorf("%d %s: %v", m.row, m.name, err)
+		}
+	}
+}
+
+// mutated is the file of m, in the module at root, with the bug in it.
+func (m mutant) mutated(root string) (string, error) {
+	original, err := os.ReadFile(filepath.Join(root, m.file))
+	if err != nil {
+		return "", err
+	}
+	if n := strings.Count(string(original), m.old); n != 1 {
+		return "", fmt.Errorf("%s: the place of the change is there %d times: bring this mutant up to date", m.file, n)
+	}
+	return strings.Replace(string(original), m.old, m.new, 1), nil
+}
+
 // summary is the table that is printed at the end.
 func summary(chosen []mutant, results []caught) string {
 	var b strings.Builder
@@ -156,15 +178,12 @@ func (h *harness) baseline(t *testing.T, chosen []mutant) {
 
 // put puts m back and returns what noticed it.
 func (h *harness) put(t *testing.T, m mutant) caught {
-	original, err := os.ReadFile(filepath.Join(h.root, m.file))
+	source, err := m.mutated(h.root)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if n := strings.Count(string(original), m.old); n != 1 {
-		t.Fatalf("%s: the place of the change is there %d times: bring this mutant up to date", m.file, n)
-	}
 	pkg := m.testPackage()
-	bin, err := h.build(pkg, m.file, []byte(strings.Replace(string(original), m.old, m.new, 1)))
+	bin, err := h.build(pkg, m.file, []byte(source))
 	if err != nil {
 		t.Fatalf("the mutant does not compile: %v", err)
 	}

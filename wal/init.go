@@ -30,18 +30,9 @@ var besides = []string{
 // and another error if dir holds somebody else's files.
 func Init(fs vfs.FS, dir string, id Identity) (err error) {
 	// A directory that is refused is left as it is, without a lock file.
-	if err := checkEmpty(fs, dir); err != nil {
-		return err
-	}
-	if err := mkdirAll(fs, dir); err != nil {
-		return explain(dir, err)
-	}
-	lock, err := Lock(fs, fs.PathJoin(dir, initLock))
-	if errors.Is(err, ErrBusy) {
-		return fmt.Errorf("%s: %w: another process initialises it at this moment; look what that one says", dir, err)
-	}
+	lock, err := lockEmpty(fs, dir)
 	if err != nil {
-		return explain(dir, err)
+		return err
 	}
 	defer func() { err = errors.Join(err, lock.Close()) }()
 	// Only what is seen under the lock counts. Two that start at once both found the
@@ -59,6 +50,25 @@ func Init(fs vfs.FS, dir string, id Identity) (err error) {
 		}
 	}
 	return err
+}
+
+// lockEmpty makes dir, if it is not there, and locks it against every other process that
+// would initialise it. What it saw before it had the lock may have changed since.
+func lockEmpty(fs vfs.FS, dir string) (io.Closer, error) {
+	if err := checkEmpty(fs, dir); err != nil {
+		return nil, err
+	}
+	if err := mkdirAll(fs, dir); err != nil {
+		return nil, explain(dir, err)
+	}
+	lock, err := Lock(fs, fs.PathJoin(dir, initLock))
+	if errors.Is(err, ErrBusy) {
+		return nil, fmt.Errorf("%s: %w: another process initialises it at this moment; look what that one says", dir, err)
+	}
+	if err != nil {
+		return nil, explain(dir, err)
+	}
+	return lock, nil
 }
 
 // checkEmpty returns nil if dir may be initialised: it is missing, empty, or was left
@@ -185,18 +195,9 @@ type Filling struct {
 // may not be initialised may not be filled.
 func Fill(dir string, id Identity, opts Options) (*Filling, error) {
 	fs := opts.FS
-	if err := checkEmpty(fs, dir); err != nil {
-		return nil, err
-	}
-	if err := mkdirAll(fs, dir); err != nil {
-		return nil, explain(dir, err)
-	}
-	lock, err := Lock(fs, fs.PathJoin(dir, initLock))
-	if errors.Is(err, ErrBusy) {
-		return nil, fmt.Errorf("%s: %w: another process initialises it at this moment; look what that one says", dir, err)
-	}
+	lock, err := lockEmpty(fs, dir)
 	if err != nil {
-		return nil, explain(dir, err)
+		return nil, err
 	}
 	f := &Filling{fs: fs, dir: dir, id: id, lock: lock}
 	f.id.Format = begunFormat
