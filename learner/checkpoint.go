@@ -272,9 +272,11 @@ func (l *Learner) trim() {
 	if s.Level == 0 {
 		return
 	}
-	l.state.FirstIndex = max(l.state.FirstIndex, s.FirstIndex)
+	// No further than this log goes, whatever index a checkpoint claims for its instance: those
+	// who closed it may have been wrong, and this learner notices that elsewhere.
+	l.state.FirstIndex = max(l.state.FirstIndex, min(s.FirstIndex, l.state.Next))
 	if first := s.FirstInstance(); first > l.state.FirstInstance {
 		l.state.FirstInstance, l.state.Below = first, s.Base.Chain
-		l.Write(paxos.Trimmed{Instance: first, Index: s.Base.Next})
+		l.Write(paxos.Trimmed{Instance: first, Index: min(s.Base.Next, l.state.Next)})
 	}
 }

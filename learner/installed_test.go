@@ -80,3 +80,23 @@ func begunState(t *testing.T) control.State {
 	}
 	return s
 }
+
+// TestClosedAboveTheEnd: a checkpoint that was closed with an index that this learner's log has
+// not got trims nothing that is not there, and ends nobody.
+func TestClosedAboveTheEnd(t *testing.T) {
+	l := knowing()
+	l.choose(1, genesis(1))
+	l.choose(2, run(sessionID(0, 1), 1, "a"))
+	sum := control.Sum{7}
+	for i, c := range []control.Command{
+		control.Mark{Learners: []paxos.NodeID{"l2"}}, control.Chunk{T: 3, Bytes: "x"},
+		control.Close{T: 3, Size: 1, Sum: sum, Next: 50, By: "l2"}, control.Confirm{T: 3, Sum: sum, By: "l2"}, control.Trim{To: 60},
+	} {
+		if out := l.choose(paxos.Instance(3+i), control.Batch(c)); out.Halt != "" {
+			t.Fatal(out.Halt)
+		}
+	}
+	if l.control.state.FirstIndex != 50 || l.state.FirstIndex != 2 || l.state.FirstInstance != 4 || l.state.Applied != 7 {
+		t.Errorf("the log's first index is %d; here %d, from instance %d on, of %d", l.control.state.FirstIndex, l.state.FirstIndex, l.state.FirstInstance, l.state.Applied)
+	}
+}
