@@ -9,6 +9,9 @@ type attachment struct {
 	conn    ref
 	told    uint64 // the last command told as just applied, 0 if none was
 	gapTold bool   // a gap was told since the last command was applied
+	// stored is the load under way of what became of commands, 0 if there is none; and first to
+	// last, if first is not 0, what is loaded next. However often a client asks, no more is read.
+	stored, first, last uint64
 }
 
 func (l *Learner) onAttach(from paxos.NodeID, m *paxos.Attach) {
@@ -39,8 +42,12 @@ func (l *Learner) attach(conn ref, session paxos.SessionID) {
 		l.detach(r)
 	}
 	c := cs.all.at(conn)
-	if c.attached.n >= maxAttached {
+	switch {
+	case c.attached.n >= maxAttached:
 		l.detach(c.attached.oldest)
+	case len(cs.attachedTo) >= maxAttachedAll:
+		most := l.most(func(c *connection) int { return c.attached.n })
+		l.detach(cs.all.at(most).attached.oldest)
 	}
 	r := cs.attachments.add(attachment{session: session, conn: conn})
 	cs.attachedTo[session] = r
@@ -62,6 +69,9 @@ func (l *Learner) detach(r ref) {
 func (l *Learner) forget(r ref) {
 	cs := &l.clients
 	a := cs.attachments.at(r)
+	if a.stored != 0 {
+		l.abandon(a.stored)
+	}
 	delete(cs.attachedTo, a.session)
 	cs.byUse.leave(&cs.all.at(a.conn).attached, r)
 	cs.attachments.remove(r)
@@ -135,13 +145,22 @@ func (l *Learner) tellGap(id paxos.SessionID, expected uint64) {
 // answerStored answers commands first .. last, of which none was applied now, from the
 // log: they were applied before, or never will be.
 func (l *Learner) answerStored(id paxos.SessionID, first, last uint64) {
-	if a := l.attachment(id); a != nil {
-		answer := &storedAnswer{client: l.clients.all.at(a.conn).id}
-		if s := l.sessions.get(id); s != nil {
-			answer.last = s.Last
-		}
-		l.load(l.runs(id, first, last), answer)
+	a := l.attachment(id)
+	switch {
+	case a == nil:
+		return
+	case a.stored != 0 && a.first != 0:
+		a.first, a.last = min(a.first, first), max(a.last, last)
+		return
+	case a.stored != 0:
+		a.first, a.last = first, last
+		return
 	}
+	answer := &storedAnswer{}
+	if s := l.sessions.get(id); s != nil {
+		answer.last = s.Last
+	}
+	a.stored = l.loadFor(a.conn, l.runs(id, first, last), answer)
 }
 
 // runs is a load of where commands of a session are.
@@ -150,10 +169,9 @@ func (l *Learner) runs(id paxos.SessionID, first, last uint64) paxos.Load {
 }
 
 // storedAnswer is a load of where commands of a session are, for a client that is
-// attached to it.
+// attached to it. It is abandoned when that client waits no more.
 type storedAnswer struct {
-	client paxos.NodeID
-	last   uint64 // the last command of the session that was applied when it was asked
+	last uint64 // the last command of the session that was applied when it was asked
 }
 
 // mayBeTrimmed reports whether commands of a session may have been in what was trimmed: it was
@@ -173,9 +191,7 @@ func (l *Learner) tellBelow(id paxos.SessionID, first, last uint64) {
 func (s *storedAnswer) loaded(l *Learner, m *paxos.Loaded) {
 	id, first, last := m.Load.Session, m.Load.Seq, m.Load.UpToSeq
 	a := l.attachment(id)
-	if a == nil || l.clients.all.at(a.conn).id != s.client {
-		return // it left, or waits no more; another client that attached has a load of its own
-	}
+	a.stored = 0
 	for _, r := range m.Runs {
 		l.tellBelow(id, first, r.First-1)
 		l.tell(&paxos.Result{
@@ -187,6 +203,10 @@ func (s *storedAnswer) loaded(l *Learner, m *paxos.Loaded) {
 	if m.More {
 		l.answerStored(id, first, last)
 		return
+	}
+	if next, upTo := a.first, a.last; next != 0 {
+		a.first, a.last = 0, 0
+		l.answerStored(id, next, upTo)
 	}
 	x := l.sessions.get(id)
 	if x != nil {

@@ -15,6 +15,7 @@ type connection struct {
 	attached chain // its sessions: attached or told of longest ago first
 	parked   chain // its reads that wait for an entry, oldest first
 	asked    chain // its other questions that are not answered yet
+	due      chain // loads for it that wait for their turn
 	// results is what is told next: runs applied out of one instance since the last
 	// message to this connection. It is owned here until it is sent.
 	results paxos.Results
@@ -56,6 +57,24 @@ func (l *Learner) connection(id paxos.NodeID) ref {
 		c.byID[id] = r
 	}
 	return r
+}
+
+// most is the connection that has most of something.
+func (l *Learner) most(of func(*connection) int) ref {
+	most := ref(1)
+	for i := range l.clients.all.items {
+		if of(&l.clients.all.items[i]) > of(l.clients.all.at(most)) {
+			most = ref(i + 1)
+		}
+	}
+	return most
+}
+
+// mayAsk reports whether one more question of a connection is taken.
+func (l *Learner) mayAsk(conn ref) bool {
+	cs := &l.clients
+	n := cs.all.at(conn).asked.n
+	return n < maxAsked && (len(cs.byNonce)-cs.parkedSize < maxAskedAll || n < maxAskedAll/len(cs.byID))
 }
 
 // activate sees to it that the next Flush deals with a connection.

@@ -53,6 +53,7 @@ func (l *Learner) checkFlush() {
 // checkBounds looks at the queues of limits.go.
 func (l *Learner) checkBounds() {
 	l.checkBound("instances above applied", len(l.above), maxAhead)
+	l.checkBound("sessions attached", len(l.clients.attachedTo), maxAttachedAll)
 	l.checkBound("reads that wait for an entry", l.clients.parkedSize, maxParked)
 	l.checkBound("linearizable reads that wait", l.reads.waiting.n, maxWaiting+1) // and its own
 	l.checkBound("polls under way", len(l.reads.rounds), maxRounds)

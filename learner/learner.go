@@ -202,6 +202,7 @@ type Learner struct {
 	reading map[paxos.Index]uint64 // of them, the pageLoad from each index on
 	tag     uint64
 	clients connections
+	due     due
 	reads   reads
 	ready   bool
 	drained bool // it is about to be stopped
@@ -214,7 +215,7 @@ func New(cfg Config, st State) *Learner {
 		cfg: cfg, state: st.LearnerState, peers: st.Peers, sessions: newSessions(st.Sessions),
 		sources: newSources(cfg), relay: cfg.Membership.Acceptors[0], members: configuration.Sole(cfg.Membership), others: map[paxos.NodeID]uint64{},
 		above: map[paxos.Instance]*evidence{}, loads: map[uint64]pending{}, reading: map[paxos.Index]uint64{},
-		clients: newConnections(),
+		clients: newConnections(), due: newDue(),
 	}
 	l.reads.nonce, l.copying.nonce = cfg.Seed%paxos.Bound, cfg.Seed%paxos.Bound
 	l.auditNonce = (l.copying.nonce + paxos.Bound/2) % paxos.Bound
@@ -322,6 +323,7 @@ func (l *Learner) Flush() paxos.Output {
 		l.writeMarks()
 		l.unpark(l.flushed.state.Next)
 	}
+	l.flushDue()
 	l.checkFlush()
 	l.silence()
 	return l.Take()

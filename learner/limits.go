@@ -37,9 +37,18 @@ const (
 
 	// maxAsked is how many questions of one connection are being answered: reads that
 	// found an entry, and linearizable reads. Beyond it one is answered at once that
-	// nothing was found out. Lookups count, and are never answered so: the driver stops
-	// stepping messages while the store is behind with its loads.
+	// nothing was found out, and a Lookup is not answered.
 	maxAsked = 16384
+
+	// maxAttachedAll and maxAskedAll are the same of all connections together: about 100 bytes
+	// each. Beyond them the connection that has most gives up its oldest session; and a question
+	// is answered so unless its connection has asked less than its share.
+	maxAttachedAll = 1 << 18
+	maxAskedAll    = 1 << 17
+
+	// maxLoads is how many loads for clients are under way: enough for a store that reads
+	// several at once, and little to wait for behind.
+	maxLoads = 64
 
 	// maxCopies is how many loads are under way for acceptors and learners that copy. Each
 	// of them has one at a time; what comes beyond is dropped, and asked for again.

@@ -26,25 +26,31 @@ func (abandoned) loaded(*Learner, *paxos.Loaded) {}
 
 // load reads the store, for p, and returns the load's tag.
 func (l *Learner) load(q paxos.Load, p pending) uint64 {
-	if len(l.loads) == 0 {
-		l.tag = 0 // each load is answered once: no answer to an earlier one can come
-	}
-	l.tag++
-	q.Tag = l.tag
-	l.loads[q.Tag] = p
+	q.Tag = l.expect(p)
 	l.Load(q)
 	return q.Tag
 }
 
-// abandon makes a load come to nothing. If it was asked for since the last Flush, it is
-// not asked for.
+// expect gives p a tag of its own: what is loaded under it is for p.
+func (l *Learner) expect(p pending) uint64 {
+	if len(l.loads) == 0 {
+		l.tag = 0 // each load is answered once: no answer to an earlier one can come
+	}
+	l.tag++
+	l.loads[l.tag] = p
+	return l.tag
+}
+
+// abandon makes a load come to nothing. If the store was not asked for it yet, it is not.
 func (l *Learner) abandon(tag uint64) {
-	for i := len(l.Out.Loads) - 1; i >= 0 && l.Out.Loads[i].Tag >= tag; i-- {
-		if l.Out.Loads[i].Tag == tag {
-			l.Out.Loads = slices.Delete(l.Out.Loads, i, i+1)
-			delete(l.loads, tag)
-			return
-		}
+	if l.withdrawLoad(tag) {
+		return
+	}
+	if i := slices.IndexFunc(l.Out.Loads, func(q paxos.Load) bool { return q.Tag == tag }); i >= 0 {
+		l.Out.Loads = slices.Delete(l.Out.Loads, i, i+1)
+		delete(l.loads, tag)
+		delete(l.due.loaded, tag)
+		return
 	}
 	l.loads[tag] = abandoned{}
 }
@@ -56,6 +62,7 @@ func (l *Learner) onLoaded(m *paxos.Loaded) {
 		return
 	}
 	delete(l.loads, m.Load.Tag)
+	delete(l.due.loaded, m.Load.Tag)
 	p.loaded(l, m)
 }
 

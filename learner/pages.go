@@ -14,7 +14,7 @@ func (l *Learner) onRead(from paxos.NodeID, m *paxos.Read) {
 	}
 	c := l.clients.all.at(conn)
 	switch {
-	case q.from <= l.last() && q.from >= l.state.FirstIndex && c.asked.n < maxAsked:
+	case q.from <= l.last() && q.from >= l.state.FirstIndex && l.mayAsk(conn):
 		l.readPage(l.ask(q, &c.asked))
 	case q.from > l.last() && m.Wait:
 		l.park(q)
@@ -36,7 +36,7 @@ func (l *Learner) park(q question) {
 	case cs.all.at(q.conn).parked.n >= maxParkedHere:
 		l.sendAway(q.conn)
 	case cs.parkedSize >= maxParked:
-		l.sendAway(l.mostParked())
+		l.sendAway(l.most(func(c *connection) int { return c.parked.n }))
 	}
 	r := l.ask(q, &cs.all.at(q.conn).parked)
 	members := cs.parked[q.from]
@@ -52,17 +52,6 @@ func (l *Learner) sendAway(conn ref) {
 	r := c.parked.oldest
 	l.sendEmpty(c.id, l.clients.questions.at(r).nonce)
 	l.drop(r)
-}
-
-// mostParked is the connection that waits for most.
-func (l *Learner) mostParked() ref {
-	most := ref(1)
-	for i := range l.clients.all.items {
-		if l.clients.all.items[i].parked.n > l.clients.all.at(most).parked.n {
-			most = ref(i + 1)
-		}
-	}
-	return most
 }
 
 func (l *Learner) setParked(from paxos.Index, members chain) {
@@ -128,7 +117,7 @@ func (l *Learner) readPage(r ref) {
 		if q.upTo != 0 {
 			upTo = min(upTo, q.upTo)
 		}
-		tag = l.load(paxos.Load{Kind: paxos.LoadLog, Index: q.from, UpTo: upTo, MaxBytes: q.bytes}, &pageLoad{})
+		tag = l.loadFor(q.conn, paxos.Load{Kind: paxos.LoadLog, Index: q.from, UpTo: upTo, MaxBytes: q.bytes}, &pageLoad{})
 		l.reading[q.from] = tag
 	}
 	l.wait(&l.loads[tag].(*pageLoad).readers, r, forPage, tag)

@@ -100,6 +100,8 @@ func (l *Learner) drop(r ref) {
 		if cs.together.leave(&p.readers, r); p.readers.n == 0 {
 			l.abandon(q.key)
 			delete(l.reading, q.from)
+		} else {
+			l.handOn(q.key, q.conn, cs.questions.at(p.readers.oldest).conn)
 		}
 	case forLoad:
 		l.abandon(q.key)
@@ -135,8 +137,11 @@ func (l *Learner) onLookup(from paxos.NodeID, m *paxos.Lookup) {
 		found.Expired = m.Session.Birth() < l.state.Floor
 	}
 	conn := l.connection(from)
+	if !l.mayAsk(conn) {
+		return // what was not looked up has no answer that would not be taken for one
+	}
 	r := l.ask(question{conn: conn, nonce: m.Nonce}, &l.clients.all.at(conn).asked)
-	tag := l.load(l.runs(m.Session, m.Seq, m.Seq), &lookupLoad{r, last, found})
+	tag := l.loadFor(conn, l.runs(m.Session, m.Seq, m.Seq), &lookupLoad{r, last, found})
 	q := l.clients.questions.at(r)
 	q.waits, q.key = forLoad, tag
 }

@@ -55,7 +55,7 @@ func (l *Learner) onLocate(from paxos.NodeID, m *paxos.Locate) {
 	case m.Stale && m.Time == 0:
 		l.Send(from, l.ends(m.Nonce))
 		return
-	case c.asked.n >= maxAsked:
+	case !l.mayAsk(conn):
 		why = fmt.Sprintf("%d questions of this client wait at %s already", c.asked.n, l.cfg.ID)
 	case !m.Stale && l.reads.waiting.n >= maxWaiting:
 		why = fmt.Sprintf("%d reads wait at %s already", l.reads.waiting.n, l.cfg.ID)
@@ -242,7 +242,7 @@ func (l *Learner) located(r ref) {
 	case q.at == 0:
 		l.answer(r, l.ends(q.nonce))
 	default:
-		tag := l.load(paxos.Load{Kind: paxos.LoadTime, Time: q.at, Index: l.state.FirstIndex}, &timeLoad{r, *l.ends(q.nonce)})
+		tag := l.loadFor(q.conn, paxos.Load{Kind: paxos.LoadTime, Time: q.at, Index: l.state.FirstIndex}, &timeLoad{r, *l.ends(q.nonce)})
 		q.waits, q.key = forLoad, tag
 	}
 }
