@@ -398,7 +398,7 @@ var mutants = []mutant{
 	{row: 39, name: "a newcomer votes where it is no member", file: "acceptor/members.go", by: "TestMembers", in: "sim", says: " votes at instance ",
 		old: "	passed := a.held+1 >= h.From\n",
 		new: "	passed := a.held+1 >= h.At\n"},
-	{row: 39, name: "a member that is replaced is counted", file: "paxos/configuration/electorate.go", by: "TestElectorate",
+	{row: 39, name: "a member that is replaced is counted", file: "paxos/configuration/electorate.go", by: "TestExploreChange", in: "sim/explore", says: "agreement violated",
 		old: "			if a.ID != e.Void && ",
 		new: "			if "},
 	{row: 39, name: "one that was removed takes part for ever", file: "node/known.go", by: "TestFormerMembersAreRefused",

@@ -12,7 +12,7 @@
 // The acceptors of a log change while it runs, by changes that are chosen in it as entries are
 // (Lamport, "Paxos Made Simple", section 3; "Reconfiguring a State Machine", 2010). A change
 // chosen at instance i is in force from i + alpha on. Alpha is a constant of the log, decided
-// by a command of its own before the first change, and at least 128. So whoever knows what
+// by a command of its own before the first change; leaders decide at least 128. So whoever knows what
 // was chosen up to n knows the configuration of every instance up to n + alpha (ConfigAt), and
 // that many instances may be in flight.
 //

@@ -73,7 +73,7 @@ func (h *History) Electorate(start paxos.Instance, x *Found) (Electorate, error)
 	}
 	at, from, then := x.At, Unset, *h
 	if at == Unset { // and alpha is decided before it is proposed
-		at, then.Alpha = h.From, max(h.Alpha, LeastAlpha)
+		at, then.Alpha = h.From, max(h.Alpha, 1)
 	} else {
 		from = at + h.Alpha
 	}

@@ -92,7 +92,7 @@ func (h *History) AppendTo(b []byte) []byte {
 func ReadHistory(d *paxos.Canonical, first Configuration) History {
 	h := Begin(first)
 	h.Alpha, h.At = paxos.Instance(d.Number()), paxos.Instance(d.Number())
-	if d.Bad = d.Bad || h.Alpha != 0 && (h.Alpha < LeastAlpha || h.Alpha > MaxAlpha); d.Bad || h.At == 0 {
+	if d.Bad = d.Bad || h.Alpha > MaxAlpha; d.Bad || h.At == 0 {
 		return h
 	}
 	h.Since, h.From = paxos.Instance(d.Number()), h.At+h.Alpha

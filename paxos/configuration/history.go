@@ -8,7 +8,8 @@ import (
 	"github.com/paxlog/paxlog/paxos"
 )
 
-// LeastAlpha is the least alpha of a log.
+// LeastAlpha is the least alpha that a leader decides, for the sake of speed: no more than alpha
+// instances are in flight. What a log may say is 1 and more. Exploration has logs of 1 and 2.
 const LeastAlpha = 128
 
 // MaxAlpha bounds it: so many no-ops bring a change in force.
@@ -56,7 +57,7 @@ func (h *History) ConfigAt(k, upTo paxos.Instance) (Configuration, bool) {
 // reach is how far beyond what is known to be chosen a configuration is known.
 func (h *History) reach() paxos.Instance {
 	if h.Alpha == 0 {
-		return LeastAlpha // before a change comes a command that decides alpha
+		return 2 // a command that decides alpha comes before a change, and that before it is in force
 	}
 	return h.Alpha
 }
@@ -74,7 +75,7 @@ var ErrVoid = errors.New("it changes nothing")
 
 // Decide is h after a command, chosen at some instance, that decides alpha.
 func (h History) Decide(alpha paxos.Instance) (History, error) {
-	if h.Alpha != 0 || h.IsZero() || alpha < LeastAlpha || alpha > MaxAlpha {
+	if h.Alpha != 0 || h.IsZero() || alpha < 1 || alpha > MaxAlpha {
 		return h, fmt.Errorf("%w: alpha %d", ErrVoid, alpha)
 	}
 	h.Alpha = alpha

@@ -49,6 +49,12 @@
 // what made it complete, which stand above Base.T, and are not deleted with it. They are
 // deleted when a later checkpoint is the Base, by the same argument.
 //
+// That quorum is one of the configuration in force at each part of the checkpoint. If the
+// acceptors change above it, it is no less safe there than any entry is: a change is proposed only
+// when such a quorum, without a member that is replaced, holds all below (R7b), and the next one
+// only when a quorum of the new configuration does (R8). So a trim need not wait until newcomers
+// have copied the log, which it makes shorter.
+//
 // It depends on what was chosen alone: not on a clock, and not on what one process has. So all
 // learners have the same first index after the same instance. Whoever may hold a trim back later
 // (a position in the log that somebody has yet to read) is one more bound in State.trim.

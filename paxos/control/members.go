@@ -38,7 +38,7 @@ func (c Alpha) appendTo(b []byte) []byte { return binary.AppendUvarint(b, uint64
 
 func (d *decoder) alpha() Alpha {
 	c := Alpha{Alpha: paxos.Instance(d.Number())}
-	d.Bad = d.Bad || c.Alpha < configuration.LeastAlpha || c.Alpha > configuration.MaxAlpha
+	d.Bad = d.Bad || c.Alpha < 1 || c.Alpha > configuration.MaxAlpha
 	return c
 }
 

@@ -2,9 +2,11 @@ package check
 
 import (
 	"bytes"
+	"slices"
 
 	"github.com/paxlog/paxlog/learner"
 	"github.com/paxlog/paxlog/paxos"
+	"github.com/paxlog/paxlog/paxos/configuration"
 	"github.com/paxlog/paxlog/paxos/control"
 )
 
@@ -89,7 +91,8 @@ func (c *Checker) isCheckpoint(p control.Checkpoint) {
 
 // trims checks R9 where a process deletes what is below an instance, and returns that: the
 // checkpoint of the instance before is complete, and a Phase 2 quorum of acceptors has each part
-// of it on disk, or has deleted it since for a later one.
+// of it on disk, or has deleted it since for a later one. One of the configuration in force at
+// that part is enough (package control, "Trim"), and so is one of the newest two.
 func (c *Checker) trims(n *Process, writes []paxos.Record) (first paxos.Instance) {
 	for _, r := range writes {
 		if t, ok := r.(paxos.Trimmed); ok {
@@ -107,21 +110,29 @@ func (c *Checker) trims(n *Process, writes []paxos.Record) (first paxos.Instance
 	}
 	k.trims++
 	for i := p.From; i <= p.To; i++ {
-		have := 0
-		for _, a := range c.processes {
-			if a.Role != paxos.RoleAcceptor {
-				continue
-			}
-			// One whose directory was rolled back had it, or may have had it.
-			if disk := a.Disk.Durable(); c.toldBy(a).forgot || disk.Votes.At(i).Instance != 0 || disk.First > i {
-				have++
-			}
-		}
-		if have < int(c.configAt(c.chosenUpTo).Phase2) {
-			c.Fail("R9", "%s deletes what is below instance %d, and %d acceptors have instance %d of the checkpoint that stands in its place", n.ID, first, have, i)
+		if h := c.Members(); !c.isKept(i, h.Replaced, c.configAt(i), h.Before, h.Now) {
+			c.Fail("R9", "%s deletes what is below instance %d, and no Phase 2 quorum has instance %d of the checkpoint that stands in its place", n.ID, first, i)
 		}
 	}
 	return first
+}
+
+// isKept reports whether a Phase 2 quorum of one of the configurations, without a member that was
+// replaced, has instance i on disk, or had it and has deleted it.
+func (c *Checker) isKept(i paxos.Instance, without paxos.NodeID, configs ...configuration.Configuration) bool {
+	var have paxos.Set
+	for _, a := range c.processes {
+		if a.Role != paxos.RoleAcceptor || a.ID == without {
+			continue
+		}
+		// One whose directory was rolled back had it, or may have had it.
+		if disk := a.Disk.Durable(); c.toldBy(a).forgot || disk.Votes.At(i).Instance != 0 || disk.First > i {
+			have = have.With(c.place(a.ID))
+		}
+	}
+	return slices.ContainsFunc(configs, func(x configuration.Configuration) bool {
+		return !x.IsZero() && c.among(have, x) >= int(x.Phase2)
+	})
 }
 
 // Trims is how often a process has deleted a part of the log.

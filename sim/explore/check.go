@@ -17,7 +17,8 @@ func checkNode(id paxos.NodeID, before, after *process, in input) error {
 	if after.Role != paxos.RoleAcceptor {
 		return nil
 	}
-	if in.kind != rollBack && after.Disk.Promised.Less(before.Disk.Promised) {
+	forgets := in.kind == rollBack || in.kind == taken
+	if !forgets && after.Disk.Promised.Less(before.Disk.Promised) {
 		return fmt.Errorf("P1 violated: %s lowers promised from %v to %v", id, before.Disk.Promised, after.Disk.Promised)
 	}
 	for i := paxos.Instance(1); i <= after.Disk.Top; i++ {
@@ -25,7 +26,7 @@ func checkNode(id paxos.NodeID, before, after *process, in input) error {
 		if i > after.Disk.Held && after.Disk.Promised.Less(v.Ballot) {
 			return fmt.Errorf("P1 violated: %s has a vote at %v above its promise of %v", id, v.Ballot, after.Disk.Promised)
 		}
-		if i <= before.Disk.Held && in.kind != rollBack && !old.Value.Equal(v.Value) {
+		if i <= before.Disk.Held && !forgets && !old.Value.Equal(v.Value) {
 			return fmt.Errorf("P6 violated: %s overwrites instance %d, which it holds", id, i)
 		}
 	}
@@ -37,44 +38,12 @@ func checkNode(id paxos.NodeID, before, after *process, in input) error {
 // hold was chosen (P6). Votes count as they are told, which is when learners and
 // leaders count them.
 func (e *explorer) check(s []uint32) {
-	type at struct {
-		ballot   paxos.Ballot
-		instance paxos.Instance
+	t := e.toldIn(s)
+	chosen := e.chosenBy(t)
+	if e.cfg.Alpha > 0 {
+		e.checkChange(t, chosen)
 	}
-	proposed := map[at]paxos.Value{}
-	votes := map[at]paxos.Set{}
-	for _, id := range s[len(e.procs)+1:] {
-		switch m := e.msgs.list[id].msg.(type) {
-		case *paxos.Accept:
-			k := at{m.Ballot, m.Instance}
-			if old, ok := proposed[k]; ok && !old.Equal(m.Value) {
-				e.violation("P2 violated: two values proposed at instance %d under %v", m.Instance, m.Ballot)
-			}
-			proposed[k] = m.Value
-		case *paxos.Accepted:
-			for _, r := range m.Runs {
-				for i := r.First; i <= r.Last; i++ {
-					k := at{r.Ballot, i}
-					votes[k] = votes[k].With(e.members.Place(e.msgs.list[id].from))
-				}
-			}
-		}
-	}
-	chosen := map[paxos.Instance]paxos.Value{}
-	twice := false
-	for k, set := range votes {
-		if !e.members.IsPhase2(set) {
-			continue
-		}
-		v := proposed[k]
-		old, ok := chosen[k.instance]
-		if ok && !old.Equal(v) {
-			e.violation("agreement violated: two values chosen at instance %d", k.instance)
-		}
-		twice = twice || ok
-		chosen[k.instance] = v
-	}
-	for proc := range e.cfg.Acceptors {
+	for proc := range e.cfg.acceptors() {
 		disk := e.tables[proc].nodes[s[proc]].node.Disk
 		for i := paxos.Instance(1); i <= disk.Held; i++ {
 			v, ok := chosen[i]
@@ -87,12 +56,75 @@ func (e *explorer) check(s []uint32) {
 	if e.cfg.Learners > 0 {
 		e.checkLearners(s, chosen)
 	}
-	if len(chosen) > 0 {
+	if len(chosen) > len(e.chosen) {
 		e.out.Chosen++
 	}
-	if twice {
+	if t.twice {
 		e.out.Twice++
 	}
+}
+
+// at is a ballot at an instance.
+type at struct {
+	ballot   paxos.Ballot
+	instance paxos.Instance
+}
+
+// ballots is what the messages of a state tell of what was proposed and voted for.
+type ballots struct {
+	proposed map[at]paxos.Value
+	votes    map[at]paxos.Set // by place among all acceptors
+	twice    bool             // one value is chosen at two ballots
+}
+
+func (e *explorer) toldIn(s []uint32) *ballots {
+	t := &ballots{proposed: map[at]paxos.Value{}, votes: map[at]paxos.Set{}}
+	for _, id := range s[len(e.procs)+1:] {
+		switch m := e.msgs.list[id].msg.(type) {
+		case *paxos.Accept:
+			k := at{m.Ballot, m.Instance}
+			if old, ok := t.proposed[k]; ok && !old.Equal(m.Value) {
+				e.violation("P2 violated: two values proposed at %v", k)
+			}
+			t.proposed[k] = m.Value
+		case *paxos.Accepted:
+			for _, r := range m.Runs {
+				for i := r.First; i <= r.Last; i++ {
+					k := at{r.Ballot, i}
+					t.votes[k] = t.votes[k].With(e.placeOf(e.msgs.list[id].from))
+				}
+			}
+		}
+	}
+	return t
+}
+
+// chosenBy is what is chosen by what was told, with what was chosen at the beginning. Which
+// acceptors count at an instance follows from what is chosen below it.
+func (e *explorer) chosenBy(t *ballots) map[paxos.Instance]paxos.Value {
+	chosen, r := map[paxos.Instance]paxos.Value{}, e.firstReign()
+	for i := paxos.Instance(1); i <= paxos.Instance(e.cfg.Instances); i++ {
+		if v, ok := e.chosen[i]; ok {
+			chosen[i] = v
+		}
+		in := r.at(i)
+		for k, set := range t.votes {
+			if k.instance != i || e.among(set, in) < int(in.Phase2) {
+				continue
+			}
+			v := t.proposed[k]
+			old, ok := chosen[i]
+			if ok && !old.Equal(v) {
+				e.violation("agreement violated: two values chosen at instance %d", i)
+			}
+			t.twice = t.twice || ok
+			chosen[i] = v
+		}
+		if v, ok := chosen[i]; ok {
+			r = r.take(i, e.cfg.Alpha, v)
+		}
+	}
+	return chosen
 }
 
 // checkState checks that an acceptor knows what the log has decided about itself up to held.

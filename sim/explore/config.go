@@ -1,6 +1,10 @@
 package explore
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/paxlog/paxlog/paxos"
+)
 
 // Config is a small cluster of which every reachable state is visited, breadth
 // first: real machines, whose messages may arrive in any order, any number of times,
@@ -24,6 +28,11 @@ type Config struct {
 	Unsynced      int  // outputs of an acceptor that may be under way to its disk; 0: all is durable at once
 	Genesis       bool // leaders of an empty log begin it; else it is of level 0
 	Held          bool // messages that spread what is chosen: heartbeats, fetches, pages
+	// Around a change of the acceptors:
+	Alpha          paxos.Instance // of the log, which has begun; 0: a log of level 0, whose acceptors never change
+	Phase1, Phase2 int            // sizes of quorums; 0: majorities
+	Newcomers      int            // acceptors that join
+	Order          paxos.Member   // what a leader is asked for
 	// Unheard leaves out the votes that leaders are told: what they know to be chosen
 	// makes no difference to learners, and many states.
 	Unheard bool
@@ -38,7 +47,10 @@ type Config struct {
 var ledByP1 = []string{"p1 campaigns", "p1>a1 Prepare", "p1>a2 Prepare", "a1>p1 Promise", "a2>p1 Promise"}
 
 // Configs are all named configurations, in the order of the list.
-var Configs = []Config{
+var Configs = slices.Concat(plain, aroundChange(1), aroundChange(2))
+
+// plain are those whose acceptors stay the same.
+var plain = []Config{
 	{
 		Name: "small", Summary: "3 acceptors, 2 proposers, 2 ballots, 1 instance",
 		Acceptors: 3, Proposers: 2, Instances: 1, Ballots: 2,

@@ -22,6 +22,8 @@ type Result struct {
 	Twice       uint64 // states in which one value is chosen at two ballots
 	Applied     uint64 // states in which a learner has applied something
 	Answered    uint64 // states in which the client was answered for both of its appends
+	Changed     uint64 // states in which a change of the acceptors is chosen
+	After       uint64 // states in which something is chosen where that is in force
 	Err         error  // a violation
 	Ladder      string // how it came about
 }
@@ -86,24 +88,23 @@ func (x Config) Explore(ctx context.Context, most uint64, progress func(Result))
 }
 
 func newExplorer(x Config) *explorer {
-	acceptors := ids("a", x.Acceptors)
+	acceptors := ids("a", x.acceptors())
 	e := &explorer{
-		cluster: cluster{cfg: x, first: map[paxos.NodeID]*model.Contents{}, members: paxos.Membership{
-			Cluster: "explore", Acceptors: acceptors, Phase1: x.Acceptors/2 + 1, Phase2: x.Acceptors/2 + 1, Sessions: 1 + x.Learners,
-		}},
-		procs: slices.Concat(acceptors, ids("p", x.Proposers), ids("l", x.Learners)),
+		cluster: cluster{cfg: x, first: map[paxos.NodeID]*model.Contents{}, members: x.membership()},
+		procs:   slices.Concat(acceptors, ids("p", x.Proposers), ids("l", x.Learners)),
 	}
+	e.begun, e.chosen = begun(x, e.members)
 	if x.Learners > 0 {
 		e.procs = append(e.procs, clientID)
 	}
 	// An acceptor copies from one peer after the other, in the order of its
 	// configuration, and one of them relays values to a learner: then a renamed state
 	// does not behave as the renamed cluster.
-	e.perms = renamings(acceptors, x.Patience == 0 && x.Learners == 0 && !x.plain)
+	e.perms = renamings(acceptors, x.Patience == 0 && x.Learners == 0 && x.Alpha == 0 && !x.plain)
 	e.out.Symmetry = len(e.perms)
 	e.msgs = messages{known: map[string]uint32{}, procs: e.procs, perms: e.perms}
 	for proc := range e.procs {
-		e.tables = append(e.tables, newTable(e.perms, proc < x.Acceptors, proc))
+		e.tables = append(e.tables, newTable(e.perms, proc < x.acceptors(), proc))
 	}
 	return e
 }
@@ -131,8 +132,9 @@ func renamings(acceptors []paxos.NodeID, all bool) []renaming {
 // learners, proposers that stand by, and a client's append on its way to each of them.
 func (e *explorer) start() []uint32 {
 	nodes := map[paxos.NodeID]*process{}
-	for _, id := range e.members.Acceptors {
-		nodes[id] = e.newAcceptor(id, model.New(), 1)
+	acceptors := e.procs[:e.cfg.acceptors()]
+	for _, id := range acceptors {
+		nodes[id] = e.newAcceptor(id, e.begun, 1)
 	}
 	learners := ids("l", e.cfg.Learners)
 	for _, id := range learners {
@@ -149,7 +151,7 @@ func (e *explorer) start() []uint32 {
 			}
 		}
 	}
-	for _, id := range slices.Concat(e.members.Acceptors, learners) {
+	for _, id := range slices.Concat(acceptors, learners) {
 		r := result{node: nodes[id]}
 		e.flush(id, &r)
 		send(id, r.sent)
@@ -161,7 +163,7 @@ func (e *explorer) start() []uint32 {
 		}
 	}
 	e.cfg.Unsynced = lag
-	proposers := e.procs[e.cfg.Acceptors : e.cfg.Acceptors+e.cfg.Proposers]
+	proposers := e.procs[len(acceptors) : len(acceptors)+e.cfg.Proposers]
 	for _, id := range proposers {
 		nodes[id] = e.newProposer(id, 0)
 		nodes[id].Machine.Flush()

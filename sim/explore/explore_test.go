@@ -26,8 +26,8 @@ func TestExplore(t *testing.T) {
 		most, _ = strconv.ParseUint(s, 10, 32)
 	}
 	for _, x := range Configs {
-		if strings.HasPrefix(x.Name, "rejoin-") || x.Learners > 0 {
-			continue // TestExploreRejoin, TestExploreLearner
+		if strings.HasPrefix(x.Name, "rejoin-") || x.Learners > 0 || x.Alpha > 0 {
+			continue // TestExploreRejoin, TestExploreLearner, TestExploreChange
 		}
 		n := most
 		if x.Name == "small" {
@@ -73,6 +73,32 @@ func TestExploreLearner(t *testing.T) {
 		}
 		if name == "learner-restart" && (!r.Complete || r.Answered == 0) {
 			t.Errorf("%s: not every state was visited, or the client was answered in none", name)
+		}
+	}
+}
+
+// TestExploreChange visits the first states around each change of the acceptors, and so many of
+// one that the bug put back there shows. PAXLOG_STATES says how many of each.
+func TestExploreChange(t *testing.T) {
+	most := uint64(12_000)
+	if s := os.Getenv("PAXLOG_STATES"); s != "" {
+		most, _ = strconv.ParseUint(s, 10, 32)
+	}
+	for _, x := range Configs {
+		if x.Alpha == 0 {
+			continue
+		}
+		n := most
+		if x.Name == "replace-1" {
+			n = max(n, 200_000)
+		}
+		r := x.Explore(context.Background(), n, nil)
+		t.Logf("%-16s %8d states, depth %2d, changed in %d, something chosen where that is in force in %d", x.Name, r.States, r.Depth, r.Changed, r.After)
+		if r.Err != nil {
+			t.Fatalf("%s: %v\nreplay: go run ./cmd/paxlog sim --explore %s --states %d\n%s", x.Name, r.Err, x.Name, n, r.Ladder)
+		}
+		if r.Changed == 0 || r.After == 0 && n >= 200_000 {
+			t.Errorf("%s: in none of %d states a change is chosen, or in none something where it is in force", x.Name, r.States)
 		}
 	}
 }

@@ -16,7 +16,9 @@ import (
 type process struct {
 	Role    paxos.Role
 	Machine paxos.Machine
-	Ballot  paxos.Ballot // of a proposer's latest campaign
+	// Of a proposer:
+	Ballot paxos.Ballot      // of its latest campaign
+	Heard  *paxos.Configured // what it was told of a newer configuration, and is told again when it starts
 	// Of an acceptor or learner:
 	Disk *model.Contents // durable
 	// Of an acceptor:
@@ -47,16 +49,18 @@ type kind byte
 const (
 	deliver  kind = iota
 	synced        // the oldest output becomes durable
-	told          // the oldest result of a load is told
+	loaded        // the oldest result of a load is told
 	crash         // a restart, of which the first n outputs under way survive; of a learner, n is 0: nothing does
 	rollBack      // a restart with the directory as it was at first
 	patience      // an acceptor's retry time passes
 	campaign      // a proposer restarts and campaigns, above n rounds
 	tick          // a leader's tick
+	order         // a leader is asked to change the acceptors
+	taken         // of a member that was replaced: somebody starts its first directory, which peers vouched for before
 )
 
 func (in input) String() string {
-	return [...]string{"", "synced", "told", "crashes", "forgets", "waits", "campaigns", "ticks"}[in.kind]
+	return [...]string{"", "synced", "told", "crashes", "forgets", "waits", "campaigns", "ticks", "is asked for the change", "is started by somebody with its first directory"}[in.kind]
 }
 
 // cluster makes the processes of a configuration.
@@ -64,11 +68,13 @@ type cluster struct {
 	cfg     Config
 	members paxos.Membership
 	first   map[paxos.NodeID]*model.Contents // the disks at the beginning
+	begun   *model.Contents                  // those of acceptors, before they know each other
+	chosen  map[paxos.Instance]paxos.Value   // before the beginning
 }
 
 // knows is the highest level that the processes know.
 func (x *cluster) knows() uint64 {
-	if x.cfg.Genesis {
+	if x.cfg.Genesis || x.cfg.Alpha > 0 {
 		return control.Level
 	}
 	return 0
@@ -77,13 +83,16 @@ func (x *cluster) knows() uint64 {
 // newAcceptor starts an acceptor from its disk.
 func (x *cluster) newAcceptor(id paxos.NodeID, disk *model.Contents, runs uint64) *process {
 	m := acceptor.New(acceptor.Config{
-		Knows: x.knows(), ID: id, Membership: x.members, Incarnation: 1, Seed: runs, Sources: others(x.members.Acceptors, id),
+		Knows: x.knows(), ID: id, Membership: x.members, Incarnation: 1, Seed: runs, Sources: others(x.members.Acceptors, id), Proposers: x.told(),
 		HeartbeatTicks: 1000, RetryTicks: 1, StallTicks: 1000, IdleTicks: 1000, PageBytes: 1 << 20,
 	}, disk.AcceptorState())
 	n := &process{Role: paxos.RoleAcceptor, Machine: m, Disk: disk.Clone(), Runs: runs, Now: 1}
 	m.Tick(1, 0)
-	for _, o := range others(x.members.Acceptors, id) {
+	for _, o := range others(slices.Concat(x.members.Acceptors, x.cfg.newcomers()), id) {
 		m.Step(id, &paxos.PeerUp{ID: o, Role: paxos.RoleAcceptor, Incarnation: 1})
+	}
+	for _, o := range x.told() {
+		m.Step(id, &paxos.PeerUp{ID: o, Role: paxos.RoleProposer})
 	}
 	m.Tick(1, 0)
 	return n
@@ -114,8 +123,8 @@ type result struct {
 func (x *cluster) step(id paxos.NodeID, n *process, in input) (r result, ok bool) {
 	switch in.kind {
 	case campaign:
-		r.node = x.campaign(id, in.n)
-	case crash, rollBack:
+		r.node = x.campaign(id, in.n, n.Heard)
+	case crash, rollBack, taken:
 		if in.n > len(n.Jobs) && n.Role == paxos.RoleAcceptor {
 			return r, false
 		}
@@ -132,7 +141,13 @@ func (x *cluster) step(id paxos.NodeID, n *process, in input) (r result, ok bool
 		if len(c.Jobs) >= x.cfg.Unsynced && x.cfg.Unsynced > 0 {
 			return r, false // the driver waits for room
 		}
+		if m, is := in.msg.(*paxos.Configured); is {
+			c.Heard = m
+		}
 		c.Machine.Step(in.from, in.msg)
+		if c.Role == paxos.RoleAcceptor && x.cfg.Alpha > 0 {
+			c.Machine.Tick(c.Now, 0) // one that becomes a member introduces itself to the others
+		}
 	case synced:
 		if len(c.Jobs) == 0 {
 			return r, false
@@ -145,7 +160,7 @@ func (x *cluster) step(id paxos.NodeID, n *process, in input) (r result, ok bool
 			c.Jobs[i].After = nil
 		}
 		return r, true
-	case told:
+	case loaded:
 		if len(c.Loaded) == 0 {
 			return r, false
 		}
@@ -153,7 +168,7 @@ func (x *cluster) step(id paxos.NodeID, n *process, in input) (r result, ok bool
 		c.Loaded = c.Loaded[1:]
 		c.Machine.Step(id, m)
 	case patience:
-		if c.Waits >= x.cfg.Patience {
+		if c.Waits >= x.patience(id) {
 			return r, false
 		}
 		c.Waits++
@@ -161,18 +176,25 @@ func (x *cluster) step(id paxos.NodeID, n *process, in input) (r result, ok bool
 		c.Machine.Tick(c.Now, 0)
 	case tick:
 		c.Machine.Tick(c.Now, 0)
+	case order:
+		m := x.cfg.Order
+		c.Machine.Step(clientID, &m)
 	}
 	x.flush(id, &r)
 	return r, true
 }
 
 // campaign is a new proposer that has heard of round n, and that nobody leads.
-func (x *cluster) campaign(id paxos.NodeID, n int) *process {
+func (x *cluster) campaign(id paxos.NodeID, n int, heard *paxos.Configured) *process {
 	p := x.newProposer(id, n)
 	p.Machine.Tick(1, 0)
 	for _, a := range x.members.Acceptors {
 		p.Machine.Step(id, &paxos.PeerUp{ID: a, Role: paxos.RoleAcceptor, Incarnation: 1}) // it asks
 		p.Machine.Step(a, &paxos.QueryReply{Nonce: 1, Silent: 1, Promised: paxos.Ballot{Round: uint64(n)}})
+	}
+	x.join(id, p.Machine)
+	if p.Heard = heard; heard != nil {
+		p.Machine.Step(x.members.Acceptors[0], heard)
 	}
 	p.Machine.Tick(1, 0)
 	return p
@@ -185,11 +207,15 @@ func (x *cluster) restart(id paxos.NodeID, n *process, in input) *process {
 	for _, j := range n.Jobs[:min(in.n, len(n.Jobs))] {
 		disk.Apply(j.Writes)
 	}
-	if in.kind == rollBack {
+	if in.kind == rollBack || in.kind == taken {
 		disk = x.first[id].Clone()
 	}
 	if n.Role != paxos.RoleLearner {
-		return x.newAcceptor(id, disk, n.Runs+1)
+		after := x.newAcceptor(id, disk, n.Runs+1)
+		if in.kind == taken {
+			x.vouchFor(id, after)
+		}
+		return after
 	}
 	if in.n == 0 { // its disk is exchanged for an empty one: it is merely earlier
 		disk = model.New()
@@ -269,6 +295,8 @@ func (n *process) dead(m paxos.Message, putBack bool) bool {
 		return !putBack && !n.Disk.Mark.Life.Less(m.Ballot)
 	case *paxos.Promise:
 		return m.Ballot.Less(n.Ballot)
+	case *paxos.Configured:
+		return n.Heard != nil // there is one change
 	case *paxos.Relay:
 		return !putBack && m.Instance <= n.Disk.Learner.Applied
 	}

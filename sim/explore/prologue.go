@@ -16,7 +16,7 @@ func (e *explorer) prologue(s []uint32) []uint32 {
 	for _, step := range e.cfg.Prologue {
 		proc, in := e.parse(s, step)
 		o := e.outcome(proc, s[proc], in)
-		if o.void || proc < e.cfg.Acceptors && in == action(rollBack, 0) && !e.lossIsKnown(s, proc) {
+		if o.void || proc < e.cfg.acceptors() && in == action(rollBack, 0) && !e.lossIsKnown(s, proc) {
 			panic(fmt.Sprintf("exploration %s: %q is not possible", e.cfg.Name, step))
 		}
 		e.played = append(e.played, cause{proc: uint8(proc), input: in})
@@ -70,6 +70,10 @@ func (e *explorer) parse(s []uint32, step string) (proc int, in uint32) {
 		return proc, action(campaign, int(b.campaigns+b.renewals)+1)
 	case "ticks":
 		return proc, action(tick, 0)
+	case "waits":
+		return proc, action(patience, 0)
+	case "orders":
+		return proc, action(order, 0)
 	case "forgets":
 		return proc, action(rollBack, 0)
 	}

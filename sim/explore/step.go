@@ -38,7 +38,7 @@ func (e *explorer) expand(s []uint32, number uint32) {
 		}
 		if e.cfg.Unsynced > 0 {
 			e.try(s, number, &base, b, proc, action(synced, 0))
-			e.try(s, number, &base, b, proc, action(told, 0))
+			e.try(s, number, &base, b, proc, action(loaded, 0))
 		}
 		e.try(s, number, &base, b, proc, action(patience, 0))
 		if int(b.crashes) < e.cfg.Crashes && e.cfg.Learners == 0 {
@@ -48,10 +48,14 @@ func (e *explorer) expand(s []uint32, number uint32) {
 				e.try(s, number, &base, after, proc, action(crash, keep))
 			}
 		}
-		if int(b.rollBacks) < e.cfg.RollBacks && e.lossIsKnown(s, proc) {
+		if int(b.rollBacks) < e.cfg.RollBacks {
 			after := b
 			after.rollBacks++
-			e.try(s, number, &base, after, proc, action(rollBack, 0))
+			if e.cfg.Order.ID == e.procs[proc] && e.isChanged(s) {
+				e.try(s, number, &base, after, proc, action(taken, 0))
+			} else if e.lossIsKnown(s, proc) {
+				e.try(s, number, &base, after, proc, action(rollBack, 0))
+			}
 		}
 	}
 }
@@ -60,8 +64,12 @@ func (e *explorer) expand(s []uint32, number uint32) {
 // process proc would forget: beyond that nothing is promised.
 func (e *explorer) lossIsKnown(s []uint32, proc int) bool {
 	id := e.procs[proc]
-	for o := range e.cfg.Acceptors {
-		if o != proc && !e.first[id].OwnMark().Forgets(e.tables[o].nodes[s[o]].node.Disk.Peers[id].Mark) {
+	for o := range e.cfg.acceptors() {
+		disk := e.tables[o].nodes[s[o]].node.Disk
+		if o >= e.cfg.Acceptors && disk.Control == e.begun.Control {
+			continue // a newcomer that does not know it yet is asked by nobody
+		}
+		if o != proc && !e.first[id].OwnMark().Forgets(disk.Peers[id].Mark) {
 			return false
 		}
 	}

@@ -95,8 +95,12 @@ func (x *messages) carry(cfg Config, from paxos.NodeID, m paxos.Envelope) (uint3
 			return 0, false
 		}
 	case *paxos.Prepare, *paxos.Promise, *paxos.Accept, *paxos.Relay, *paxos.Results, *paxos.Result, *paxos.Append:
+	case *paxos.Configured:
+		if m.To != "p2" {
+			return 0, false // p1 makes the change
+		}
 	case *paxos.Vouch, *paxos.Vouched:
-		if cfg.Crashes+cfg.RollBacks == 0 {
+		if cfg.Crashes+cfg.RollBacks+cfg.Newcomers == 0 || m.To[0] == 'p' {
 			return 0, false
 		}
 	case *paxos.Rejoin, *paxos.Rejoined, *paxos.HeartbeatAck:

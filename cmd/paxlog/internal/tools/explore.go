@@ -63,6 +63,8 @@ type Explored struct {
 	Renamings   int     `json:"renamings"`
 	Executed    uint64  `json:"steps_of_machines"`
 	Chosen      uint64  `json:"states_with_chosen"`
+	Changed     uint64  `json:"states_with_changed,omitempty"`
+	After       uint64  `json:"states_after_change,omitempty"`
 	Seconds     float64 `json:"seconds"`
 	Violation   string  `json:"violation,omitempty"`
 	Ladder      string  `json:"ladder,omitempty"`
@@ -85,7 +87,7 @@ func runExplore(ctx context.Context, env *command.Environment, opts simOptions) 
 	}
 	out := Explored{
 		Exploration: opts.Explore.Name, States: r.States, Transitions: r.Transitions, Depth: r.Depth, Complete: r.Complete, Renamings: r.Symmetry,
-		Executed: r.Executed, Chosen: r.Chosen, Seconds: time.Since(start).Seconds(), Ladder: r.Ladder,
+		Executed: r.Executed, Chosen: r.Chosen, Changed: r.Changed, After: r.After, Seconds: time.Since(start).Seconds(), Ladder: r.Ladder,
 	}
 	if r.Err != nil {
 		out.Violation = r.Err.Error()
@@ -113,10 +115,14 @@ func (o Explored) print(env *command.Environment, opts simOptions) error {
 	case !o.Complete:
 		end = "not all states visited: raise --states to go on"
 	}
+	around := ""
+	if o.Changed > 0 {
+		around = fmt.Sprintf(", a change of the acceptors in %d, something where it is in force in %d", o.Changed, o.After)
+	}
 	var memory runtime.MemStats
 	runtime.ReadMemStats(&memory)
 	_, err := fmt.Fprintf(env.Stdout, "%s: %d distinct states, %d transitions, depth %d, %s\n"+
-		"%d renamings of acceptors count as one, %d steps of real machines, something chosen in %d states, %.1f s, %d MiB\n%s",
-		o.Exploration, o.States, o.Transitions, o.Depth, end, o.Renamings, o.Executed, o.Chosen, o.Seconds, memory.Sys>>20, o.Ladder)
+		"%d renamings of acceptors count as one, %d steps of real machines, something chosen in %d states%s, %.1f s, %d MiB\n%s",
+		o.Exploration, o.States, o.Transitions, o.Depth, end, o.Renamings, o.Executed, o.Chosen, around, o.Seconds, memory.Sys>>20, o.Ladder)
 	return err
 }
