@@ -18,6 +18,7 @@ type Cluster struct {
 	Quorum    Quorum
 	Timeouts  Timeouts
 	Limits    Limits
+	TLS       TLS
 }
 
 // Node is one process.

@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -33,7 +34,11 @@ func Load(path string) (*Cluster, error) {
 	if err != nil {
 		return nil, unreadable(path, err)
 	}
-	return Parse(path, data)
+	c, err := Parse(path, data)
+	if err == nil {
+		c.TLS.Base = filepath.Dir(path)
+	}
+	return c, err
 }
 
 // unreadable says why the file at path cannot be read.
@@ -178,9 +183,6 @@ func (p *parser) mapping(path string, n *yaml.Node, fields []field) error {
 			return p.fail(key, "%q is given twice, first on line %d: keep one of them", here, line)
 		}
 		seen[key.Value] = key.Line
-		if here == "tls" {
-			return p.fail(key, "tls is not supported yet: remove it, and run on a trusted network only")
-		}
 		f := slices.IndexFunc(fields, func(f field) bool { return f.key == key.Value })
 		if f < 0 {
 			var known []string
@@ -315,5 +317,6 @@ func (p *parser) cluster(root *yaml.Node, c *Cluster) error {
 		{"quorum", section(quorum)},
 		{"timeouts", section(timeouts)},
 		{"limits", section(limits)},
+		{"tls", p.tls(&c.TLS)},
 	})
 }

@@ -40,7 +40,14 @@ func (c *Cluster) YAML() ([]byte, error) {
 		add(limits, f.key, plainNode(f.format(*f.at(&c.Limits))))
 	}
 	add(root, "limits", limits)
+	if section := c.TLS.yaml(); section != nil {
+		add(root, "tls", section)
+	}
 
+	return encode(root)
+}
+
+func encode(root *yaml.Node) ([]byte, error) {
 	var out bytes.Buffer
 	encoder := yaml.NewEncoder(&out)
 	encoder.SetIndent(2)

@@ -42,7 +42,7 @@ var refusals = []struct{ text, want string }{
 	{"? [a]\n: b\n", "f:1: a key must be a word, not a list"},
 
 	// Keys.
-	{orders + "colour: red\n", `f:12: unknown key "colour": the file may hold cluster, acceptors, proposers, learners, quorum, timeouts, limits`},
+	{orders + "colour: red\n", `f:12: unknown key "colour": the file may hold cluster, acceptors, proposers, learners, quorum, timeouts, limits, tls`},
 	{edit(4, "  - {id: a2, adr: b:1}\n"), `f:4: unknown key "acceptors[1].adr": acceptors[1] may hold id, addr`},
 	{orders + "timeouts:\n  heartbeat: 50ms\n  hartbeat: 1s\n", `f:14: unknown key "timeouts.hartbeat": timeouts may hold heartbeat, election_min, election_max, retry, stall, read, dial, handshake, idle`},
 	{orders + "limits: {entry_bytes: 16, batch_bytes: 16, queue_bytes: 4095}\n", "f:12: limits.queue_bytes: 4095 is below 4KiB: however small an entry is, an append weighs about 128 bytes, and a leader needs room for some"},
@@ -52,8 +52,13 @@ var refusals = []struct{ text, want string }{
 	{orders + "quorum: {phase3: 1}\n", `f:12: unknown key "quorum.phase3": quorum may hold phase1, phase2`},
 	{orders + "cluster: again\n", `f:12: "cluster" is given twice, first on line 1: keep one of them`},
 	{orders + "limits:\n  window: 1\n  window: 2\n", `f:14: "limits.window" is given twice, first on line 13: keep one of them`},
-	{orders + "tls: {cert: x}\n", "f:12: tls is not supported yet: remove it, and run on a trusted network only"},
-	{orders + "tls:\n", "f:12: tls is not supported yet: remove it, and run on a trusted network only"},
+	{orders + "tls: {cert: x}\n", "f:12: tls.mode is missing: add `mode: off`, `mode: accept` or `mode: require`"},
+	{orders + "tls:\n", "f:12: tls must hold keys and values, not nothing"},
+	{orders + "tls: {mode: on}\n", `f:12: tls.mode: "on" is none of off, accept and require`},
+	{orders + "tls:\n  mode: accept\n  key: b\n", "f:12: tls.cert is missing: with `mode: accept` add `cert: FILE` (`paxlog cert` makes such files, and prints the whole section)"},
+	{orders + "tls: {mode: require, cert: a, key: b}\n", "f:12: tls.peer_ca is missing: with `mode: require` add `peer_ca: FILE` (`paxlog cert` makes such files, and prints the whole section)"},
+	{orders + "tls: {mode: require, ca: a}\n", `f:12: unknown key "tls.ca": tls may hold mode, cert, key, peer_ca, client_ca, crl`},
+	{edit(1, "cluster: or..ders\n") + "tls: {mode: accept, cert: a, key: b, peer_ca: c}\n", `f:1: cluster: "or..ders" cannot stand in a certificate: with TLS a name neither begins nor ends with a dot, and has no two side by side`},
 
 	// Kinds of values.
 	{edit(1, "cluster: [a]\n"), "f:1: cluster must be one value, not a list"},

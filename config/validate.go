@@ -61,7 +61,10 @@ func (c *Cluster) validate(at locator) error {
 	if err := c.Timeouts.validate(at); err != nil {
 		return err
 	}
-	return c.Limits.validate(at)
+	if err := c.Limits.validate(at); err != nil {
+		return err
+	}
+	return c.TLS.validate(c.Name, at)
 }
 
 // validateNodes checks the lists of processes: at least one of each role, and
