@@ -86,6 +86,9 @@ func New(ctx context.Context, opts ...Option) (*Client, error) {
 	c.wg.Add(2)
 	go c.timer()
 	go c.sendLoop()
+	if o.creds.IsOn() {
+		c.wg.Go(c.watchCredentials)
+	}
 	return c, nil
 }
 
@@ -257,6 +260,33 @@ func (c *Client) timer() {
 			t.Stop()
 		}
 	}
+}
+
+// watchCredentials looks now and then whether the files have changed by which this client
+// proves who it is, and judges who is connected by what is in force.
+func (c *Client) watchCredentials() {
+	tick := time.NewTicker(credentialsEach)
+	defer tick.Stop()
+	for {
+		select {
+		case <-c.done:
+			return
+		case now := <-tick.C:
+			_, _ = c.opts.creds.Check() // what cannot be used is passed over, as WithTLS says
+			c.net.Judge(now)
+		}
+	}
+}
+
+// ReloadTLS reads the files of WithTLS again at once, and returns what of them cannot be used:
+// of that the former stays in force.
+func (c *Client) ReloadTLS() error {
+	if !c.opts.creds.IsOn() {
+		return nil
+	}
+	err := c.opts.creds.Reload()
+	c.net.Judge(time.Now())
+	return err
 }
 
 // longest is more than a call or a session waits, in ticks: beyond it lies paxos.Never,

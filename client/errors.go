@@ -17,7 +17,7 @@ import (
 //	ErrFenced           Append, Wait                      certainly not appended
 //	ErrSessionEnded     Session.Append, AppendAsync, Wait certainly not appended
 //	ErrClosed           all, once Close was called        certainly not appended
-//	ErrRefused          all: a wrong cluster or version   certainly not appended
+//	ErrRefused          all: a wrong cluster, or TLS       certainly not appended
 //	ErrOtherLog         with ErrRefused: another log      certainly not appended
 //	ErrNotPermitted     all: the log grants no such right certainly not appended
 //	ErrNotFound         Read; Tail, as *AheadError

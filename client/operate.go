@@ -84,11 +84,27 @@ func (c *Client) askLeader(ctx context.Context, what string, m paxos.Message) (l
 	switch {
 	case ctx.Err() != nil:
 		return "", nil, causeOf(ctx)
+	case s.Leader == "" && refusedByAll(s) != nil:
+		return "", nil, fmt.Errorf("%w: %w", ErrRefused, refusedByAll(s))
 	case s.Leader == "":
 		return "", nil, fmt.Errorf("%w: no proposer leads, so none can %s", ErrUnavailable, what)
 	}
 	reply, err = c.operate(ctx, s.Leader, m)
 	return s.Leader, reply, err
+}
+
+// refusedByAll is why a process refuses this client, if none answers.
+func refusedByAll(s Status) (why error) {
+	for _, p := range s.Processes {
+		var refused *transport.RefusedError
+		switch {
+		case p.Err == nil:
+			return nil
+		case errors.As(p.Err, &refused):
+			why = p.Err
+		}
+	}
+	return why
 }
 
 // operate asks one process for something, over a connection of its own.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/paxlog/paxlog/client/core"
 	"github.com/paxlog/paxlog/config"
+	"github.com/paxlog/paxlog/credentials"
 	"github.com/paxlog/paxlog/paxos"
 	"github.com/paxlog/paxlog/transport"
 )
@@ -27,6 +28,8 @@ type options struct {
 	idle       time.Duration
 	dial       time.Duration
 	log        LogID
+	tls        config.TLS
+	creds      *credentials.Store // nil: TLS is off
 }
 
 // Option configures a Client.
@@ -69,11 +72,17 @@ func WithDialTimeout(d time.Duration) Option { return func(o *options) { o.dial 
 // log that it meets first. Status asks everybody, and shows of which log each is.
 func WithLog(id LogID) Option { return func(o *options) { o.log = id } }
 
-// WithConfig takes the cluster's name, processes and entry limit from a cluster file
+// WithTLS says how the client proves who it is, and which processes it believes: Cert and Key
+// are files, or directories that hold client.crt and client.key; ClientCA is not needed. The
+// files are read again when they change: what cannot be used of a change is passed over, and
+// ReloadTLS says what that is. The name in the certificate is who the client is to the log.
+func WithTLS(t config.TLS) Option { return func(o *options) { o.tls = t } }
+
+// WithConfig takes the cluster's name, processes, entry limit and tls section from a cluster file
 // that package config has loaded.
 func WithConfig(c *config.Cluster) Option {
 	return func(o *options) {
-		o.cluster, o.entryBytes = c.Name, c.Limits.EntryBytes
+		o.cluster, o.entryBytes, o.tls = c.Name, c.Limits.EntryBytes, c.TLS
 		o.acceptors, o.proposers, o.learners = peersOf(c.Acceptors), peersOf(c.Proposers), peersOf(c.Learners)
 	}
 }
@@ -105,7 +114,9 @@ func gather(opts []Option) (options, error) {
 	if len(o.learners) == 0 || len(o.proposers) == 0 {
 		return o, errors.New("a client needs the address of at least one proposer and one learner")
 	}
-	return o, nil
+	var err error
+	o.creds, err = credentials.Open(credentials.Options{TLS: o.tls, Me: credentials.Identity{Cluster: o.cluster, Role: paxos.RoleClient}})
+	return o, err
 }
 
 func (o *options) machine() core.Config {
@@ -129,10 +140,13 @@ const (
 	handshakeWait = 3 * time.Second
 )
 
+// credentialsEach is how often the files of certificates are looked at.
+const credentialsEach = 5 * time.Second
+
 func (o *options) transport() transport.Config {
 	return transport.Config{
 		Members: paxos.Membership{Cluster: o.cluster}, Role: paxos.RoleClient, ID: "client",
 		FrameBytes: frameBytes, QueueBytes: queueBytes,
-		Dial: o.dial, Handshake: handshakeWait, Idle: o.idle, Pinned: o.log,
+		Dial: o.dial, Handshake: handshakeWait, Idle: o.idle, Pinned: o.log, Credentials: o.creds,
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/paxlog/paxlog/config"
 	"github.com/paxlog/paxlog/paxos"
 	"github.com/paxlog/paxlog/paxos/control"
 	"github.com/paxlog/paxlog/transport"
@@ -58,6 +59,14 @@ type ProcessState struct {
 	// Drained says that it is about to be stopped, as somebody has told it: see Drain.
 	Drained bool
 
+	// TLS is on which connections it uses TLS: off, accept or require. Plain are the processes
+	// that it has a connection to without, and PlainClients how many clients have one, unless it
+	// is off. CertEnds is when its certificate ends, zero if it has none.
+	TLS          config.TLSMode
+	Plain        []string
+	PlainClients int
+	CertEnds     time.Time
+
 	// Of an acceptor.
 	Promised Ballot
 	Highest  Instance // highest instance accepted, and synced
@@ -89,14 +98,25 @@ type ProcessState struct {
 
 // stateOf is a process's answer as applications see it.
 func stateOf(r *paxos.StatusReply) ProcessState {
-	return ProcessState{
+	s := ProcessState{
 		Chosen: r.Chosen, Reason: r.Reason, Drained: r.Drained, Log: r.Log, Level: r.Level,
 		Program: r.Program, Oldest: r.Oldest, Speaks: r.Speaks, Knows: r.Knows, Format: r.Format, Converts: r.Converts,
 		Promised: r.Promised, Highest: r.Highest, Held: r.Held, Missing: r.Missing, Voting: r.Voting, Forgot: r.Forgot,
 		State: r.State, Ballot: r.Ballot, Quorum: r.Quorum,
 		DiskHangs: time.Duration(r.DiskHangs) * time.Millisecond, DiskBytes: r.DiskBytes, DiskFree: r.DiskFree,
 		Applied: r.Applied, First: r.First, Last: r.Last, Open: r.Open, Sessions: r.Sessions, Chain: r.Chain,
+		TLS: config.TLSMode(r.TLS), PlainClients: r.PlainClients,
 	}
+	for _, id := range r.Plain {
+		s.Plain = append(s.Plain, string(id))
+	}
+	if r.TLS == "" {
+		s.TLS = config.TLSOff
+	}
+	if r.Ends > 0 {
+		s.CertEnds = time.Unix(int64(r.Ends), 0).UTC()
+	}
+	return s
 }
 
 // Status is the state of every process of the cluster, in the order of the

@@ -107,7 +107,7 @@ func (h handler) Refused(id paxos.NodeID, addr string, why error) {
 func strangerKind(why error) string {
 	var stranger *transport.StrangerError
 	switch {
-	case errors.As(why, &stranger): // there are few codes
+	case errors.As(why, &stranger): // there are few codes, each with few texts of this program
 		return fmt.Sprintf("refusal %d", stranger.Code)
 	case errors.Is(why, wire.ErrFrame):
 		return "garbage"

@@ -19,6 +19,12 @@ const (
 	maxAnswers    = 1024                   // that wait at once
 )
 
+// Of certificates.
+const (
+	credentialsEach = 5 * time.Second // their files are looked at, and who is connected is judged
+	warnEach        = 24 * time.Hour  // it is told again that one ends soon
+)
+
 // Of what is logged of connections (peerLog).
 const (
 	logInterval  = time.Minute // lines are counted for so long

@@ -32,6 +32,7 @@ import (
 
 	"github.com/paxlog/paxlog/acceptor"
 	"github.com/paxlog/paxlog/config"
+	"github.com/paxlog/paxlog/credentials"
 	"github.com/paxlog/paxlog/learner"
 	"github.com/paxlog/paxlog/paxos"
 	"github.com/paxlog/paxlog/proposer"
@@ -72,6 +73,7 @@ type Node struct {
 	ready     chan struct{}
 	readyOnce sync.Once
 	stopped   chan struct{}
+	stopping  chan struct{} // closed by Stop
 	stopOnce  sync.Once
 	loopDone  chan struct{}
 	dead      atomic.Bool
@@ -79,6 +81,7 @@ type Node struct {
 	ending    sync.Once
 	peerLog   *peerLog
 	known     known
+	creds     *credentials.Store // nil: TLS is off
 	dialMu    sync.Mutex
 	dialled   map[paxos.NodeID]bool
 }
@@ -97,11 +100,17 @@ func Start(opts Options) (*Node, error) {
 		return nil, err
 	}
 	n := &Node{
-		opts: opts, peerLog: newPeerLog(), ready: make(chan struct{}), stopped: make(chan struct{}), loopDone: make(chan struct{}), died: make(chan struct{}),
+		opts: opts, peerLog: newPeerLog(), ready: make(chan struct{}), stopped: make(chan struct{}), stopping: make(chan struct{}), loopDone: make(chan struct{}), died: make(chan struct{}),
 		log:   opts.Log.With().Str("role", opts.Role.String()).Str("id", string(opts.ID)).Logger(),
 		inbox: newInbox(opts.Cluster.Limits.InboxBytes),
 	}
 	n.usage.n = n
+	n.creds, err = credentials.Open(credentials.Options{
+		TLS: opts.Cluster.TLS, Me: credentials.Identity{Cluster: opts.Cluster.Name, Role: opts.Role, ID: string(opts.ID)},
+	})
+	if err != nil {
+		return nil, err
+	}
 	n.turn = turn{inbox: n.inbox, me: opts.ID, act: n.act, start: time.Now(), pause: pause(opts.Cluster)}
 	if err := n.open(); err != nil {
 		return nil, err
@@ -138,6 +147,9 @@ func Start(opts Options) (*Node, error) {
 			"where no other host reaches it: correct its line in /etc/hosts, or bind another address with --listen")
 	}
 	go n.loop()
+	if n.creds.IsOn() {
+		go n.watchCredentials()
+	}
 	n.net.Dial(n.peers()...)
 	n.dialMembers()
 	if opts.Role == paxos.RoleAcceptor {
@@ -234,7 +246,7 @@ func (n *Node) act(out paxos.Output) {
 		n.dialMembers()
 		n.net.MembersKnown()
 	}
-	n.send(n.withoutAnswers(out.SendNow))
+	n.send(n.withoutAnswers(n.withLinks(out.SendNow)))
 	if n.disk != nil {
 		n.disk.submit(out)
 	} else {
@@ -292,6 +304,7 @@ func (n *Node) Stop(ctx context.Context) error {
 		case <-ctx.Done():
 		}
 	}
+	close(n.stopping)
 	n.inbox.stop()
 	<-n.loopDone
 	n.turn.end()

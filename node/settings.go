@@ -118,6 +118,7 @@ func (n *Node) transportConfig() transport.Config {
 		cfg.Incarnation = n.store.Identity().Incarnation
 		cfg.Remembered = n.known.of
 	}
+	cfg.Credentials = n.creds
 	cfg.Log, cfg.Former, cfg.Joins = n.known.logID, n.known.former, n.opts.Join != ""
 	return cfg
 }

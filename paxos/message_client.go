@@ -282,6 +282,15 @@ type StatusReply struct {
 
 	// Chain is, of a learner, that of Applied; zero if the log's level has none.
 	Chain Chain `since:"3"`
+
+	// TLS is on which connections the process uses TLS, "" for none: accept or require. Plain
+	// are the processes that it has a connection to without, the first MaxAcceptors of them, and
+	// PlainClients how many clients have one. Ends is when its certificate does, in seconds since
+	// 1970, 0 if it has none. The driver fills them in.
+	TLS          string   `since:"3"`
+	Plain        []NodeID `since:"3"`
+	PlainClients int      `since:"3"`
+	Ends         uint64   `since:"3"`
 }
 
 func (*Append) MessageKind() Kind      { return 64 }

@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/paxlog/paxlog/credentials"
 	"github.com/paxlog/paxlog/paxos"
 	"github.com/paxlog/paxlog/wire"
 )
@@ -30,13 +31,21 @@ type conn struct {
 	w writer
 
 	// Set by the handshake, before anybody else knows of the connection.
+	until   time.Time   // by when the other end must have said who it is
+	stop    func() bool // of a dialler: lets the connection live on when the network ends
+	veil    *veil       // nil: plain
 	version uint64
 	candidate
 	kin    kinship
 	showed paxos.LogID // what the other end was shown
 	drop   bool        // a full queue drops; else it closes the connection
 	// principal is that of a client that dialled, else "".
-	principal paxos.Principal
+	principal  paxos.Principal
+	isFallback bool // the dialler tried TLS before
+	lingers    bool // its TLS was refused, which the other end has to read yet
+
+	proof    atomic.Pointer[credentials.Proof]    // nil: plain
+	judgedBy atomic.Pointer[credentials.Snapshot] // of proof
 
 	told      atomic.Pointer[paxos.LogID] // what the other end said of its log since the handshake
 	announced atomic.Bool                 // the other end knows this one's log
@@ -53,7 +62,7 @@ func newConn(n *Network, nc net.Conn) *conn {
 		_ = t.SetWriteBuffer(sendBuffer) // a hint; the kernel's own size works too
 	}
 	c := &conn{
-		n: n, nc: nc, in: input{from: nc}, drop: true, version: wire.Oldest,
+		n: n, nc: nc, in: input{from: nc}, drop: true, version: wire.Oldest, until: time.Now().Add(n.cfg.Handshake),
 		w:    writer{stream: asStream(nc), idle: n.cfg.Idle},
 		wake: make(chan struct{}, 1), done: make(chan struct{}),
 	}
@@ -65,9 +74,15 @@ func newConn(n *Network, nc net.Conn) *conn {
 type input struct {
 	from io.Reader
 	try  func([]byte) (int, error) // not nil: a poller's
+	left []byte                    // was read, and comes first
 }
 
 func (i *input) Read(b []byte) (int, error) {
+	if len(i.left) > 0 {
+		n := copy(b, i.left)
+		i.left = i.left[n:]
+		return n, nil
+	}
 	if i.try != nil {
 		return i.try(b)
 	}
@@ -212,6 +227,9 @@ func (c *conn) readOne(id paxos.NodeID, role paxos.Role) (received bool, err err
 		c.n.review(c)
 		return false, nil
 	case *wire.Refusal:
+		if m.Code == wire.RefusedCertificate { // there may be another one by now: whoever dials tries it
+			return false, fmt.Errorf("%w %s %s took until now is not taken any more; its log says why", errOldCertificate, role, id)
+		}
 		if c.version > wire.Oldest { // it parts, and says why
 			return false, c.refusedBy(Peer{Role: role, ID: id}, m, &wire.Agreed{Log: c.shown().log})
 		}

@@ -102,16 +102,17 @@ func (n *Network) pause(d time.Duration) {
 // once connects and serves the connection until it ends.
 func (d *dialer) once() outcome {
 	n, p := d.n, d.p
-	nc, err := d.connect()
+	c, err := d.open()
 	if err != nil {
 		d.plain = false
 		d.refused(err)
-		return unreachable
+		var none *unreachableError
+		if errors.As(err, &none) || errors.Is(err, ErrNoAnswer) {
+			return unreachable
+		}
+		return useless
 	}
-	stop := context.AfterFunc(n.ctx, func() { _ = nc.Close() })
-	defer stop()
-	defer nc.Close()
-	c := newConn(n, nc)
+	defer c.hangUp()
 	greeted, err := c.sayHello(p, d.plain)
 	var refusal *RefusedError
 	isOld := errors.As(err, &refusal) && refusal.Code == wire.RefusedVersion
@@ -119,7 +120,7 @@ func (d *dialer) once() outcome {
 		// An older process: it is greeted at once as it expects, and again with the range
 		// once this connection has ended, since it may be a newer one by then.
 		d.plain = true
-		_ = nc.Close() // now, and not when the next connection has ended
+		_ = c.nc.Close() // now, and not when the next connection has ended
 		return d.once()
 	}
 	if err == nil && d.asks {

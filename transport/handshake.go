@@ -1,15 +1,11 @@
 package transport
 
 import (
-	"errors"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
-	"unicode"
 
 	"github.com/paxlog/paxlog/paxos"
 	"github.com/paxlog/paxlog/wire"
@@ -19,25 +15,6 @@ import (
 // before any of its bytes is taken for a length.
 const preface = "paxlog/1"
 
-// sentence makes a sentence of one that repeats what a stranger said: printable,
-// since it reaches logs and terminals, and of bounded length.
-func sentence(text string) string {
-	cut := len(text) > refusalBytes
-	if cut {
-		text = text[:refusalBytes]
-	}
-	text = strings.Map(func(r rune) rune {
-		if !unicode.IsPrint(r) || r == unicode.ReplacementChar {
-			return '?'
-		}
-		return r
-	}, text)
-	if cut {
-		text += "..."
-	}
-	return text
-}
-
 // writeFrames writes messages behind first, at once: a listener that refuses a greeting by
 // its first frame must have read all of it, else it resets the connection before its
 // refusal is read.
@@ -45,6 +22,11 @@ func (c *conn) writeFrames(first string, messages ...paxos.Message) (err error) 
 	b := []byte(first)
 	for _, m := range messages {
 		if b, err = wire.Append(b, m); err != nil {
+			return err
+		}
+	}
+	if c.veil != nil {
+		if b, err = c.veil.seal(b); err != nil {
 			return err
 		}
 	}
@@ -62,7 +44,7 @@ type greeting struct {
 // of the oldest version; any other offers all versions that are spoken here.
 func (c *conn) sayHello(p Peer, plain bool) (*greeting, error) {
 	cfg := c.n.cfg
-	if err := c.nc.SetDeadline(time.Now().Add(cfg.Handshake)); err != nil {
+	if err := c.nc.SetDeadline(c.until); err != nil {
 		return nil, err
 	}
 	hello := &wire.Hello{
@@ -75,7 +57,7 @@ func (c *conn) sayHello(p Peer, plain bool) (*greeting, error) {
 		says = append(says, &wire.Offer{Oldest: wire.Oldest, Known: c.n.identity.shown(), Log: c.showed})
 	}
 	if err := c.writeFrames(preface, says...); err != nil {
-		return nil, notAnswered(p, err)
+		return nil, c.notSecured(p, err)
 	}
 	if why := c.n.identity.outdated(wire.Oldest); plain && why != "" {
 		return nil, &RefusedError{Addr: p.Addr, Code: wire.RefusedVersion, Text: sentence(why)}
@@ -85,7 +67,7 @@ func (c *conn) sayHello(p Peer, plain bool) (*greeting, error) {
 	for agreed := false; ; agreed = true {
 		m, err := wire.Read(c.r, helloBytes)
 		if err != nil {
-			return nil, notAnswered(p, err)
+			return nil, c.notSecured(p, err)
 		}
 		switch m := m.(type) {
 		case *wire.Agreed:
@@ -93,6 +75,9 @@ func (c *conn) sayHello(p Peer, plain bool) (*greeting, error) {
 				return nil, fmt.Errorf("%w: version %d is agreed on, which was not offered", wire.ErrFrame, m.Version)
 			}
 			c.version, agreement = m.Version, m
+			if c.isFallback && slices.Contains(m.Later, laterTLS) {
+				return nil, fmt.Errorf("%s at %s: it speaks TLS as this process does, and the connection came to be without; it is tried again", p.ID, p.Addr)
+			}
 		case *wire.Welcome:
 			if !plain && !agreed {
 				return nil, fmt.Errorf("%w: a welcome before a version is agreed on", wire.ErrFrame)
@@ -110,6 +95,9 @@ func (c *conn) sayHello(p Peer, plain bool) (*greeting, error) {
 func (c *conn) welcomed(p Peer, m *wire.Welcome, a *wire.Agreed) (*greeting, error) {
 	if m.Role != p.Role || (p.ID != "" && m.ID != p.ID) {
 		return nil, &RefusedError{Addr: p.Addr, Code: wire.RefusedIdentity, Text: sentence(fmt.Sprintf("%s %s answers there, not %s %s", m.Role, m.ID, p.Role, p.ID))}
+	}
+	if err := c.provenAs(m); err != nil {
+		return nil, err
 	}
 	g := &greeting{candidate: candidate{m.Role, m.ID, claims(m.Role, m.ID, m.Incarnation, a.Known), a.Log}, incarnation: m.Incarnation}
 	return g, c.nc.SetDeadline(time.Time{})
@@ -130,46 +118,9 @@ func (c *conn) refusedBy(p Peer, m *wire.Refusal, a *wire.Agreed) error {
 	return &RefusedError{Addr: p.Addr, Code: m.Code, Text: sentence(text)}
 }
 
-// meaning says what a code means to a process that is told no more.
-func meaning(code wire.RefusalCode, p Peer, cfg Config) string {
-	m := cfg.Members
-	switch code {
-	case wire.RefusedCluster:
-		return fmt.Sprintf("the process there is of another cluster than %q", m.Cluster)
-	case wire.RefusedAcceptors:
-		return fmt.Sprintf("the cluster file there names other acceptors than %v, as the file here does; its log says which", m.Acceptors)
-	case wire.RefusedQuorums:
-		return fmt.Sprintf("the cluster file there has other quorums than phase1=%d phase2=%d, as the file here has; its log says which", m.Phase1, m.Phase2)
-	case wire.RefusedSessions:
-		return fmt.Sprintf("the cluster file there has another limits.sessions than %d, as the file here has; its log says which", m.Sessions)
-	case wire.RefusedIdentity:
-		return fmt.Sprintf("the process there is not %s %s, or the cluster file there does not know %s %s", p.Role, p.ID, cfg.Role, cfg.ID)
-	case wire.RefusedFull:
-		return "as many connections as it takes are open already"
-	case wire.RefusedIncarnation:
-		return fmt.Sprintf("%s %s knows %s %s by another incarnation than %016x, and that one is connected there: the data directory here was initialised anew, or is another one's. "+
-			"Restore the old directory if this one is to take its place", p.Role, p.ID, cfg.Role, cfg.ID, cfg.Incarnation)
-	case wire.RefusedReplaced:
-		return fmt.Sprintf("another process connects there as %s %s and took the place of this one: two run under one id, and one of them must be stopped", cfg.Role, cfg.ID)
-	}
-	return fmt.Sprintf("the process there refuses this one, with code %d; its log says why", code)
-}
-
-// notAnswered says what it means that no answer to a greeting came.
-func notAnswered(p Peer, err error) error {
-	switch {
-	case errors.Is(err, os.ErrDeadlineExceeded):
-		return fmt.Errorf("%s at %s: %w: %w", p.ID, p.Addr, ErrNoAnswer, noPorts(err))
-	case errors.Is(err, wire.ErrFrame):
-	case errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
-		err = &portless{err, "it took the connection and closed it"} // however that was noticed
-	}
-	return fmt.Errorf("%s at %s did not answer as a paxlog process: %w", p.ID, p.Addr, noPorts(err))
-}
-
 // answerHello reads who dials, and welcomes or refuses it.
 func (c *conn) answerHello() (*wire.Hello, error) {
-	if err := c.nc.SetDeadline(time.Now().Add(c.n.cfg.Handshake)); err != nil {
+	if err := c.nc.SetDeadline(c.until); err != nil {
 		return nil, err
 	}
 	hello, offer, err := c.readHello()
@@ -178,6 +129,9 @@ func (c *conn) answerHello() (*wire.Hello, error) {
 	}
 	c.candidate = candidate{hello.Role, hello.ID, claims(hello.Role, hello.ID, hello.Incarnation, offer.Known), offer.Log}
 	c.version = min(hello.Version, wire.Version)
+	if code, why := c.isProved(hello); code != 0 {
+		return nil, c.refuse(hello, code, why, nil)
+	}
 	if hello.Role != paxos.RoleClient {
 		if err := c.n.identity.await(c.n.ctx); err != nil {
 			return nil, fmt.Errorf("%s %.32q has to come again: %w", hello.Role, hello.ID, err)
@@ -191,7 +145,11 @@ func (c *conn) answerHello() (*wire.Hello, error) {
 	answers := []paxos.Message{&wire.Welcome{Role: c.n.cfg.Role, ID: c.n.cfg.ID, Incarnation: c.n.cfg.Incarnation}}
 	if c.version > wire.Oldest {
 		c.showed = c.n.identity.log()
-		answers = append([]paxos.Message{&wire.Agreed{Version: c.version, Known: mine.list(), Log: c.showed}}, answers...)
+		agreed := &wire.Agreed{Version: c.version, Known: mine.list(), Log: c.showed}
+		if c.n.cfg.Credentials.IsOn() {
+			agreed.Later = []string{laterTLS}
+		}
+		answers = append([]paxos.Message{agreed}, answers...)
 	}
 	err = c.writeFrames("", answers...)
 	if err == nil {
@@ -209,6 +167,9 @@ func (c *conn) readHello() (*wire.Hello, *wire.Offer, error) {
 	var first [len(preface)]byte
 	if _, err := io.ReadFull(c.r, first[:]); err != nil {
 		return nil, nil, fmt.Errorf("no greeting: %w", noPorts(err))
+	}
+	if first[0] == tlsRecord && !c.n.cfg.Credentials.IsOn() {
+		return nil, nil, fmt.Errorf("%w: it begins with TLS, which this process does not speak (tls.mode is off, or there is no section tls in its cluster file)", wire.ErrFrame)
 	}
 	if string(first[:]) != preface {
 		return nil, nil, fmt.Errorf("%w: %q is no greeting of paxlog", wire.ErrFrame, first[:])
@@ -248,7 +209,7 @@ func (c *conn) refuse(h *wire.Hello, code wire.RefusalCode, why string, mine inc
 		}
 	case code == wire.RefusedLog:
 		answers = []paxos.Message{&wire.Agreed{Version: c.version, Known: mine.list(), Log: c.n.identity.log()}, refusal}
-	case c.kin == sameLog || code == wire.RefusedVersion:
+	case c.kin == sameLog || code == wire.RefusedVersion || code == wire.RefusedPlain || code == wire.RefusedCertificate:
 		refusal.Text = why
 	}
 	if err := c.writeFrames("", answers...); err != nil {

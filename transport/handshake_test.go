@@ -183,7 +183,7 @@ func TestGarbageOnThePort(t *testing.T) {
 		want string
 	}{
 		{[]byte("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"), `"GET / HT" is no greeting of paxlog`},
-		{[]byte("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"), "is no greeting of paxlog"},
+		{[]byte("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"), "it begins with TLS, which this process does not speak"},
 		{noise, "is no greeting of paxlog"},
 		{[]byte("paxlog/2" + string(greeting)), `"paxlog/2" is no greeting of paxlog`},
 		{greeting, "is no greeting of paxlog"},

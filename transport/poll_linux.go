@@ -1,7 +1,9 @@
 package transport
 
 import (
-	"errors"
+	"bytes"
+	"io"
+	"net"
 	"os"
 	"runtime"
 	"sync"
@@ -22,10 +24,14 @@ import (
 // It reads only what a connection that appends one entry at a time sends: a few small
 // frames. A client that sends more at once than its buffer holds gets a reader of its own
 // and keeps it, and so does a connection that ends: that reader meets the error.
+//
+// With TLS a read takes what the socket has into a buffer of the poller, and package tls takes
+// that from there, record by record: left to itself it would read twice or more in each pass.
 type poller struct {
 	ep  *os.File // an epoll instance, for whose readiness the runtime waits as for a socket's
 	raw syscall.RawConn
 	n   *Network
+	buf []byte // what was read of a connection with TLS in this pass
 
 	mu    sync.Mutex
 	conns map[uint64]*polled
@@ -39,9 +45,12 @@ type polled struct {
 	role paxos.Role
 	raw  syscall.RawConn
 	left chan error // holds one: the poller is done with it; nil: it needs a reader
+	into []byte     // with TLS: the poller's buf
 
 	mu    sync.Mutex // held while the poller reads it
 	ended bool
+	empty bool // with TLS: there is nothing more to read in this pass
+	many  bool // with TLS: there is more than into holds
 
 	read func(fd uintptr) bool // fills buf
 	buf  []byte
@@ -49,8 +58,15 @@ type polled struct {
 	err  error
 }
 
-// errAgain says that there is nothing to read.
-var errAgain = errors.New("nothing to read")
+// errAgain says that there is nothing to read now. Package tls takes every other error for
+// the end.
+var errAgain net.Error = again{}
+
+type again struct{}
+
+func (again) Error() string   { return "nothing to read" }
+func (again) Timeout() bool   { return false }
+func (again) Temporary() bool { return true }
 
 // newPoller returns nil where the system does not let it.
 func newPoller(n *Network) *poller {
@@ -62,7 +78,7 @@ func newPoller(n *Network) *poller {
 		_ = unix.Close(fd)
 		return nil
 	}
-	p := &poller{n: n, ep: os.NewFile(uintptr(fd), "epoll"), conns: map[uint64]*polled{}}
+	p := &poller{n: n, buf: make([]byte, ioBuffer), ep: os.NewFile(uintptr(fd), "epoll"), conns: map[uint64]*polled{}}
 	if p.raw, err = p.ep.SyscallConn(); err != nil {
 		_ = p.ep.Close()
 		return nil
@@ -129,22 +145,40 @@ func (pc *polled) pass(well bool, now time.Time) (received, on bool) {
 	if pc.ended {
 		return false, false
 	}
-	r := pc.c.r
-	had := r.Buffered()
-	_, err := r.Peek(had + 1) // one read
-	room := r.Size() - had
-	got := r.Buffered() - had
-	received, bad := pc.c.takeBuffered(pc.id, pc.role)
-	if r.Buffered() < had+got { // a whole frame, if only a ping
-		pc.c.heard.Store(now.UnixNano())
-	}
+	pc.empty, pc.many = false, false
+	received, well, bad := pc.take(well, now)
 	switch {
 	case bad != nil:
 		pc.leaveLocked(bad)
-	case !well, err != nil && err != errAgain, got >= room, wire.Needs(r) > r.Size():
+	case !well:
 		pc.leaveLocked(nil)
 	}
 	return received, !pc.ended
+}
+
+// take hands over what is there. It reports whether a poller can go on, and what is wrong with
+// what came; mu is held.
+func (pc *polled) take(well bool, now time.Time) (received, on bool, bad error) {
+	r, isVeiled := pc.c.r, pc.c.veil != nil
+	for {
+		had := r.Buffered()
+		_, err := r.Peek(had + 1) // one read; with TLS one record
+		room := r.Size() - had
+		got := r.Buffered() - had
+		some, bad := pc.c.takeBuffered(pc.id, pc.role)
+		received = received || some
+		if r.Buffered() < had+got { // a whole frame, if only a ping
+			pc.c.heard.Store(now.UnixNano())
+		}
+		switch {
+		case bad != nil:
+			return received, false, bad
+		case err != nil && err != errAgain, wire.Needs(r) > r.Size(), pc.many, !isVeiled && got >= room:
+			return received, false, nil
+		case !isVeiled, err != nil:
+			return received, well, nil
+		}
+	}
 }
 
 func (pc *polled) leave(why error) {
@@ -160,6 +194,7 @@ func (pc *polled) leaveLocked(why error) {
 	}
 	pc.ended = true
 	pc.c.in.try = nil
+	pc.c.in.left = bytes.Clone(pc.c.in.left) // others are read into the buffer from now on
 	pc.c.polled.Store(false)
 	pc.left <- why
 }
@@ -173,6 +208,24 @@ func (pc *polled) try(b []byte) (int, error) {
 		return 0, err
 	}
 	return pc.got, pc.err
+}
+
+// tryVeiled is try where package tls reads; mu is held.
+func (pc *polled) tryVeiled(b []byte) (int, error) {
+	if pc.empty {
+		return 0, errAgain
+	}
+	n, err := pc.try(pc.into)
+	switch {
+	case err == os.ErrClosed:
+		return 0, io.EOF // package tls keeps it for the reader
+	case err != nil:
+		return 0, err
+	}
+	pc.empty, pc.many = n < len(pc.into), n == len(pc.into)
+	copied := copy(b, pc.into[:n])
+	pc.c.in.left = pc.into[copied:n]
+	return copied, nil
 }
 
 // readSome is one read. What is no data is an error, also an end.
@@ -202,22 +255,13 @@ func (p *poller) serve(c *conn, id paxos.NodeID, role paxos.Role) (done bool, wh
 	if !ok {
 		return false, nil
 	}
-	pc := &polled{c: c, id: id, role: role, raw: s.raw, left: make(chan error, 1)}
+	pc := &polled{c: c, id: id, role: role, raw: s.raw, left: make(chan error, 1), into: p.buf}
 	pc.read = pc.readSome
-	// What came together with the handshake.
-	received, err := c.takeBuffered(id, role)
-	if received {
-		p.n.h.Rest()
+	if done, why := pc.begin(); done || why != nil {
+		return why != nil, why
 	}
-	if err != nil || wire.Needs(c.r) > c.r.Size() {
-		return err != nil, err
-	}
-	c.in.try = pc.try
-	c.heard.Store(time.Now().UnixNano())
-	c.polled.Store(true)
 	if !p.add(pc) {
-		c.in.try = nil
-		c.polled.Store(false)
+		pc.unhook()
 		return false, nil
 	}
 	select {
@@ -229,6 +273,40 @@ func (p *poller) serve(c *conn, id paxos.NodeID, role paxos.Role) (done bool, wh
 		p.remove(pc)
 		return false, nil
 	}
+}
+
+// begin takes what came together with the handshake, which no event tells of, and has the
+// connection read without waiting from then on. needs says that it needs a reader.
+func (pc *polled) begin() (needs bool, why error) {
+	c := pc.c
+	received, err := c.takeBuffered(pc.id, pc.role)
+	needs = wire.Needs(c.r) > c.r.Size()
+	if c.in.try = pc.try; c.veil != nil {
+		c.in.try = pc.tryVeiled
+	}
+	if c.veil != nil && err == nil && !needs {
+		pc.mu.Lock()
+		pc.empty = true // what package tls has read is all
+		some, on, bad := pc.take(true, time.Now())
+		pc.mu.Unlock()
+		received, needs, err = received || some, !on, bad
+	}
+	if received {
+		pc.c.n.h.Rest()
+	}
+	if err != nil || needs {
+		pc.unhook()
+		return needs, err
+	}
+	c.heard.Store(time.Now().UnixNano())
+	c.polled.Store(true)
+	return false, nil
+}
+
+// unhook has a connection read by who waits.
+func (pc *polled) unhook() {
+	pc.c.in.try = nil
+	pc.c.polled.Store(false)
 }
 
 // add begins to poll.

@@ -19,11 +19,29 @@ func (p *process) polled(id paxos.NodeID) bool {
 
 // TestPolled: what clients send comes in order, however it is cut, and whoever reads it.
 func TestPolled(t *testing.T) {
+	t.Run("plain", func(t *testing.T) {
+		p := listen(t, config(proposer, "p1"))
+		polls(t, p, func() *raw { return connect(t, p, client, "") })
+	})
+	t.Run("TLS", func(t *testing.T) {
+		f := newFiles(t)
+		p := listen(t, f.config(proposer, "p1", require))
+		polls(t, p, func() *raw {
+			r := f.dialRaw(p, client, "app")
+			if _, ok := r.greet(hello(client, "", p)).(*wire.Welcome); !ok {
+				t.Fatal("it is not welcome")
+			}
+			r.version = wire.Oldest
+			return r
+		})
+	})
+}
+
+func polls(t *testing.T, p *process, connect func() *raw) {
 	const clients, messages = 30, 20
-	p := listen(t, config(proposer, "p1"))
 	names := map[paxos.NodeID]*raw{}
 	for i := range clients {
-		r := connect(t, p, client, "")
+		r := connect()
 		names[p.await(t, i+1, up, "").id] = r
 	}
 	if runtime.GOOS == "linux" {
@@ -72,8 +90,18 @@ func TestPolled(t *testing.T) {
 // TestLargeIsNotPolled: a client that sends much at once has a reader of its own from
 // then on, and one that comes with the handshake is not lost.
 func TestLargeIsNotPolled(t *testing.T) {
-	p := listen(t, config(proposer, "p1"))
-	r := dialRaw(t, p)
+	t.Run("plain", func(t *testing.T) {
+		p := listen(t, config(proposer, "p1"))
+		largeIsNotPolled(t, p, dialRaw(t, p))
+	})
+	t.Run("TLS", func(t *testing.T) {
+		f := newFiles(t)
+		p := listen(t, f.config(proposer, "p1", require))
+		largeIsNotPolled(t, p, f.dialRaw(p, client, "app"))
+	})
+}
+
+func largeIsNotPolled(t *testing.T, p *process, r *raw) {
 	r.bytes(append([]byte(preface), frame(t, hello(client, "", p))...))
 	r.version = wire.Oldest            // it makes no Offer
 	r.write(&paxos.Append{Attempt: 1}) // it may lie in the buffer that the handshake read

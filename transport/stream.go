@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// stream is the network connection under a conn. What it needs beside net.Conn is one
-// method, so that a connection which has no file descriptor of its own to write to, such
-// as one of package tls, is a stream too: its TryWrite takes nothing.
+// stream is the network connection under a conn, and under its TLS, if it has that (veil.go).
+// What it needs beside net.Conn is one method, so that a connection which has no file
+// descriptor of its own to write to is a stream too: its TryWrite takes nothing.
 type stream interface {
 	net.Conn
 	// TryWrite writes what can be written without waiting, and returns how much. Errors
@@ -57,10 +57,11 @@ func (waiting) TryWrite([]byte) int { return 0 }
 type writer struct {
 	mu     sync.Mutex
 	stream stream
-	idle   time.Duration // how long a write may wait
-	spare  []byte        // to encode into
-	left   []byte        // encoded, and not written yet: what try could not write
-	last   time.Time     // when something was last encoded
+	seal   func([]byte) ([]byte, error) // not nil: what is encoded passes through it
+	idle   time.Duration                // how long a write may wait
+	spare  []byte                       // to encode into
+	left   []byte                       // encoded, and not written yet: what try could not write
+	last   time.Time                    // when something was last encoded
 }
 
 // try writes what encode makes as far as that needs no waiting, and then calls wrote. It
@@ -123,6 +124,9 @@ func (w *writer) encode(encode func([]byte) ([]byte, error)) ([]byte, error) {
 	}
 	if w.spare = buf; cap(buf) > 8*writeChunk {
 		w.spare = nil // too large to keep
+	}
+	if w.seal != nil {
+		return w.seal(buf)
 	}
 	return buf, nil
 }

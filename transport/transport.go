@@ -5,7 +5,7 @@
 // Both ends of a connection offer the versions of the protocol that they speak, and take
 // the highest in common (handshake.go). Both show by which incarnations they know the
 // acceptors: a process of another log is refused, and nothing it says is believed
-// (identity.go). A stream is what lies under a connection, so that TLS can (stream.go).
+// (identity.go). With TLS both prove first who they are (secure.go).
 //
 // Servers' connections have a reader each. Those of clients, which may be many, are read
 // in passes by a few pollers where the system has epoll (poll_linux.go).
@@ -27,6 +27,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/paxlog/paxlog/credentials"
 	"github.com/paxlog/paxlog/paxos"
 	"github.com/paxlog/paxlog/wire"
 )
@@ -66,38 +67,12 @@ type Config struct {
 	// connections has ended. While the queue stays full it is told once. It must not block.
 	Dropped func(paxos.NodeID)
 
+	// Credentials are by what this process proves who it is, and whom it believes; nil: TLS is off.
+	Credentials *credentials.Store
+
 	// Lookup resolves the name of a host; nil: the operating system's way.
 	Lookup func(context.Context, string) ([]string, error)
 }
-
-// ErrReplaced is told to Refused when a process connects again while its old connection is
-// still open.
-var ErrReplaced = errors.New("a second connection under this id replaced the first: " +
-	"if this is told again and again, two processes run under one id, and one of them must be stopped")
-
-// Handler is told what happens. Calls come from many goroutines.
-type Handler interface {
-	// Receive takes a message. It may block, which stops reading from its sender.
-	Receive(from paxos.NodeID, m paxos.Message, size int)
-	// Rest says that all that is at hand of a connection has been received.
-	Rest()
-	// PeerUp says that a connection is open, and to whom; PeerDown, that none is left.
-	PeerUp(m *paxos.PeerUp)
-	PeerDown(id paxos.NodeID, role paxos.Role, why error)
-	// Refused says that a peer at addr could not be used, and why.
-	Refused(id paxos.NodeID, addr string, why error)
-}
-
-// RefusedError is a handshake that failed: the other end is not what was meant. Or, with
-// the code wire.RefusedReplaced, it is a connection that another process took over.
-type RefusedError struct {
-	Addr string
-	Code wire.RefusalCode
-	Log  paxos.LogID // with RefusedLog: that of the other end, if it is known
-	Text string
-}
-
-func (e *RefusedError) Error() string { return fmt.Sprintf("refused by %s: %s", e.Addr, e.Text) }
 
 // Network is the connections of one process.
 type Network struct {
@@ -259,12 +234,19 @@ func (n *Network) greet(nc net.Conn) {
 	defer stop()
 	defer nc.Close()
 	c := newConn(n, nc)
-	hello, err := c.answerHello()
+	err := c.expectTLS()
+	var hello *wire.Hello
+	if err == nil {
+		hello, err = c.answerHello()
+	}
+	if err != nil {
+		n.h.Refused("", nc.RemoteAddr().String(), err)
+		c.linger()
+	}
 	n.mu.Lock()
 	n.greeting--
 	n.mu.Unlock()
 	if err != nil {
-		n.h.Refused("", nc.RemoteAddr().String(), err)
 		return
 	}
 	n.identity.take(c.candidate)
@@ -281,6 +263,9 @@ func (n *Network) greet(nc net.Conn) {
 		n.clients++
 		c.drop = false // set before anybody can send: a client that does not read is cut off
 		c.principal = paxos.Anonymous
+		if p := c.proof.Load(); p != nil {
+			c.principal = p.Principal()
+		}
 		id = paxos.NodeID(fmt.Sprintf("@%d", n.clients))
 	}
 	l := n.link(id, hello.Role)

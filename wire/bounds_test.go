@@ -104,7 +104,7 @@ func TestBounds(t *testing.T) {
 					try("one longer", func(v reflect.Value) { v.SetString(strings.Repeat("x", most+1)) }, !isNew)
 				case reflect.Slice:
 					most := maxItems
-					if slices.Contains([]string{"Promise.Of", "Heartbeat.Of", "Rejoined.Of", "Promise.Marks", "Heartbeat.Marks", "Rejoined.Marks", "Membership.Acceptors", "Offer.Known", "Agreed.Known"}, l.name) {
+					if slices.Contains([]string{"Promise.Of", "Heartbeat.Of", "Rejoined.Of", "Promise.Marks", "Heartbeat.Marks", "Rejoined.Marks", "Membership.Acceptors", "Offer.Known", "Agreed.Known", "StatusReply.Plain"}, l.name) {
 						most = paxos.MaxAcceptors
 					}
 					if most == maxItems && version < Version {

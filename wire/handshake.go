@@ -86,6 +86,8 @@ const (
 	RefusedAcceptors   RefusalCode = 8  // the cluster files differ in the acceptors
 	RefusedQuorums     RefusalCode = 9  // in the quorum sizes
 	RefusedSessions    RefusalCode = 10 // in limits.sessions
+	RefusedPlain       RefusalCode = 11 // the connection has no TLS
+	RefusedCertificate RefusalCode = 12 // the certificate is not, or no longer, believed, or is another's
 )
 
 // Ping keeps an idle connection alive.

@@ -25,9 +25,10 @@ var (
 	// ErrFenced: the session was ended by a resolve of another process; the append was
 	// certainly not appended.
 	ErrFenced = errors.New("the session was ended by resolve")
-	// ErrRefused: the processes reached are of another cluster or version; the append
+	// ErrRefused: the processes reached are of another cluster or version, or do not take
+	// this one for a client of theirs (TLS); the append
 	// was certainly not appended.
-	ErrRefused = errors.New("not a process of this cluster")
+	ErrRefused = errors.New("this client is refused")
 	// ErrOtherLog: the processes reached are of another log than the one that the client
 	// was told to use, or met first. It comes with ErrRefused.
 	ErrOtherLog = errors.New("another log")

@@ -300,6 +300,7 @@ func (k *Cluster) Client(opts ...client.Option) *client.Client {
 	c, err := client.New(context.Background(), append([]client.Option{
 		client.WithCluster(k.Config.Name), client.WithAcceptors(peers(paxos.RoleAcceptor)...),
 		client.WithProposers(peers(paxos.RoleProposer)...), client.WithLearners(peers(paxos.RoleLearner)...),
+		client.WithTLS(k.Config.TLS),
 	}, opts...)...)
 	if err != nil {
 		k.t.Fatal(err)

@@ -177,6 +177,9 @@ func (l *Load) sayStatus() {
 	}
 }
 
+// Client is the client of the load.
+func (l *Load) Client() *client.Client { return l.c }
+
 // Silence is the longest time without an answer since it was asked last.
 func (l *Load) Silence() time.Duration {
 	l.mu.Lock()

@@ -3,8 +3,10 @@ package shapes
 import (
 	"errors"
 	"syscall"
+	"time"
 
 	"github.com/paxlog/paxlog/client"
+	"github.com/paxlog/paxlog/config"
 	"github.com/paxlog/paxlog/paxos"
 	"github.com/paxlog/paxlog/transport"
 )
@@ -29,8 +31,27 @@ type Process struct {
 	Error *string `json:"error,omitempty"` // why it counts as down
 	// Drained says that it is about to be stopped, as somebody has told it.
 	Drained *bool `json:"drained"`
+	// TLS is on which connections it uses TLS: off, accept or require. PlainPeers and PlainClients
+	// are those without it, null where TLS is off. CertEnds is when its certificate ends, null if it
+	// has none.
+	TLS          *string   `json:"tls"`
+	PlainPeers   *[]string `json:"plain_peers"`
+	PlainClients *int      `json:"plain_clients"`
+	CertEnds     *string   `json:"certificate_ends"`
 
 	Trouble Trouble `json:"-"` // what Error means
+}
+
+// takeTLS takes what is known of a process's connections.
+func (p *Process) takeTLS(r client.ProcessState, up bool) {
+	p.TLS = Known(Printable(string(r.TLS)), up)
+	isOn := up && r.TLS != config.TLSOff
+	peers := []string{}
+	for _, id := range r.Plain {
+		peers = append(peers, Printable(id))
+	}
+	p.PlainPeers, p.PlainClients = Known(peers, isOn), Known(r.PlainClients, isOn)
+	p.CertEnds = Known(r.CertEnds.Format(time.RFC3339), up && !r.CertEnds.IsZero())
 }
 
 // What makes every struct that embeds a Process tell it.
@@ -137,6 +158,7 @@ func NewStatus(cluster string, s client.Status) Status {
 	for _, p := range s.Processes {
 		up, r := p.Err == nil, p.ProcessState
 		base := Process{ID: p.ID, Addr: p.Addr, Up: up, Drained: Known(r.Drained, up)}
+		base.takeTLS(r, up)
 		if !up {
 			base.Error, base.Trouble = Known(OneLine(p.Err), true), troubleOf(p.Err)
 		}

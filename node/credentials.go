@@ -1,0 +1,83 @@
+package node
+
+import (
+	"slices"
+	"time"
+
+	"github.com/paxlog/paxlog/paxos"
+)
+
+// watchCredentials looks now and then whether the files have changed by which this process
+// proves who it is, and judges who is connected by what is in force.
+func (n *Node) watchCredentials() {
+	n.warnOfCredentials()
+	warned := time.Now()
+	tick := time.NewTicker(credentialsEach)
+	defer tick.Stop()
+	for {
+		select {
+		case <-n.stopping:
+			return
+		case <-tick.C:
+		}
+		changed, err := n.creds.Check()
+		if changed {
+			n.credentialsRead(err)
+			warned = time.Now()
+		} else if time.Since(warned) >= warnEach {
+			n.warnOfCredentials()
+			warned = time.Now()
+		}
+		n.net.Judge(time.Now())
+	}
+}
+
+// Reload reads again what can be read again while the process runs, which are the certificates.
+func (n *Node) Reload() {
+	if !n.creds.IsOn() {
+		n.log.Info().Msg("nothing to read again: there are no certificates")
+		return
+	}
+	n.credentialsRead(n.creds.Reload())
+	n.net.Judge(time.Now())
+}
+
+// credentialsRead tells what came of reading the files again.
+func (n *Node) credentialsRead(err error) {
+	s := n.creds.Snapshot()
+	if err != nil {
+		n.log.Warn().AnErr("reason", err).Str("certificate", s.Describe()).Msg("certificates cannot be used, and those before stay in force")
+	} else {
+		n.log.Info().Str("certificate", s.Describe()).Msg("certificates read")
+	}
+	n.warnOfCredentials()
+}
+
+func (n *Node) warnOfCredentials() {
+	for _, w := range n.creds.Snapshot().Warnings() {
+		n.log.Warn().Str("reason", w).Msg("certificates need attention")
+	}
+}
+
+// withLinks adds to answers about this process what its connections are.
+func (n *Node) withLinks(envelopes []paxos.Envelope) []paxos.Envelope {
+	if !n.creds.IsOn() {
+		return envelopes
+	}
+	for i, e := range envelopes {
+		r, ok := e.Msg.(*paxos.StatusReply)
+		if !ok {
+			continue
+		}
+		told := *r
+		told.TLS = "accept"
+		if n.creds.IsRequired() {
+			told.TLS = "require"
+		}
+		told.Plain, told.PlainClients = n.net.Plain()
+		told.Plain = slices.Clip(told.Plain[:min(len(told.Plain), paxos.MaxAcceptors)])
+		told.Ends = uint64(max(0, n.creds.Snapshot().Until().Unix()))
+		envelopes[i].Msg = &told
+	}
+	return envelopes
+}
