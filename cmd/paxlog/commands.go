@@ -3,6 +3,7 @@ package main
 import (
 	"github.com/paxlog/paxlog/cmd/paxlog/internal/backups"
 	"github.com/paxlog/paxlog/cmd/paxlog/internal/bench"
+	"github.com/paxlog/paxlog/cmd/paxlog/internal/certs"
 	"github.com/paxlog/paxlog/cmd/paxlog/internal/clients"
 	"github.com/paxlog/paxlog/cmd/paxlog/internal/command"
 	"github.com/paxlog/paxlog/cmd/paxlog/internal/daemons"
@@ -35,6 +36,7 @@ func commandTable() []*command.Command {
 		operate.Revoke(),
 		operate.Grants(),
 		operate.UpgradeCommand(),
+		certs.Cert(),
 		backups.Backup(),
 		backups.Restore(),
 		tools.Inspect(),

@@ -15,15 +15,18 @@ import (
 )
 
 // page returns the command lines of a page of docs/operations.md, in order.
-func page(t *testing.T, title string) (lines []string) {
+func page(t *testing.T, title string) []string { return pageOf(t, "operations.md", title) }
+
+// pageOf is page of another file of docs.
+func pageOf(t *testing.T, file, title string) (lines []string) {
 	t.Helper()
-	text, err := os.ReadFile("../../docs/operations.md")
+	text, err := os.ReadFile("../../docs/" + file)
 	if err != nil {
 		t.Fatal(err)
 	}
 	_, rest, found := strings.Cut(string(text), "\n## "+title+"\n")
 	if !found {
-		t.Fatalf("docs/operations.md has no page %q", title)
+		t.Fatalf("docs/%s has no page %q", file, title)
 	}
 	rest, _, _ = strings.Cut(rest, "\n## ")
 	for line := range strings.Lines(rest) {

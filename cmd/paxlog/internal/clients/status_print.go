@@ -7,13 +7,15 @@ import (
 	"io"
 	"strings"
 	"text/tabwriter"
+	"time"
 
 	"github.com/paxlog/paxlog/cmd/paxlog/internal/command"
+	"github.com/paxlog/paxlog/credentials"
 	"github.com/paxlog/paxlog/internal/shapes"
 )
 
 // writeTable prints s for people.
-func writeTable(s shapes.Status, w io.Writer) error {
+func writeTable(s shapes.Status, now time.Time, w io.Writer) error {
 	quorum := "no"
 	if s.Quorum {
 		quorum = "yes"
@@ -34,6 +36,7 @@ func writeTable(s shapes.Status, w io.Writer) error {
 			cells[0] += ", drained"
 		}
 		fmt.Fprintf(t, "%s\t%s\t%s\tyes\t%s\n", p.ID, role, p.Addr, strings.Join(cells, "\t"))
+		troubles = append(troubles, ofTLS(p, now)...)
 	}
 	for _, a := range s.Acceptors {
 		state := "voting"
@@ -79,6 +82,28 @@ func writeTable(s shapes.Status, w io.Writer) error {
 	return err
 }
 
+// ofTLS says which connections of a process have no TLS although it uses it, and that its
+// certificate ends soon.
+func ofTLS(p shapes.Process, now time.Time) (out []string) {
+	if p.PlainPeers != nil && len(*p.PlainPeers)+*p.PlainClients > 0 {
+		whom := strings.Join(*p.PlainPeers, ", ")
+		switch n := *p.PlainClients; {
+		case n > 0 && whom == "":
+			whom = fmt.Sprintf("%d clients", n)
+		case n > 0:
+			whom += fmt.Sprintf(" and %d clients", n)
+		}
+		out = append(out, fmt.Sprintf("%s has connections without TLS: %s", p.ID, whom))
+	}
+	if p.CertEnds == nil {
+		return out
+	}
+	if ends, err := time.Parse(time.RFC3339, *p.CertEnds); err == nil && ends.Sub(now) < credentials.EarlyWarning {
+		out = append(out, fmt.Sprintf("%s has a certificate that ends at %s: renew it, and nobody is disturbed; after that nobody believes it", p.ID, *p.CertEnds))
+	}
+	return out
+}
+
 // size is a number of bytes as people read it, or a dash.
 func size(bytes *uint64) string {
 	if bytes == nil {
@@ -120,7 +145,7 @@ func runStatus(ctx context.Context, env *command.Environment, opts statusOptions
 	if opts.JSON {
 		err = shapes.NewEncoder(env.Stdout).Encode(s)
 	} else {
-		err = writeTable(s, env.Stdout)
+		err = writeTable(s, env.Now(), env.Stdout)
 	}
 	if err = command.UnlessClosed(err); err != nil {
 		return err

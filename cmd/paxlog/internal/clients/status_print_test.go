@@ -19,7 +19,7 @@ func TestStatusSaysWhyNotVoting(t *testing.T) {
 		{Role: paxos.RoleAcceptor, Peer: client.Peer{ID: "a2"}, ProcessState: client.ProcessState{Voting: true}},
 	}})
 	var out strings.Builder
-	if err := writeTable(s, &out); err != nil {
+	if err := writeTable(s, time.Now(), &out); err != nil {
 		t.Fatal(err)
 	}
 	if !strings.Contains(out.String(), "a1 does not vote: "+why) || strings.Contains(out.String(), "a2 does not vote") {
@@ -39,7 +39,7 @@ func TestStatusSaysWhatTheDiskHolds(t *testing.T) {
 		{Role: paxos.RoleLearner, Peer: client.Peer{ID: "l1"}, ProcessState: client.ProcessState{DiskBytes: 999_900, DiskFree: 512, DiskHangs: 3 * time.Second}},
 	}})
 	var out strings.Builder
-	if err := writeTable(s, &out); err != nil {
+	if err := writeTable(s, time.Now(), &out); err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{"1.2 MB  52 GB", "-       -", "1.0 MB  512 B", "disk hangs 3 s"} {

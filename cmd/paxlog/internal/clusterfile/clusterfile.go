@@ -30,8 +30,25 @@ func Load(e *command.Environment) (c *config.Cluster, file string, err error) {
 			return nil, "", command.Usagef("no %s here: pass --config FILE, or set PAXLOG_CONFIG", DefaultName)
 		}
 	}
-	c, err = config.Load(file)
-	return c, file, err
+	if c, err = config.Load(file); err != nil {
+		return nil, file, err
+	}
+	return c, file, withFiles(c, e)
+}
+
+// withFiles has a cluster use the certificates that the command line names.
+func withFiles(c *config.Cluster, e *command.Environment) error {
+	if e.CertFile == "" && e.KeyFile == "" && e.CAFile == "" {
+		return nil
+	}
+	switch c.TLS.Mode {
+	case "":
+		c.TLS.Mode = config.TLSRequire
+	case config.TLSOff:
+		return command.Usagef("--tls-cert, --tls-key and --tls-ca are of no use: tls.mode is off in the cluster file")
+	}
+	c.TLS = c.TLS.With(e.CertFile, e.KeyFile, e.CAFile)
+	return c.Validate()
 }
 
 // Found is a cluster as a client command found it.
@@ -57,7 +74,7 @@ var ErrNone error = &command.ExitError{
 func Find(e *command.Environment) (Found, error) {
 	if e.ConfigFile == "" {
 		if _, err := os.Stat(DefaultName); errors.Is(err, fs.ErrNotExist) {
-			return assumed()
+			return assumed(e)
 		}
 	}
 	c, file, err := Load(e)
@@ -81,10 +98,13 @@ const DevData = "./paxlog-dev"
 
 // assumed is the cluster of `paxlog dev` on this machine: on the ports that it was given
 // here, if it was, else on the usual ones.
-func assumed() (Found, error) {
+func assumed(e *command.Environment) (Found, error) {
 	c, err := config.Load(filepath.Join(DevData, DefaultName))
 	if errors.Is(err, fs.ErrNotExist) {
-		return Found{Cluster: config.Dev(DevBasePort)}, nil
+		c, err = config.Dev(DevBasePort), nil
+	}
+	if err == nil {
+		err = withFiles(c, e)
 	}
 	return Found{Cluster: c}, err
 }

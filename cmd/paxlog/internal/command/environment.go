@@ -14,11 +14,14 @@ type Environment struct {
 	Stdin      io.Reader
 	Stdout     io.Writer // remembers its first failure; a closed pipe ends quietly
 	Stderr     io.Writer
-	Log        zerolog.Logger // writes to stderr
-	EndLog     func()         // no line of it comes after this
-	ConfigFile string         // --config or PAXLOG_CONFIG; "" if neither is given
-	Now        func() time.Time
-	Kill       func(code int) // ends the process at once, without cleaning up
+	Log        zerolog.Logger  // writes to stderr
+	EndLog     func()          // no line of it comes after this
+	ConfigFile string          // --config or PAXLOG_CONFIG; "" if neither is given
+	Hangups    <-chan struct{} // in a daemon: a SIGHUP asks it to read again what it can
+	// CertFile, KeyFile and CAFile take the places of those in the cluster file, if given.
+	CertFile, KeyFile, CAFile string
+	Now                       func() time.Time
+	Kill                      func(code int) // ends the process at once, without cleaning up
 }
 
 // environment makes the environment of one command.
@@ -52,6 +55,10 @@ func (p *Program) environment(in *Input) (*Environment, error) {
 		Log:        log,
 		EndLog:     endLog,
 		ConfigFile: in.Text("config"),
+		Hangups:    p.hangups,
+		CertFile:   in.Text("tls-cert"),
+		KeyFile:    in.Text("tls-key"),
+		CAFile:     in.Text("tls-ca"),
 		Now:        time.Now,
 		Kill:       p.Kill,
 	}, nil

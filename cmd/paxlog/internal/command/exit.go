@@ -9,6 +9,7 @@ import (
 
 	"github.com/paxlog/paxlog/client"
 	"github.com/paxlog/paxlog/config"
+	"github.com/paxlog/paxlog/credentials"
 	"github.com/paxlog/paxlog/internal/shapes"
 	"github.com/paxlog/paxlog/paxos"
 )
@@ -57,6 +58,7 @@ func Usagef(format string, args ...any) error { return Exitf(ExitUsage, format, 
 // CodeOf says which exit code an error asks for.
 func CodeOf(err error) int {
 	var exit *ExitError
+	var credential *credentials.FileError
 	switch {
 	case err == nil:
 		return ExitDone
@@ -64,7 +66,7 @@ func CodeOf(err error) int {
 		return exit.Code
 	case errors.Is(err, client.ErrOtherLog):
 		return ExitFailed
-	case errors.Is(err, config.ErrInvalid), errors.Is(err, paxos.ErrAppendID), errors.Is(err, client.ErrRefused):
+	case errors.As(err, &credential), errors.Is(err, config.ErrInvalid), errors.Is(err, paxos.ErrAppendID), errors.Is(err, client.ErrRefused):
 		return ExitUsage
 	case errors.Is(err, client.ErrUnknownOutcome):
 		return ExitUnknown

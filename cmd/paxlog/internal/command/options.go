@@ -45,6 +45,9 @@ func (o Option) urfave() cli.Flag {
 // commonOptions are taken by every command, before or after its name.
 var commonOptions = []Option{
 	{Name: "config", Value: "FILE", Usage: "the cluster file; else ./paxlog.yaml", Files: true},
+	{Name: "tls-cert", Value: "FILE", Usage: "with TLS: the certificate; else tls.cert of the cluster file", Files: true},
+	{Name: "tls-key", Value: "FILE", Usage: "with TLS: its key; else tls.key", Files: true},
+	{Name: "tls-ca", Value: "FILE", Usage: "with TLS: the authorities of processes; else tls.peer_ca", Files: true},
 	{Name: "log-level", Value: "LEVEL", Usage: "debug, info, warn or error; else info in daemons, warn in clients", Values: []string{"debug", "info", "warn", "error"}},
 	{Name: "log-format", Value: "FORMAT", Usage: "json or console; else console on a terminal", Values: []string{"json", "console"}},
 }

@@ -17,8 +17,9 @@ type Program struct {
 	Kill     func(code int) // ends the process without cleaning up
 	Commands []*Command
 
-	out    *output // stdout, whose first failure is remembered
-	endLog func()  // writes what waits of the log; nil if no command has begun
+	out     *output       // stdout, whose first failure is remembered
+	endLog  func()        // writes what waits of the log; nil if no command has begun
+	hangups chan struct{} // holds one: a SIGHUP for a daemon
 }
 
 // Run executes one command line and returns the exit code.
@@ -27,6 +28,7 @@ func (p *Program) Run(args []string) int {
 		args = args[1:]
 	}
 	p.out = &output{to: p.Stdout}
+	p.hangups = make(chan struct{}, 1)
 	defer p.out.close()
 	err := p.dispatch(args)
 	if p.endLog != nil {

@@ -44,8 +44,8 @@ func (e *SignalError) code() int {
 }
 
 // watch returns a context that the first signal cancels, with a *SignalError as
-// its cause; a second signal ends the process at once. A daemon takes no notice of
-// SIGHUP. stop releases it.
+// its cause; a second signal ends the process at once. A daemon goes on after a
+// SIGHUP, which it is told of. stop releases it.
 func (p *Program) watch(parent context.Context, daemon bool) (ctx context.Context, stop func()) {
 	ctx, cancel := context.WithCancelCause(parent)
 	done, ended := make(chan struct{}), make(chan struct{})
@@ -55,6 +55,10 @@ func (p *Program) watch(parent context.Context, daemon bool) (ctx context.Contex
 			select {
 			case s := <-p.Signals:
 				if daemon && s == syscall.SIGHUP {
+					select {
+					case p.hangups <- struct{}{}:
+					default: // it will look after this one anyway
+					}
 					continue
 				}
 				if seen++; seen > 1 {

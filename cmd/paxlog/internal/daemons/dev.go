@@ -17,6 +17,7 @@ type devOptions struct {
 	// addresses of an existing cluster file override.
 	PortGiven bool
 	Pipe      bool // append standard input, print the log, and end with it
+	TLS       bool // make certificates, and take connections with TLS only
 }
 
 // Dev is the command dev.
@@ -32,11 +33,12 @@ func Dev() *command.Command {
 			"With --pipe it also appends standard input, an entry a line, prints the learned\n" +
 			"log as it grows from then on, and ends when all of the input has been printed;\n" +
 			"without --data it then uses a temporary directory and free ports.",
-		Example: "paxlog dev\npaxlog dev --pipe < some.log",
+		Example: "paxlog dev\npaxlog dev --tls\npaxlog dev --pipe < some.log",
 		Flags: []command.Option{
 			{Name: "data", Value: "DIR", Usage: "the data directory; else ./paxlog-dev, or a temporary one with --pipe", Files: true},
 			{Name: "base-port", Value: "N", Usage: "acceptors listen on N+1 to N+3, proposers on N+101 and N+102, the learner on N+201; else 7100"},
 			{Name: "pipe", Usage: "append standard input and print the log"},
+			{Name: "tls", Usage: "make authorities and certificates in DIR/tls, and take connections with TLS only, from then on"},
 		},
 		Daemon: true,
 		Quiet:  func(in *command.Input) bool { return in.On("pipe") },
@@ -52,7 +54,7 @@ func Dev() *command.Command {
 
 // readDevOptions reads the flags of dev.
 func readDevOptions(in *command.Input) (devOptions, error) {
-	opts := devOptions{Data: in.Text("data"), Pipe: in.On("pipe")}
+	opts := devOptions{Data: in.Text("data"), Pipe: in.On("pipe"), TLS: in.On("tls")}
 	if err := in.NoArguments(); err != nil {
 		return opts, err
 	}

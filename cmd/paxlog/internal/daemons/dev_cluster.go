@@ -23,6 +23,7 @@ import (
 	"github.com/paxlog/paxlog/cmd/paxlog/internal/clusterfile"
 	"github.com/paxlog/paxlog/cmd/paxlog/internal/command"
 	"github.com/paxlog/paxlog/config"
+	"github.com/paxlog/paxlog/credentials/issue"
 	"github.com/paxlog/paxlog/node"
 	"github.com/paxlog/paxlog/paxos"
 	"github.com/paxlog/paxlog/wal"
@@ -91,11 +92,48 @@ func (d *devCluster) read(opts devOptions) (found bool, err error) {
 	return true, nil
 }
 
+// devCertDays is how long the certificates of a dev are valid: nobody renews them.
+const devCertDays = 3650
+
+// secure makes the certificates that there are not yet, and has the cluster use them.
+func (d *devCluster) secure() error {
+	dir := issue.Dir{Path: filepath.Join(d.dir, "tls"), Cluster: d.Name, Now: time.Now}
+	if _, err := os.Stat(dir.Path); errors.Is(err, fs.ErrNotExist) {
+		if _, err := dir.Authorities(devCertDays); err != nil {
+			return err
+		}
+	}
+	make := func(role paxos.Role, id string) (err error) {
+		if !dir.Has(id) {
+			_, err = dir.Make(role, id, devCertDays)
+		}
+		return err
+	}
+	for _, role := range []paxos.Role{paxos.RoleAcceptor, paxos.RoleProposer, paxos.RoleLearner} {
+		for _, n := range d.Nodes(role) {
+			if err := make(role, string(n.ID)); err != nil {
+				return err
+			}
+		}
+	}
+	if err := make(paxos.RoleClient, "client"); err != nil {
+		return err
+	}
+	d.Cluster.TLS = issue.Section(config.TLSRequire, "tls")
+	d.Cluster.TLS.Base = d.dir
+	return nil
+}
+
 // fill makes what the directory, which is locked, does not have yet.
 func (d *devCluster) fill(opts devOptions) error {
 	once, err := d.read(opts)
 	if err != nil {
 		return err
+	}
+	if opts.TLS && !d.TLS.On() {
+		if err := d.secure(); err != nil {
+			return err
+		}
 	}
 	if err := d.initialise(once); err != nil || once {
 		return err // ports that were moved are saved once they work
@@ -152,6 +190,13 @@ func (d *devCluster) save() error {
 		return err
 	}
 	return os.Rename(tmp, d.File)
+}
+
+// reload has every process read again what it can.
+func (d *devCluster) reload() {
+	for _, n := range d.nodes {
+		n.Reload()
+	}
 }
 
 // start runs every process. If one cannot start, it stops the others.

@@ -75,7 +75,7 @@ func (d *devCluster) serve(ctx context.Context, env *command.Environment, opts d
 		return err
 	}
 	try := "paxlog append hello --config " + d.File
-	if d.basePort() == clusterfile.DevBasePort {
+	if d.basePort() == clusterfile.DevBasePort && !d.TLS.On() {
 		try = "paxlog append hello"
 	}
 	env.Log.Info().Str("role", "dev").Str("id", d.Name).Str("addr", d.Proposers[0].Addr).
@@ -83,6 +83,6 @@ func (d *devCluster) serve(ctx context.Context, env *command.Environment, opts d
 	if opts.Pipe {
 		return clients.Pipe(ctx, env, c, d.Limits.EntryBytes, keep)
 	}
-	<-ctx.Done()
+	untilDone(ctx, env, d.reload)
 	return nil
 }

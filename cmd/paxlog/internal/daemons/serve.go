@@ -33,9 +33,21 @@ func serve(ctx context.Context, env *command.Environment, opts daemonOptions) er
 	if err != nil {
 		return opts.explain(err)
 	}
-	<-ctx.Done()
+	untilDone(ctx, env, n.Reload)
 	env.Log.Info().Str("role", opts.Role.String()).Str("id", string(opts.Node.ID)).Msg("stopping")
 	return stopNode(string(opts.Node.ID), n)
+}
+
+// untilDone returns when ctx ends. Until then every SIGHUP has reload called.
+func untilDone(ctx context.Context, env *command.Environment, reload func()) {
+	for {
+		select {
+		case <-env.Hangups:
+			reload()
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 // warnOpen says so if others on the host can look into a data directory: `paxlog init`
