@@ -43,7 +43,7 @@ func newControlled(a *Acceptor, st State) controlled {
 // for it, the leader resigns, and what was in it is appended again.
 func (a *Acceptor) takes(from paxos.NodeID, m *paxos.Accept) bool {
 	c, isControl := &a.control, paxos.IsControl(m.Value.Batch)
-	err := paxos.KnownRuns(m.Value.Batch)
+	err := paxos.KnownRuns(m.Value.Batch, control.Runs(a.cfg.Knows))
 	if isControl {
 		err = control.Known(m.Value.Batch, a.cfg.Knows)
 	}

@@ -118,7 +118,7 @@ func TestUnknownCommand(t *testing.T) {
 func TestUnknownRun(t *testing.T) {
 	b := ballot(1, "p1")
 	known := paxos.Fence(paxos.SessionID{1})
-	unknown := []byte{byte(paxos.RunControl) + 1, 1, 2, 3}
+	unknown := []byte{byte(paxos.RunsOwned) + 1, 1, 2, 3}
 	for name, batch := range map[string][]byte{"alone": unknown, "behind": append(paxos.Fence(paxos.SessionID{1}), unknown...)} {
 		a := knowing(State{})
 		a.Step("p1", &paxos.Accept{Ballot: b, Instance: 1, Value: paxos.Value{Origin: b, Batch: batch}})

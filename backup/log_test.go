@@ -100,7 +100,7 @@ func (l *testLog) session() paxos.SessionID {
 		k := l.rand.Below(uint64(ids))
 		for i := paxos.Instance(0); ; i++ { // in a fixed order
 			for b := range byte(20) {
-				id := paxos.NewSessionID(i, [12]byte{b})
+				id := paxos.NewSessionID(i, paxos.Stamp{}, [12]byte{b})
 				if _, ok := l.next[id]; ok {
 					if k == 0 {
 						return id
@@ -110,7 +110,7 @@ func (l *testLog) session() paxos.SessionID {
 			}
 		}
 	}
-	id := paxos.NewSessionID(l.replay.Applied(), [12]byte{byte(l.rand.Below(20))})
+	id := paxos.NewSessionID(l.replay.Applied(), paxos.Stamp{}, [12]byte{byte(l.rand.Below(20))})
 	l.next[id] += 0
 	return id
 }

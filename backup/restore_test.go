@@ -357,11 +357,11 @@ func TestOldSessionsEnd(t *testing.T) {
 			}
 		}
 		for _, birth := range []paxos.Instance{0, 1, made.To, made.To + 1000} {
-			if append(paxos.NewSessionID(birth, [12]byte{77}), 1) > 0 {
+			if append(paxos.NewSessionID(birth, paxos.Stamp{}, [12]byte{77}), 1) > 0 {
 				t.Errorf("a session that was born at %d in the old log begins here", birth)
 			}
 		}
-		if append(paxos.NewSessionID(sum.Learner.Applied, [12]byte{78}), 1) != 1 {
+		if append(paxos.NewSessionID(sum.Learner.Applied, paxos.Stamp{}, [12]byte{78}), 1) != 1 {
 			t.Error("a new session appends nothing")
 		}
 	})

@@ -158,7 +158,7 @@ func everyCall(c *Client) map[string]func(ctx context.Context) error {
 		"Tail":                tail(TailOptions{}),
 		"Tail, following":     tail(TailOptions{Follow: true}),
 		"Resolve": func(ctx context.Context) error {
-			_, err := c.Resolve(ctx, AppendID{Session: paxos.NewSessionID(0, [12]byte{9}), Seq: 1})
+			_, err := c.Resolve(ctx, AppendID{Session: paxos.NewSessionID(0, paxos.Stamp{}, [12]byte{9}), Seq: 1})
 			return err
 		},
 	}

@@ -11,7 +11,7 @@ import (
 
 // anotherAppend is the error of an append that has nothing to do with those of a test.
 func anotherAppend() error {
-	return &UnknownOutcomeError{Session: paxos.NewSessionID(7, [12]byte{9}), Seq: 3, First: 3, Last: 3, Cause: errors.New("x")}
+	return &UnknownOutcomeError{Session: paxos.NewSessionID(7, paxos.Stamp{}, [12]byte{9}), Seq: 3, First: 3, Last: 3, Cause: errors.New("x")}
 }
 
 // TestCauseOfAnother: the context of a group ends with the error of its first member as

@@ -153,8 +153,11 @@ func (l *Learner) applyFence(known ref, id paxos.SessionID, admitted bool) {
 }
 
 // admits reports whether an unknown session may begin: it was born after
-// everything that expired, and before this instance.
+// everything that expired, and before this instance, in this log.
 func (l *Learner) admits(id paxos.SessionID) bool {
+	if id.IsOwned() && (l.control.state.Level < control.LevelRights || !id.IsOf(l.control.state.Log)) {
+		return false
+	}
 	return id.Birth() >= l.state.Floor && id.Birth() < l.state.Applied
 }
 

@@ -1,6 +1,9 @@
 package learner
 
-import "github.com/paxlog/paxlog/paxos"
+import (
+	"github.com/paxlog/paxlog/paxos"
+	"github.com/paxlog/paxlog/paxos/control"
+)
 
 // attachment is a session whose results a connection waits for. A session has at
 // most one: whoever attached it last is told.
@@ -17,6 +20,7 @@ type attachment struct {
 func (l *Learner) onAttach(from paxos.NodeID, m *paxos.Attach) {
 	l.Send(from, &paxos.Attached{
 		Nonce: m.Nonce, Session: m.Session, Applied: l.state.Applied, MaxEntry: l.cfg.EntryBytes, MaxBatch: l.cfg.BatchBytes, LastIndex: l.last(),
+		Stamp: l.stamp(from),
 	})
 	if m.Session == (paxos.SessionID{}) {
 		return
@@ -27,6 +31,14 @@ func (l *Learner) onAttach(from paxos.NodeID, m *paxos.Attach) {
 	} else if s == nil && m.Session.Birth() < l.state.Floor {
 		l.answerStored(m.Session, m.From, 1<<62)
 	}
+}
+
+// stamp is what goes into the ids of sessions that a client makes here.
+func (l *Learner) stamp(of paxos.NodeID) paxos.Stamp {
+	if l.control.state.Level < control.LevelRights {
+		return paxos.Stamp{}
+	}
+	return paxos.NewStamp(l.control.state.Log, l.gate.Owner(of))
 }
 
 // attach makes conn the connection that is told of a session. The latest Attach wins,

@@ -9,7 +9,7 @@ import (
 
 // manyID is a session of many.
 func manyID(n int) paxos.SessionID {
-	return paxos.NewSessionID(0, [12]byte{1, byte(n), byte(n >> 8), byte(n >> 16)})
+	return paxos.NewSessionID(0, paxos.Stamp{}, [12]byte{1, byte(n), byte(n >> 8), byte(n >> 16)})
 }
 
 func detached(out paxos.Output, to paxos.NodeID) (ids []paxos.SessionID) {

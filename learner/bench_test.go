@@ -26,7 +26,7 @@ func newBenchBatch(runs, perRun, size int) (*benchBatch, []paxos.SessionState) {
 	batch := &benchBatch{perRun: uint64(perRun), entries: runs * perRun, first: benchFirst}
 	var sessions []paxos.SessionState
 	for i := range runs {
-		s := paxos.NewSessionID(0, [12]byte{1, byte(i), byte(i >> 8)})
+		s := paxos.NewSessionID(0, paxos.Stamp{}, [12]byte{1, byte(i), byte(i >> 8)})
 		sessions = append(sessions, paxos.SessionState{ID: s, Last: benchFirst - 1, Used: uint64(i + 1)})
 		r := paxos.Run{Kind: paxos.RunAppend, Session: s, First: benchFirst, Count: uint64(perRun)}
 		for range perRun {

@@ -12,7 +12,7 @@ func TestWrong(t *testing.T) {
 	l := newLearner()
 	l.wrong = "its state is not the one that follows from what was chosen"
 	for _, m := range []paxos.Message{
-		&paxos.Attach{Nonce: 1, Session: paxos.NewSessionID(1, [12]byte{1}), From: 1}, &paxos.Locate{Nonce: 2, Stale: true},
+		&paxos.Attach{Nonce: 1, Session: paxos.NewSessionID(1, paxos.Stamp{}, [12]byte{1}), From: 1}, &paxos.Locate{Nonce: 2, Stale: true},
 		&paxos.Read{Nonce: 3, From: 1}, &paxos.Fetch{Nonce: 4, From: 1, Values: true},
 	} {
 		l.Step("@c", m)

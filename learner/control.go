@@ -28,7 +28,7 @@ func newControlled(l *Learner, st State) controlled {
 // it applies nothing from i on (R10), and says so once. What it has applied it still serves:
 // that is a log that ends earlier, and it tells nobody that the log ends there.
 func (l *Learner) knows(i paxos.Instance, v *paxos.Value) bool {
-	err := paxos.KnownRuns(v.Batch)
+	err := paxos.KnownRuns(v.Batch, control.Runs(l.cfg.Knows))
 	if paxos.IsControl(v.Batch) {
 		_, err = l.control.state.Apply(i, v.Batch, l.cfg.Knows)
 	}
@@ -66,6 +66,16 @@ func (l *Learner) applyControl(i paxos.Instance, v *paxos.Value) {
 func (l *Learner) isOfAncestor(id paxos.SessionID) bool {
 	_, is := l.control.state.AncestorOf(id.Birth())
 	return is
+}
+
+// isOfAnotherLog reports whether a session names another log than this one and those that it was
+// restored from. It says so also where that log's instances are as far as this one's.
+func (l *Learner) isOfAnotherLog(id paxos.SessionID) bool {
+	s := &l.control.state
+	if ancestor, is := s.AncestorOf(id.Birth()); is && (ancestor.IsZero() || id.IsOf(ancestor)) {
+		return false
+	}
+	return !id.IsOf(s.Log)
 }
 
 // hasRestored reports whether all that was restored from another log is here: only then is it

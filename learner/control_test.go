@@ -77,7 +77,7 @@ func TestControlBehindRuns(t *testing.T) {
 // over, wherever it stands in a value (R10): the learner applies nothing of that value, and
 // nothing after it.
 func TestUnknownRun(t *testing.T) {
-	unknown := []byte{byte(paxos.RunControl) + 1, 1, 2, 3}
+	unknown := []byte{byte(paxos.RunsOwned) + 1, 1, 2, 3}
 	for name, batch := range map[string][]byte{"alone": unknown, "behind": append(run(sessionID(0, 1), 1, "a"), unknown...)} {
 		l := knowing()
 		l.choose(1, nil)

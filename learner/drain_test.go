@@ -29,7 +29,7 @@ func TestDrain(t *testing.T) {
 		}
 	}
 	l.Step("l1", &paxos.PeerUp{ID: "@c1", Role: paxos.RoleClient})
-	l.Step("@c1", &paxos.Attach{Nonce: 1, Session: paxos.NewSessionID(0, [12]byte{1})})
+	l.Step("@c1", &paxos.Attach{Nonce: 1, Session: paxos.NewSessionID(0, paxos.Stamp{}, [12]byte{1})})
 	expect("nobody has drained it")
 	l.Step("@op", &paxos.Drain{Nonce: 7})
 	expect("drained", "@c1 true", "@op: {7 true }")

@@ -26,10 +26,10 @@ func stateVersionOf(level uint64) byte {
 // same at every learner that has applied as much. It has all that decides what later values
 // do, and nothing that learners may differ in, as what they have trimmed.
 //
-//	version:1 applied next time:8 floor uses [chain:32] control [bytes] sessions {id:20 last used closed:1}
+//	version:1 applied next time:8 floor uses [chain:32] control [bytes] sessions {id:20 last used flags:1 [id:12]}
 //
 // Numbers are the shortest uvarints, control is preceded by its length, and sessions, in the
-// order of their last use, by their count. There are bytes from control.LevelRetention on.
+// order of their last use, by their count. There are bytes from control.LevelRetention on, and ids of 32 bytes from control.LevelRights on.
 func (l *Learner) encodeState() []byte {
 	st := &l.state
 	b := make([]byte, 0, 256+len(l.control.encoded)+l.sessions.len()*40)
@@ -48,15 +48,45 @@ func (l *Learner) encodeState() []byte {
 	b = binary.AppendUvarint(b, uint64(l.sessions.len()))
 	for r := l.sessions.used.oldest; r != 0; r = l.sessions.links.after(r) {
 		s := l.sessions.all.at(r)
-		b = append(b, s.ID[:]...)
-		b = binary.AppendUvarint(binary.AppendUvarint(b, s.Last), s.Used)
-		closed := byte(0)
-		if s.Closed {
-			closed = 1
-		}
-		b = append(b, closed)
+		b = appendSession(b, &s.SessionState)
 	}
 	return b
+}
+
+// The flags of a session: that it is closed; and that its id has an owner, and so 12 more bytes,
+// which follow.
+const (
+	flagClosed = 1
+	flagOwned  = 2
+	shortID    = 20
+)
+
+func appendSession(b []byte, s *paxos.SessionState) []byte {
+	b = append(b, s.ID[:shortID]...)
+	b = binary.AppendUvarint(binary.AppendUvarint(b, s.Last), s.Used)
+	flags := byte(0)
+	if s.Closed {
+		flags |= flagClosed
+	}
+	if !s.ID.IsOwned() {
+		return append(b, flags)
+	}
+	return append(append(b, flags|flagOwned), s.ID[shortID:]...)
+}
+
+func readSession(d *paxos.Canonical) (s paxos.SessionState) {
+	id := d.Take(shortID)
+	s.Last, s.Used = d.Number(), d.Number()
+	flags := d.Take(1)
+	if d.Bad {
+		return s
+	}
+	s.Closed = flags[0]&flagClosed != 0
+	if flags[0]&flagOwned != 0 {
+		id = append(id, d.Take(uint64(len(s.ID)-shortID))...) // id is not aliased: it has no room
+	}
+	d.Bad = d.Bad || flags[0]&^(flagClosed|flagOwned) != 0 || s.ID.UnmarshalBinary(id) != nil
+	return s
 }
 
 var errState = errors.New("a learner's state in another form than this version writes")
@@ -88,15 +118,11 @@ func decodeState(b []byte, knows uint64) (State, error) {
 	}
 	last, ids := uint64(0), make(map[paxos.SessionID]bool, n)
 	for range n {
-		var s paxos.SessionState
-		copy(s.ID[:], d.Take(uint64(len(s.ID))))
-		s.Last, s.Used = d.Number(), d.Number()
-		closed := d.Take(1)
-		if d.Bad || closed[0] > 1 || s.Used <= last || s.Used > st.Uses || ids[s.ID] {
+		s := readSession(&d)
+		if d.Bad || s.Used <= last || s.Used > st.Uses || ids[s.ID] || s.ID.IsOwned() && decided.Level < control.LevelRights {
 			return State{}, errState
 		}
-		ids[s.ID] = true
-		s.Closed, last = closed[0] == 1, s.Used
+		ids[s.ID], last = true, s.Used
 		st.Sessions = append(st.Sessions, s)
 	}
 	if len(d.Rest) > 0 {

@@ -18,10 +18,10 @@ func encodable(t testing.TB) *Learner {
 	genesis := control.Genesis{Log: paxos.LogID{1}, Level: 1, Time: 1, Sessions: 2, Config: control.ConfigurationOf(r.shadow.cfg.Membership, func(paxos.NodeID) uint64 { return 7 })}
 	batches := [][]byte{control.Batch(genesis)}
 	for k := range byte(4) { // more than are remembered, so that the floor has risen
-		id := paxos.NewSessionID(paxos.Instance(k+1), [12]byte{k})
+		id := paxos.NewSessionID(paxos.Instance(k+1), paxos.Stamp{}, [12]byte{k})
 		batches = append(batches, paxos.Run{Kind: paxos.RunAppend, Session: id, First: 1, Count: 1, Entries: paxos.AppendEntry(nil, []byte("x"))}.AppendTo(nil))
 	}
-	batches = append(batches, paxos.Fence(paxos.NewSessionID(4, [12]byte{3})), control.Batch(control.Mark{Learners: []paxos.NodeID{"l1"}}))
+	batches = append(batches, paxos.Fence(paxos.NewSessionID(4, paxos.Stamp{}, [12]byte{3})), control.Batch(control.Mark{Learners: []paxos.NodeID{"l1"}}))
 	for k, b := range batches {
 		if _, known := r.Apply(paxos.Value{Time: paxos.UnixNanos(k + 1), Batch: b}); !known {
 			t.Fatal("not known")
@@ -46,7 +46,7 @@ func TestStateEncoding(t *testing.T) {
 	if err != nil || !bytes.Equal(r.State(), b) {
 		t.Fatalf("%v: %x, and it was %x", err, r.State(), b)
 	}
-	more := paxos.Value{Time: 100, Batch: paxos.Fence(paxos.NewSessionID(6, [12]byte{9}))}
+	more := paxos.Value{Time: 100, Batch: paxos.Fence(paxos.NewSessionID(6, paxos.Stamp{}, [12]byte{9}))}
 	r.Apply(more)
 	l.applyValue(more)
 	if !bytes.Equal(r.State(), l.encodeState()) {

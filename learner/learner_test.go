@@ -36,7 +36,7 @@ func sent[T paxos.Message](out paxos.Output, to paxos.NodeID) (found []T) {
 func ballot(round uint64) paxos.Ballot { return paxos.Ballot{Round: round, Proposer: "p1"} }
 
 func sessionID(birth paxos.Instance, n byte) paxos.SessionID {
-	return paxos.NewSessionID(birth, [12]byte{n})
+	return paxos.NewSessionID(birth, paxos.Stamp{}, [12]byte{n})
 }
 
 func run(s paxos.SessionID, first uint64, entries ...string) []byte {

@@ -158,7 +158,9 @@ func (k *lookupLoad) loaded(l *Learner, m *paxos.Loaded) {
 	case f.Expired && l.mayBeTrimmed(id):
 		f.Forgotten, f.Future, f.Expired = true, true, false
 	}
-	l.ofAncestor(id, f)
+	if l.ofAncestor(id, f); f.Index == 0 && l.isOfAnotherLog(id) {
+		*f = paxos.Found{Nonce: f.Nonce, Future: true}
+	}
 	l.answer(k.question, f)
 }
 

@@ -73,7 +73,7 @@ func TestResultsAreBounded(t *testing.T) {
 	l := newLearnerWith(cfg, State{})
 	var batch []byte
 	for n := range maxResults + 1 {
-		s := paxos.NewSessionID(0, [12]byte{1, byte(n), byte(n >> 8)})
+		s := paxos.NewSessionID(0, paxos.Stamp{}, [12]byte{1, byte(n), byte(n >> 8)})
 		l.Step("@1", &paxos.Attach{Session: s, From: 1})
 		batch = append(batch, run(s, 1, "a")...)
 	}

@@ -93,3 +93,74 @@ func TestRevokedWhileWaiting(t *testing.T) {
 	l.Step("l1", &paxos.PeerDown{ID: "@4"}) // with what it still has: a Lookup
 	l.Flush()
 }
+
+// made is a session that a principal made in the log of these tests.
+func made(birth paxos.Instance, who paxos.Principal, log paxos.LogID, n byte) paxos.SessionID {
+	return paxos.NewSessionID(birth, paxos.NewStamp(log, paxos.OwnerOf(who)), [12]byte{n})
+}
+
+// TestSessionsAreStamped: a client is told what its sessions' ids say of the log and of it, from the
+// level on that has such ids.
+func TestSessionsAreStamped(t *testing.T) {
+	l := judging()
+	for id, who := range map[paxos.NodeID]paxos.Principal{"@1": "ops", "@2": "app", "@4": paxos.Anonymous} {
+		l.Step(id, &paxos.Attach{Nonce: 1})
+		if a := sent[*paxos.Attached](l.Flush(), id); len(a) != 1 || a[0].Stamp != paxos.NewStamp(paxos.LogID{1}, paxos.OwnerOf(who)) {
+			t.Errorf("%s: %+v", who, a)
+		}
+	}
+	low := knowing()
+	low.choose(1, genesis(control.LevelRights-1))
+	low.Step("l1", &paxos.PeerUp{ID: "@2", Role: paxos.RoleClient, Principal: "app"})
+	low.Step("@2", &paxos.Attach{Nonce: 1})
+	if a := sent[*paxos.Attached](low.Flush(), "@2"); len(a) != 1 || a[0].Stamp != (paxos.Stamp{}) {
+		t.Errorf("below the level: %+v", a)
+	}
+}
+
+// TestSessionTakeover: who sends the next number of another's session and attaches it is told
+// nothing of it; the one who made it is.
+func TestSessionTakeover(t *testing.T) {
+	l := judging()
+	s := made(1, "app", paxos.LogID{1}, 1)
+	l.Step("@2", &paxos.Attach{Session: s, From: 1})
+	l.Flush()
+	l.Step("@1", &paxos.Attach{Session: s, From: 1}) // has all rights
+	out := l.Flush()
+	if d := sent[*paxos.NotPermitted](out, "@1"); len(d) != 1 || d[0].Session != s || len(detached(out, "@2")) != 0 {
+		t.Fatalf("%+v", out)
+	}
+	out = l.choose(5, run(s, 1, "a"))
+	if len(sent[*paxos.Results](out, "@2")) != 1 || len(sent[*paxos.Results](out, "@1")) != 0 {
+		t.Errorf("%+v", out.SendNow)
+	}
+}
+
+// TestSessionsOfOtherLogs: a session that names another log is admitted by nobody, and it is not
+// known of its appends that they never were.
+func TestSessionsOfOtherLogs(t *testing.T) {
+	l := judging()
+	other := made(1, "app", paxos.LogID{2}, 1)
+	l.Step("@2", &paxos.Attach{Session: other, From: 1})
+	out := l.choose(5, run(other, 1, "a"))
+	if l.last() != 0 || l.sessions.get(other) != nil || len(sent[*paxos.Results](out, "@2")) != 0 {
+		t.Errorf("it is in the log: %+v", out)
+	}
+	l.choose(6, paxos.Fence(other))
+	if l.sessions.get(other) != nil {
+		t.Error("it has been closed here")
+	}
+	for _, s := range []paxos.SessionID{other, made(1, "app", paxos.LogID{1}, 2)} {
+		l.Step("@2", &paxos.Lookup{Nonce: 9, Session: s, Seq: 1})
+		out := l.Flush()
+		l.Step("l1", &paxos.Loaded{Load: out.Loads[0]})
+		if f := sent[*paxos.Found](l.Flush(), "@2"); len(f) != 1 || f[0].Future != (s == other) || f[0].Expired {
+			t.Errorf("%v: %+v", s, f)
+		}
+	}
+	low := knowing()
+	low.choose(1, genesis(control.LevelRights-1))
+	if low.choose(2, run(made(1, "app", paxos.LogID{1}, 1), 1, "a")); low.last() != 0 || low.state.Applied != 2 {
+		t.Error("below the level there is such a session")
+	}
+}

@@ -10,38 +10,6 @@ import (
 	"strings"
 )
 
-// SessionID is a client session: its birth (big endian, 8 bytes) and 96 random
-// bits. Its birth is the instance its learner had applied when it was made.
-type SessionID [20]byte
-
-// NewSessionID makes the id of a session born at instance birth; random supplies
-// its 12 random bytes.
-func NewSessionID(birth Instance, random [12]byte) SessionID {
-	var s SessionID
-	binary.BigEndian.PutUint64(s[:8], uint64(birth))
-	copy(s[8:], random[:])
-	return s
-}
-
-// Birth is the instance that the session's learner had applied when it was made.
-func (s SessionID) Birth() Instance { return Instance(binary.BigEndian.Uint64(s[:8])) }
-
-// String is the session in lower-case hex.
-func (s SessionID) String() string { return hex.EncodeToString(s[:]) }
-
-// MarshalBinary returns the session's bytes, which must not be written to. The
-// codec calls it in place of what it would do by reflection, which allocates.
-func (s *SessionID) MarshalBinary() ([]byte, error) { return s[:], nil }
-
-// UnmarshalBinary sets s to a copy of b, which must be as long.
-func (s *SessionID) UnmarshalBinary(b []byte) error {
-	if len(b) != len(s) {
-		return fmt.Errorf("a session of %d bytes", len(b))
-	}
-	copy(s[:], b)
-	return nil
-}
-
 // AppendID names one command for ever: its session and its sequence number there.
 type AppendID struct {
 	Session SessionID
@@ -54,22 +22,22 @@ func (a AppendID) String() string {
 }
 
 // ErrAppendID is returned by ParseAppendID for text that is no append id.
-var ErrAppendID = errors.New("not an append id (40 hex digits, a slash, and a number from 1, as `append -o json` prints it)")
+var ErrAppendID = errors.New("not an append id (40 or 64 hex digits, a slash, and a number from 1, as `append -o json` prints it)")
 
 // ParseAppendID reads the form that AppendID.String writes.
 func ParseAppendID(text string) (AppendID, error) {
 	var id AppendID
+	var of SessionID
 	session, seq, ok := strings.Cut(text, "/")
 	raw, err := hex.DecodeString(session)
-	if !ok || err != nil || len(raw) != len(id.Session) {
+	if !ok || err != nil || of.UnmarshalBinary(raw) != nil {
 		return id, fmt.Errorf("%q: %w", text, ErrAppendID)
 	}
 	n, err := strconv.ParseUint(seq, 10, 64)
 	if err != nil || n == 0 || n >= Bound {
 		return id, fmt.Errorf("%q: %w", text, ErrAppendID)
 	}
-	copy(id.Session[:], raw)
-	id.Seq = n
+	id.Session, id.Seq = of, n
 	return id, nil
 }
 
@@ -83,6 +51,18 @@ const (
 	// RunControl is a control command (package control): alone in its batch, of no
 	// session, and of another form.
 	RunControl RunKind = 3
+
+	// What is above is followed by the id of a session of 20 bytes. These are RunAppend and
+	// RunFence of one with 32 bytes; they stand in the encoding only.
+	runOwnedAppend RunKind = 4
+	runOwnedFence  RunKind = 5
+)
+
+// The newest kinds of runs that processes know: those whose logs have no ids that name a log and
+// an owner, and others.
+const (
+	RunsBefore = RunControl
+	RunsOwned  = runOwnedFence
 )
 
 // IsControl reports whether batch is a control value.
@@ -91,7 +71,9 @@ func IsControl(batch []byte) bool { return len(batch) > 0 && RunKind(batch[0]) =
 // Run is a stretch of consecutive commands of one session inside a batch. Its
 // encoding is
 //
-//	kind:1  session:20  first:uvarint  count:uvarint  {length:uvarint bytes}*count
+//	kind:1  session:20 or 32  first:uvarint  count:uvarint  {length:uvarint bytes}*count
+//
+// The kind says how long the id of the session is.
 //
 // A client library encodes it once; it travels, is stored and is served as is.
 type Run struct {
@@ -111,8 +93,12 @@ var (
 
 // AppendTo appends r's encoding to dst.
 func (r Run) AppendTo(dst []byte) []byte {
-	dst = append(dst, byte(r.Kind))
-	dst = append(dst, r.Session[:]...)
+	kind := r.Kind
+	if r.Session.IsOwned() {
+		kind += runOwnedAppend - RunAppend
+	}
+	dst = append(dst, byte(kind))
+	dst = r.Session.AppendTo(dst)
 	dst = binary.AppendUvarint(dst, r.First)
 	dst = binary.AppendUvarint(dst, r.Count)
 	return append(dst, r.Entries...)
@@ -152,14 +138,20 @@ func NextRun(batch []byte) (Run, []byte, error) {
 	if len(batch) > 0 { // the kind first: how one that is not known goes on is not known either
 		r.Kind = RunKind(batch[0])
 	}
-	if r.Kind > RunControl {
+	if r.Kind > RunsOwned {
 		return r, nil, fmt.Errorf("%w: %d", ErrUnknownRun, r.Kind)
 	}
-	if len(batch) < 1+len(r.Session) {
+	size := shortSession
+	if r.Kind >= runOwnedAppend {
+		r.Kind, size = r.Kind-(runOwnedAppend-RunAppend), len(r.Session)
+	}
+	if len(batch) < 1+size {
 		return r, nil, fmt.Errorf("%w: %d bytes left where a run begins", ErrBatch, len(batch))
 	}
-	copy(r.Session[:], batch[1:])
-	rest := batch[1+len(r.Session):]
+	if err := r.Session.UnmarshalBinary(batch[1 : 1+size]); err != nil {
+		return r, nil, fmt.Errorf("%w: %w", ErrBatch, err)
+	}
+	rest := batch[1+size:]
 	var ok bool
 	if r.First, rest, ok = uvarint(rest); !ok {
 		return r, nil, fmt.Errorf("%w: first sequence number", ErrBatch)
@@ -192,11 +184,15 @@ func NextRun(batch []byte) (Run, []byte, error) {
 	return r, rest, nil
 }
 
-// KnownRuns returns nil unless batch has a run of a kind that this version does not know. What
-// is malformed otherwise is so at everybody, and is passed over.
-func KnownRuns(batch []byte) error {
+// KnownRuns returns nil unless batch has a run of a kind above newest, which a process knows that
+// judges it. What is malformed otherwise is so at everybody, and is passed over.
+func KnownRuns(batch []byte, newest RunKind) error {
 	for len(batch) > 0 {
+		kind := RunKind(batch[0])
 		_, rest, err := NextRun(batch)
+		if kind > newest && !errors.Is(err, ErrUnknownRun) {
+			err = fmt.Errorf("%w: %d", ErrUnknownRun, kind)
+		}
 		if errors.Is(err, ErrUnknownRun) {
 			return err
 		}

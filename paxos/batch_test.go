@@ -78,7 +78,7 @@ func TestEntriesAreApart(t *testing.T) {
 }
 
 func TestFence(t *testing.T) {
-	s := NewSessionID(5, [12]byte{1})
+	s := NewSessionID(5, Stamp{}, [12]byte{1})
 	r, rest, err := NextRun(Fence(s))
 	if err != nil || len(rest) != 0 || !sameRun(r, Run{Kind: RunFence, Session: s}) {
 		t.Fatalf("%+v, %x, %v", r, rest, err)
@@ -152,13 +152,13 @@ func TestNextRunAllocatesNothing(t *testing.T) {
 
 func TestSessionID(t *testing.T) {
 	law := func(birth Instance, random [12]byte) bool {
-		s := NewSessionID(birth, random)
-		return s.Birth() == birth && bytes.Equal(s[8:], random[:]) && s.String() == hex.EncodeToString(s[:])
+		s := NewSessionID(birth, Stamp{}, random)
+		return s.Birth() == birth && bytes.Equal(s[8:20], random[:]) && s.String() == hex.EncodeToString(s[:20])
 	}
 	if err := quick.Check(law, nil); err != nil {
 		t.Fatal(err)
 	}
-	if s := NewSessionID(0x0102, [12]byte{0xff}); s.String() != "0000000000000102ff"+strings.Repeat("00", 11) {
+	if s := NewSessionID(0x0102, Stamp{}, [12]byte{0xff}); s.String() != "0000000000000102ff"+strings.Repeat("00", 11) {
 		t.Error("the birth is not big endian in front:", s)
 	}
 }
@@ -185,7 +185,7 @@ func TestParseAppendID(t *testing.T) {
 
 // FuzzBatch: whatever NextRun accepts has one encoding, and CheckBatch agrees.
 func FuzzBatch(f *testing.F) {
-	s := NewSessionID(1<<40, [12]byte{1, 2, 3})
+	s := NewSessionID(1<<40, Stamp{}, [12]byte{1, 2, 3})
 	f.Add([]byte(nil))
 	f.Add(Fence(s))
 	f.Add(run(s, 1, []byte("one"), nil, bytes.Repeat([]byte("x"), 200)).AppendTo(nil))
@@ -230,7 +230,7 @@ func FuzzBatch(f *testing.F) {
 
 // FuzzParseAppendID: what is accepted names the same command when printed.
 func FuzzParseAppendID(f *testing.F) {
-	f.Add(AppendID{NewSessionID(7, [12]byte{9}), 1}.String())
+	f.Add(AppendID{NewSessionID(7, Stamp{}, [12]byte{9}), 1}.String())
 	f.Add(strings.Repeat("AB", 20) + "/007")
 	f.Add(strings.Repeat("00", 20) + "/18446744073709551615")
 	f.Fuzz(func(t *testing.T, text string) {

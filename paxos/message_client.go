@@ -62,6 +62,9 @@ type Attached struct {
 	MaxEntry  int // bytes of one entry
 	MaxBatch  int // bytes of one Append's batch
 	LastIndex Index
+
+	// Stamp goes into the id of a session that begins here, of whoever asked.
+	Stamp Stamp `since:"3"`
 }
 
 // Detach says that the sender waits for no more results of Session.

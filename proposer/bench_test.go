@@ -40,7 +40,7 @@ func BenchmarkLead(b *testing.B) {
 			p := benchLeader(b)
 			appends := make([]*paxos.Append, together)
 			for i := range appends {
-				s := paxos.NewSessionID(0, [12]byte{1, byte(i), byte(i >> 8)})
+				s := paxos.NewSessionID(0, paxos.Stamp{}, [12]byte{1, byte(i), byte(i >> 8)})
 				r := paxos.Run{Kind: paxos.RunAppend, Session: s, First: 1, Count: 1, Entries: paxos.AppendEntry(nil, make([]byte, 256))}
 				appends[i] = &paxos.Append{Session: s, First: 1, Attempt: 1, Batch: r.AppendTo(nil)}
 			}

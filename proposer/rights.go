@@ -70,17 +70,48 @@ func (p *Proposer) denies(from paxos.NodeID, m paxos.Message) bool {
 }
 
 // mayAppend refuses an append that its client may not send, and reports whether it has not. A
-// standby says whose it is and leaves the rest to the leader, which knows more.
+// standby looks at whose session it is, says who sent it, and leaves the rest to the leader, which
+// knows more.
 func (p *Proposer) mayAppend(from paxos.NodeID, m *paxos.Append) bool {
+	reason, why := paxos.RefuseRights, p.refusesAppend(from, m)
+	if l, leads := p.phase.(*leading); why == "" && leads && m.Session.IsOwned() {
+		switch {
+		case !m.Session.IsOf(p.control.Log):
+			why = fmt.Sprintf("session %s is of another log than %s", m.Session, p.control.Log)
+		case p.control.Level < control.LevelRights && l.chosenUpTo >= l.upTo:
+			why = fmt.Sprintf("the log has level %d, which has no such sessions", p.control.Level)
+		case p.control.Level < control.LevelRights: // it may have it once what was reported is chosen again
+			reason, why = paxos.RefuseBusy, fmt.Sprintf("%s has just been elected", p.cfg.ID)
+		}
+	}
+	if why != "" {
+		p.refuse(from, m, reason, why)
+	}
+	return why == ""
+}
+
+// refusesAppend returns why whoever sent m may not, or "".
+func (p *Proposer) refusesAppend(from paxos.NodeID, m *paxos.Append) string {
 	g, _ := p.granted()
-	if _, leads := p.phase.(*leading); !leads || len(g.Grants) == 0 {
-		return true
+	_, leads := p.phase.(*leading)
+	if leads && len(g.Grants) > 0 {
+		if why := rights.Refuses(p.sender(from, m), m, g.Grants); why != "" {
+			return why
+		}
 	}
-	if why := rights.Refuses(p.sender(from, m), m, g.Grants); why != "" {
-		p.refuse(from, m, paxos.RefuseRights, why)
-		return false
+	if p.owns(from, m) || !leads && m.First == 0 {
+		return ""
 	}
-	return true
+	return rights.RefusesSession(p.sender(from, m), m, g.Grants)
+}
+
+// owns reports whether the session of m is that of whoever sent it.
+func (p *Proposer) owns(from paxos.NodeID, m *paxos.Append) bool {
+	if _, isClient := p.judging.gate.Who(from); isClient || p.judging.gate.Blind {
+		return p.judging.gate.Owns(from, &m.Session)
+	}
+	owner := m.Session.Owner()
+	return owner == paxos.Owner{} || owner == paxos.OwnerOf(m.Principal)
 }
 
 // sender is whose append m is: of a client that is connected here, or as the standby that passed
@@ -118,8 +149,8 @@ func (p *Proposer) onPermit(from paxos.NodeID, m *paxos.Permit) {
 	case m.Grant|m.Revoke == 0:
 		p.Send(from, p.permitted(m.Nonce))
 		return
-	case p.control.Level < control.LevelGrants:
-		why = fmt.Sprintf("the log has level %d, and rights need level %d (`paxlog upgrade status`)", p.control.Level, control.LevelGrants)
+	case p.control.Level < control.LevelRights:
+		why = fmt.Sprintf("the log has level %d, and rights need level %d (`paxlog upgrade status`)", p.control.Level, control.LevelRights)
 	case l.deciding.permitting != nil:
 		why = "another change of rights is under way: try again when that is done"
 	case p.stopping || l.handing != nil:

@@ -141,7 +141,7 @@ func TestPermitBelowLevel(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.Level = control.LevelGrants - 1
+	s.Level = control.LevelRights - 1
 	p := leadsAbove(t, s, 10)
 	come(p)
 	if a := asked(t, p, "@3", &paxos.Permit{Name: "ops", Grant: paxos.RightAdmin}); !strings.Contains(a.Why, "paxlog upgrade status") {
@@ -235,5 +235,81 @@ func TestPermitIsJudgedAgain(t *testing.T) {
 	out := p.Flush()
 	if a := sentTo[*paxos.Permitted](out, "@1"); len(a) != 1 || a[0].Why == "" || slices.ContainsFunc(commanded(t, out), func(c control.Command) bool { _, is := c.(control.SetGrant); return is }) {
 		t.Errorf("who has admin no more changes rights: %+v", a)
+	}
+}
+
+// ownedBy is an append, or the fence, of a session that a principal made in the log of begun.
+func ownedBy(who paxos.Principal, log paxos.LogID, first uint64) *paxos.Append {
+	id := paxos.NewSessionID(1, paxos.NewStamp(log, paxos.OwnerOf(who)), [12]byte{3})
+	r := paxos.Run{Kind: paxos.RunFence, Session: id}
+	if first > 0 {
+		r = paxos.Run{Kind: paxos.RunAppend, Session: id, First: first, Count: 1, Entries: paxos.AppendEntry(nil, []byte("x"))}
+	}
+	return &paxos.Append{Session: id, First: first, Attempt: 1, Batch: r.AppendTo(nil)}
+}
+
+// TestSessionsOfOthers: nobody appends to a session that another principal made, directly or
+// through a standby; to end it takes admin; and a session of another log is none here.
+func TestSessionsOfOthers(t *testing.T) {
+	log, other := paxos.LogID{1}, paxos.LogID{2}
+	s, err := control.Decode(begun(), control.Level)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, open := range []bool{true, false} {
+		if !open {
+			s = narrow(t)
+		}
+		p := leadsAbove(t, s, 10)
+		come(p)
+		for name, test := range map[string]struct {
+			from   paxos.NodeID
+			m      *paxos.Append
+			says   paxos.Principal
+			denied bool
+		}{
+			"its own":                            {"@2", ownedBy("app", log, 1), "", false},
+			"its own, passed on":                 {"p2", ownedBy("app", log, 1), "app", false},
+			"another's":                          {"@1", ownedBy("app", log, 1), "", true},
+			"another's, by name":                 {"@1", ownedBy("app", log, 1), "app", true},
+			"another's, passed on":               {"p2", ownedBy("app", log, 1), "ops", true},
+			"another's, of nobody":               {"@3", ownedBy("app", log, 1), "", true},
+			"another's, passed on of nobody":     {"p2", ownedBy("app", log, 1), "", true},
+			"anybody's":                          {"@2", ownedBy(paxos.Anonymous, log, 1), "", false},
+			"the end of its own":                 {"@2", ownedBy("app", log, 0), "", false},
+			"the end of another's, with admin":   {"@1", ownedBy("app", log, 0), "", false},
+			"the end of another's, without":      {"@2", ownedBy("ops", log, 0), "", !open},
+			"the end of another's, passed on":    {"p2", ownedBy("ops", log, 0), "app", !open},
+			"its own, of another log":            {"@2", ownedBy("app", other, 1), "", true},
+			"the end of its own, of another log": {"@2", ownedBy("app", other, 0), "", true},
+		} {
+			test.m.Principal = test.says
+			p.Step(test.from, test.m)
+			refused := sentTo[*paxos.Refused](p.Flush(), test.from)
+			if (len(refused) == 1) != test.denied || test.denied && (refused[0].Reason != paxos.RefuseRights || refused[0].Detail == "") {
+				t.Errorf("without grants: %v: %s: %+v", open, name, refused)
+			}
+		}
+	}
+	p := standingBy(t)
+	come(p)
+	p.Step("p2", &paxos.PeerUp{ID: "p2", Role: paxos.RoleProposer})
+	p.Step("p2", &paxos.Leads{Ballot: paxos.Ballot{Round: 4, Proposer: "p2"}})
+	p.Flush()
+	p.Step("@1", ownedBy("app", log, 1))
+	if out := p.Flush(); len(sentTo[*paxos.Refused](out, "@1")) != 1 || len(sentTo[*paxos.Append](out, "p2")) != 0 {
+		t.Error("a standby passes on what is not its sender's")
+	}
+	p.Step("@1", ownedBy("app", log, 0))
+	if out := p.Flush(); len(sentTo[*paxos.Append](out, "p2")) != 1 {
+		t.Error("a standby does not leave to the leader who may end a session")
+	}
+	s.Level = control.LevelRights - 1
+	s.Grants, s.GrantedAt = nil, 0
+	p = leadsAbove(t, s, 10)
+	come(p)
+	p.Step("@2", ownedBy("app", log, 1))
+	if r := sentTo[*paxos.Refused](p.Flush(), "@2"); len(r) != 1 {
+		t.Error("a log of a lower level has such a session")
 	}
 }

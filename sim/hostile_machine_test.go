@@ -286,7 +286,7 @@ func (h *hostileStep) attack() {
 		for range h.rng.IntN(4) {
 			s.Append(&core.Append{Value: []byte("x"), Deadline: h.now + 1 + paxos.Ticks(h.rng.IntN(3000))})
 		}
-		m.Ask(&core.Call{Kind: core.CallEnd + core.CallKind(h.rng.IntN(4)), From: paxos.Index(h.rng.IntN(4)), Deadline: h.now + 2000, ID: paxos.AppendID{Session: paxos.NewSessionID(1, [12]byte{1}), Seq: 1 + h.rng.Uint64N(9)}})
+		m.Ask(&core.Call{Kind: core.CallEnd + core.CallKind(h.rng.IntN(4)), From: paxos.Index(h.rng.IntN(4)), Deadline: h.now + 2000, ID: paxos.AppendID{Session: paxos.NewSessionID(1, paxos.Stamp{}, [12]byte{1}), Seq: 1 + h.rng.Uint64N(9)}})
 	}
 	if h.rng.IntN(20) == 0 {
 		who := []paxos.NodeID{"a2", "a3", "p2", "l2", "@1"}[h.rng.IntN(5)]
@@ -331,7 +331,7 @@ func (h *hostileStep) value(i paxos.Instance) (v paxos.Value, ok bool) {
 				v.Batch = nil // nobody would have voted for it
 			}
 		default:
-			r := paxos.Run{Kind: paxos.RunAppend, Session: paxos.NewSessionID(0, [12]byte{byte(n % 3)}), First: 1 + uint64(n/3), Count: 1, Entries: paxos.AppendEntry(nil, []byte("v"))}
+			r := paxos.Run{Kind: paxos.RunAppend, Session: paxos.NewSessionID(0, paxos.Stamp{}, [12]byte{byte(n % 3)}), First: 1 + uint64(n/3), Count: 1, Entries: paxos.AppendEntry(nil, []byte("v"))}
 			v.Batch = r.AppendTo(nil)
 		}
 		h.choose(v)

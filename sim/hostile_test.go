@@ -115,7 +115,7 @@ func hostileFill(v reflect.Value, rng *rand.Rand, said *hostileSaid) {
 
 // hostileSession is one of few, among them those of the log.
 func hostileSession(rng *rand.Rand) paxos.SessionID {
-	return paxos.NewSessionID(paxos.Instance(rng.IntN(3)), [12]byte{byte(rng.IntN(12))})
+	return paxos.NewSessionID(paxos.Instance(rng.IntN(3)), paxos.Stamp{}, [12]byte{byte(rng.IntN(12))})
 }
 
 // hostileBatch is well formed more often than not.

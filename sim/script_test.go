@@ -121,7 +121,7 @@ func (s *script) run(d *datadriven.TestData) (out string) {
 		if _, err := fmt.Sscan(words(d)[0], &n); err != nil {
 			s.t.Fatalf("%s: %v", d.Pos, err)
 		}
-		s.attach(paxos.NewSessionID(0, [12]byte{byte(n)}))
+		s.attach(paxos.NewSessionID(0, paxos.Stamp{}, [12]byte{byte(n)}))
 	case "forget", "wipe", "stranger":
 		s.tamper(d, s.c.nodes[paxos.NodeID(words(d)[0])])
 	case "status":
@@ -160,7 +160,7 @@ func (s *script) cluster(d *datadriven.TestData) {
 			s.c.nodes[id].Start()
 		}
 	}
-	s.attach(paxos.NewSessionID(0, [12]byte{1}))
+	s.attach(paxos.NewSessionID(0, paxos.Stamp{}, [12]byte{1}))
 }
 
 // attach begins with a session.

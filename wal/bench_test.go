@@ -87,7 +87,7 @@ func BenchmarkCommitApplied(b *testing.B) {
 			var log []byte
 			var states []paxos.SessionState
 			for i := range sessions {
-				r := paxos.Run{Kind: paxos.RunAppend, Session: paxos.NewSessionID(0, [12]byte{1, byte(i), byte(i >> 8)}), First: 1, Count: uint64(1000 / sessions)}
+				r := paxos.Run{Kind: paxos.RunAppend, Session: paxos.NewSessionID(0, paxos.Stamp{}, [12]byte{1, byte(i), byte(i >> 8)}), First: 1, Count: uint64(1000 / sessions)}
 				for range r.Count {
 					r.Entries = paxos.AppendEntry(r.Entries, make([]byte, 100))
 				}

@@ -36,8 +36,18 @@ func appendNumberKey(b []byte, prefix byte, n uint64) []byte {
 
 func numberKey(prefix byte, n uint64) []byte { return appendNumberKey(nil, prefix, n) }
 
+// owned is set in the first byte of the id of a session with an owner where it is part of a key: no
+// birth has it, so no key of a short id begins as one of those.
+const owned = 0x80
+
 func appendSessionKey(b []byte, prefix byte, id paxos.SessionID) []byte {
-	return append(append(b, prefix), id[:]...)
+	b = append(b, prefix)
+	at := len(b)
+	b = id.AppendTo(b)
+	if id.IsOwned() {
+		b[at] |= owned
+	}
+	return b
 }
 
 func sessionKey(prefix byte, id paxos.SessionID) []byte { return appendSessionKey(nil, prefix, id) }
@@ -215,7 +225,8 @@ func (d *decoder) session(id paxos.SessionID) paxos.SessionState {
 func decodeSession(key, value []byte) (paxos.SessionState, error) {
 	d := decoder{b: value}
 	var id paxos.SessionID
-	copy(id[:], key[1:])
+	d.bad = len(key) < 2 || id.UnmarshalBinary(key[1:]) != nil || id.IsOwned() != (key[1]&owned != 0)
+	id[0] &^= owned
 	s := d.session(id)
 	return s, d.err(key)
 }
@@ -301,15 +312,33 @@ func decodeRuns(key, value []byte) ([]paxos.RunAt, error) {
 	return runs, d.err(key)
 }
 
-// Changes of sessions: for each its id, 1 if it was dropped, else 0 and the session.
+// Changes of sessions: for each its id, 1 if it was dropped, else 0 and the session. Where the id
+// has an owner, its first bit is set.
 func appendChanges(b []byte, changes []sessionChange) []byte {
 	for _, c := range changes {
-		b = appendBool(append(b, c.state.ID[:]...), c.dropped)
-		if !c.dropped {
+		at := len(b)
+		b = c.state.ID.AppendTo(b)
+		if c.state.ID.IsOwned() {
+			b[at] |= owned
+		}
+		if b = appendBool(b, c.dropped); !c.dropped {
 			b = appendSession(b, c.state)
 		}
 	}
 	return b
+}
+
+// sessionID reads an id as changes have it.
+func (d *decoder) sessionID() (id paxos.SessionID) {
+	size := uint64(20)
+	if len(d.b) > 0 && d.b[0]&owned != 0 {
+		size = uint64(len(id))
+	}
+	if t := d.take(size); t != nil {
+		d.bad = id.UnmarshalBinary(t) != nil
+		id[0] &^= owned
+	}
+	return id
 }
 
 func decodeChanges(key, value []byte) ([]sessionChange, error) {
@@ -317,7 +346,7 @@ func decodeChanges(key, value []byte) ([]sessionChange, error) {
 	var changes []sessionChange
 	for len(d.b) > 0 {
 		var c sessionChange
-		copy(c.state.ID[:], d.take(uint64(len(c.state.ID))))
+		c.state.ID = d.sessionID()
 		if c.dropped = d.bool(); !c.dropped {
 			c.state = d.session(c.state.ID)
 		}

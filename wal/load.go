@@ -284,6 +284,9 @@ func (s *Store) recordHead(i paxos.Instance) (paxos.LogRecord, error) {
 // scanRuns calls f for the folded runs of a session, from that on which holds
 // command first, if there is one, until it returns false.
 func (s *Store) scanRuns(id paxos.SessionID, first, last uint64, f func(paxos.RunAt) bool) error {
+	if id.Birth() >= paxos.Bound {
+		return nil // nobody was born there, and its key may be that of another one
+	}
 	// The key that holds first may begin before it.
 	k, _, err := s.before(sessionKey(keyRun, id), runKey(id, first+1))
 	if err != nil {

@@ -215,7 +215,7 @@ func TestLoadRuns(t *testing.T) {
 		w := newWork(r, paxos.RoleLearner)
 		strange := paxos.SessionID{7: 3, 19: 77}
 		begins, ends := 0, 0
-		for range 300 {
+		for range 600 {
 			id := append(slices.Clone(w.ids), strange)[r.IntN(len(w.ids)+1)]
 			l := paxos.Load{Kind: paxos.LoadRuns, Session: id, Seq: uint64(r.IntN(200))}
 			l.UpToSeq = l.Seq + uint64(r.IntN(60))

@@ -270,13 +270,16 @@ func newWork(r *rand.Rand, role paxos.Role) *work {
 	w := &work{r: r, role: role, m: newModel(), last: map[paxos.SessionID]uint64{}, size: 40}
 	w.m.learner.Next = 1
 	w.m.apply([]paxos.Record{paxos.SetLearner{State: w.m.learner}})
-	// Sessions with adjacent ids, and the first and the last of all.
+	// Sessions with adjacent ids, and the first and the last of all; and a long one that begins as a
+	// short one does.
 	for _, tail := range []byte{0, 1, 2, 255} {
 		id := paxos.SessionID{7: 3, 19: tail}
 		w.ids = append(w.ids, id)
 		w.last[id] = uint64(r.IntN(2)) * 125 // so that some cross the bound of a one-byte number
 	}
-	w.ids = append(w.ids, paxos.SessionID(slices.Repeat([]byte{255}, 20)), paxos.SessionID{})
+	last := paxos.SessionID(slices.Repeat([]byte{255}, 32))
+	last[0] = 0x3f // no birth is above that
+	w.ids = append(w.ids, last, paxos.SessionID{7: 3, 19: 1, 27: 1}, paxos.SessionID{})
 	return w
 }
 

@@ -22,7 +22,7 @@ func TestApart(t *testing.T) {
 				v := paxos.Value{Origin: origin, Time: 1, Batch: make([]byte, 1000)}
 				records := []paxos.Record{paxos.SetMark{Commits: uint64(i)}, paxos.SetHeld{Held: i}, paxos.PutVote{Vote: paxos.Vote{Instance: i + 1, Ballot: origin, Value: v}}}
 				if role == paxos.RoleLearner {
-					run := paxos.Run{Kind: paxos.RunAppend, Session: paxos.NewSessionID(0, [12]byte{1}), First: uint64(i) + 1, Count: 1, Entries: paxos.AppendEntry(nil, v.Batch)}
+					run := paxos.Run{Kind: paxos.RunAppend, Session: paxos.NewSessionID(0, paxos.Stamp{}, [12]byte{1}), First: uint64(i) + 1, Count: 1, Entries: paxos.AppendEntry(nil, v.Batch)}
 					v.Batch = run.AppendTo(nil)
 					records = []paxos.Record{
 						paxos.PutApplied{Value: v, Record: paxos.LogRecord{Instance: i + 1, First: paxos.Index(i) + 1, Count: 1, Log: v.Batch}},

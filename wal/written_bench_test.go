@@ -136,7 +136,7 @@ func (a appended) next(first paxos.Instance, f *filler) []paxos.Record {
 	count := a.entries / a.each
 	for i := range a.each {
 		r := paxos.Run{
-			Kind: paxos.RunAppend, Session: paxos.NewSessionID(0, [12]byte{1, byte(i * 7), byte(i), byte(i >> 8)}),
+			Kind: paxos.RunAppend, Session: paxos.NewSessionID(0, paxos.Stamp{}, [12]byte{1, byte(i * 7), byte(i), byte(i >> 8)}),
 			First: uint64(first-1)*uint64(count) + 1, Count: uint64(count),
 		}
 		for range count {

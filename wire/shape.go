@@ -15,6 +15,7 @@ type shape struct {
 	kind   shapeKind
 	bits   int      // uints and ints
 	size   int      // fixed bytes: exact length
+	other  int      // fixed bytes: another length that they may have, 0 if none
 	fields []*shape // structs: one for each field
 	elem   *shape   // slices
 	mem    int      // slices: bytes of one element in memory, without what it refers to
@@ -52,6 +53,9 @@ func shapeOf(t reflect.Type, version uint64) *shape {
 	case reflect.String:
 		return &shape{kind: shapeString, most: mostOf(t)}
 	case reflect.Array:
+		if t == reflect.TypeFor[paxos.SessionID]() {
+			return sessionShape(version)
+		}
 		if t.Elem().Kind() == reflect.Uint8 {
 			return &shape{kind: shapeFixedBytes, size: t.Len()}
 		}
@@ -67,6 +71,15 @@ func shapeOf(t reflect.Type, version uint64) *shape {
 		return s
 	}
 	panic(fmt.Sprintf("wire: a message must not contain %v", t))
+}
+
+// sessionShape is that of the id of a session: of 20 bytes, and from version 3 on also of 32.
+func sessionShape(version uint64) *shape {
+	s := &shape{kind: shapeFixedBytes, size: 20}
+	if version > Oldest {
+		s.other = len(paxos.SessionID{})
+	}
+	return s
 }
 
 // walk returns what is left of b after one value of this shape, or an error if
@@ -95,7 +108,7 @@ func (s *shape) walk(b []byte, room *int) ([]byte, error) {
 		return rest[n:], nil
 	case shapeFixedBytes:
 		n, rest, ok := length(b, 0, 0, 0xc4, 0xc5, 0xc6)
-		if !ok || n != s.size || n > len(rest) {
+		if !ok || n != s.size && (n != s.other || n == 0) || n > len(rest) {
 			return nil, found(b, fmt.Sprintf("%d bytes", s.size))
 		}
 		return rest[n:], nil

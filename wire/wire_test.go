@@ -6,7 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"strings"
 	"testing"
+
+	"github.com/paxlog/paxlog/paxos"
 )
 
 func fill(v reflect.Value, n *uint64) {
@@ -21,7 +24,11 @@ func fill(v reflect.Value, n *uint64) {
 			fill(v.Index(i), n)
 		}
 	case reflect.Array:
-		for i := range v.Len() {
+		size := v.Len()
+		if v.Type() == reflect.TypeFor[paxos.SessionID]() {
+			size = 20 // the form that all versions have
+		}
+		for i := range size {
 			fill(v.Index(i), n)
 		}
 	case reflect.String:
@@ -35,6 +42,26 @@ func fill(v reflect.Value, n *uint64) {
 	default:
 		*n++
 		v.SetUint(*n * 37 & (1<<min(v.Type().Bits(), 62) - 1))
+	}
+}
+
+// TestOwnedSessions: the id of a session has 20 bytes, or, from version 3 on, 32, of which the last
+// are not all zero: so each has one form.
+func TestOwnedSessions(t *testing.T) {
+	stamp := paxos.NewStamp(paxos.LogID{1}, paxos.OwnerOf("bob"))
+	id := paxos.NewSessionID(7, stamp, [12]byte{9})
+	detach := encode(t, &paxos.Detach{Session: id})
+	m, err := readAllFrom(detach, Version)
+	if d, ok := m.(*paxos.Detach); err != nil || !ok || d.Session != id {
+		t.Errorf("%+v, %v", m, err)
+	}
+	if m, err := readAllFrom(encode(t, &paxos.Attach{Session: id, From: 1}), Oldest); !errors.Is(err, ErrFrame) {
+		t.Errorf("version 2 has no such id: %+v, %v", m, err)
+	}
+	padded := strings.Repeat("01", 20) + strings.Repeat("00", 12)
+	header := unhex(t, "92 90 93 01 c420"+padded+"01")
+	if m, err := readAllFrom(frame(kAttach, header, nil), Version); !errors.Is(err, ErrFrame) {
+		t.Errorf("a short id in the long form: %+v, %v", m, err)
 	}
 }
 

@@ -203,7 +203,7 @@ func TestFollowers(t *testing.T) {
 // TestResolve: the session is fenced once, through whoever leads, and looked up until
 // some learner knows it to be closed.
 func TestResolve(t *testing.T) {
-	id := paxos.AppendID{Session: paxos.NewSessionID(0, [12]byte{7}), Seq: 3}
+	id := paxos.AppendID{Session: paxos.NewSessionID(0, paxos.Stamp{}, [12]byte{7}), Seq: 3}
 	a := ask(t, &Call{Kind: CallResolve, ID: id})
 	fences := 0
 	for now := paxos.Ticks(1); !a.k.done && now < 60_000; now += 5 {
@@ -234,7 +234,7 @@ func b2i(b bool) int {
 // has what a quorum has chosen.
 func TestResolveFuture(t *testing.T) {
 	for _, behind := range []bool{true, false} {
-		a := ask(t, &Call{Kind: CallResolve, ID: paxos.AppendID{Session: paxos.NewSessionID(9, [12]byte{7}), Seq: 3}})
+		a := ask(t, &Call{Kind: CallResolve, ID: paxos.AppendID{Session: paxos.NewSessionID(9, paxos.Stamp{}, [12]byte{7}), Seq: 3}})
 		q, _ := the[*paxos.Lookup](a)
 		a.m.Step("l1", &paxos.Found{Nonce: q.Nonce, Future: true})
 		l, to := the[*paxos.Locate](a)

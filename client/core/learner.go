@@ -143,6 +143,7 @@ type birth struct {
 	at       paxos.Instance // what a learner has applied
 	heardAt  paxos.Ticks    // when it said so, 0 if never
 	maxBatch int            // of one Append, as the learner says; 0 if it has not
+	stamp    paxos.Stamp    // of sessions made there
 }
 
 // heard notes that a learner has applied an instance. It is good for further births
@@ -187,7 +188,7 @@ func (m *Machine) onAttached(msg *paxos.Attached) {
 		return
 	}
 	b.question = question{}
-	b.at, b.heardAt, b.maxBatch = msg.Applied, max(m.now, 1), msg.MaxBatch
+	b.at, b.heardAt, b.maxBatch, b.stamp = msg.Applied, max(m.now, 1), msg.MaxBatch, msg.Stamp
 	waiting := b.waiting
 	b.waiting = nil
 	for _, s := range waiting {
@@ -198,7 +199,7 @@ func (m *Machine) onAttached(msg *paxos.Attached) {
 // begin gives a session its id.
 func (s *Session) begin() {
 	m := s.m
-	s.id, s.born = paxos.NewSessionID(m.birth.at, s.random), true
+	s.id, s.born = paxos.NewSessionID(m.birth.at, m.birth.stamp, s.random), true
 	if m.birth.maxBatch > 0 {
 		s.chunk = min(chunkBytes, m.birth.maxBatch)
 	}

@@ -47,7 +47,7 @@ func TestNotPermitted(t *testing.T) {
 		calls = append(calls, k)
 		m.Ask(k)
 	}
-	session := paxos.NewSessionID(0, [12]byte{9})
+	session := paxos.NewSessionID(0, paxos.Stamp{}, [12]byte{9})
 	resolve := &Call{Kind: CallResolve, ID: paxos.AppendID{Session: session, Seq: 1}}
 	m.Ask(resolve)
 	for _, e := range m.Flush().SendNow {

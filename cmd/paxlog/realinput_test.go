@@ -218,7 +218,7 @@ func residentKiB(t *testing.T, pid int) int {
 func TestLateCopyAfterResolve(t *testing.T) {
 	k := cluster.New(t, 3, 1, 1)
 	k.Must("append", "one")
-	session := paxos.NewSessionID(1, [12]byte{1, 2, 3})
+	session := paxos.NewSessionID(1, paxos.Stamp{}, [12]byte{1, 2, 3})
 	id := paxos.AppendID{Session: session, Seq: 1}
 	if out := k.Must("resolve", id.String()); out != "never\n" {
 		t.Fatalf("resolve: %q", out)

@@ -174,7 +174,7 @@ type State struct {
 
 	Retention Retention // from LevelRetention on
 
-	// Who may do what, and the instance at which that changed last, from LevelGrants on.
+	// Who may do what, and the instance at which that changed last, from LevelRights on.
 	Grants    rights.Grants
 	GrantedAt paxos.Instance
 }
@@ -270,7 +270,7 @@ func Needs(c Command) uint64 {
 	case Alpha, Change:
 		return LevelMembers
 	case SetGrant:
-		return LevelGrants
+		return LevelRights
 	}
 	return 1
 }

@@ -8,8 +8,17 @@ import (
 	"github.com/paxlog/paxlog/paxos/rights"
 )
 
-// LevelGrants is the level from which on a log says who may do what (package rights).
-const LevelGrants = 6
+// LevelRights is the level from which on a log says who may do what, and ids of sessions name their
+// log and their owner (package rights).
+const LevelRights = 6
+
+// Runs is the newest kind of runs that a log of a level has, or a process that knows it.
+func Runs(level uint64) paxos.RunKind {
+	if level < LevelRights {
+		return paxos.RunsBefore
+	}
+	return paxos.RunsOwned
+}
 
 // SetGrant grants a principal just these rights from now on. One that would leave nobody with
 // admin, or name more principals than a log has room for, changes nothing.
@@ -28,17 +37,17 @@ func (s State) grant(i paxos.Instance, c SetGrant) State {
 	return s
 }
 
-// appendGrants is what a state has from LevelGrants on: who may do what, and since which
+// appendGrants is what a state has from LevelRights on: who may do what, and since which
 // instance.
 func (s State) appendGrants(b []byte) []byte {
-	if s.Level < LevelGrants {
+	if s.Level < LevelRights {
 		return b
 	}
 	return binary.AppendUvarint(s.Grants.AppendTo(b), uint64(s.GrantedAt))
 }
 
 func (d *decoder) grants(s *State) {
-	if s.Level < LevelGrants {
+	if s.Level < LevelRights {
 		return
 	}
 	s.Grants, s.GrantedAt = rights.Read(&d.Canonical), paxos.Instance(d.Number())

@@ -45,7 +45,7 @@ func TestGrants(t *testing.T) {
 // process of a lower level stops before it (R10).
 func TestGrantsNeedTheirLevel(t *testing.T) {
 	g := genesis()
-	g.Level = LevelGrants - 1
+	g.Level = LevelRights - 1
 	low, err := State{}.Apply(1, Batch(g), Level)
 	if err != nil {
 		t.Fatal(err)
@@ -54,10 +54,10 @@ func TestGrantsNeedTheirLevel(t *testing.T) {
 	if s, err := low.Apply(2, Batch(c), Level); err != nil || !reflect.DeepEqual(s, low) {
 		t.Errorf("%+v, %v", s, err)
 	}
-	if err := Known(Batch(c), LevelGrants-1); !errors.Is(err, ErrUnknown) {
+	if err := Known(Batch(c), LevelRights-1); !errors.Is(err, ErrUnknown) {
 		t.Errorf("an older process: %v", err)
 	}
-	raised, err := low.Apply(2, Batch(Raise{LevelGrants}), Level)
+	raised, err := low.Apply(2, Batch(Raise{LevelRights}), Level)
 	if err != nil || len(raised.Grants) != 0 || raised.Grants.Of("anybody") != paxos.AllRights {
 		t.Errorf("a log that is raised: %+v, %v", raised, err)
 	}

@@ -11,7 +11,7 @@ var levels = [...]string{
 	"a chain of hashes over the log, by which learners find out that one of them has another log than was chosen",
 	"how much of the log is kept, which its leader sees to",
 	"acceptors that are replaced, added and removed while the log runs",
-	"rights: which principals may append, read and administrate",
+	"rights: which principals may append, read and administrate; sessions of which others append nothing",
 }
 
 // Level is the highest level that this code knows.

@@ -8,7 +8,16 @@ import (
 
 // Gate knows who is at the other end of each client's connection. The zero Gate knows nobody.
 type Gate struct {
-	clients map[paxos.NodeID]paxos.Principal
+	// Blind says that this process asks no client for a certificate. So it cannot tell them apart, and
+	// takes each for the owner of what it says is its session: else nobody could go on while a
+	// cluster is given certificates, one process after the other.
+	Blind   bool
+	clients map[paxos.NodeID]client
+}
+
+type client struct {
+	who   paxos.Principal
+	owner paxos.Owner
 }
 
 // Up notes who has connected.
@@ -17,9 +26,9 @@ func (g *Gate) Up(m *paxos.PeerUp) {
 		return
 	}
 	if g.clients == nil {
-		g.clients = map[paxos.NodeID]paxos.Principal{}
+		g.clients = map[paxos.NodeID]client{}
 	}
-	g.clients[m.ID] = m.Principal
+	g.clients[m.ID] = client{m.Principal, paxos.OwnerOf(m.Principal)}
 }
 
 // Down forgets one that is not connected any more.
@@ -28,16 +37,28 @@ func (g *Gate) Down(id paxos.NodeID) { delete(g.clients, id) }
 // Who is the principal of a client, and whether id is one: somebody who has proved nothing is
 // Anonymous.
 func (g *Gate) Who(id paxos.NodeID) (paxos.Principal, bool) {
-	p, is := g.clients[id]
-	if p == "" {
-		p = paxos.Anonymous
+	c, is := g.clients[id]
+	if c.who == "" {
+		c.who = paxos.Anonymous
 	}
-	return p, is || id.IsClient()
+	return c.who, is || id.IsClient()
+}
+
+// Owner is the owner that a client is, of sessions that it makes.
+func (g *Gate) Owner(id paxos.NodeID) paxos.Owner { return g.clients[id].owner }
+
+// Owns reports whether a session is a client's own, or anybody's.
+func (g *Gate) Owns(id paxos.NodeID, session *paxos.SessionID) bool {
+	owner := session.Owner()
+	return owner == paxos.Owner{} || owner == g.clients[id].owner || g.Blind
 }
 
 // Judge returns what to answer where from is a client that may not send m, by these grants, else
-// nil. Appends are judged by Refuses, since standbys pass them on.
+// nil. Appends are judged by Refuses and RefusesSession, since standbys pass them on.
 func (g *Gate) Judge(from paxos.NodeID, m paxos.Message, granted Grants) *paxos.NotPermitted {
+	if why := g.judgeSession(from, m, granted); why != "" {
+		return Answer(m, why)
+	}
 	if len(granted) == 0 {
 		return nil
 	}
@@ -50,6 +71,39 @@ func (g *Gate) Judge(from paxos.NodeID, m paxos.Message, granted Grants) *paxos.
 		return nil
 	}
 	return Answer(m, why)
+}
+
+// judgeSession returns why a client may not be told of a session, or "": the results of another's
+// nobody gets; where its entries are the log shows whoever may read it.
+func (g *Gate) judgeSession(from paxos.NodeID, m paxos.Message, granted Grants) string {
+	switch m := m.(type) {
+	case *paxos.Attach:
+		if !g.Owns(from, &m.Session) {
+			who, _ := g.Who(from)
+			return notOwn(who, &m.Session)
+		}
+	case *paxos.Lookup:
+		if who, _ := g.Who(from); !g.Owns(from, &m.Session) && granted.Of(who)&(paxos.RightRead|paxos.RightAdmin) == 0 {
+			return notOwn(who, &m.Session) + "; whoever may read the log may ask for it"
+		}
+	}
+	return ""
+}
+
+func notOwn(who paxos.Principal, session *paxos.SessionID) string {
+	return fmt.Sprintf("session %s was made by another client than %s", session, describe(who))
+}
+
+// RefusesSession returns why p may not send m, an append, although it may append, or "": the session
+// is another's, which p does not own. To end one of those takes admin.
+func RefusesSession(p paxos.Principal, m *paxos.Append, granted Grants) string {
+	switch isFence := m.First == 0; {
+	case !isFence:
+		return notOwn(p, &m.Session)
+	case !granted.Of(p).Has(paxos.RightAdmin):
+		return fmt.Sprintf("%s: to end it takes admin: `paxlog grant %s admin` gives that, by somebody who has it", notOwn(p, &m.Session), p)
+	}
+	return ""
 }
 
 // Refuses returns why p may not send m, "" if it may: who it is, what it has, and what gives it

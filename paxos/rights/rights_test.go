@@ -187,3 +187,51 @@ func TestWithCopies(t *testing.T) {
 		t.Errorf("%v became %v", before, g)
 	}
 }
+
+// TestSessionsOfOthers: of a session that another principal made nobody is told results, whatever
+// rights it has; where its commands are is told to who may read; one of nobody is anybody's.
+func TestSessionsOfOthers(t *testing.T) {
+	log := paxos.LogID{1}
+	session := func(p paxos.Principal) paxos.SessionID {
+		return paxos.NewSessionID(1, paxos.NewStamp(log, paxos.OwnerOf(p)), [12]byte{1})
+	}
+	of := map[string]paxos.SessionID{"app": session("app"), "nobody": session(nobody), "an older one": paxos.NewSessionID(1, paxos.Stamp{}, [12]byte{1})}
+	var g Gate
+	for id, p := range map[paxos.NodeID]paxos.Principal{"@1": "app", "@2": "ops", "@3": nobody, "@4": "feeder"} {
+		g.Up(&paxos.PeerUp{ID: id, Role: paxos.RoleClient, Principal: p})
+	}
+	narrow := made(t, "ops", all, "app", add, "feeder", add, "anonymous", none)
+	for _, granted := range []Grants{nil, narrow} {
+		for id, who := range map[paxos.NodeID]paxos.Principal{"@1": "app", "@2": "ops", "@3": nobody, "@4": "feeder", "@9": nobody} {
+			for whose, s := range of {
+				own := who == "app" || whose != "app"
+				if got := g.Owns(id, &s); got != own {
+					t.Errorf("%s owns a session of %s: %v", who, whose, got)
+				}
+				may := own && granted.Of(who).Has(add)
+				if denied := g.Judge(id, &paxos.Attach{Nonce: 7, Session: s}, granted); (denied == nil) != may || denied != nil && (denied.Session != s || denied.Nonce != 7) {
+					t.Errorf("%s attaches a session of %s: %+v", who, whose, denied)
+				}
+				may = granted.Of(who)&(read|admin) != 0 || own && granted.Of(who).Has(add)
+				if denied := g.Judge(id, &paxos.Lookup{Nonce: 7, Session: s}, granted); (denied == nil) != may {
+					t.Errorf("%s asks for a session of %s: %+v", who, whose, denied)
+				}
+			}
+		}
+	}
+	blind := Gate{Blind: true}
+	if s := of["app"]; !blind.Owns("@7", &s) || blind.Judge("@7", &paxos.Attach{Session: s}, nil) != nil {
+		t.Error("who cannot tell clients apart refuses one")
+	}
+	s := of["app"]
+	for _, test := range []struct {
+		who   paxos.Principal
+		first uint64
+		may   bool
+	}{{"ops", 1, false}, {"ops", 0, true}, {"feeder", 0, false}, {"feeder", 1, false}} {
+		why := RefusesSession(test.who, &paxos.Append{Session: s, First: test.first}, narrow)
+		if (why == "") != test.may || why != "" && !strings.Contains(why, s.String()) {
+			t.Errorf("%+v: %q", test, why)
+		}
+	}
+}

@@ -9,7 +9,7 @@ import (
 // TestCalls judges logs and answers by what is called alone, as for another protocol.
 func TestCalls(t *testing.T) {
 	id := func(seq uint64) paxos.AppendID {
-		return paxos.AppendID{Session: paxos.NewSessionID(0, [12]byte{1}), Seq: seq}
+		return paxos.AppendID{Session: paxos.NewSessionID(0, paxos.Stamp{}, [12]byte{1}), Seq: seq}
 	}
 	for _, test := range []struct {
 		name, invariant string

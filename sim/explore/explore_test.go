@@ -162,7 +162,7 @@ func TestCopiesOfLearner(t *testing.T) {
 	s := e.start()
 	proc := slices.Index(e.procs, "l1")
 	m := clone(e.tables[proc].nodes[s[proc]].node).Machine
-	other := paxos.NewSessionID(0, [12]byte{9})
+	other := paxos.NewSessionID(0, paxos.Stamp{}, [12]byte{9})
 	for _, in := range []struct {
 		from paxos.NodeID
 		msg  paxos.Message

@@ -12,7 +12,7 @@ import (
 const clientID = paxos.NodeID("@c")
 
 // sessionOf is one of the client's sessions: it appends once in each.
-func sessionOf(n int) paxos.SessionID { return paxos.NewSessionID(0, [12]byte{byte(n)}) }
+func sessionOf(n int) paxos.SessionID { return paxos.NewSessionID(0, paxos.Stamp{}, [12]byte{byte(n)}) }
 
 // appendOf is the append of a session. Its entry is v and the session's number.
 func appendOf(n int) *paxos.Append {

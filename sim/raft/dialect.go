@@ -49,7 +49,7 @@ func (inRaft) step(c *caller, _ paxos.NodeID, m paxos.Message) {
 // tick begins a session: its name is enough.
 func (inRaft) tick(c *caller) {
 	if !c.open {
-		c.born(paxos.NewSessionID(0, c.random()))
+		c.born(paxos.NewSessionID(0, paxos.Stamp{}, c.random()))
 		c.send()
 	}
 }
@@ -85,7 +85,7 @@ func (d *inPaxlog) step(c *caller, _ paxos.NodeID, m paxos.Message) {
 	switch m := m.(type) {
 	case *paxos.Attached:
 		if !c.open && m.Session == (paxos.SessionID{}) {
-			c.born(paxos.NewSessionID(m.Applied, c.random()))
+			c.born(paxos.NewSessionID(m.Applied, m.Stamp, c.random()))
 			d.attach(c, 1)
 			c.send()
 		}
