@@ -28,6 +28,9 @@
 //	            instances at which an acceptor voted under one ballot (VoteRun)
 //	birth       the applied instance at which a session's learner stood
 //	fence       a command that closes a session for good
+//	principal   who a client is, as its connection proves it; anonymous if it proves nothing
+//	owner       of a session: who made it, as its id says; nobody's session is anybody's
+//	grant       which rights (append, read, admin) the log gives a principal
 //	floor       sessions born below it that are unknown have expired
 //	origin      the ballot that first carried a value; stays when it is proposed again
 //	process     one start of an acceptor, proposer or learner, told apart from earlier

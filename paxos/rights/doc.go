@@ -41,6 +41,25 @@
 //     that one of them has, it refuses what needs a right. That keeps nobody from anything that a
 //     log without grants allows, but from draining a proposer that reaches no acceptor.
 //
+// # Whose a session is
+//
+// The ids of sessions stand in every page of the log. Were that all it takes, whoever reads the log could send the
+// next number of another's session: its client, which sends that number, too, would be told success
+// for bytes that it never sent, or could be ended by a fence. So an id says who made it, by the
+// owner that the learner puts into it at which it begins (paxos.Stamp).
+//
+//   - The first proposer that an append reaches knows its sender by the connection, and refuses an append
+//     to a session of another owner. A leader judges what is passed on by what the standby says of the
+//     sender. Learners tell results to the owner only.
+//   - Only who has admin fences another's session. Its commands stay what they were: whoever made it is
+//     told that it was closed.
+//   - What the client itself puts into an id helps nobody: an id with another owner than the sender is
+//     refused, one with its own is its own, and a session is begun by its first command.
+//
+// A session that names no owner, or Anonymous, is anybody's: those cannot be told apart. So are all where a process
+// asks no client for a certificate (Gate.Blind): it lets everybody pass, lest appends fail while a
+// cluster is given certificates.
+//
 // What is under way when a right is taken away may still happen: an append that the leader took
 // before it knew of that is in the log.
 //
