@@ -150,7 +150,7 @@ func TestBudgetOfQuestions(t *testing.T) {
 func TestBudgetOfAttachments(t *testing.T) {
 	l := newLearner()
 	id := func(n int) paxos.SessionID {
-		return paxos.NewSessionID(0, [12]byte{1, byte(n), byte(n >> 8), byte(n >> 16)})
+		return paxos.NewSessionID(0, paxos.Stamp{}, [12]byte{1, byte(n), byte(n >> 8), byte(n >> 16)})
 	}
 	const each = maxAttachedAll / 20
 	for n := range maxAttachedAll {

@@ -138,6 +138,7 @@ type Config struct {
 
 	Knows   uint64 // the highest level of a log that this process knows
 	Program string // the version of the program, for status
+	Blind   bool   // it asks no client for a certificate (rights.Gate)
 }
 
 // State is a learner's durable state, as its store recovers it.
@@ -215,7 +216,7 @@ func New(cfg Config, st State) *Learner {
 		cfg: cfg, state: st.LearnerState, peers: st.Peers, sessions: newSessions(st.Sessions),
 		sources: newSources(cfg), relay: cfg.Membership.Acceptors[0], members: configuration.Sole(cfg.Membership), others: map[paxos.NodeID]uint64{},
 		above: map[paxos.Instance]*evidence{}, loads: map[uint64]pending{}, reading: map[paxos.Index]uint64{},
-		clients: newConnections(), due: newDue(),
+		gate: rights.Gate{Blind: cfg.Blind}, clients: newConnections(), due: newDue(),
 	}
 	l.reads.nonce, l.copying.nonce = cfg.Seed%paxos.Bound, cfg.Seed%paxos.Bound
 	l.auditNonce = (l.copying.nonce + paxos.Bound/2) % paxos.Bound

@@ -32,7 +32,7 @@ func proposerConfig(c *config.Cluster, id paxos.NodeID, seed uint64, logID paxos
 		RenewTicks: ticks(t.Idle / renewals), RetryTicks: ticks(t.Retry), StallTicks: ticks(t.Stall),
 		Window: l.Window, WindowBytes: l.ConnQueueBytes / 2, BatchBytes: l.BatchBytes, EntryBytes: l.EntryBytes, QueueBytes: l.QueueBytes,
 		MarkBytes: markBytes, MarkInstances: markInstances, MarkTicks: ticks(markPatience), Learners: others(c.Learners, ""),
-		Knows: control.Level, LogID: logID, Program: program.Version(),
+		Knows: control.Level, LogID: logID, Program: program.Version(), Blind: !c.TLS.On(),
 	}
 }
 
@@ -55,7 +55,7 @@ func learnerConfig(c *config.Cluster, id paxos.NodeID, seed uint64) learner.Conf
 		ID: id, Membership: c.Membership(), Learners: others(c.Learners, id), Seed: seed,
 		PollTicks: ticks(t.Heartbeat), RenewTicks: ticks(t.Idle / renewals), RetryTicks: ticks(t.Retry), ReadTicks: ticks(t.Read),
 		PageBytes: l.PageBytes, EntryBytes: l.EntryBytes, BatchBytes: proposer.MaxAppend(l.BatchBytes, l.EntryBytes), AheadBytes: l.InboxBytes, BurstBytes: l.ConnQueueBytes / 2,
-		ChunkBytes: max(l.BatchBytes/4, controlBytes/16), ScrubTicks: ticks(scrubRest), ScrubEach: ticks(scrubEach), Knows: control.Level, Program: program.Version(),
+		ChunkBytes: max(l.BatchBytes/4, controlBytes/16), ScrubTicks: ticks(scrubRest), ScrubEach: ticks(scrubEach), Knows: control.Level, Program: program.Version(), Blind: !c.TLS.On(),
 	}
 }
 

@@ -11,7 +11,8 @@ type Append struct {
 	Batch   []byte `codec:"-"`
 
 	Answered uint64 `since:"3"`
-	// Principal is that of Client, as the standby that passed it on knows it.
+	// Principal is that of Client, as the standby that passed it on knows it; empty if that asks no
+	// client who it is.
 	Principal Principal `since:"3"`
 }
 

@@ -6,6 +6,7 @@ import (
 	"github.com/paxlog/paxlog/paxos"
 	"github.com/paxlog/paxlog/paxos/configuration"
 	"github.com/paxlog/paxlog/paxos/control"
+	"github.com/paxlog/paxlog/paxos/rights"
 )
 
 // Config is what a proposer needs to know. Ticks are milliseconds.
@@ -39,6 +40,7 @@ type Config struct {
 	Knows   uint64      // the highest level of a log that this process knows
 	LogID   paxos.LogID // random, fresh at each start: names a log that this process begins
 	Program string      // the version of the program, for status
+	Blind   bool        // it asks no client for a certificate (rights.Gate)
 }
 
 // Proposer is the machine. Create it with New.
@@ -116,7 +118,7 @@ type phase interface {
 func New(cfg Config) *Proposer {
 	p := &Proposer{
 		cfg: cfg, rand: paxos.Rand{State: cfg.Seed}, up: map[paxos.NodeID]bool{}, claims: map[paxos.NodeID]paxos.Ballot{}, known: map[paxos.NodeID]uint64{},
-		joiners: map[paxos.NodeID]joiner{},
+		joiners: map[paxos.NodeID]joiner{}, judging: judging{gate: rights.Gate{Blind: cfg.Blind}},
 	}
 	p.standBy("just started", 0)
 	return p

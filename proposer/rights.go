@@ -111,7 +111,16 @@ func (p *Proposer) owns(from paxos.NodeID, m *paxos.Append) bool {
 		return p.judging.gate.Owns(from, &m.Session)
 	}
 	owner := m.Session.Owner()
-	return owner == paxos.Owner{} || owner == paxos.OwnerOf(m.Principal)
+	return owner == paxos.Owner{} || owner == paxos.OwnerOf(m.Principal) || m.Principal == ""
+}
+
+// vouched is what a standby says of who sent what it passes on: nothing, if it cannot tell clients
+// apart.
+func (p *Proposer) vouched(from paxos.NodeID, m *paxos.Append) paxos.Principal {
+	if p.judging.gate.Blind {
+		return ""
+	}
+	return p.sender(from, m)
 }
 
 // sender is whose append m is: of a client that is connected here, or as the standby that passed

@@ -260,8 +260,6 @@ func TestSessionsOfOthers(t *testing.T) {
 		if !open {
 			s = narrow(t)
 		}
-		p := leadsAbove(t, s, 10)
-		come(p)
 		for name, test := range map[string]struct {
 			from   paxos.NodeID
 			m      *paxos.Append
@@ -274,7 +272,8 @@ func TestSessionsOfOthers(t *testing.T) {
 			"another's, by name":                 {"@1", ownedBy("app", log, 1), "app", true},
 			"another's, passed on":               {"p2", ownedBy("app", log, 1), "ops", true},
 			"another's, of nobody":               {"@3", ownedBy("app", log, 1), "", true},
-			"another's, passed on of nobody":     {"p2", ownedBy("app", log, 1), "", true},
+			"another's, passed on of nobody":     {"p2", ownedBy("app", log, 1), paxos.Anonymous, true},
+			"by one who cannot tell":             {"p2", ownedBy("app", log, 1), "", !open},
 			"anybody's":                          {"@2", ownedBy(paxos.Anonymous, log, 1), "", false},
 			"the end of its own":                 {"@2", ownedBy("app", log, 0), "", false},
 			"the end of another's, with admin":   {"@1", ownedBy("app", log, 0), "", false},
@@ -283,6 +282,8 @@ func TestSessionsOfOthers(t *testing.T) {
 			"its own, of another log":            {"@2", ownedBy("app", other, 1), "", true},
 			"the end of its own, of another log": {"@2", ownedBy("app", other, 0), "", true},
 		} {
+			p := leadsAbove(t, s, 10)
+			come(p)
 			test.m.Principal = test.says
 			p.Step(test.from, test.m)
 			refused := sentTo[*paxos.Refused](p.Flush(), test.from)
@@ -300,6 +301,12 @@ func TestSessionsOfOthers(t *testing.T) {
 	if out := p.Flush(); len(sentTo[*paxos.Refused](out, "@1")) != 1 || len(sentTo[*paxos.Append](out, "p2")) != 0 {
 		t.Error("a standby passes on what is not its sender's")
 	}
+	p.judging.gate.Blind = true
+	p.Step("@1", ownedBy("app", log, 1))
+	if out := sentTo[*paxos.Append](p.Flush(), "p2"); len(out) != 1 || out[0].Principal != "" {
+		t.Errorf("one that cannot tell clients apart passes on %+v", out)
+	}
+	p.judging.gate.Blind = false
 	p.Step("@1", ownedBy("app", log, 0))
 	if out := p.Flush(); len(sentTo[*paxos.Append](out, "p2")) != 1 {
 		t.Error("a standby does not leave to the leader who may end a session")

@@ -182,7 +182,7 @@ func (s *standby) onAppend(p *Proposer, from paxos.NodeID, m *paxos.Append) {
 		p.refuse(from, m, paxos.RefuseNoLeader, fmt.Sprintf("%s does not lead, and cannot pass appends on to %s", p.cfg.ID, leader))
 	default:
 		passed := *m
-		passed.Client, passed.Principal = from, p.sender(from, m)
+		passed.Client, passed.Principal = from, p.vouched(from, m)
 		p.passedTo = leader
 		p.Send(leader, &passed)
 	}
