@@ -130,7 +130,10 @@ func TestDecodeDamaged(t *testing.T) {
 		"chained": {appendApplied(nil, paxos.PutApplied{Record: paxos.LogRecord{First: 1, Log: []byte("xyz")}, Value: paxos.Value{Origin: b}, Chain: paxos.Chain{1}}),
 			func(k, v []byte) error { _, err := decodeApplied(k, v); return err }},
 		"session": {appendSession(nil, paxos.SessionState{Last: 300, Used: 1 << 40}),
-			func(_, v []byte) error { _, err := decodeSession(sessionKey(keySession, paxos.SessionID{}), v); return err }},
+			func(_, v []byte) error {
+				_, err := decodeSession(sessionKey(keySession, paxos.SessionID{}), v)
+				return err
+			}},
 		"learner": {appendLearner(nil, paxos.LearnerState{}),
 			func(k, v []byte) error { _, err := decodeLearner(k, v); return err }},
 		"changes": {appendChanges(nil, []sessionChange{{dropped: true}}),
