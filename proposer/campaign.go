@@ -96,7 +96,7 @@ func (c *preparing) step(p *Proposer, from paxos.NodeID, m paxos.Message) {
 		if c.read.onPromise(p, from, m) {
 			c.wait(p)
 			c.read.judge(p)
-			if c.read.isQuorum(p) && (c.rejoin.id == "" || p.members.Newest().IsRejoin(c.read.done)) {
+			if c.read.isQuorum(p) && (c.rejoin.id == "" || c.read.isRejoin(p)) {
 				p.lead(c)
 			}
 		}

@@ -35,7 +35,7 @@ func (c *preparing) assertElected(p *Proposer) {
 	switch {
 	case !c.read.isQuorum(p):
 		p.Violated("nothing is proposed before Phase 1 is complete", "ballot", c.ballot, "promises", done.Len(), "needed", m.Phase1)
-	case c.rejoin.id != "" && (!m.IsRejoin(done) || done.Has(p.place(c.rejoin.id))):
+	case c.rejoin.id != "" && (!c.read.isRejoin(p) || done.Has(p.place(c.rejoin.id))):
 		p.Violated("an acceptor rejoins by the promises of enough others", "acceptor", c.rejoin.id, "promises", done.Len())
 	}
 }

@@ -151,6 +151,9 @@ func (q *quorumRead) onPromise(p *Proposer, from paxos.NodeID, m *paxos.Promise)
 // that a leader by this read would propose at (R3).
 func (q *quorumRead) isQuorum(p *Proposer) bool { return p.members.IsPhase1(q.done, q.held()+1) }
 
+// isRejoin reports whether they are enough for an acceptor to rejoin.
+func (q *quorumRead) isRejoin(p *Proposer) bool { return p.members.IsRejoin(q.done, q.held()+1) }
+
 // held is the highest that the quorum shows: everything at or below it is chosen.
 func (q *quorumRead) held() paxos.Instance {
 	var h paxos.Instance

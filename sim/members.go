@@ -35,13 +35,13 @@ func moreChanges(r *paxos.Rand, end Micros, t Topology) (faults []Fault) {
 
 // changes puts them into a plan. A directory that has forgotten something needs all others to
 // rejoin, and so does a member that is dead to be replaced: both at once is more than a log
-// survives.
+// survives (mayForget).
 func (p *Plan) changes(faults []Fault) {
 	if len(faults) == 0 {
 		return
 	}
 	p.Changes = true
-	p.Faults = slices.DeleteFunc(append(p.Faults, faults...), func(f Fault) bool { return f.Kind == RollBack })
+	p.Faults = append(p.Faults, faults...)
 }
 
 // changeMembers changes the acceptors, as an operator does, who asks again until it is done.
@@ -51,15 +51,8 @@ func (c *Cluster) changeMembers(f Fault, r *paxos.Rand) {
 	if now.IsZero() || f.Kind == RemoveAcceptor && len(now.Acceptors) < 4 || f.Kind == ReplaceAcceptor && len(now.Acceptors) < 3 || f.Kind == AddAcceptor && len(now.Acceptors) > 6 {
 		return
 	}
-	for id := range c.dead {
-		if !h.WasReplaced(id) {
-			return // one at a time
-		}
-	}
-	for _, a := range now.Acceptors {
-		if c.nodes[a.ID].store.durable.Held+1 < h.From {
-			return // it has not arrived: to lose another one now is more than the log survives
-		}
+	if c.isOneDead() || !c.haveArrived() || c.forgetful() != "" {
+		return // to lose another one now is more than the log survives
 	}
 	if f.Kind == ReplaceAcceptor && (int(max(now.Phase1, now.Phase2)) >= len(now.Acceptors) || c.removing > 0) {
 		return // the log does not go on without one, or will not once another one is removed
@@ -103,11 +96,15 @@ func (c *Cluster) askFor(m *paxos.Member, f Fault, r *paxos.Rand) {
 	if done {
 		c.Events["acceptors changed"]++
 		if m.Order == paxos.MemberReplace && r.Uint64()%2 == 0 {
-			c.after(f.For, func() { c.resurrect(m.ID) })
+			c.after(f.For, func() { c.resurrect(m.ID, r) })
 		}
 		return
 	}
 	if tooFew {
+		return
+	}
+	if c.forgetful() != "" { // an operator sees that one does not vote, and waits
+		c.after(300*Millisecond, func() { c.askFor(m, f, r) })
 		return
 	}
 	for _, id := range c.Proposers {
@@ -122,9 +119,31 @@ func isMember(list paxos.ByPlace[member], id paxos.NodeID) bool {
 	return slices.ContainsFunc(list, func(a member) bool { return a.ID == id })
 }
 
-// resurrect starts the directory of an acceptor that was replaced.
-func (c *Cluster) resurrect(id paxos.NodeID) {
+// isOneDead reports whether a machine has died for good whose acceptor is not replaced yet.
+func (c *Cluster) isOneDead() bool {
+	h := c.Check.Members()
+	for id := range c.dead {
+		if !h.WasReplaced(id) {
+			return true
+		}
+	}
+	return false
+}
+
+// haveArrived reports whether every member has what it takes to vote as one.
+func (c *Cluster) haveArrived() bool {
+	h := c.Check.Members()
+	return !slices.ContainsFunc(h.Now.Acceptors, func(a member) bool { return c.nodes[a.ID].store.durable.Held+1 < h.From })
+}
+
+// resurrect starts the directory of an acceptor that was replaced, or an old copy of it.
+func (c *Cluster) resurrect(id paxos.NodeID, r *paxos.Rand) {
 	if n := c.nodes[id]; !n.Up {
+		if r.Uint64()%2 == 0 {
+			n.store.rollBack(int(r.Uint64() % uint64(len(n.store.history)+1)))
+			c.Check.Forget(n.watched)
+			c.Events["old directory of a replaced acceptor started"]++
+		}
 		c.Events["directory of a replaced acceptor started"]++
 		n.Start()
 	}

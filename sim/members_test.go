@@ -37,7 +37,7 @@ func TestReplace(t *testing.T) {
 		}
 	}
 	await(t, c, "the log goes on with the newcomer", func() bool { return c.Check.Answers > answers+50 })
-	c.resurrect(dead)
+	c.resurrect(dead, r)
 	answers = c.Check.Answers
 	await(t, c, "the log goes on beside the old directory", func() bool { return c.Check.Answers > answers+50 })
 	if c.votes(dead) {
@@ -68,7 +68,7 @@ func TestMembers(t *testing.T) {
 			t.Fatalf("seed %d (%+v): %v\nreplay: PAXLOG_SEED=%d PAXLOG_SEEDS=1 go test ./sim -run Members", r.Seed, r.Topology, r.Err, r.Seed)
 		}
 	}
-	for _, k := range []string{"acceptor dead for good, and replaced", "acceptor added", "acceptor removed", "acceptors changed", "directory of a replaced acceptor started", "leader change"} {
+	for _, k := range []string{"acceptor dead for good, and replaced", "acceptor added", "acceptor removed", "acceptors changed", "directory of a replaced acceptor started", "old directory of a replaced acceptor started", "directory rolled back", "rejoined: it votes again", "leader change"} {
 		t.Logf("%6d times: %s", total[k], k)
 		if total[k] == 0 && n >= 100 {
 			t.Errorf("there was no %s", k)

@@ -14,7 +14,7 @@ import (
 // nothing. At most one acceptor at a time has forgotten something, for what two of
 // them voted for together may be lost for good.
 func (c *Cluster) rollBack(n *Node, back Micros, r *paxos.Rand) {
-	if !n.Up || !c.Members.CanRejoin() || c.forgetful() != "" {
+	if !n.Up || !c.mayForget(n.ID) {
 		return
 	}
 	n.Crash()
@@ -29,11 +29,38 @@ func (c *Cluster) rollBack(n *Node, back Micros, r *paxos.Rand) {
 	c.restartAfter(back, n)
 }
 
+// mayForget reports whether an acceptor may forget something, so that the log goes on: the others
+// let it rejoin. While one is dead, is to go, or has not arrived, that is one loss already.
+func (c *Cluster) mayForget(id paxos.NodeID) bool {
+	if c.forgetful() != "" || c.removing > 0 || c.isOneDead() || !c.haveArrived() {
+		return false
+	}
+	h := c.Check.Members()
+	if h.IsZero() {
+		return c.Members.CanRejoin()
+	}
+	e, err := h.Electorate(1, nil)
+	return err == nil && isMember(h.Now.Acceptors, id) && e.Newest().CanRejoin()
+}
+
+// voters are the acceptors that the log has now.
+func (c *Cluster) voters() []paxos.NodeID {
+	h := c.Check.Members()
+	if h.IsZero() {
+		return c.Acceptors
+	}
+	var ids []paxos.NodeID
+	for _, a := range h.Now.Acceptors {
+		ids = append(ids, a.ID)
+	}
+	return ids
+}
+
 // forgetful is an acceptor that was rolled back and has not rejoined yet, or has to
 // rejoin once more, since a leader has voided its promises in the meantime; "" if
 // there is none.
 func (c *Cluster) forgetful() paxos.NodeID {
-	for _, id := range c.Acceptors {
+	for _, id := range c.voters() {
 		n := c.nodes[id]
 		n.forgot = n.forgot && n.store.durable.Mark.Life == n.life
 		if n.forgot || c.voided(n) {
@@ -47,7 +74,7 @@ func (c *Cluster) forgetful() paxos.NodeID {
 // another one.
 func (c *Cluster) voided(n *Node) bool {
 	own := n.store.durable.Mark
-	return own.Forgot || slices.ContainsFunc(c.Acceptors, func(o paxos.NodeID) bool {
+	return own.Forgot || slices.ContainsFunc(c.voters(), func(o paxos.NodeID) bool {
 		return own.Life.Less(c.nodes[o].store.durable.Peers[n.ID].Mark.Life)
 	})
 }
@@ -55,7 +82,7 @@ func (c *Cluster) voided(n *Node) bool {
 // remember reports whether every other acceptor remembers, durably, more of id than a
 // directory with mark m has.
 func (c *Cluster) remember(id paxos.NodeID, m paxos.Mark) bool {
-	for _, o := range c.Acceptors {
+	for _, o := range c.voters() {
 		if o != id && !m.Forgets(c.nodes[o].store.durable.Peers[id].Mark) {
 			return false
 		}

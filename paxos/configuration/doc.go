@@ -89,6 +89,14 @@
 // Then nobody is left out, and R3 to R5 are enough: the leader's Phase 1 has a quorum of both
 // configurations, and counts votes at each instance by the one in force there.
 //
+// # Rejoining around a change
+//
+// A directory that has forgotten something rejoins (package paxos, "Rejoining") once a change that
+// is under way is complete, by the promises of enough members of the new configuration. Where a
+// leader's Phase 1 begins below the instance from which that is in force, since acceptors have
+// lost what they held, it takes enough of both: the one that forgot was counted in quorums
+// of both.
+//
 // # What is not here yet
 //
 // A directory that has forgotten something rejoins as package paxos says, and not by a change. An

@@ -147,6 +147,13 @@ func (e *Electorate) IsPhase1(s paxos.Set, start paxos.Instance) bool {
 	return (!e.After.IsZero() && start >= e.From || e.Before.IsPhase1(s)) && (e.After.IsZero() || e.After.IsPhase1(s))
 }
 
+// IsRejoin reports whether an acceptor that has forgotten something may rejoin by the promises of
+// s, which are for all instances from start on: it was counted in quorums of each configuration
+// that is in force at any of them.
+func (e *Electorate) IsRejoin(s paxos.Set, start paxos.Instance) bool {
+	return (!e.After.IsZero() && start >= e.From || e.Before.IsRejoin(s)) && (e.After.IsZero() || e.After.IsRejoin(s))
+}
+
 // Covers reports whether a quorum of e is one of o, too, at each instance, and e asks nobody
 // whom o does not: so a leader whose Phase 1 was of e may lead by o.
 func (e *Electorate) Covers(o *Electorate) bool {

@@ -223,3 +223,31 @@ func TestElectorate(t *testing.T) {
 		}
 	}
 }
+
+// TestRejoinAroundChange: who has forgotten a promise that counted in the configuration before
+// needs enough of its members, as long as that is in force. Example: quorums are of 2 in Phase 1 and
+// 3 in Phase 2 among a1 to a4, and b5 is added. a1 has forgotten its promise to ballot 9, for which
+// a2 is the other one. By a3, a4 and b5, which know nothing of ballot 9, it must not vote at 8.
+func TestRejoinAroundChange(t *testing.T) {
+	four := Configuration{Epoch: 1, Phase1: 2, Phase2: 3}
+	for _, id := range []paxos.NodeID{"a1", "a2", "a3", "a4"} {
+		four.Acceptors = append(four.Acceptors, Acceptor{ID: id})
+	}
+	h := Begin(four)
+	h.Alpha = 10
+	h, err := h.Apply(5, h.Now.Addition(newcomer(5), 3, 3))
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := h.Electorate(1, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var s paxos.Set
+	for _, id := range []paxos.NodeID{"a3", "a4", "b5"} {
+		s = s.With(e.Place(id))
+	}
+	if !e.IsPhase1(s, 14) || e.IsRejoin(s, 14) || !e.IsRejoin(s, 15) || !e.IsRejoin(s.With(e.Place("a2")), 14) {
+		t.Errorf("at 14: Phase 1 %v, rejoin %v, with a2 %v; at 15: %v", e.IsPhase1(s, 14), e.IsRejoin(s, 14), e.IsRejoin(s.With(e.Place("a2")), 14), e.IsRejoin(s, 15))
+	}
+}

@@ -111,7 +111,7 @@ func (c *Checker) votesForChange(n *Process, v *paxos.Vote, held paxos.Instance)
 // not be on disk then: what a vote for a change says is.
 func (c *Checker) holding(upTo paxos.Instance, config configuration.Configuration, without paxos.NodeID) (n int) {
 	for _, p := range c.processes {
-		if _, is := config.Find(p.ID); is && p.Role == paxos.RoleAcceptor && p.ID != without && c.toldBy(p).held >= upTo {
+		if _, is := config.Find(p.ID); is && p.Role == paxos.RoleAcceptor && p.ID != without && (c.toldBy(p).held >= upTo || c.toldBy(p).forgot) {
 			n++
 		}
 	}
