@@ -53,10 +53,14 @@ type Limits struct {
 	Window         int // instances in flight at a leader
 	QueueBytes     int // appends waiting at the leader; >= EntryBytes and 4 KiB
 	ConnQueueBytes int // messages waiting on one connection; >= 2*(EntryBytes+BatchBytes) and 64 KiB
-	Connections    int // connections that a process accepts
-	Sessions       int // client sessions remembered; the same at every learner
-	PageBytes      int // one page of values; a page always admits one value
-	InboxBytes     int // messages received and not yet handled; >= 2*(EntryBytes+BatchBytes) and 64 KiB
+	// ClientQueueBytes bounds the messages waiting on all connections of clients together:
+	// whoever has most waiting is cut off first; >= ConnQueueBytes, to which a file
+	// that does not name it raises it.
+	ClientQueueBytes int
+	Connections      int // connections that a process accepts
+	Sessions         int // client sessions remembered; the same at every learner
+	PageBytes        int // one page of values; a page always admits one value
+	InboxBytes       int // messages received and not yet handled; >= 2*(EntryBytes+BatchBytes) and 64 KiB
 }
 
 const (
@@ -85,10 +89,12 @@ func Defaults() *Cluster {
 			Window:         64,
 			QueueBytes:     64 * mib,
 			ConnQueueBytes: 16 * mib,
-			Connections:    4096,
-			Sessions:       65536,
-			PageBytes:      mib,
-			InboxBytes:     64 * mib,
+
+			ClientQueueBytes: 128 * mib,
+			Connections:      4096,
+			Sessions:         65536,
+			PageBytes:        mib,
+			InboxBytes:       64 * mib,
 		},
 	}
 }

@@ -133,6 +133,7 @@ limits:
   window: 64
   queue_bytes: 64MiB
   conn_queue_bytes: 16MiB
+  client_queue_bytes: 128MiB
   connections: 4096
   sessions: 65536
   page_bytes: 1MiB

@@ -42,6 +42,7 @@ var limitFields = []limitField{
 	{"window", func(l *Limits) *int { return &l.Window }, 65536, false},
 	{"queue_bytes", func(l *Limits) *int { return &l.QueueBytes }, gib, true},
 	{"conn_queue_bytes", func(l *Limits) *int { return &l.ConnQueueBytes }, gib, true},
+	{"client_queue_bytes", func(l *Limits) *int { return &l.ClientQueueBytes }, 16 * gib, true},
 	{"connections", func(l *Limits) *int { return &l.Connections }, 1 << 20, false},
 	{"sessions", func(l *Limits) *int { return &l.Sessions }, 1 << 24, false},
 	{"page_bytes", func(l *Limits) *int { return &l.PageBytes }, 64 * mib, true},

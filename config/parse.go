@@ -70,6 +70,9 @@ func Parse(name string, data []byte) (*Cluster, error) {
 		return nil, err
 	}
 	c.fillQuorum()
+	if l := &c.Limits; l.ClientQueueBytes == Defaults().Limits.ClientQueueBytes {
+		l.ClientQueueBytes = max(l.ClientQueueBytes, l.ConnQueueBytes)
+	}
 	if err := c.validate(p.at); err != nil {
 		return nil, err
 	}

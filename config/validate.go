@@ -192,5 +192,8 @@ func (l Limits) validate(at locator) error {
 			return at.fail(path, "%s: %s is below %s: however small an entry is, a message weighs about %d bytes, and hundreds of them must find room", path, formatSize(q.bytes), formatSize(leastConnQueue), messageBytes)
 		}
 	}
+	if l.ClientQueueBytes < l.ConnQueueBytes {
+		return at.fail("limits.client_queue_bytes", "limits.client_queue_bytes: %s of all clients is below what may wait on one connection, limits.conn_queue_bytes, %s", formatSize(l.ClientQueueBytes), formatSize(l.ConnQueueBytes))
+	}
 	return nil
 }

@@ -146,7 +146,7 @@ func (k *rig) awaitInbox(ok func() bool) {
 	defer tick.Stop()
 	for !ok() {
 		k.n.inbox.wait(tick.C)
-		items := k.n.inbox.take()
+		items, _ := k.n.inbox.take()
 		for _, it := range items {
 			switch m := it.msg.(type) {
 			case *paxos.Synced:
@@ -398,7 +398,7 @@ func TestDiskThatHangs(t *testing.T) {
 			h.Receive("p1", &paxos.Prepare{}, 10)
 			h.Receive("p1", &paxos.Heartbeat{}, 10)
 			h.Receive("c", &paxos.StatusQuery{}, 10)
-			if items := k.n.inbox.take(); len(items) != 2 {
+			if items, _ := k.n.inbox.take(); len(items) != 2 {
 				t.Errorf("%d messages taken, want the heartbeat and the question", len(items))
 			}
 			k.wantSent("while the disk hangs")

@@ -55,7 +55,12 @@ func (h handler) PeerDown(id paxos.NodeID, role paxos.Role, why error) {
 			repeats(n.log.Warn(), more).Str("peer", string(id)).AnErr("reason", why).Msg("client cut off")
 		}
 	}
-	n.inbox.put(item{from: n.opts.ID, msg: &paxos.PeerDown{ID: id}})
+	down := item{from: n.opts.ID, msg: &paxos.PeerDown{ID: id}}
+	if role == paxos.RoleClient {
+		n.inbox.left(id, down)
+		return
+	}
+	n.inbox.put(down)
 }
 
 // dropped is what transport.Config.Dropped calls.
@@ -111,7 +116,7 @@ func strangerKind(why error) string {
 		return fmt.Sprintf("refusal %d", stranger.Code)
 	case errors.Is(why, wire.ErrFrame):
 		return "garbage"
-	case errors.Is(why, io.EOF), errors.Is(why, io.ErrUnexpectedEOF), errors.Is(why, os.ErrDeadlineExceeded):
+	case errors.Is(why, transport.ErrCrowd), errors.Is(why, io.EOF), errors.Is(why, io.ErrUnexpectedEOF), errors.Is(why, os.ErrDeadlineExceeded):
 		return "silence"
 	}
 	return "refusal"

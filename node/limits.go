@@ -7,6 +7,12 @@ const (
 	// maxDrain bounds the messages stepped before a flush, so that time passes for the
 	// machine, and answers leave, also under a flood.
 	maxDrain = 1024
+	// drainBytes bounds those of clients among them: checking an append takes about a millisecond
+	// for each MiB.
+	drainBytes = 4 << 20
+	// laneSlack is what a client may have waiting beside its share: more than a poller reads of
+	// one connection before it looks whether it may go on.
+	laneSlack = 256 << 10
 	// few is how many messages a reader steps itself; for more it wakes the loop.
 	few = 2
 	// maxSpare bounds the items of an inbox that is kept for the next messages.

@@ -50,8 +50,11 @@ type Options struct {
 	// Join, if not empty, says that the cluster file does not name this process, an acceptor
 	// that joins the log, and where others dial it.
 	Join string
-	FS   vfs.FS // nil: the operating system's
-	Log  zerolog.Logger
+	// Beside is how many other nodes run in this process: they share the files that it may open.
+	Beside int
+	Files  int    // that this process may open; 0: what the operating system says
+	FS     vfs.FS // nil: the operating system's
+	Log    zerolog.Logger
 	// Fatal is called once, from any goroutine, when the process must stop at
 	// once: a failed disk, or a broken invariant.
 	Fatal func(error)
@@ -80,6 +83,7 @@ type Node struct {
 	died      chan struct{} // closed when dead
 	ending    sync.Once
 	peerLog   *peerLog
+	places    places
 	known     known
 	creds     *credentials.Store // nil: TLS is off
 	dialMu    sync.Mutex
@@ -105,6 +109,9 @@ func Start(opts Options) (*Node, error) {
 		inbox: newInbox(opts.Cluster.Limits.InboxBytes),
 	}
 	n.usage.n = n
+	if err := n.findPlaces(); err != nil {
+		return nil, err
+	}
 	n.creds, err = credentials.Open(credentials.Options{
 		TLS: opts.Cluster.TLS, Me: credentials.Identity{Cluster: opts.Cluster.Name, Role: opts.Role, ID: string(opts.ID)},
 	})
@@ -174,7 +181,7 @@ func (n *Node) open() error {
 		n.turn.machine = proposer.New(proposerConfig(c, id, seed, log))
 		return nil
 	}
-	n.store, err = wal.Open(n.opts.Dir, wal.NewIdentity(members, n.opts.Role, id), wal.Options{FS: n.opts.FS, Fatal: n.fatal, Synced: n.onSynced})
+	n.store, err = wal.Open(n.opts.Dir, wal.NewIdentity(members, n.opts.Role, id), wal.Options{FS: n.opts.FS, Fatal: n.fatal, Synced: n.onSynced, Tables: n.places.tables})
 	if err != nil {
 		return err
 	}

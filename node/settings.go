@@ -111,8 +111,9 @@ func (n *Node) transportConfig() transport.Config {
 	t, l := n.opts.Cluster.Timeouts, n.opts.Cluster.Limits
 	cfg := transport.Config{
 		Members: n.opts.Cluster.Membership(), Role: n.opts.Role, ID: n.opts.ID,
-		FrameBytes: FrameBytes(n.opts.Cluster), QueueBytes: l.ConnQueueBytes, Connections: l.Connections,
+		FrameBytes: FrameBytes(n.opts.Cluster), QueueBytes: l.ConnQueueBytes, Connections: n.places.connections, Greetings: n.places.greetings,
 		Dial: t.Dial, Handshake: t.Handshake, Idle: t.Idle, Dropped: n.dropped,
+		ClientBytes: l.ClientQueueBytes, Crowded: n.inbox.crowded,
 	}
 	if n.store != nil {
 		cfg.Incarnation = n.store.Identity().Incarnation

@@ -83,7 +83,7 @@ func (t *turn) work() {
 	if t.ended {
 		return
 	}
-	items := t.inbox.take()
+	items, more := t.inbox.take()
 	for rest := items; ; {
 		drain := rest[:min(len(rest), maxDrain)]
 		rest = rest[len(drain):]
@@ -109,6 +109,9 @@ func (t *turn) work() {
 	}
 	t.arm()
 	t.inbox.recycle(items)
+	if more { // and whoever is at it may be the reader of a connection that others need
+		t.inbox.signal()
+	}
 }
 
 // now is the machine's clock: milliseconds since the start, from 1.

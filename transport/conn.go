@@ -2,6 +2,7 @@ package transport
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -66,8 +67,20 @@ func newConn(n *Network, nc net.Conn) *conn {
 		w:    writer{stream: asStream(nc), idle: n.cfg.Idle},
 		wake: make(chan struct{}, 1), done: make(chan struct{}),
 	}
-	c.r = bufio.NewReaderSize(&c.in, ioBuffer)
+	c.r = bufio.NewReaderSize(&c.in, helloBuffer)
 	return c
+}
+
+// welcome gives a connection whose other end is known the memory that it reads with from then on.
+func (c *conn) welcome() error {
+	var under io.Reader = &c.in
+	if c.veil != nil {
+		under = c.veil.Conn
+	}
+	came, _ := c.r.Peek(c.r.Buffered()) // which needs no reading
+	c.r = bufio.NewReaderSize(io.MultiReader(bytes.NewReader(came), under), ioBuffer)
+	_, err := c.r.Peek(len(came)) // it is at hand, as what comes later will be
+	return err
 }
 
 // input is what a connection is read from: by who may wait, or by a poller, which may not.
@@ -156,7 +169,11 @@ func (c *conn) part(code wire.RefusalCode, why error) {
 func (c *conn) run(id paxos.NodeID, role paxos.Role) error {
 	var wg sync.WaitGroup
 	wg.Go(func() { c.close(c.writeLoop()) })
-	c.close(c.read(id, role))
+	err := c.welcome()
+	if err == nil {
+		err = c.read(id, role)
+	}
+	c.close(err)
 	wg.Wait()
 	return noPorts(c.why())
 }

@@ -273,7 +273,7 @@ func (n *Network) judge(h *wire.Hello, offer *wire.Offer, kin kinship) (code wir
 	}
 	limit := cfg.Connections
 	if isClient {
-		limit -= serverReserve
+		limit -= min(serverReserve, limit/2)
 	}
 	if n.accepted >= limit {
 		return wire.RefusedFull, fmt.Sprintf("%d connections are open already", n.accepted)

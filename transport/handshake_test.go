@@ -132,10 +132,11 @@ func TestRefusalIsTold(t *testing.T) {
 	}
 }
 
-// TestTooManyConnections: the last places are for servers.
+// TestTooManyConnections: the last places are for servers: half, where there are few.
 func TestTooManyConnections(t *testing.T) {
 	cfg := config(acceptor, "a1")
-	cfg.Connections = serverReserve + 2
+	const servers = 2
+	cfg.Connections = servers + 2
 	a := listen(t, cfg)
 	settled := func(n int) {
 		eventually(t, fmt.Sprint(n, " connections are counted"), func() bool {
@@ -157,12 +158,12 @@ func TestTooManyConnections(t *testing.T) {
 	first := connect(t, a, client, "")
 	connect(t, a, client, "")
 	full(client, "", 2)
-	for i := range serverReserve {
+	for i := range servers {
 		connect(t, a, proposer, paxos.NodeID(fmt.Sprint("p", i)))
 	}
-	full(acceptor, "a2", serverReserve+2)
+	full(acceptor, "a2", servers+2)
 	_ = first.nc.Close()
-	settled(serverReserve + 1)
+	settled(servers + 1)
 	connect(t, a, acceptor, "a2")
 }
 

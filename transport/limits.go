@@ -16,13 +16,17 @@ const (
 	maxPushes = 32
 	// passConns is how many connections a poller reads before the machine is stepped.
 	passConns = 64
-	// serverReserve is how many connections clients cannot take.
+	// serverReserve is how many connections clients cannot take; where there are few, half.
 	serverReserve = 64
 )
 
 // Sizes of a handshake.
 const (
 	helloBytes = 64 << 10 // of each of its frames
+	// helloBuffer is what a connection is read with before it has said who it is: a greeting fits.
+	helloBuffer = 4 << 10
+	// maxGreetings is how many connections may be silent at once, where no fewer are asked for.
+	maxGreetings = 128
 	// refusalBytes bounds the sentence of a refusal: what a stranger says of itself is
 	// repeated there, and must not make the frame too long to be read.
 	refusalBytes = 8 << 10

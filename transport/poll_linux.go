@@ -150,7 +150,7 @@ func (pc *polled) pass(well bool, now time.Time) (received, on bool) {
 	switch {
 	case bad != nil:
 		pc.leaveLocked(bad)
-	case !well:
+	case !well, received && pc.c.n.crowded(pc.id):
 		pc.leaveLocked(nil)
 	}
 	return received, !pc.ended

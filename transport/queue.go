@@ -27,6 +27,9 @@ type queue struct {
 	newer   uint64    // messages that the version of the connection does not have
 	writing bool      // what was taken is not written yet
 	err     error     // why nothing is queued any more
+	share   *budget   // that this queue counts in, or nil
+	owed    int       // bytes of it that count there: those that wait, and those that are being written
+	taken   int       // of these, bytes that are being written
 }
 
 // queued is what a sender has to see to after it queued a message.
@@ -62,6 +65,7 @@ func (q *queue) add(m paxos.Message, limit int, version uint64) (out queued) {
 		q.rest = append(q.rest, sized{m, size})
 	}
 	q.bytes += size
+	q.charge(size)
 	now := time.Now()
 	first := now.Sub(q.last) > burst
 	q.last = now
@@ -79,8 +83,14 @@ func (n *Network) enqueue(c *conn, to paxos.NodeID, m paxos.Message) queued {
 	if q.first && c.drop {
 		n.dropped(to)
 	}
+	if c.share.isOver() {
+		n.relieve()
+	}
 	return q
 }
+
+// crowded reports whether a client should be read by a reader of its own, which may wait.
+func (n *Network) crowded(id paxos.NodeID) bool { return n.cfg.Crowded != nil && n.cfg.Crowded(id) }
 
 func (n *Network) dropped(id paxos.NodeID) {
 	if n.cfg.Dropped != nil {
@@ -93,6 +103,8 @@ func (n *Network) dropped(id paxos.NodeID) {
 func (q *queue) take() []sized {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	q.repay(q.taken) // what was taken before is written
+	before := q.bytes
 	out := q.urgent
 	q.urgent = nil
 	size, n := 0, 0
@@ -111,7 +123,7 @@ func (q *queue) take() []sized {
 		clear(q.rest[:n])
 		q.rest = q.rest[n:]
 	}
-	q.writing = len(out) > 0
+	q.writing, q.taken = len(out) > 0, before-q.bytes
 	return out
 }
 
@@ -120,6 +132,8 @@ func (q *queue) wrote() (more bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.writing = false
+	q.repay(q.taken)
+	q.taken = 0
 	return len(q.urgent)+len(q.rest) > 0
 }
 
@@ -144,6 +158,7 @@ func (q *queue) end(why error) bool {
 		return false
 	}
 	q.err = why
+	q.repay(q.owed)
 	return true
 }
 

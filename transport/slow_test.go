@@ -83,11 +83,11 @@ func (p pipes) Close() error {
 
 func (pipes) Addr() net.Addr { return memoryAddr{} }
 
-// TestStrangersAreBounded: those that do not say who they are take a bounded
-// number of places, which come back.
+// TestStrangersAreBounded: those that do not say who they are take a bounded number of places. Who
+// comes when all are taken takes that of the one that was silent for longest, and it is told why.
 func TestStrangersAreBounded(t *testing.T) {
 	cfg := config(acceptor, "a1")
-	cfg.Connections = 2
+	cfg.Greetings = 2
 	a := start(t, cfg, newRecorder())
 	ln := make(pipes)
 	a.Network.mu.Lock()
@@ -101,17 +101,85 @@ func TestStrangersAreBounded(t *testing.T) {
 		ln <- there
 		return here
 	}
-	first := newRaw(t, dial())
-	dial()
-	if _, err := dial().Write([]byte(preface)); !errors.Is(err, io.ErrClosedPipe) {
-		t.Errorf("a third stranger is listened to: %v", err)
+	first := dial()
+	for range 50 {
+		dial()
 	}
-	if _, ok := first.greet(hello(proposer, "p1", a)).(*wire.Welcome); !ok {
-		t.Error("the first one is not welcome any more")
+	if _, err := first.Write([]byte(preface)); !errors.Is(err, io.ErrClosedPipe) {
+		t.Errorf("the first of fifty strangers is still listened to: %v", err)
+	}
+	if e := a.await(t, 1, refused, ""); !errors.Is(e.err, ErrCrowd) {
+		t.Errorf("the first was closed because of %v", e.err)
+	}
+	if _, ok := newRaw(t, dial()).greet(hello(proposer, "p1", a)).(*wire.Welcome); !ok {
+		t.Error("a process that says who it is has no place among silent ones")
 	}
 	a.await(t, 1, up, "p1")
-	if _, ok := newRaw(t, dial()).greet(hello(proposer, "p2", a)).(*wire.Welcome); !ok {
-		t.Error("its place did not come back")
+	a.greetings.mu.Lock()
+	defer a.greetings.mu.Unlock()
+	if n := len(a.greetings.conns); n > 2 {
+		t.Errorf("%d strangers are listened to", n)
+	}
+}
+
+// TestSilentOnesTakeLittle: a connection has the memory to read with once it has said who it is, and
+// what came together with the greeting is not lost by that.
+func TestSilentOnesTakeLittle(t *testing.T) {
+	a := listen(t, config(acceptor, "a1"))
+	if c := newConn(a.Network, &memoryConn{}); c.r.Size() > helloBuffer {
+		t.Errorf("a stranger takes %d bytes", c.r.Size())
+	}
+	r := dialRaw(t, a)
+	says := append([]byte(preface), frame(t, hello(client, "", a))...)
+	for n := range uint64(100) {
+		says = append(says, frame(t, &paxos.StatusQuery{Nonce: 1 + n})...)
+	}
+	r.bytes(says)
+	a.await(t, 100, got, "@1")
+}
+
+// TestSlowClients: what waits for all clients together is bounded, and the one for which most waits
+// is cut off; who reads keeps his connection, and servers do not count.
+func TestSlowClients(t *testing.T) {
+	cfg := config(learner, "l1")
+	cfg.QueueBytes, cfg.ClientBytes = 8<<20, 4<<20
+	a := start(t, cfg, newRecorder())
+	conns := map[paxos.NodeID]*conn{}
+	for _, id := range []paxos.NodeID{"@1", "@2", "@3", "a1"} {
+		c := newConn(a.Network, &memoryConn{})
+		if id.IsClient() {
+			c.drop, c.share = false, a.budget
+		}
+		conns[id] = c
+		a.links[id] = &link{role: client, accepted: c}
+	}
+	send := func(id paxos.NodeID, kib int) {
+		for range kib / 100 {
+			a.enqueue(conns[id], id, &paxos.Page{Values: []paxos.Vote{{Value: paxos.Value{Batch: make([]byte, 100<<10)}}}})
+		}
+	}
+	send("a1", 6000)
+	send("@1", 1000)
+	send("@2", 2000)
+	for range 30 { // it reads as much as it asks for
+		send("@3", 200)
+		for len(conns["@3"].take()) > 0 {
+		}
+	}
+	if n := a.budget.used.Load(); n < 3000<<10 || n > 3100<<10 {
+		t.Errorf("%d bytes are counted, of 3000 KiB that wait", n)
+	}
+	send("@3", 1500)
+	for id, want := range map[paxos.NodeID]error{"@1": nil, "@2": ErrSlow, "@3": nil, "a1": nil} {
+		if why := conns[id].why(); !errors.Is(why, want) {
+			t.Errorf("%s: %v", id, why)
+		}
+	}
+	conns["@1"].close(errors.New("test"))
+	for len(conns["@3"].take()) > 0 {
+	}
+	if n := a.budget.used.Load(); n != 0 {
+		t.Errorf("%d bytes are counted when nothing waits", n)
 	}
 }
 

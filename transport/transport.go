@@ -56,7 +56,9 @@ type Config struct {
 
 	FrameBytes  int           // largest body accepted
 	QueueBytes  int           // waiting on one connection
-	Connections int           // accepted at once; 64 of them are kept for servers
+	Connections int           // accepted at once; 64 of them, or half, are kept for servers
+	Greetings   int           // accepted and silent at once; 0: 128
+	ClientBytes int           // waiting on all connections of clients together; 0: no bound
 	Resolve     time.Duration // to resolve a name; 0: 10 s
 	Dial        time.Duration // to connect to one address
 	Handshake   time.Duration // to say who one is
@@ -70,15 +72,21 @@ type Config struct {
 	// Credentials are by what this process proves who it is, and whom it believes; nil: TLS is off.
 	Credentials *credentials.Store
 
+	// Crowded, if not nil, says that so much waits of a client that Receive is about to wait:
+	// who reads for many clients reads for it no further. It must not block.
+	Crowded func(paxos.NodeID) bool
+
 	// Lookup resolves the name of a host; nil: the operating system's way.
 	Lookup func(context.Context, string) ([]string, error)
 }
 
 // Network is the connections of one process.
 type Network struct {
-	cfg      Config
-	h        Handler
-	identity *identity
+	cfg       Config
+	h         Handler
+	identity  *identity
+	budget    *budget
+	greetings greetings
 
 	ctx    context.Context
 	cancel context.CancelFunc
@@ -91,8 +99,7 @@ type Network struct {
 	mu       sync.Mutex
 	links    map[paxos.NodeID]*link
 	listener net.Listener
-	greeting int // accepted connections that have not said who they are
-	accepted int // accepted connections that have
+	accepted int // accepted connections that have said who they are
 	clients  uint64
 	pollers  []*poller // made when the first client comes
 	polling  uint64    // connections given to one, ever
@@ -120,7 +127,13 @@ func New(cfg Config, h Handler) *Network {
 	if cfg.Lookup == nil {
 		cfg.Lookup = net.DefaultResolver.LookupHost
 	}
-	n := &Network{cfg: cfg, h: h, identity: newIdentity(cfg), links: map[paxos.NodeID]*link{}}
+	if cfg.Greetings == 0 {
+		cfg.Greetings = maxGreetings
+	}
+	n := &Network{cfg: cfg, h: h, identity: newIdentity(cfg), links: map[paxos.NodeID]*link{}, greetings: greetings{most: cfg.Greetings}}
+	if cfg.ClientBytes > 0 {
+		n.budget = &budget{limit: int64(cfg.ClientBytes)}
+	}
 	n.ctx, n.cancel = context.WithCancel(context.Background())
 	n.wg.Go(n.cutStrangers)
 	return n
@@ -210,16 +223,7 @@ func (n *Network) acceptLoop(ln net.Listener) {
 			n.pause(100 * time.Millisecond)
 			continue
 		}
-		n.mu.Lock()
-		crowded := n.greeting >= n.cfg.Connections
-		if !crowded {
-			n.greeting++
-		}
-		n.mu.Unlock()
-		if crowded { // strangers that say nothing take no place of those who do
-			_ = c.Close()
-			continue
-		}
+		n.greetings.add(c)
 		n.wg.Add(1)
 		go func() {
 			defer n.wg.Done()
@@ -240,12 +244,13 @@ func (n *Network) greet(nc net.Conn) {
 		hello, err = c.answerHello()
 	}
 	if err != nil {
+		if n.greetings.hasLost(nc) {
+			err = ErrCrowd
+		}
 		n.h.Refused("", nc.RemoteAddr().String(), err)
 		c.linger()
 	}
-	n.mu.Lock()
-	n.greeting--
-	n.mu.Unlock()
+	n.greetings.done(nc)
 	if err != nil {
 		return
 	}
@@ -261,7 +266,7 @@ func (n *Network) greet(nc net.Conn) {
 	}
 	if hello.Role == paxos.RoleClient {
 		n.clients++
-		c.drop = false // set before anybody can send: a client that does not read is cut off
+		c.drop, c.share = false, n.budget // set before anybody can send: a client that does not read is cut off
 		c.principal = paxos.Anonymous
 		if p := c.proof.Load(); p != nil {
 			c.principal = p.Principal()

@@ -33,6 +33,8 @@ type Options struct {
 	// FoldEach is, if not 0, how many runs and changes of sessions a learner's store
 	// keeps before it folds them, and any byte that was trimmed is worth cutting out; for tests.
 	FoldEach int
+	// Tables is how many tables may be open at once; 0: as many as Pebble thinks right.
+	Tables int
 
 	adjust func(*pebble.Options) // of benchmarks, which compare options
 }
@@ -139,6 +141,10 @@ func (s *Store) openPebble(db string) (last uint64, err error) {
 		},
 	}
 	tune(po, memTableOf(s.id))
+	if s.opts.Tables > 0 {
+		po.FileCache = pebble.NewFileCache(min(runtime.GOMAXPROCS(0), 1+s.opts.Tables/64), s.opts.Tables)
+		defer po.FileCache.Unref() // the database has a reference of its own
+	}
 	if s.opts.adjust != nil {
 		s.opts.adjust(po)
 	}

@@ -203,13 +203,14 @@ func (d *devCluster) reload() {
 func (d *devCluster) start(env *command.Environment) error {
 	log := env.Log.Hook(d)
 	fatal := fatal(env)
+	beside := len(d.Acceptors) + len(d.Learners) + len(d.Proposers) - 1
 	for _, role := range []paxos.Role{paxos.RoleAcceptor, paxos.RoleLearner, paxos.RoleProposer} {
 		for _, n := range d.Nodes(role) {
 			dir := ""
 			if role != paxos.RoleProposer {
 				dir = d.path(n.ID)
 			}
-			started, err := node.Start(node.Options{Cluster: d.Cluster, Role: role, ID: n.ID, Dir: dir, Log: log, Fatal: fatal})
+			started, err := node.Start(node.Options{Cluster: d.Cluster, Role: role, ID: n.ID, Dir: dir, Beside: beside, Log: log, Fatal: fatal})
 			if err != nil {
 				if errors.Is(err, syscall.EADDRINUSE) {
 					err = fmt.Errorf("%s cannot listen on %s: %w: if another `paxlog dev` runs, stop it, else choose other ports with --base-port", n.ID, n.Addr, syscall.EADDRINUSE)

@@ -1,0 +1,134 @@
+package node
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/paxlog/paxlog/paxos"
+)
+
+// TestServersGoFirst: however much clients have sent, what a server sends after that is stepped
+// before it, and each client is behind one message of each other.
+func TestServersGoFirst(t *testing.T) {
+	b := newInbox(1 << 20)
+	for n := range 3000 {
+		b.putRemote(item{from: "@1", msg: &paxos.StatusQuery{Nonce: uint64(n)}, size: 10})
+	}
+	items, more := b.take()
+	if len(items) != maxDrain || !more {
+		t.Fatalf("%d messages are stepped at once, and more %v", len(items), more)
+	}
+	b.putRemote(item{from: "@2", msg: &paxos.StatusQuery{}, size: 10})
+	b.putRemote(item{from: "a1", msg: &paxos.Heartbeat{}, size: 10})
+	b.put(item{from: "a2", msg: &paxos.Synced{}})
+	items, _ = b.take()
+	var order []paxos.NodeID
+	for _, it := range items[:4] {
+		order = append(order, it.from)
+	}
+	if !slices.Equal(order, []paxos.NodeID{"a1", "a2", "@1", "@2"}) {
+		t.Errorf("the order is %v", order)
+	}
+	left := len(items)
+	for more = true; more; {
+		items, more = b.take()
+		left += len(items)
+	}
+	if left != 3000-maxDrain+3 || b.waiting() != 0 || b.ofClients.Load() != 0 {
+		t.Errorf("%d were taken after that, %d wait, %d bytes", left, b.waiting(), b.ofClients.Load())
+	}
+}
+
+// TestClientsWaitForThemselves: a client that sends more than its share has its reader wait, and
+// nobody else's.
+func TestClientsWaitForThemselves(t *testing.T) {
+	b := newInbox(8 << 20)
+	sent := make(chan int)
+	go func() {
+		n := 0
+		for range 100 {
+			b.putRemote(item{from: "@1", msg: &paxos.StatusQuery{}, size: 1 << 20})
+			n++
+			select {
+			case sent <- n:
+			case <-time.After(10 * time.Second):
+				return
+			}
+		}
+		close(sent)
+	}()
+	n := 0
+	for more := true; more; {
+		select {
+		case n = <-sent:
+		case <-time.After(200 * time.Millisecond):
+			more = false
+		}
+	}
+	if n != 2 || !b.crowded("@1") {
+		t.Fatalf("%d MiB of one client wait in an inbox of 8; crowded: %v", n, b.crowded("@1"))
+	}
+	b.putRemote(item{from: "@2", msg: &paxos.StatusQuery{}, size: 100})
+	b.putRemote(item{from: "a1", msg: &paxos.Heartbeat{}, size: 4 << 20})
+	if b.crowded("@2") {
+		t.Error("the other client is crowded")
+	}
+	for more := true; more; {
+		b.take()
+		_, more = <-sent
+	}
+}
+
+// TestLeftIsLast: that a client has left is stepped after what it had sent, and nothing of it is
+// kept.
+func TestLeftIsLast(t *testing.T) {
+	b := newInbox(1 << 20)
+	for c := range 100 {
+		id := paxos.NodeID(fmt.Sprintf("@%d", c))
+		b.put(item{from: "l1", msg: &paxos.PeerUp{ID: id}})
+		for range c % 3 {
+			b.putRemote(item{from: id, msg: &paxos.Attach{}, size: 10})
+		}
+		b.left(id, item{from: "l1", msg: &paxos.PeerDown{ID: id}})
+	}
+	items, _ := b.take()
+	gone, came := map[paxos.NodeID]bool{}, map[paxos.NodeID]bool{}
+	for _, it := range items {
+		switch m := it.msg.(type) {
+		case *paxos.PeerUp:
+			came[m.ID] = true
+		case *paxos.PeerDown:
+			gone[m.ID] = true
+		default:
+			if gone[it.from] || !came[it.from] {
+				t.Errorf("a message of %s is stepped when it is not connected", it.from)
+			}
+		}
+	}
+	if len(gone) != 100 || len(b.lanes) != 0 || b.waiting() != 0 || b.turns.len() != 0 {
+		t.Errorf("%d have left; %d lanes, %d messages are kept", len(gone), len(b.lanes), b.waiting())
+	}
+}
+
+// TestInboxAllocates nothing for one message after the other of many clients.
+func TestInboxAllocatesNothing(t *testing.T) {
+	b := newInbox(1 << 20)
+	ids := make([]paxos.NodeID, 100)
+	for i := range ids {
+		ids[i] = paxos.NodeID(fmt.Sprintf("@%d", i))
+	}
+	m := &paxos.StatusQuery{}
+	step := func() {
+		for _, id := range ids {
+			b.putRemote(item{from: id, msg: m, size: 10})
+		}
+		items, _ := b.take()
+		b.recycle(items)
+	}
+	step()
+	if n := testing.AllocsPerRun(100, step); n > 0.5 {
+		t.Errorf("%v allocations", n)
+	}
+}
