@@ -105,6 +105,7 @@ type Acceptor struct {
 
 	admission      admission
 	copy           copying
+	room           room
 	contradictions contradictions
 	refused        refused
 	survey         survey
@@ -186,6 +187,8 @@ func (a *Acceptor) Step(from paxos.NodeID, m paxos.Message) {
 		a.onPeerDown(m)
 	case *paxos.Dropped:
 		a.endStreams(m.ID)
+	case *paxos.DiskRoom:
+		a.onDiskRoom(m)
 	case *paxos.Late:
 		a.late = true
 	}

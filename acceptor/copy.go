@@ -38,7 +38,9 @@ func (a *Acceptor) tickCopy() {
 	if c.failed >= len(a.sources()) {
 		c.failed = 0
 		c.pause(a) // and then ask all of them again
-		a.tellLeader(a.held + 1)
+		if a.copies() {
+			a.tellLeader(a.held + 1)
+		}
 		return
 	}
 	a.fetchFromNext()
@@ -74,6 +76,10 @@ func (a *Acceptor) fetch(source paxos.NodeID) {
 	c.nonce++
 	c.source = source
 	c.late.Set(a.now + patience*a.cfg.RetryTicks)
+	if !a.copies() {
+		a.Send(source, &paxos.Fetch{Nonce: c.nonce, From: a.control.first})
+		return
+	}
 	a.Send(source, &paxos.Fetch{Nonce: c.nonce, From: a.held + 1, Values: true})
 }
 
@@ -87,6 +93,9 @@ func (a *Acceptor) onPage(from paxos.NodeID, m *paxos.Page) {
 	c.source = ""
 	a.known = max(a.known, m.Held)
 	before := a.held
+	if m.From <= a.held {
+		a.takeTrim(from, m)
+	}
 	a.takeTrimmed(from, m)
 	for _, v := range m.Values {
 		if v.Instance == a.held+1 && v.Instance <= m.Held && !a.takeChosen(from, v) {

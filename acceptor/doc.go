@@ -122,6 +122,22 @@
 // an acceptor of version 2, or from one that does not vote, asks in each heartbeat interval.
 // Linearizable reads always ask.
 //
+// # A disk that is full
+//
+// The driver says what there is room for (DiskRoom), and answers to heartbeats pass it on to the
+// leader, with what learners say of themselves in Poll. An acceptor that is short promises and
+// votes as ever. It is for the leader not to propose entries to it (package proposer, "Disks that
+// are full"); what an acceptor is asked to vote for somebody waits for, and no vote is refused: one
+// that was given by another acceptor may have to be chosen so that a trim can be.
+//
+// What it refuses itself is copying, since others have that: it copies small gaps only, as votes
+// above a gap are kept in memory. If it lacks more, the command that trims is above that, and what
+// it has keeps it from getting there. So it asks the others where the log begins by now, and
+// deletes what is below: they hold the state that stands in its place (takeTrim, takeTrimmed).
+//
+// Example: a1's disk is full at 1000. a2 and a3 go on, and at 5000 the log is trimmed up to 4000. a1
+// hears so from a2, takes all below 4000 for held, deletes it, and copies from there.
+//
 // # What stops an acceptor
 //
 // Only its own state does: an invariant of invariants.go that is broken. What a peer

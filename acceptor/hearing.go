@@ -72,7 +72,10 @@ func (a *Acceptor) onHeartbeat(from paxos.NodeID, m *paxos.Heartbeat) {
 	if a.hung() {
 		return
 	}
-	ack := &paxos.HeartbeatAck{Ballot: m.Ballot, Nonce: m.Nonce, Held: a.held, Highest: a.highest, Knows: a.cfg.Knows}
+	ack := &paxos.HeartbeatAck{
+		Ballot: m.Ballot, Nonce: m.Nonce, Held: a.held, Highest: a.highest, Knows: a.cfg.Knows,
+		Room: a.room.values, DiskFree: a.room.free, Learners: a.roomOfLearners(),
+	}
 	if ack.Runs = a.votesUnder(&m.Ballot, m.ChosenUpTo, a.synced); len(ack.Runs) > 0 {
 		ack.Mark = a.durableMark
 	}

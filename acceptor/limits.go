@@ -20,6 +20,9 @@ const (
 	// maxControlBytes bounds the control values among the votes above held, which are kept
 	// in memory. Beyond it an acceptor does not vote for more of them until held has risen.
 	maxControlBytes = 16 << 20
+	// shortGap is how many instances an acceptor whose disk is short copies all the same: what a
+	// leader has in flight while others tell it that they are short.
+	shortGap = 128
 	// patience is how many RetryTicks an answer may take: a page is up to PageBytes, read
 	// from a disk that others use, too.
 	patience = 10

@@ -31,6 +31,7 @@ type Report struct {
 	Stuck          paxos.Instance // Held cannot pass it: a control command that is not known here; or 0
 	Contradictions uint64         // messages refused because they contradict a vote
 	Refused        uint64         // messages refused because of what they claim
+	Room           paxos.Room     // on its disk
 }
 
 // Report returns the acceptor's state.
@@ -41,7 +42,7 @@ func (a *Acceptor) Report() Report {
 		Heard: a.hearing.ballot, Silent: a.hearing.silent(a.now), Commits: a.mark.Commits, Life: a.mark.Life,
 		Subscribers: len(a.subs), Loads: len(a.loads), Syncs: len(a.underWay), Syncing: a.syncing(), Hung: a.hung(),
 		Durable: a.durable, Drained: a.drained, Contradictions: a.contradictions.count, Refused: a.refused.count,
-		Control: a.control.state, Stuck: a.control.stuck,
+		Control: a.control.state, Stuck: a.control.stuck, Room: a.room.values,
 	}
 }
 
@@ -59,5 +60,6 @@ func (a *Acceptor) onStatus(from paxos.NodeID, m *paxos.StatusQuery) {
 		Program: a.cfg.Program, Oldest: paxos.FirstVersion, Speaks: paxos.NewestVersion, Knows: a.cfg.Knows, Log: r.Control.Log, Level: r.Control.Level,
 		Nonce: m.Nonce, Role: paxos.RoleAcceptor, ID: a.cfg.ID, Promised: r.Promised, Highest: r.Durable, DiskHangs: hangs,
 		Held: r.Held, Chosen: r.Known, Missing: r.Missing, Voting: r.Voting, Forgot: r.Forgot, Reason: r.WhyNotVoting, Drained: r.Drained,
+		DiskRoom: r.Room,
 	})
 }

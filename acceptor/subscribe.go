@@ -12,6 +12,8 @@ type subscriber struct {
 	id     paxos.NodeID
 	until  paxos.Ticks
 	values bool
+	room   paxos.Room // on its disk, as it says
+	free   uint64
 	stream
 	held, highest paxos.Instance // told last
 }
@@ -29,7 +31,7 @@ type stream struct {
 func (a *Acceptor) onPoll(from paxos.NodeID, m *paxos.Poll) {
 	admitted := a.admission.admitted // else it may have forgotten votes, which a read would miss
 	a.subscribe(subscriber{
-		id: from, until: a.now + a.cfg.IdleTicks, values: m.Values,
+		id: from, until: a.now + a.cfg.IdleTicks, values: m.Values, room: m.Room, free: m.DiskFree,
 		stream: stream{stays: m.Stay && admitted, told: a.now}, held: a.held, highest: a.highest,
 	})
 	if admitted {

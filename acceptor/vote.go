@@ -117,6 +117,7 @@ func (a *Acceptor) vote(m *paxos.Accept, v, old vote) {
 	a.check.voted = true
 	a.highest = max(a.highest, m.Instance)
 	a.Write(paxos.PutVote{Vote: paxos.Vote{Instance: m.Instance, Ballot: m.Ballot, Value: m.Value}})
+	a.room.take(&m.Value)
 	a.Out.Sync = true
 	relay := a.After // together with the vote
 	if len(a.underWay) > 0 {

@@ -12,6 +12,7 @@ import (
 //
 //	                    returned by                       an append was
 //	ErrUnavailable      all: not within WithTimeout       certainly not appended
+//	ErrNoSpace          with ErrUnavailable: disks full   certainly not appended
 //	ErrUnknownOutcome   Append, Wait                      unknown: Resolve tells
 //	ErrTooLarge         Append, AppendAsync               certainly not appended
 //	ErrFenced           Append, Wait                      certainly not appended
@@ -36,6 +37,7 @@ import (
 // not, since it was their caller who left.
 var (
 	ErrUnavailable    = core.ErrUnavailable
+	ErrNoSpace        = core.ErrNoSpace
 	ErrUnknownOutcome = core.ErrUnknownOutcome
 	ErrTooLarge       = core.ErrTooLarge
 	ErrNotFound       = core.ErrNotFound
@@ -93,7 +95,7 @@ func guard(why error) error {
 }
 
 var outcomes = []error{
-	ErrUnavailable, ErrUnknownOutcome, ErrTooLarge, ErrNotFound, ErrTrimmed, ErrFenced, ErrRefused, ErrOtherLog, ErrNotPermitted, ErrSessionEnded, ErrClosed, ErrFutureAppend,
+	ErrUnavailable, ErrNoSpace, ErrUnknownOutcome, ErrTooLarge, ErrNotFound, ErrTrimmed, ErrFenced, ErrRefused, ErrOtherLog, ErrNotPermitted, ErrSessionEnded, ErrClosed, ErrFutureAppend,
 	ErrForgotten, ErrAncestor,
 }
 

@@ -17,6 +17,9 @@ import (
 // LogID names one log for ever.
 type LogID = paxos.LogID
 
+// Room is what a process has room for on its disk, if that is known.
+type Room = paxos.Room
+
 // Chain is a running hash over a log: learners that have applied the same have the same.
 type Chain = paxos.Chain
 
@@ -81,6 +84,8 @@ type ProcessState struct {
 	DiskHangs time.Duration
 	DiskBytes uint64
 	DiskFree  uint64
+	// DiskRoom is how many bytes of entries it takes before it is short of disk.
+	DiskRoom Room
 
 	// Of a proposer.
 	State  string // standby, preparing, leading
@@ -103,7 +108,7 @@ func stateOf(r *paxos.StatusReply) ProcessState {
 		Program: r.Program, Oldest: r.Oldest, Speaks: r.Speaks, Knows: r.Knows, Format: r.Format, Converts: r.Converts,
 		Promised: r.Promised, Highest: r.Highest, Held: r.Held, Missing: r.Missing, Voting: r.Voting, Forgot: r.Forgot,
 		State: r.State, Ballot: r.Ballot, Quorum: r.Quorum,
-		DiskHangs: time.Duration(r.DiskHangs) * time.Millisecond, DiskBytes: r.DiskBytes, DiskFree: r.DiskFree,
+		DiskHangs: time.Duration(r.DiskHangs) * time.Millisecond, DiskBytes: r.DiskBytes, DiskFree: r.DiskFree, DiskRoom: r.DiskRoom,
 		Applied: r.Applied, First: r.First, Last: r.Last, Open: r.Open, Sessions: r.Sessions, Chain: r.Chain,
 		TLS: config.TLSMode(r.TLS), PlainClients: r.PlainClients,
 	}

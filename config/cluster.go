@@ -46,7 +46,7 @@ type Timeouts struct {
 	Idle        time.Duration // without a byte after which a connection is closed; >= 2*Heartbeat
 }
 
-// Limits bound what processes keep in memory. All are at least 1.
+// Limits bound what processes keep in memory, and on disk. All are at least 1.
 type Limits struct {
 	EntryBytes     int // one entry; at most 16 MiB
 	BatchBytes     int // one value; a batch always admits one entry of any legal size
@@ -61,6 +61,8 @@ type Limits struct {
 	Sessions         int // client sessions remembered; the same at every learner
 	PageBytes        int // one page of values; a page always admits one value
 	InboxBytes       int // messages received and not yet handled; >= 2*(EntryBytes+BatchBytes) and 64 KiB
+	// DiskLowBytes, or an eighth of a small volume, is free on that of a data directory, or no entries are taken.
+	DiskLowBytes int
 }
 
 const (
@@ -95,6 +97,7 @@ func Defaults() *Cluster {
 			Sessions:         65536,
 			PageBytes:        mib,
 			InboxBytes:       64 * mib,
+			DiskLowBytes:     256 * mib,
 		},
 	}
 }

@@ -138,6 +138,7 @@ limits:
   sessions: 65536
   page_bytes: 1MiB
   inbox_bytes: 64MiB
+  disk_low_bytes: 256MiB
 `
 	if got := strings.ReplaceAll(string(text), "'", ""); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)

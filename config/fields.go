@@ -47,6 +47,7 @@ var limitFields = []limitField{
 	{"sessions", func(l *Limits) *int { return &l.Sessions }, 1 << 24, false},
 	{"page_bytes", func(l *Limits) *int { return &l.PageBytes }, 64 * mib, true},
 	{"inbox_bytes", func(l *Limits) *int { return &l.InboxBytes }, gib, true},
+	{"disk_low_bytes", func(l *Limits) *int { return &l.DiskLowBytes }, math.MaxInt, true},
 }
 
 // units are the suffixes of byte sizes, largest first.

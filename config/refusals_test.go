@@ -48,7 +48,7 @@ var refusals = []struct{ text, want string }{
 	{orders + "limits: {entry_bytes: 16, batch_bytes: 16, queue_bytes: 4095}\n", "f:12: limits.queue_bytes: 4095 is below 4KiB: however small an entry is, an append weighs about 128 bytes, and a leader needs room for some"},
 	{orders + "limits: {entry_bytes: 16, batch_bytes: 16, conn_queue_bytes: 64}\n", "f:12: limits.conn_queue_bytes: 64 is below 64KiB: however small an entry is, a message weighs about 128 bytes, and hundreds of them must find room"},
 	{orders + "limits: {entry_bytes: 16, batch_bytes: 16, inbox_bytes: 65535}\n", "f:12: limits.inbox_bytes: 65535 is below 64KiB: however small an entry is, a message weighs about 128 bytes, and hundreds of them must find room"},
-	{orders + "limits: {windows: 1}\n", `f:12: unknown key "limits.windows": limits may hold entry_bytes, batch_bytes, window, queue_bytes, conn_queue_bytes, client_queue_bytes, connections, sessions, page_bytes, inbox_bytes`},
+	{orders + "limits: {windows: 1}\n", `f:12: unknown key "limits.windows": limits may hold entry_bytes, batch_bytes, window, queue_bytes, conn_queue_bytes, client_queue_bytes, connections, sessions, page_bytes, inbox_bytes, disk_low_bytes`},
 	{orders + "quorum: {phase3: 1}\n", `f:12: unknown key "quorum.phase3": quorum may hold phase1, phase2`},
 	{orders + "cluster: again\n", `f:12: "cluster" is given twice, first on line 1: keep one of them`},
 	{orders + "limits:\n  window: 1\n  window: 2\n", `f:14: "limits.window" is given twice, first on line 13: keep one of them`},

@@ -1,9 +1,14 @@
 package faults
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -88,39 +93,274 @@ func caughtUp(k *cluster.Cluster, c *client.Client, id paxos.NodeID) {
 	})
 }
 
-// TestFullDisk lets the disk of an acceptor, and then of a learner, fill up under
-// load. Its process says so and ends; the others go on; with more space it is
-// back, and is needed.
+// isFull reports whether a process says that it takes no more entries.
+func isFull(k *cluster.Cluster, c *client.Client, id paxos.NodeID) bool {
+	for _, p := range k.Status(c).Processes {
+		if p.ID == string(id) {
+			return p.Err == nil && p.DiskRoom.IsShort()
+		}
+	}
+	return false
+}
+
+// allRun fails unless every process has run since it was started.
+func allRun(t *testing.T, k *cluster.Cluster) {
+	t.Helper()
+	for _, id := range k.IDs() {
+		select {
+		case <-k.Process(id).Done():
+			t.Fatalf("%s has ended:\n%s", id, k.Process(id).Stderr())
+		default:
+		}
+	}
+}
+
+// TestFullDisk lets the disk of an acceptor, and then of a learner, fill up under load. It
+// says so and takes no more entries; the others go on; with more space it takes part again,
+// and is needed. No process ends.
 func TestFullDisk(t *testing.T) {
 	needs(t)
 	for _, id := range []paxos.NodeID{"a1", "l1"} {
 		t.Run(string(id), func(t *testing.T) {
-			disk := smallDisk(t, 16) // a start needs 8
+			disk := smallDisk(t, 24)
 			k := cluster.New(t, 3, 2, 2, cluster.DataIn(id, disk))
 			c := k.Client(client.WithTimeout(20 * time.Second))
-			l := cluster.StartLoad(t, c, cluster.LoadOptions{Clients: 3, Pace: pace, Bytes: 8 << 10})
-			line := lastWords(t, k, id)
-			want := "paxlog: the disk of " + k.Data(id) + " is full: free some space and start again, nothing acknowledged is lost"
-			if !strings.HasPrefix(line, want) || strings.Contains(line, "a start needs") {
-				t.Errorf("%s says %q", id, line)
+			l := cluster.StartLoad(t, c, cluster.LoadOptions{Clients: 3, Bytes: 16 << 10, Noise: true})
+			k.Await(string(id)+" says that its disk is full", func() bool { return isFull(k, c, id) })
+			out, _, code := k.Run("status")
+			if !strings.Contains(out, ", disk full") || strings.Contains(out, "refuses appends") || code != 0 {
+				t.Errorf("status, exit code %d:\n%s", code, out)
 			}
-			t.Logf("%s: %s", id, line)
-			l.Await(100, "without "+string(id))
+			l.Await(300, "without "+string(id))
+			k.Kill(id) // which a restart does not change
 			k.Start(id)
-			if again := lastWords(t, k, id); !strings.HasPrefix(again, want) {
-				t.Errorf("started again on the full disk, %s says %q", id, again)
-			}
-			l.Await(100, "without "+string(id))
-			grow(t, disk, 512)
-			k.Start(id)
+			l.Await(300, "without "+string(id))
+			allRun(t, k)
+			l.Stop()
+			grow(t, disk, 1024)
 			caughtUp(k, c, id)
 			// From here on it is needed.
 			k.Kill(map[paxos.NodeID]paxos.NodeID{"a1": "a2", "l1": "l2"}[id])
+			l.Start()
 			l.Await(100, "with "+string(id)+" and without another")
 			if id == "l1" {
 				k.Start("l2")
 			}
 			k.Check(l)
 		})
+	}
+}
+
+// page returns the command lines of a page of docs/operations.md, in order.
+func page(t *testing.T, title string) (lines []string) {
+	t.Helper()
+	text, err := os.ReadFile("../docs/operations.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(text), "\n## "+title+"\n")
+	rest, _, _ = strings.Cut(rest, "\n## ")
+	for line := range strings.Lines(rest) {
+		if code, ok := strings.CutPrefix(line, "    "); ok {
+			lines = append(lines, strings.TrimSpace(code))
+		}
+	}
+	if len(lines) < 3 {
+		t.Fatalf("docs/operations.md has no page %q", title)
+	}
+	return lines
+}
+
+// follow collects what a tail shows, from the first entry on, until it is asked for.
+func follow(t *testing.T, c *client.Client) (log func(end client.Index) []string) {
+	ctx, cancel := context.WithCancel(context.Background())
+	var mu sync.Mutex
+	var got []string
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for e, err := range c.Tail(ctx, client.TailOptions{Follow: true}) {
+			if err != nil {
+				if ctx.Err() == nil {
+					t.Errorf("the tail ends: %v", err)
+				}
+				return
+			}
+			mu.Lock()
+			got = append(got, string(e.Value))
+			mu.Unlock()
+		}
+	}()
+	t.Cleanup(func() { cancel(); <-done })
+	return func(end client.Index) []string {
+		for ctx.Err() == nil {
+			mu.Lock()
+			n := len(got)
+			mu.Unlock()
+			if client.Index(n) >= end {
+				break
+			}
+			time.Sleep(5 * time.Millisecond)
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		return got[:min(client.Index(len(got)), end)]
+	}
+}
+
+// TestFullQuorum lets the disks of two acceptors fill up, then of all learners, then one disk
+// on which all of them are. Appends are refused, for certain; reads and a tail go on; a trim
+// makes room, and appends return by themselves. No process ends, nothing is lost.
+func TestFullQuorum(t *testing.T) {
+	needs(t)
+	rounds := cluster.Number(t, "PAXLOG_FULL_ROUNDS", 1)
+	for name, ids := range map[string][]paxos.NodeID{
+		"acceptors": {"a1", "a2"}, "learners": {"l1", "l2"}, "all on one volume": {"a1", "a2", "a3", "l1", "l2"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			disk, opts := "", []cluster.Option(nil)
+			if name == "all on one volume" {
+				disk = smallDisk(t, 128)
+			}
+			for _, id := range ids {
+				if name != "all on one volume" {
+					disk = smallDisk(t, 24)
+				}
+				opts = append(opts, cluster.DataIn(id, filepath.Join(disk, string(id))))
+			}
+			k := cluster.New(t, 3, 2, 2, opts...)
+			c := k.Client(client.WithTimeout(2 * time.Second))
+			log := follow(t, c)
+			l := cluster.StartLoad(t, c, cluster.LoadOptions{Clients: 3, Bytes: 16 << 10, Noise: true})
+			for round := range rounds {
+				refused := func() bool {
+					out, _, _ := k.Run("status")
+					return strings.Contains(out, " refuses appends: too little room on disk for more entries: ")
+				}
+				k.Await("the leader refuses appends", refused)
+				if round == 0 { // a restart of everything does not change that for long
+					for _, id := range k.IDs() {
+						k.Kill(id)
+						k.Start(id)
+					}
+					k.Await("after a restart the leader refuses appends", refused)
+				}
+				l.Stop()
+				var refusal error
+				k.Await("an append is refused for want of space", func() bool {
+					refusal = l.Append()
+					return errors.Is(refusal, client.ErrNoSpace)
+				})
+				names := func(id paxos.NodeID) bool { return strings.Contains(refusal.Error(), string(id)+" has ") }
+				if !errors.Is(refusal, client.ErrUnavailable) || !slices.ContainsFunc(ids, names) || !strings.Contains(refusal.Error(), "`paxlog trim`") {
+					t.Errorf("an append fails with %v", refusal)
+				}
+				_, end, err := c.End(context.Background())
+				if err != nil {
+					t.Fatal(err)
+				}
+				entries := log(end)
+				if e, err := c.Read(context.Background(), end); err != nil || string(e.Value) != entries[end-1] {
+					t.Errorf("the last entry is read as %v, %v", e.Index, err)
+				}
+				t.Logf("round %d: %d entries", round, end)
+				for _, line := range page(t, "A disk that is full") {
+					line, waits := strings.CutPrefix(strings.Replace(line, "1500", fmt.Sprint(end+1), 1), "until paxlog append ")
+					if !waits {
+						k.Must(strings.Fields(line)[1:]...)
+						continue
+					}
+					k.Await("appends return", func() bool { return l.Append() == nil })
+				}
+				l.Start()
+				l.Await(10, "after the trim")
+			}
+			l.Stop()
+			allRun(t, k)
+			_, end, err := c.End(context.Background())
+			if err != nil {
+				t.Fatal(err)
+			}
+			k.CheckLog(l, log(end))
+		})
+	}
+}
+
+// TestDiskFilledByOthers: others fill the disk of an acceptor at once. It goes on with what it
+// has laid by, also after it was killed, and takes no entries. When others take that, too, it
+// ends with one line. With space it is as good as before.
+func TestDiskFilledByOthers(t *testing.T) {
+	needs(t)
+	disk := smallDisk(t, 48)
+	k := cluster.New(t, 3, 2, 2, cluster.DataIn("a1", filepath.Join(disk, "a1")))
+	c := k.Client(client.WithTimeout(20 * time.Second))
+	l := cluster.StartLoad(t, c, cluster.LoadOptions{Clients: 3, Pace: pace, Bytes: 4 << 10})
+	l.Await(300, "at the start")
+	foreign := filepath.Join(disk, "foreign")
+	fillDisk(t, foreign)
+	l.Await(500, "with the disk of a1 filled by others")
+	k.Await("a1 says that its disk is full", func() bool { return isFull(k, c, "a1") })
+	allRun(t, k)
+	k.Kill("a1")
+	fillDisk(t, foreign+"-2") // what a dead process does not hold
+	k.Start("a1")
+	k.Await("a1, started on its reserve, says that its disk is full", func() bool { return isFull(k, c, "a1") })
+	l.Await(300, "with a1 started on its reserve")
+	allRun(t, k)
+
+	k.Kill("a1")
+	for n := 3; ; n++ { // also the reserve, and what it gives free
+		fillDisk(t, fmt.Sprintf("%s-%d", foreign, n))
+		p := k.Start("a1")
+		time.Sleep(50 * time.Millisecond)
+		select {
+		case <-p.Done():
+		default:
+			k.Kill("a1")
+			continue
+		}
+		break
+	}
+	if line, want := lastWords(t, k, "a1"), "paxlog: the disk of "+k.Data("a1")+" is full: "; !strings.HasPrefix(line, want) {
+		t.Errorf("started on a full disk without a reserve, it says %q", line)
+	}
+	l.Await(300, "without a1")
+	all, err := filepath.Glob(foreign + "*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range all {
+		if err := os.Remove(f); err != nil {
+			t.Fatal(err)
+		}
+	}
+	k.Start("a1")
+	caughtUp(k, c, "a1")
+	k.Await("a1 has room again", func() bool { return !isFull(k, c, "a1") })
+	k.Kill("a2")
+	l.Await(100, "with a1 and without a2")
+	k.Check(l)
+}
+
+// fillDisk writes a file until nothing fits any more.
+func fillDisk(t *testing.T, path string) {
+	t.Helper()
+	f, err := os.Create(path)
+	if err != nil && errors.Is(err, syscall.ENOSPC) {
+		return
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	for size := 1 << 20; size >= 512; size /= 2 {
+		for err = nil; err == nil; {
+			_, err = f.Write(make([]byte, size))
+		}
+		if !errors.Is(err, syscall.ENOSPC) {
+			t.Fatal(err)
+		}
+	}
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
 	}
 }

@@ -124,19 +124,28 @@ func (l *Learner) disconnect(id paxos.NodeID) {
 // here than not at all. Clients of version 2 do not understand it and stay.
 
 func (l *Learner) onDrain(from paxos.NodeID, m *paxos.Drain) {
-	if l.drained != !m.Undo {
-		l.drained = !m.Undo
-		for _, id := range slices.Sorted(maps.Keys(l.clients.byID)) {
-			l.Send(id, &paxos.Elsewhere{Drained: l.drained})
-		}
-	}
+	before := l.sendsAway()
+	l.drained = !m.Undo
+	l.tellAway(before)
 	l.Send(from, &paxos.Drained{Nonce: m.Nonce, Drained: l.drained})
 }
 
-// onClient takes a client that connects. It is remembered while this learner is drained, for
-// it is told when that is undone.
+// sendsAway reports whether clients had better use another learner.
+func (l *Learner) sendsAway() bool { return l.drained || l.isOut() }
+
+// tellAway tells clients if that has changed.
+func (l *Learner) tellAway(before bool) {
+	if away := l.sendsAway(); away != before {
+		for _, id := range slices.Sorted(maps.Keys(l.clients.byID)) {
+			l.Send(id, &paxos.Elsewhere{Drained: away})
+		}
+	}
+}
+
+// onClient takes a client that connects. It is remembered while this learner sends clients away, for
+// it is told when that is over.
 func (l *Learner) onClient(id paxos.NodeID) {
-	if l.drained {
+	if l.sendsAway() {
 		l.connection(id)
 		l.Send(id, &paxos.Elsewhere{Drained: true})
 	}

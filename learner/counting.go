@@ -196,7 +196,7 @@ func (l *Learner) apply() {
 			l.doubt(i, e, b)
 			return
 		}
-		if !l.knows(i, v) {
+		if !l.knows(i, v) || !l.fits(v) {
 			return
 		}
 		l.forgetEvidence(i)

@@ -11,8 +11,9 @@
 // Where to look:
 //
 //	counting.go                votes, and what is chosen
-//	fetching.go                what was missed: from whom, and when
-//	wanting.go                 a value that does not come although a quorum voted for it
+//	fetching.go                what was missed: from whom, and when; a value that does not come although
+//	                           a quorum voted for it
+//	room.go                    a disk that is full
 //	sources.go                 the processes that tell it what was chosen, and when they are asked for it
 //	judge.go                   what of that is believed
 //	apply.go, session.go       what a value does to the log
@@ -208,6 +209,7 @@ type Learner struct {
 	ready   bool
 	drained bool // it is about to be stopped
 	gate    rights.Gate
+	room    room // on its disk
 }
 
 // New returns a learner that continues from st.
@@ -282,6 +284,8 @@ func (l *Learner) Step(from paxos.NodeID, m paxos.Message) {
 		l.onDrain(from, m)
 	case *paxos.StatusQuery:
 		l.onStatus(from, m)
+	case *paxos.DiskRoom:
+		l.onDiskRoom(m)
 	case *paxos.Loaded:
 		l.onLoaded(m)
 	case *paxos.PeerUp:
@@ -303,11 +307,12 @@ func (l *Learner) Tick(mono paxos.Ticks, _ paxos.UnixNanos) {
 	l.tickChain()
 	l.tickAudit()
 	l.tickScrub()
+	l.tickRoom()
 }
 
 // Next implements paxos.Machine.
 func (l *Learner) Next() paxos.Ticks {
-	return min(l.nextPoll(), l.nextRead(), l.nextFetch(), l.nextCheckpoint(), l.nextWanting(), l.nextChain(), l.nextAudit(), l.nextScrub())
+	return min(l.nextPoll(), l.nextRead(), l.nextFetch(), l.nextCheckpoint(), l.nextWanting(), l.nextChain(), l.nextAudit(), l.nextScrub(), l.nextRoom())
 }
 
 // Flush implements paxos.Machine: it applies what was chosen, in order.

@@ -98,6 +98,14 @@ const (
 	valueTicks = 2
 	asksInRow  = 8
 
+	// askTrims is how many times RetryTicks a learner whose disk is full waits before it asks again
+	// what the log has trimmed.
+	askTrims = 10
+
+	// nearRoom is how little room a learner tells of when it changes, and not only when it tells
+	// how far it has come.
+	nearRoom = 1 << 30
+
 	// far is how many held instances behind a learner fetches without delay.
 	far = 64
 

@@ -30,6 +30,9 @@ type Report struct {
 	Asked    int // questions that are not answered yet, parked ones included
 	Loads    int // loads of the store under way
 
+	Room paxos.Room // on its disk
+	Out  bool       // it applies no entries any more, for want of room
+
 	Ahead      int // instances above applied of which something is known
 	AheadBytes int // bytes of their values
 	// Contradictions counts what other processes said that contradicts what is known here.
@@ -45,6 +48,7 @@ func (l *Learner) Report() Report {
 		Asked: len(l.clients.byNonce), Loads: len(l.loads), Ahead: len(l.above), AheadBytes: l.aheadBytes,
 	}
 	r.Wrong, r.Chain = l.wrong, l.state.Chain
+	r.Room, r.Out = l.room.values, l.isOut()
 	r.Control, r.Stuck = l.control.state, l.control.stuck
 	if l.behind() {
 		r.Open = l.state.Applied + 1
@@ -62,5 +66,6 @@ func (l *Learner) onStatus(from paxos.NodeID, m *paxos.StatusQuery) {
 		Program: l.cfg.Program, Oldest: paxos.FirstVersion, Speaks: paxos.NewestVersion, Knows: l.cfg.Knows, Log: r.Control.Log, Level: r.Control.Level,
 		Nonce: m.Nonce, Role: paxos.RoleLearner, ID: r.ID, Applied: r.Applied, Chosen: r.Chosen, First: r.First, Last: r.Last,
 		Reason: r.Wrong, Open: r.Open, Sessions: r.Sessions, Drained: r.Drained, Chain: r.Chain,
+		DiskRoom: r.Room,
 	})
 }

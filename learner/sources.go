@@ -141,7 +141,7 @@ func (l *Learner) pollAll() {
 
 // pollOne asks an acceptor to tell its votes, and what changes, from now on.
 func (l *Learner) pollOne(id paxos.NodeID, nonce uint64) {
-	m := &paxos.Poll{Nonce: nonce, Values: id == l.relay, Stay: true}
+	m := &paxos.Poll{Nonce: nonce, Values: id == l.relay, Stay: true, Room: l.room.values, DiskFree: l.room.free}
 	if l.isStuck() {
 		m.Stuck = l.state.Applied + 1
 	}
@@ -183,7 +183,7 @@ func (l *Learner) pollDue(s *source) paxos.Ticks {
 
 // stuckAt is from when on what is missing counts as not to be had.
 func (l *Learner) stuckAt() paxos.Ticks {
-	if !l.behind() || l.control.stuck != 0 {
+	if !l.behind() || l.control.stuck != 0 || l.isOut() {
 		return paxos.Never
 	}
 	return l.progressAt + stuckRetries*l.cfg.RetryTicks + 1

@@ -35,6 +35,7 @@ type disk struct {
 	wg      sync.WaitGroup
 	loadWG  sync.WaitGroup
 	reclaim reclaiming
+	room    rooming
 
 	applying sync.Mutex    // held by who applies
 	synced   uint64        // outputs with Sync so far
@@ -67,6 +68,7 @@ func newDisk(n *Node, limit int) *disk {
 	d.wg.Add(1)
 	go d.applyLoop()
 	d.reclaim.start(d)
+	d.room.start(d)
 	d.loadWG.Add(loaders)
 	for range loaders {
 		go d.loadLoop()
@@ -381,6 +383,7 @@ func (d *disk) stop() {
 	}
 	close(d.wake)
 	d.reclaim.stop()
+	d.room.stop()
 	d.wg.Wait()
 	d.loadWG.Wait()
 }

@@ -181,7 +181,9 @@ func (n *Node) open() error {
 		n.turn.machine = proposer.New(proposerConfig(c, id, seed, log))
 		return nil
 	}
-	n.store, err = wal.Open(n.opts.Dir, wal.NewIdentity(members, n.opts.Role, id), wal.Options{FS: n.opts.FS, Fatal: n.fatal, Synced: n.onSynced, Tables: n.places.tables})
+	n.store, err = wal.Open(n.opts.Dir, wal.NewIdentity(members, n.opts.Role, id), wal.Options{
+		FS: n.opts.FS, Fatal: n.fatal, Synced: n.onSynced, Tables: n.places.tables, LowBytes: uint64(c.Limits.DiskLowBytes),
+	})
 	if err != nil {
 		return err
 	}

@@ -108,7 +108,8 @@ type Heartbeat struct {
 // Highest is a hint, not a vote: the highest instance it accepted or is accepting.
 // Runs are the votes under Ballot, above the ChosenUpTo of the heartbeat, that are
 // already synced, and Mark is that of the latest commit that is; without votes it is zero.
-// Knows is the highest level that the sender knows.
+// Knows is the highest level that the sender knows. Room is what the sender has room for on its
+// disk, DiskFree what is free there, and Learners say the same of the learners that are subscribed.
 type HeartbeatAck struct {
 	Ballot  Ballot
 	Nonce   uint64
@@ -117,6 +118,10 @@ type HeartbeatAck struct {
 	Runs    []VoteRun `since:"3"`
 	Mark    Mark      `since:"3"`
 	Knows   uint64    `since:"3"`
+
+	Room     Room     `since:"3"`
+	DiskFree uint64   `since:"3"`
+	Learners []RoomOf `since:"3"`
 }
 
 // Query asks an acceptor what it hears. Only standbys send it. With Stay the sender wants
@@ -144,11 +149,15 @@ type QueryReply struct {
 // Poll subscribes a learner to an acceptor's votes for a while, and asks for
 // the read point. Stuck, if not 0, is an instance that the learner cannot get. With Stay
 // the learner wants to be told the read point from now on, without asking, when it changes.
+// Room is what the learner has room for on its disk, and DiskFree what is free there.
 type Poll struct {
 	Nonce  uint64 `bound:"3"`
 	Values bool   // also send Relay
 	Stuck  Instance
 	Stay   bool `since:"3"`
+
+	Room     Room   `since:"3"`
+	DiskFree uint64 `since:"3"`
 }
 
 // PollReply says what the acceptor holds and the highest instance it has accepted
@@ -279,6 +288,14 @@ type PeerDown struct{ ID NodeID }
 // connected: the queue was full, or one of two connections has ended.
 type Dropped struct{ ID NodeID }
 
+// DiskRoom says what there is room for on the disk: Values as usual, and when that is used up
+// Beyond, in bytes, for what is under way. Free is what is free on the volume.
+type DiskRoom struct {
+	Values Room
+	Beyond uint64
+	Free   uint64
+}
+
 // Late says that the next Tick comes much later than the machine asked for: the process
 // was stopped, or did not get a processor. What happened meanwhile is not known, and what
 // was sent meanwhile may not have been read yet. It is measured against the time that was
@@ -290,6 +307,7 @@ type Late struct{ By Ticks }
 type Stopping struct{}
 
 func (*Late) MessageKind() Kind     { return Local }
+func (*DiskRoom) MessageKind() Kind { return Local }
 func (*Stopping) MessageKind() Kind { return Local }
 func (*Loaded) MessageKind() Kind   { return Local }
 func (*Synced) MessageKind() Kind   { return Local }

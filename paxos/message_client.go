@@ -25,6 +25,7 @@ const (
 	RefuseBusy      RefuseReason = 2 // the leader's queue is full
 	RefuseMalformed RefuseReason = 3 // not one well-formed run within the limits
 	RefuseRights    RefuseReason = 4 // whoever sent it may not; Detail says what it takes
+	RefuseNoSpace   RefuseReason = 5 // too few disks have room for it; a proposer that does not know it takes it for one that passes
 )
 
 // Refused says that the Append of Session with that Attempt was dropped, never
@@ -249,7 +250,7 @@ type StatusReply struct {
 	Ballot   Ballot   // proposer: its own, or the leader's it hears of
 	Chosen   Instance // proposer: chosenUpTo; others: highest known to be chosen
 	Quorum   bool     // proposer: leading, with fresh answers of a Phase 2 quorum
-	Reason   string   // proposer: why it is not leading; acceptor: why it does not vote; learner: why it serves nobody
+	Reason   string   // proposer: why it is not leading, or refuses appends; acceptor: why it does not vote; learner: why it serves nobody
 	Applied  Instance // learner
 	First    Index    // learner: first index kept, 0 if the log is empty
 	Last     Index    // learner
@@ -295,6 +296,8 @@ type StatusReply struct {
 	Plain        []NodeID `since:"3"`
 	PlainClients int      `since:"3"`
 	Ends         uint64   `since:"3"`
+	// DiskRoom is what an acceptor or a learner has room for.
+	DiskRoom Room `since:"3"`
 }
 
 func (*Append) MessageKind() Kind      { return 64 }

@@ -25,7 +25,7 @@ var Messages = NewTable(
 	NewRow[Heartbeat](proposers, acceptors, "from a leader: liveness and chosenUpTo", urgent, upkeep,
 		Elements(func(m Message) int { return len(m.(*Heartbeat).Marks) })),
 	NewRow[HeartbeatAck](acceptors, proposers, "repeats ballot and nonce, and tells votes that are synced", urgent, upkeep,
-		Elements(func(m Message) int { return len(m.(*HeartbeatAck).Runs) })),
+		Elements(func(m Message) int { a := m.(*HeartbeatAck); return len(a.Runs) + len(a.Learners) })),
 	NewRow[Query](proposers, acceptors, "from a standby: how long have you heard no leader?", urgent, upkeep),
 	NewRow[QueryReply](acceptors, proposers, "how long, and whom it heard last", urgent, upkeep, durable("the promise it shows")),
 	NewRow[Poll](learners, acceptors, "subscribe, and ask for the read point", urgent, upkeep),

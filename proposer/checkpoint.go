@@ -65,7 +65,7 @@ func (l *leading) wantsMark(p *Proposer) bool {
 		return d.stale.Due(p.now)
 	}
 	newest := s.Newest()
-	return orders || d.retain.mark || d.grown >= max(p.cfg.MarkBytes, markShare*int(newest.Size)) || l.chosenUpTo >= max(newest.T, s.Since)+paxos.Instance(p.cfg.MarkInstances)
+	return orders || d.retain.mark || l.rooms.mark || d.grown >= max(p.cfg.MarkBytes, markShare*int(newest.Size)) || l.chosenUpTo >= max(newest.T, s.Since)+paxos.Instance(p.cfg.MarkInstances)
 }
 
 // decide proposes the command that waits, behind the appends.
@@ -103,7 +103,7 @@ func (l *leading) decided(p *Proposer, before control.State, v *paxos.Value) {
 	}
 	d.stale.Set(p.now + p.cfg.MarkTicks)
 	if p.control.Under.T == p.control.At {
-		d.grown = 0
+		d.grown, l.rooms.mark = 0, false
 		d.retain.marked(p)
 	}
 }

@@ -18,12 +18,12 @@
 //	answer.go     what acceptors say of whom they hear
 //	campaign.go   the second: Phase 1 under way; read.go: what acceptors report
 //	leading.go    the third: in office, and out of it
-//	propose.go    appends become proposals, and are sent again
+//	propose.go    appends become proposals, and are sent again; which votes it asks for
 //	chosen.go     votes are counted               repair.go   what nobody holds
 //	rights.go     who may ask for what
+//	room.go       disks that are full
 //	rejoin.go     an acceptor that has forgotten votes
 //	handover.go   leaving office in good order
-//	hints.go      which votes it asks for
 //	control.go    how a log begins, and what it has decided about itself
 //	limits.go     bounds and waits, with reasons  invariants.go   what is asserted
 //
@@ -91,6 +91,23 @@
 // So the standby tells its clients Leader with no ballot, which means "send again what I
 // was sent and is not answered". Sending twice is harmless: learners apply each command
 // once.
+//
+// # Disks that are full
+//
+// A leader knows what acceptors have room for, and learners by way of them, no older than
+// roomTicks; what it has proposed in that time it takes off. It refuses appends (RefuseNoSpace)
+// while those that have room are no Phase 2 quorum, or no learner has any: before a disk is full
+// in earnest. An acceptor without room is not sent entries as long as the others are a quorum. Who
+// is short has room for what is in flight, and for what the log decides about itself: so a
+// checkpoint, a trim and a setting are proposed as ever, and appends return by themselves.
+//
+// Nothing of this is about safety: a leader that goes on proposing fills disks, and one that
+// refuses for nothing appends nothing. When somebody becomes short a checkpoint is asked for, while
+// everybody can make one: what a trim deletes ends at a checkpoint.
+//
+// Example: a1 and a2 are short, a3 is not. p1 refuses appends and names a1 and a2. `paxlog trim`
+// has p1 propose the command; a1 and a2 vote for it on what they have laid by, hold it, and delete.
+// Their next answers say that there is room.
 //
 // # Handing over
 //

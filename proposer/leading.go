@@ -46,6 +46,7 @@ type leading struct {
 	handing *handover // under way, or nil
 
 	deciding deciding
+	rooms    rooms
 
 	held     paxos.ByPlace[paxos.Instance] // what each acceptor holds, as far as heard
 	knows    paxos.ByPlace[uint64]         // the highest level that each knows, as far as heard
@@ -95,6 +96,7 @@ func (p *Proposer) lead(c *preparing) {
 		changeAt: changeAt, held: c.read.allHeld(), knows: c.read.allKnow(),
 		ballot: c.ballot, since: p.now, start: held + 1, next: held + 1, chosenUpTo: held, announced: held, rejoin: c.rejoin,
 		open: map[paxos.Instance]*proposal{}, gone: make([]paxos.Timer, n), doubtful: make([]paxos.Timer, n),
+		rooms: rooms{acceptors: make(paxos.ByPlace[paxos.RoomOf], n), learners: make(paxos.ByPlace[[]paxos.RoomOf], n)},
 	}
 	l.again.Stop()
 	l.deciding.stale.Set(p.now + p.cfg.MarkTicks)
@@ -215,6 +217,7 @@ func (l *leading) onHeartbeatAck(p *Proposer, place int, m *paxos.HeartbeatAck) 
 	}
 	l.seen = max(l.seen, m.Highest)
 	l.onShown(place, sent, m.Knows)
+	l.onRoom(p, place, m)
 }
 
 // freshUntil is until when an answer to what was sent at that time is evidence.
@@ -232,15 +235,15 @@ func (l *leading) onOutvoted(p *Proposer, place int) {
 		l.resign(p, fmt.Sprintf("%s promised a higher ballot", who), 0)
 	case p.now-l.since > p.cfg.ElectionMax:
 		l.keepOffice(p, fmt.Sprintf("%s renews its ballot first: try again", p.cfg.ID))
-		l.refuseQueue(p, "the leader renews its ballot")
+		l.refuseQueue(p, paxos.RefuseNoLeader, "the leader renews its ballot")
 		p.campaign(fmt.Sprintf("%s promised a higher ballot than %s, which a quorum follows", who, l.ballot), rejoiner{})
 	}
 }
 
 // refuseQueue drops what was not proposed, and says so.
-func (l *leading) refuseQueue(p *Proposer, why string) {
+func (l *leading) refuseQueue(p *Proposer, reason paxos.RefuseReason, why string) {
 	for _, q := range l.queue {
-		p.refuse(q.from, q.msg, paxos.RefuseNoLeader, why)
+		p.refuse(q.from, q.msg, reason, why)
 	}
 	l.queue, l.queued = nil, 0
 }
@@ -252,7 +255,7 @@ func (l *leading) resign(p *Proposer, reason string, wait paxos.Ticks) {
 	p.broadcast(&paxos.Heartbeat{Ballot: l.ballot, Nonce: uint64(p.now), ChosenUpTo: l.chosenUpTo, Resign: true})
 	p.dropOrder(fmt.Sprintf("%s has stepped down: %s; try again", p.cfg.ID, reason))
 	l.keepOffice(p, fmt.Sprintf("%s has stepped down: %s (`paxlog status` shows who leads)", p.cfg.ID, reason))
-	l.refuseQueue(p, "the leader stepped down: "+reason)
+	l.refuseQueue(p, paxos.RefuseNoLeader, "the leader stepped down: "+reason)
 	p.standBy("stepped down: "+reason, wait)
 	p.Out.Stopped = p.stopping
 }

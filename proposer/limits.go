@@ -45,6 +45,12 @@ const (
 	// copies so many in about a second, and a log that is busy is ahead of what it said last.
 	maxBehind = 1 << 14
 
+	// roomTicks is how old what a process says of its disk may be: what was proposed since is
+	// taken off. It is measured, and told, a few times in a second.
+	roomTicks = paxos.Ticks(1000)
+	// nearRoom is more than is proposed in roomTicks.
+	nearRoom = 1 << 30
+
 	// askAgain is how many times in a heartbeat interval those that could not take over are
 	// asked once more: standbys hear from acceptors about so often.
 	askAgain = 5

@@ -36,7 +36,7 @@ func (p *Proposer) onMember(from paxos.NodeID, m *paxos.Member) {
 	}
 	p.order = &memberOrder{asker: from, nonce: m.Nonce, change: change, answer: answer}
 	p.order.giveUp.Set(p.now + p.cfg.StallTicks)
-	l.refuseQueue(p, "the leader renews its ballot to change the acceptors")
+	l.refuseQueue(p, paxos.RefuseNoLeader, "the leader renews its ballot to change the acceptors")
 	p.campaignFor(fmt.Sprintf("the acceptors are to change, to epoch %d", change.Config.Epoch), rejoiner{}, &configuration.Found{At: configuration.Unset, Change: change})
 }
 

@@ -29,11 +29,13 @@ func (l *leading) propose(p *Proposer, i paxos.Instance, v paxos.Value, quiet bo
 	l.openBytes += len(v.Batch)
 	m := l.accept(i)
 	m.Quiet = quiet
+	to := l.takers(p, i, &v)
 	for place, id := range p.members.Acceptors {
-		if p.members.At(i).Members.Has(place) { // R4
+		if to.Has(place) {
 			p.Send(id, m)
 		}
 	}
+	l.rooms.propose(p.now, &v)
 	l.announced = l.chosenUpTo
 	l.hints.unasked = quiet
 }
@@ -46,6 +48,10 @@ func (l *leading) accept(i paxos.Instance) *paxos.Accept {
 func (l *leading) onAppend(p *Proposer, from paxos.NodeID, m *paxos.Append) {
 	if l.queued+len(m.Batch) > p.cfg.QueueBytes && l.queued > 0 {
 		p.refuse(from, m, paxos.RefuseBusy, fmt.Sprintf("%d bytes of appends are waiting already", l.queued))
+		return
+	}
+	if why := l.lacksRoom(p); why != "" && !l.isLeaving() {
+		p.refuse(from, m, paxos.RefuseNoSpace, why)
 		return
 	}
 	l.takeHint(m)
@@ -95,6 +101,11 @@ func (l *leading) pack(p *Proposer) {
 		return
 	}
 	taken := 0
+	if len(l.queue) > 0 {
+		if why := l.lacksRoom(p); why != "" {
+			l.refuseQueue(p, paxos.RefuseNoSpace, why)
+		}
+	}
 	for taken < len(l.queue) && l.room(p) && l.due(p) {
 		l.packedAt = p.now
 		first, size := taken, 0
@@ -215,5 +226,74 @@ func (l *leading) resendTo(p *Proposer, place int) {
 		if !l.open[i].votes.Has(place) && p.members.At(i).Members.Has(place) {
 			p.Send(p.members.Acceptors[place], l.accept(i))
 		}
+	}
+}
+
+// hints are what a leader knows of instances in flight beside the votes that it was told.
+// Nothing is counted by them, announced or learned: they only say whether what arrives
+// should wait. See the package doc, "Votes that wait".
+type hints struct {
+	// expected are instances of one append each whose votes were not asked for.
+	expected []expected
+	answered int            // how many open proposals are answered
+	unasked  bool           // votes of the latest proposal were not asked for
+	until    paxos.Instance // votes are asked for up to it: something had to wait
+}
+
+// expected is an instance, and by what the leader will see that its client was answered.
+type expected struct {
+	instance paxos.Instance
+	session  paxos.SessionID
+	first    uint64
+}
+
+// unanswered is how many instances are in flight, as far as the leader can tell.
+func (l *leading) unanswered() paxos.Instance {
+	return l.next - 1 - l.chosenUpTo - paxos.Instance(l.hints.answered)
+}
+
+// mayBeQuiet reports whether a leader can go on without the votes of its next proposal.
+func (l *leading) mayBeQuiet(p *Proposer) bool {
+	return !p.stopping && l.handing == nil && l.next > l.hints.until &&
+		quietShare*(l.next-l.chosenUpTo) <= paxos.Instance(p.cfg.Window) && quietShare*l.openBytes < p.cfg.WindowBytes
+}
+
+// expect notes that m alone is proposed at i.
+func (h *hints) expect(i paxos.Instance, m *paxos.Append) {
+	if len(h.expected) < maxExpected {
+		h.expected = append(h.expected, expected{i, m.Session, m.First})
+	}
+}
+
+// takeHint looks at what a client says that it has results of.
+func (l *leading) takeHint(m *paxos.Append) {
+	h := &l.hints
+	kept := h.expected[:0]
+	for _, e := range h.expected {
+		o := l.open[e.instance]
+		switch {
+		case o == nil: // chosen
+		case e.session == m.Session && e.first < m.Answered:
+			o.answered = true
+			h.answered++
+		default:
+			kept = append(kept, e)
+		}
+	}
+	h.expected = kept
+}
+
+// waits reports whether something waits for votes: appends, or the end of an office.
+func (l *leading) waits(p *Proposer) bool {
+	return len(l.queue) > 0 || p.stopping || l.handing != nil
+}
+
+// hurry asks for votes at once if something waits for them that were not asked for.
+func (l *leading) hurry(p *Proposer) {
+	if len(l.queue) > 0 {
+		l.hints.until = l.next + crowded
+	}
+	if l.hints.unasked && len(l.open) > 0 && l.waits(p) {
+		l.beat(p)
 	}
 }

@@ -37,7 +37,7 @@ func (l *leading) onRejoin(p *Proposer, place int, m *paxos.Rejoin) {
 		return
 	}
 	p.round = max(p.round, m.Void.Round)
-	l.refuseQueue(p, "the leader renews its ballot")
+	l.refuseQueue(p, paxos.RefuseNoLeader, "the leader renews its ballot")
 	p.campaign(fmt.Sprintf("%s has forgotten votes and is to rejoin", who.id), who)
 }
 

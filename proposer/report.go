@@ -1,6 +1,8 @@
 package proposer
 
 import (
+	"cmp"
+
 	"github.com/paxlog/paxlog/paxos"
 	"github.com/paxlog/paxlog/paxos/control"
 )
@@ -25,6 +27,7 @@ type Report struct {
 	Queue     int // appends that wait to be proposed
 	QueueSize int // their bytes
 	Took      paxos.Ticks
+	Refuses   string // why it refuses appends; "" if it does not
 }
 
 // Log is the log that the proposer found in a Phase 1 quorum, or has begun; zero if none.
@@ -41,6 +44,7 @@ func (p *Proposer) Report() Report {
 		r.WhyNot = phase.why(p)
 	case *leading:
 		r.ChosenUpTo, r.Quorum, r.WhyNot = phase.chosenUpTo, phase.quorum(p), ""
+		r.Refuses = phase.short(p, 0)
 		r.Open, r.OpenBytes, r.Queue, r.QueueSize, r.Took = len(phase.open), phase.openBytes, len(phase.queue), phase.queued, phase.took
 	}
 	return r
@@ -51,6 +55,6 @@ func (p *Proposer) onStatus(from paxos.NodeID, m *paxos.StatusQuery) {
 	p.Send(from, &paxos.StatusReply{
 		Program: p.cfg.Program, Oldest: paxos.FirstVersion, Speaks: paxos.NewestVersion, Knows: p.cfg.Knows, Log: r.Control.Log, Level: r.Control.Level,
 		Nonce: m.Nonce, Role: paxos.RoleProposer, ID: p.cfg.ID, State: r.State, Ballot: r.Ballot,
-		Chosen: r.ChosenUpTo, Quorum: r.Quorum, Reason: r.WhyNot, Drained: r.Drained,
+		Chosen: r.ChosenUpTo, Quorum: r.Quorum, Reason: cmp.Or(r.WhyNot, r.Refuses), Drained: r.Drained,
 	})
 }

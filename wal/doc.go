@@ -6,6 +6,7 @@
 //	DIR/IDENTITY   cluster, role, id, membership, format, incarnation (JSON), written
 //	               last by Init, so that a directory without it was never used
 //	DIR/db/        Pebble
+//	DIR/RESERVE-1  space that is laid by; also RESERVE-2
 //
 // # Keys
 //
@@ -62,6 +63,32 @@
 // this package does not detect. An acceptor that opens it, or an old copy, is found out
 // by its peers, which remember the number of commits that it spoke of (paxos.Mark); a
 // learner is merely earlier.
+//
+// # A disk that is full
+//
+// A store lays by a reserve (volume.go): two files beside db that hold blocks and no bytes.
+//
+//   - RESERVE-1 is given up when a write finds no room, and the write goes on: of a write, unlike
+//     a sync, the system says how much it has taken, and takes the rest when it is told again.
+//     RESERVE-2 goes when another write finds none. The first write that finds none after that
+//     is final, as any that fails.
+//   - A start that has no room takes RESERVE-2, and then RESERVE-1. The former is as large as what
+//     a start needs: it copies into tables what the logs hold.
+//
+// That is the last resort. Before it a store says that it is short (Room): when less is free
+// than Options.LowBytes, or an eighth of a small volume, beside what it has to write though
+// nothing new comes: the table of a memtable, and the next log. How many bytes of values there is
+// room for depends on what one costs: two bytes at least, a log and a table, and more where other
+// stores are on the volume, or others write there. That is measured as it goes. Whoever uses a
+// store takes no values then but those that others wait for, and what makes room: commands that
+// trim. Logs are made ready no more ahead of time. A store is short until there is room for the
+// whole reserve again, and some more.
+//
+// Under a quota the system may say that more is free than this user gets. So after a write that
+// found no room a store is short until as much as all that can be had for a moment.
+//
+// Example: five stores are on a volume of 100 MiB, with memtables of 1.5 MiB and 10 MB laid by
+// each. Each byte of a value costs 8 of the volume. They are short when 17 MB are free.
 //
 // # Who may have it open
 //

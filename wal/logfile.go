@@ -3,6 +3,7 @@ package wal
 import (
 	"encoding/binary"
 	"errors"
+	"sync/atomic"
 
 	"github.com/cockroachdb/pebble/v2/batchrepr"
 )
@@ -13,6 +14,7 @@ import (
 const (
 	firstMemTable = 1 << 20
 	maxMemTable   = 32 << 20
+	memTableShare = 64 // of a small volume
 )
 
 // furtherAhead is what is made ready at a time of a log that outgrows its memtable.
@@ -31,9 +33,23 @@ type logFile struct {
 	writtenFile
 	memTable int64 // what the log's memtable holds, at most
 	at       int64 // of the next write
+	written  atomic.Int64
 	ready    int64 // up to here blocks are allocated
 	most     int64 // up to here Pebble asked for them
 	records  records
+}
+
+// logged is about what the logs hold that is not in tables: the newest two, since there are two
+// memtables.
+func (w *writable) logged() inLogs {
+	all := inLogs{written: w.appended.Load(), memTable: uint64(w.memTable)}
+	for _, f := range []*logFile{w.before.Load(), w.newest.Load()} {
+		if f != nil {
+			all.unflushed += uint64(f.written.Load())
+			all.mostLogged = uint64(2 * min(2*f.memTable, w.memTable)) // of the next two
+		}
+	}
+	return all
 }
 
 // newLog returns the file of the next log.
@@ -41,7 +57,9 @@ func (w *writable) newLog(f writtenFile) *logFile {
 	n := w.logs.Add(1) - 1
 	size := min(firstMemTable<<min(n, 20), w.memTable)
 	w.room.Store(size - size/16)
-	return &logFile{writtenFile: f, memTable: size}
+	next := &logFile{writtenFile: f, memTable: size}
+	w.before.Store(w.newest.Swap(next))
+	return next
 }
 
 func (f *logFile) Preallocate(offset, length int64) error {
@@ -50,7 +68,7 @@ func (f *logFile) Preallocate(offset, length int64) error {
 }
 
 func (f *logFile) Write(p []byte) (int, error) {
-	for end := f.at + int64(len(p)); f.ready < end && f.ready < f.most; {
+	for end := f.at + int64(len(p)); f.ready < end && f.ready < f.most && !f.w.tight.Load(); {
 		next := f.ready + furtherAhead
 		if f.ready == 0 {
 			next = f.memTable + f.memTable/10 // as much more as Pebble takes
@@ -65,6 +83,8 @@ func (f *logFile) Write(p []byte) (int, error) {
 	}
 	n, err := f.writtenFile.Write(p)
 	f.at += int64(n)
+	f.written.Store(f.at)
+	f.w.appended.Add(uint64(n))
 	return n, err
 }
 

@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/batchrepr"
@@ -268,18 +267,4 @@ func peek(fs vfs.FS, dir, db string) (peeked, error) {
 		return p, explainOpen(dir, err)
 	}
 	return p, nil
-}
-
-// startFree is what a start needs of free space, beside a copy in tables of what the
-// logs hold: for a log, a MANIFEST, and the first commits.
-const startFree = 8 << 20
-
-// checkFree returns an error, of a full disk, unless dir's volume has room for a start.
-// A volume whose free space is not known is taken for a large one.
-func checkFree(fs vfs.FS, dir string, logged uint64) error {
-	volume, err := fs.GetDiskUsage(dir)
-	if need := startFree + logged; err == nil && volume.AvailBytes < need {
-		return explain(dir, fmt.Errorf("%.1f MB are free, and a start needs %.1f MB: %w", float64(volume.AvailBytes)/1e6, float64(need)/1e6, syscall.ENOSPC))
-	}
-	return nil
 }

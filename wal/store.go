@@ -28,6 +28,9 @@ type Options struct {
 	// Commit.Durable tells. It is called by who synced, mostly a goroutine of Pebble's, or
 	// by who applies a commit; it must neither wait nor use the Store.
 	Synced func()
+	// LowBytes is what is kept free on the volume: a store that finds less is short (Room). Of
+	// a small volume it is a part.
+	LowBytes uint64
 	// ReadOnly opens for inspection.
 	ReadOnly bool
 	// FoldEach is, if not 0, how many runs and changes of sessions a learner's store
@@ -57,6 +60,7 @@ type Store struct {
 
 	ending sync.Once
 	writes *writable // the file system, if this is open for writing
+	volume *volume   // likewise
 	// scratch holds the key and the start of the value that a commit adds; it belongs
 	// to the goroutine that makes commits.
 	scratch []byte
@@ -96,7 +100,8 @@ func open(dir string, id Identity, opts Options) (*Store, error) {
 	if opts.ReadOnly {
 		opts.FS = readOnly{opts.FS}
 	} else {
-		s.writes = &writable{FS: opts.FS, failed: s.fatal, synced: opts.Synced, memTable: memTableOf(id)}
+		s.volume = newVolume(opts.FS, dir)
+		s.writes = &writable{FS: opts.FS, failed: s.fatal, synced: opts.Synced, memTable: memTableOf(id, s.volume.total), volume: s.volume}
 		if opts.Synced == nil {
 			s.writes.synced = func() {}
 		}
@@ -140,7 +145,11 @@ func (s *Store) openPebble(db string) (last uint64, err error) {
 			DataCorruption:  func(i pebble.DataCorruptionInfo) { s.fatal(i.Details) },
 		},
 	}
-	tune(po, memTableOf(s.id))
+	memTable := int64(maxMemTable)
+	if s.writes != nil {
+		memTable = s.writes.memTable
+	}
+	tune(po, memTable)
 	if s.opts.Tables > 0 {
 		po.FileCache = pebble.NewFileCache(min(runtime.GOMAXPROCS(0), 1+s.opts.Tables/64), s.opts.Tables)
 		defer po.FileCache.Unref() // the database has a reference of its own
@@ -150,7 +159,7 @@ func (s *Store) openPebble(db string) (last uint64, err error) {
 	}
 	found, err := peek(s.opts.FS, s.dir, db)
 	if err == nil && !s.opts.ReadOnly {
-		err = checkFree(s.opts.FS, s.dir, found.logged)
+		err = s.volume.checkFree(found.logged)
 	}
 	if err != nil {
 		return 0, err

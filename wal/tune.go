@@ -14,12 +14,19 @@ import (
 // same: with one size all of them did that in the same instance, and no two others were
 // there to decide without the one that waited. So each acceptor's are a little smaller
 // than those of the one before it.
-func memTableOf(id Identity) int64 {
-	const steps, step = 8, maxMemTable / 16
-	if id.Role != paxos.RoleAcceptor.String() {
-		return maxMemTable
+//
+// On a volume of less than 2 GiB they are a part of it: each may take its size several times, in
+// logs that are kept to be used again and in the table that it becomes.
+func memTableOf(id Identity, total uint64) int64 {
+	const steps, share = 8, 16
+	most := int64(maxMemTable)
+	if total > 0 {
+		most = min(most, max(firstMemTable, int64(total/memTableShare)))
 	}
-	return maxMemTable - int64(max(0, slices.Index(id.Members.Acceptors, id.ID))%steps)*step
+	if id.Role != paxos.RoleAcceptor.String() {
+		return most
+	}
+	return most - int64(max(0, slices.Index(id.Members.Acceptors, id.ID))%steps)*(most/share)
 }
 
 // tune sets what makes Pebble write a log once; the package doc has the figures.

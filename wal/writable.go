@@ -22,10 +22,15 @@ type writable struct {
 	synced func() // a log was synced
 	// memTable is the size of the largest memtables.
 	memTable int64
-	logs     atomic.Int64  // opened to be written so far
-	room     atomic.Int64  // bytes that the memtable of the newest log takes, about
-	durable  atomic.Uint64 // number of Pebble's latest write that is durable
-	syncs    atomic.Int64  // of logs, begun so far
+	volume   *volume
+	tight    atomic.Bool             // nothing is made ready ahead: there is little room
+	newest   atomic.Pointer[logFile] // the log that is written
+	before   atomic.Pointer[logFile] // and the one before it
+	appended atomic.Uint64           // bytes, to all logs
+	logs     atomic.Int64            // opened to be written so far
+	room     atomic.Int64            // bytes that the memtable of the newest log takes, about
+	durable  atomic.Uint64           // number of Pebble's latest write that is durable
+	syncs    atomic.Int64            // of logs, begun so far
 }
 
 func (w *writable) Unwrap() vfs.FS { return w.FS }
@@ -38,6 +43,19 @@ func (w *writable) check(err error) error {
 		w.failed(err)
 	}
 	return err
+}
+
+// try does something that takes space. Where there is none the reserve is given up, and it is
+// done again: nothing of it was done before. That is so of a write, of which the system says how
+// much it has taken, and not of a sync: what that could not write may be lost.
+func (w *writable) try(do func() error) error {
+	for {
+		before := w.volume.times()
+		err := do()
+		if !noSpace(err) || !w.volume.giveUp(before) {
+			return err
+		}
+	}
 }
 
 // wrap is the file that was opened, whose writes are watched.
@@ -53,17 +71,20 @@ func (w *writable) wrap(name string, f vfs.File, err error) (vfs.File, error) {
 }
 
 func (w *writable) Create(name string, category vfs.DiskWriteCategory) (vfs.File, error) {
-	f, err := w.FS.Create(name, category)
+	var f vfs.File
+	err := w.try(func() (err error) { f, err = w.FS.Create(name, category); return err })
 	return w.wrap(name, f, err)
 }
 
 func (w *writable) ReuseForWrite(old, name string, category vfs.DiskWriteCategory) (vfs.File, error) {
-	f, err := w.FS.ReuseForWrite(old, name, category)
+	var f vfs.File
+	err := w.try(func() (err error) { f, err = w.FS.ReuseForWrite(old, name, category); return err })
 	return w.wrap(name, f, err)
 }
 
 func (w *writable) OpenReadWrite(name string, category vfs.DiskWriteCategory, opts ...vfs.OpenOption) (vfs.File, error) {
-	f, err := w.FS.OpenReadWrite(name, category, opts...)
+	var f vfs.File
+	err := w.try(func() (err error) { f, err = w.FS.OpenReadWrite(name, category, opts...); return err })
 	return w.wrap(name, f, err)
 }
 
@@ -72,11 +93,16 @@ func (w *writable) OpenDir(name string) (vfs.File, error) {
 	return w.wrap(name, f, err)
 }
 
-func (w *writable) Link(old, name string) error   { return w.check(w.FS.Link(old, name)) }
-func (w *writable) Rename(old, name string) error { return w.check(w.FS.Rename(old, name)) }
+func (w *writable) Link(old, name string) error {
+	return w.check(w.try(func() error { return w.FS.Link(old, name) }))
+}
+
+func (w *writable) Rename(old, name string) error {
+	return w.check(w.try(func() error { return w.FS.Rename(old, name) }))
+}
 
 func (w *writable) MkdirAll(dir string, perm os.FileMode) error {
-	return w.check(w.FS.MkdirAll(dir, perm))
+	return w.check(w.try(func() error { return w.FS.MkdirAll(dir, perm) }))
 }
 
 // writtenFile is a file, or a directory, that is written and synced.
@@ -86,12 +112,22 @@ type writtenFile struct {
 }
 
 func (f writtenFile) Write(p []byte) (int, error) {
-	n, err := f.File.Write(p)
+	n := 0
+	err := f.w.try(func() error {
+		k, err := f.File.Write(p[n:])
+		n += k
+		return err
+	})
 	return n, f.w.check(err)
 }
 
 func (f writtenFile) WriteAt(p []byte, at int64) (int, error) {
-	n, err := f.File.WriteAt(p, at)
+	n := 0
+	err := f.w.try(func() error {
+		k, err := f.File.WriteAt(p[n:], at+int64(n))
+		n += k
+		return err
+	})
 	return n, f.w.check(err)
 }
 

@@ -13,6 +13,9 @@ var (
 	// ErrUnavailable: no leader, no quorum or no learner in time. An append that
 	// fails with it was certainly not appended.
 	ErrUnavailable = errors.New("not available")
+	// ErrNoSpace: the leader refused the append for as long as it was waited for, since too few
+	// disks have room. It comes with ErrUnavailable: it was certainly not appended.
+	ErrNoSpace = errors.New("no space")
 	// ErrUnknownOutcome: the append may have been or may still be appended. The error
 	// is an *UnknownOutcomeError.
 	ErrUnknownOutcome = errors.New("unknown outcome")
@@ -52,7 +55,7 @@ var (
 )
 
 // certain are the errors that promise that an entry is not in the log.
-var certain = []error{ErrUnavailable, ErrTooLarge, ErrFenced, ErrRefused, ErrOtherLog, ErrNotPermitted, ErrSessionEnded, ErrClosed}
+var certain = []error{ErrUnavailable, ErrNoSpace, ErrTooLarge, ErrFenced, ErrRefused, ErrOtherLog, ErrNotPermitted, ErrSessionEnded, ErrClosed}
 
 // UnknownOutcomeError says that an append may have been, or may still be, appended.
 // First .. Last are the appends of its session that became unknown together with it,

@@ -23,7 +23,7 @@ func (s *Session) onRefused(msg *paxos.Refused) {
 		}
 		break
 	}
-	s.why = msg.Detail
+	s.why, s.full = msg.Detail, msg.Reason == paxos.RefuseNoSpace
 	switch msg.Reason {
 	case paxos.RefuseMalformed:
 		s.onMalformed(msg, count)
@@ -200,7 +200,7 @@ func (s *Session) advance(n int) {
 	// the window for ever.
 	s.runs = slices.DeleteFunc(s.runs, func(r sentRun) bool { return r.first+r.count <= s.base })
 	now := s.m.now
-	s.progressAt, s.answerAt, s.resendWait, s.holdWait, s.attachAt, s.why = now, now, resendMin, refusedMin, 0, ""
+	s.progressAt, s.answerAt, s.resendWait, s.holdWait, s.attachAt, s.why, s.full = now, now, resendMin, refusedMin, 0, "", false
 	if s.idle(); len(s.entries) > 0 {
 		s.act()
 	}
@@ -254,7 +254,7 @@ func (s *Session) overdue() {
 		if a.Deadline == 0 || s.m.now < a.Deadline {
 			return
 		}
-		s.GiveUp(a, errors.New(s.noAnswer()))
+		s.GiveUp(a, s.noAnswer())
 		if s.err != nil {
 			return
 		}
@@ -262,15 +262,17 @@ func (s *Session) overdue() {
 }
 
 // noAnswer says that there is no answer in time, and why, as far as it is known.
-func (s *Session) noAnswer() string {
+func (s *Session) noAnswer() error {
 	text := "no answer in time"
-	if why := s.m.unreachable(); why != "" {
-		return text + ": " + why
+	switch why := s.m.unreachable(); {
+	case why != "":
+		text += ": " + why
+	case s.full:
+		return fmt.Errorf("%w: %s", ErrNoSpace, s.why)
+	case s.why != "":
+		text += ": " + s.why
 	}
-	if s.why != "" {
-		return text + ": " + s.why
-	}
-	return text
+	return errors.New(text)
 }
 
 // Why says why an entry has no answer for so long, as far as it is known; "" if

@@ -61,6 +61,7 @@ type Session struct {
 	attached   uint64      // Machine.attachment under which it is attached, 0: it is not
 	attachAt   paxos.Ticks // when to ask for missing results, 0: never
 	why        string      // why it takes long: the last refusal
+	full       bool        // which was for want of room on disks
 	resolves   []*Call     // that wait for an answer to one of the entries
 	busyAt     int         // place in Machine.busy, -1: without entries
 	isReady    bool        // in Machine.ready

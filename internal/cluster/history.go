@@ -33,11 +33,17 @@ func (k *Cluster) Check(l *Load) {
 			k.t.Fatalf("%s and %s differ: %d and %d entries", k.Config.Learners[0].ID, n.ID, len(first), len(log))
 		}
 	}
-	for _, wrong := range l.compare(first) {
-		k.t.Error(strings.ReplaceAll(wrong, strings.Repeat(".", l.opts.Bytes), ""))
-	}
+	k.CheckLog(l, first)
 	answered, unknown := l.Tally()
 	k.t.Logf("%d answered, %d unknown, %d in the log of %d learners", answered, unknown, len(first), len(k.Config.Learners))
+}
+
+// CheckLog holds a log, from its first entry on, against what the load saw, as Check does.
+func (k *Cluster) CheckLog(l *Load, log []string) {
+	k.t.Helper()
+	for _, wrong := range l.compare(log) {
+		k.t.Error(strings.ReplaceAll(wrong, strings.Repeat(".", l.opts.Bytes), ""))
+	}
 }
 
 // log is what a learner serves up to an index.
@@ -73,7 +79,7 @@ func (l *Load) compare(log []string) (wrong []string) {
 		}
 		places[v] = at
 		slash := strings.LastIndexByte(v, '/')
-		session := v[:max(slash, 0)]
+		session := v[strings.LastIndexByte(v, endOfNoise)+1 : max(slash, 0)]
 		if n, err := strconv.Atoi(v[slash+1:]); err != nil || n != next[session] {
 			complain("%q is where %s/%d should be", v, session, next[session])
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -41,6 +42,7 @@ type LoadOptions struct {
 	Clients int
 	Pace    time.Duration // a client appends at most one entry in this time
 	Bytes   int           // added to each entry
+	Noise   bool          // they are random, and no disk saves any by compressing them
 }
 
 // StartLoad starts clients that append through c. They end with the test.
@@ -61,11 +63,16 @@ const inflight = 8
 func (l *Load) Start() {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	start, padding := l.started, strings.Repeat(".", l.opts.Bytes)
+	noise := func() string { return "" }
+	if l.opts.Noise {
+		padding = ""
+		noise = func() string { return string(randomBytes(l.opts.Bytes)) + string(rune(endOfNoise)) }
+	}
 	running := load.New(load.Config{
 		Clients: l.opts.Clients, Inflight: inflight, Pace: l.opts.Pace, Watch: l,
 		Open: func(int) load.Session { return load.OwnSession(l.c) },
 		Fill: func(_ []byte, p load.Place) []byte {
-			v := fmt.Sprintf("c%d%s/%d/%d/%d", p.Client, padding, start, p.Session, p.Seq)
+			v := noise() + fmt.Sprintf("c%d%s/%d/%d/%d", p.Client, padding, start, p.Session, p.Seq)
 			l.issue(v)
 			return []byte(v)
 		},
@@ -77,6 +84,18 @@ func (l *Load) Start() {
 		defer close(ended)
 		running.Run(ctx)
 	}()
+}
+
+// endOfNoise is the last byte of it.
+const endOfNoise = 0
+
+// randomBytes are letters.
+func randomBytes(n int) []byte {
+	b := make([]byte, n)
+	for i := range b {
+		b[i] = 'A' + byte(rand.IntN(32))
+	}
+	return b
 }
 
 // errLoadEnds is the error of what was not sent when the load ended.

@@ -105,11 +105,12 @@ type Disk struct {
 	Hangs *int64  `json:"disk_hangs_ms"` // for how long a sync or write has been under way; 0: no longer than usual
 	Bytes *uint64 `json:"disk_bytes"`    // what its data directory takes
 	Free  *uint64 `json:"disk_free"`     // what is free on its volume
+	Room  *uint64 `json:"disk_room"`     // bytes of entries that it takes before it is short of disk; 0: it is
 }
 
 func diskOf(r client.ProcessState, up bool) Disk {
 	known := up && r.DiskBytes > 0
-	return Disk{Hangs: Known(r.DiskHangs.Milliseconds(), up), Bytes: Known(r.DiskBytes, known), Free: Known(r.DiskFree, known)}
+	return Disk{Hangs: Known(r.DiskHangs.Milliseconds(), up), Bytes: Known(r.DiskBytes, known), Free: Known(r.DiskFree, known), Room: Known(r.DiskRoom.Bytes(), up && r.DiskRoom.IsKnown())}
 }
 
 // Proposer is what is known of a proposer.
@@ -119,6 +120,8 @@ type Proposer struct {
 	Ballot *string         `json:"ballot"` // its own, or that of the leader it hears of
 	Chosen *paxos.Instance `json:"chosen"` // of the leader
 	Reason *string         `json:"reason"` // why it does not lead
+
+	Refuses *string `json:"refuses_appends"` // of the leader: why it refuses appends
 }
 
 // Learner is what is known of a learner.
@@ -174,7 +177,8 @@ func NewStatus(cluster string, s client.Status) Status {
 		case paxos.RoleProposer:
 			out.Proposers = append(out.Proposers, Proposer{
 				Process: base, State: Known(Printable(r.State), up), Ballot: Known(r.Ballot.String(), up && !r.Ballot.IsZero()),
-				Chosen: Known(r.Chosen, up && r.State == leadingState), Reason: Known(Printable(r.Reason), up && r.Reason != ""),
+				Chosen: Known(r.Chosen, up && r.State == leadingState), Reason: Known(Printable(r.Reason), up && r.Reason != "" && r.State != leadingState),
+				Refuses: Known(Printable(r.Reason), up && r.Reason != "" && r.State == leadingState),
 			})
 		case paxos.RoleLearner:
 			out.Learners = append(out.Learners, Learner{

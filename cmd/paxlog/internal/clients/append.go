@@ -309,6 +309,8 @@ func explainAppend(err error) error {
 			idRange{unknown.Session, unknown.First, unknown.Last}, fmt.Sprintf(
 				"%d of the entries may have been appended, and may still be (%v); `paxlog resolve %s` tells for good",
 				unknown.Last-unknown.First+1, unknown.Cause, unknown.AppendID())})
+	case errors.Is(err, client.ErrNoSpace):
+		return fmt.Errorf("%w; what was not answered was certainly not appended", err)
 	case errors.Is(err, client.ErrUnavailable) && !errors.As(err, &interrupted):
 		return fmt.Errorf("%w; what was not answered was certainly not appended; `paxlog status` shows what is missing", err)
 	}

@@ -52,12 +52,18 @@ func writeTable(s shapes.Status, now time.Time, w io.Writer) error {
 		if a.Member != nil && !*a.Member {
 			state = "no member"
 		}
+		if isFull(a.Disk) {
+			state += ", disk full"
+		}
 		if a.Hangs != nil && *a.Hangs > 0 {
 			state = fmt.Sprintf("disk hangs %d s", *a.Hangs/1000)
 		}
 		row(a.Process, "acceptor", state, shapes.OrDash(a.Promised), shapes.OrDash(a.Accepted), shapes.OrDash(a.Chosen), "-", shapes.OrDash(a.Missing), "-", size(a.Bytes), size(a.Free))
 	}
 	for _, p := range s.Proposers {
+		if p.Refuses != nil {
+			troubles = append(troubles, fmt.Sprintf("%s refuses appends: %s", p.ID, *p.Refuses))
+		}
 		row(p.Process, "proposer", shapes.OrDash(p.State), shapes.OrDash(p.Ballot), "-", shapes.OrDash(p.Chosen), "-", "-", "-", "-", "-")
 	}
 	for _, l := range s.Learners {
@@ -69,6 +75,9 @@ func writeTable(s shapes.Status, now time.Time, w io.Writer) error {
 		if l.Reason != nil {
 			state = "wrong"
 			troubles = append(troubles, fmt.Sprintf("%s serves nobody: %s; keep its directory if you want to find out why, and make another one with `paxlog init`, so that it learns again from the others", l.ID, *l.Reason))
+		}
+		if isFull(l.Disk) {
+			state += ", disk full"
 		}
 		if l.Hangs != nil && *l.Hangs > 0 {
 			state = fmt.Sprintf("disk hangs %d s", *l.Hangs/1000)
@@ -103,6 +112,9 @@ func ofTLS(p shapes.Process, now time.Time) (out []string) {
 	}
 	return out
 }
+
+// isFull reports whether a process takes no more entries, for want of room.
+func isFull(d shapes.Disk) bool { return d.Room != nil && *d.Room == 0 }
 
 // size is a number of bytes as people read it, or a dash.
 func size(bytes *uint64) string {

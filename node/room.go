@@ -1,0 +1,83 @@
+package node
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/paxlog/paxlog/paxos"
+	"github.com/paxlog/paxlog/wal"
+)
+
+const (
+	// roomLook is how often it is measured what there is room for on the disk, and roomNear how
+	// often where that is less than nearRoom: others may fill the disk, too.
+	roomLook = time.Second
+	roomNear = 100 * time.Millisecond
+	nearRoom = 1 << 30
+
+	// roomNews is by how many bytes that must have changed to be told to the machine, which counts
+	// what it takes itself.
+	roomNews = 256 << 10
+)
+
+// rooming tells the machine what there is room for on the disk, in a goroutine of its own: to
+// measure it may take long where a disk hangs.
+type rooming struct {
+	d     *disk
+	ended chan struct{}
+	told  wal.Room
+	ever  bool
+}
+
+func (r *rooming) start(d *disk) {
+	r.d, r.ended = d, make(chan struct{})
+	d.wg.Add(1)
+	go r.loop()
+}
+
+func (r *rooming) stop() { close(r.ended) }
+
+func (r *rooming) loop() {
+	defer r.d.wg.Done()
+	n := r.d.n
+	for {
+		now, known := n.store.Room()
+		if !known || n.dead.Load() {
+			return // there is nothing to be seen of this file system
+		}
+		if r.isNews(now) {
+			n.inbox.put(item{from: n.opts.ID, msg: &paxos.DiskRoom{Values: paxos.RoomFor(now.Values), Beyond: now.Beyond, Free: now.Free}})
+			r.say(now)
+			r.told, r.ever = now, true
+		}
+		wait := roomLook
+		if now.Values < nearRoom {
+			wait = roomNear
+		}
+		select {
+		case <-time.After(wait):
+		case <-r.ended:
+			return
+		}
+	}
+}
+
+func (r *rooming) isNews(now wal.Room) bool {
+	far := func(a, b uint64) bool { return max(a, b)-min(a, b) >= roomNews }
+	return !r.ever || now.Short != r.told.Short || far(now.Values, r.told.Values) || far(now.Beyond, r.told.Beyond) || now.Spare != r.told.Spare
+}
+
+// say tells the operator.
+func (r *rooming) say(now wal.Room) {
+	n := r.d.n
+	mb := func(bytes uint64) string { return fmt.Sprintf("%.1f MB", float64(bytes)/1e6) }
+	switch {
+	case now.Short && !r.told.Short:
+		n.log.Warn().Str("free", mb(now.Free)).Str("low", mb(now.Low)).Str("reserve", mb(now.Spare)).Msg("the disk is nearly full: no more entries are taken than are under way; " +
+			"trim the log (`paxlog trim`, `paxlog retention set`), or free some space")
+	case !now.Short && r.told.Short:
+		n.log.Info().Str("free", mb(now.Free)).Str("reserve", mb(now.Spare)).Msg("there is room on the disk again")
+	case now.Spare < r.told.Spare:
+		n.log.Warn().Str("free", mb(now.Free)).Str("reserve", mb(now.Spare)).Msg("the disk was full: a part of the reserve was given up")
+	}
+}

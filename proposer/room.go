@@ -1,0 +1,169 @@
+package proposer
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/paxlog/paxlog/paxos"
+)
+
+// rooms is what acceptors and learners say of their disks. An acceptor says it in its answers to
+// heartbeats, and passes on what learners say. A leader that knows that too few have room refuses
+// appends before they are full: so there is always room for the command that makes some. See the
+// package doc, "Disks that are full".
+type rooms struct {
+	acceptors paxos.ByPlace[paxos.RoomOf]
+	learners  paxos.ByPlace[[]paxos.RoomOf] // as each acceptor passed it on
+	proposed  []proposedBytes               // within roomTicks
+	near      bool                          // somebody has little
+	refusing  bool                          // it was told that appends are refused
+	mark      bool                          // a checkpoint is wanted, as long as everybody has room for one
+}
+
+// proposedBytes are bytes of entries that were proposed at about a time.
+type proposedBytes struct {
+	at    paxos.Ticks
+	bytes uint64
+}
+
+// isEntry reports whether a value carries entries, and not what the log decides about itself,
+// or nothing.
+func isEntry(v *paxos.Value) bool { return len(v.Batch) > 0 && !paxos.IsControl(v.Batch) }
+
+// propose notes that a value is proposed.
+func (r *rooms) propose(now paxos.Ticks, v *paxos.Value) {
+	if !isEntry(v) {
+		return
+	}
+	n := len(r.proposed)
+	if n == 0 || now-r.proposed[n-1].at >= roomTicks/20 {
+		r.proposed = append(slices.DeleteFunc(r.proposed, func(b proposedBytes) bool { return now-b.at > roomTicks }), proposedBytes{at: now})
+		n = len(r.proposed)
+	}
+	r.proposed[n-1].bytes += uint64(len(v.Batch))
+}
+
+// since is how much was proposed since what is known of rooms was measured.
+func (r *rooms) since(now paxos.Ticks) (bytes uint64) {
+	for _, b := range r.proposed {
+		if now-b.at <= roomTicks {
+			bytes += b.bytes
+		}
+	}
+	return bytes
+}
+
+// onRoom takes what an acceptor says of its disk, and of those of learners.
+func (l *leading) onRoom(p *Proposer, place int, m *paxos.HeartbeatAck) {
+	r := &l.rooms
+	was := r.acceptors[place].Room
+	news := m.Room.IsShort() && !was.IsShort() || slices.ContainsFunc(m.Learners, func(o paxos.RoomOf) bool {
+		return o.Room.IsShort() && !slices.ContainsFunc(r.learners[place], func(b paxos.RoomOf) bool { return b.ID == o.ID && b.Room.IsShort() })
+	})
+	r.acceptors[place] = paxos.RoomOf{ID: p.members.Acceptors[place], Room: m.Room, Free: m.DiskFree}
+	r.learners[place] = m.Learners
+	if news && l.deciding.retain.fresh {
+		r.mark = true
+	}
+	r.near = r.isNear()
+	why := l.short(p, 0)
+	switch {
+	case why != "" && !r.refusing:
+		p.Warn("appends are refused: "+why, "ballot", l.ballot.String())
+	case why == "" && r.refusing:
+		p.Info("appends are taken again: there is room on the disks", "ballot", l.ballot.String())
+	}
+	r.refusing = why != ""
+}
+
+// lacksRoom says who lacks room for more entries, if a Phase 2 quorum of acceptors or some
+// learner can not take them; else "".
+func (l *leading) lacksRoom(p *Proposer) string {
+	if !l.rooms.near {
+		return ""
+	}
+	return l.short(p, l.rooms.since(p.now))
+}
+
+// isNear reports whether somebody has so little that it has to be looked at for each append.
+func (r *rooms) isNear() bool {
+	little := func(o paxos.RoomOf) bool { return o.Room.IsKnown() && o.Room.Bytes() < nearRoom }
+	return slices.ContainsFunc(r.acceptors, little) ||
+		slices.ContainsFunc(r.learners, func(list []paxos.RoomOf) bool { return slices.ContainsFunc(list, little) })
+}
+
+// short is lacksRoom where so much was proposed since.
+func (l *leading) short(p *Proposer, since uint64) string {
+	r := &l.rooms
+	fresh := p.not(l.gone)
+	group := p.members.At(l.chosenUpTo + 1)
+	var with paxos.Set
+	var lack []paxos.RoomOf
+	for i, a := range r.acceptors {
+		switch {
+		case !fresh.Has(i) || !group.Members.Has(i):
+		case !a.Room.Holds(since):
+			lack = append(lack, a)
+		default:
+			with = with.With(i)
+		}
+	}
+	if len(lack) > 0 && group.IsPhase2(fresh) && !group.IsPhase2(with) {
+		return lacking(lack)
+	}
+	if learners, any := l.learnersWithout(p, since); !any && len(learners) > 0 {
+		return lacking(learners)
+	}
+	return ""
+}
+
+// learnersWithout are the learners that lack room, as far as some acceptor that is heard says so,
+// and whether another one has room.
+func (l *leading) learnersWithout(p *Proposer, since uint64) (without []paxos.RoomOf, others bool) {
+	fresh := p.not(l.gone)
+	var with []paxos.NodeID
+	for i, list := range l.rooms.learners {
+		for _, o := range list {
+			is := func(x paxos.RoomOf) bool { return x.ID == o.ID }
+			switch {
+			case !fresh.Has(i) || slices.ContainsFunc(without, is):
+			case !o.Room.Holds(since):
+				without = append(without, o)
+				with = slices.DeleteFunc(with, func(id paxos.NodeID) bool { return id == o.ID })
+			case !slices.Contains(with, o.ID):
+				with = append(with, o.ID)
+			}
+		}
+	}
+	return without, len(with) > 0
+}
+
+// lacking says what is left to those that lack room, and what to do.
+func lacking(all []paxos.RoomOf) string {
+	var each []string
+	for _, a := range all {
+		each = append(each, fmt.Sprintf("%s has %.1f MB left", a.ID, float64(a.Free)/1e6))
+	}
+	return "too little room on disk for more entries: " + strings.Join(each, ", ") + "; trim the log (`paxlog trim`, `paxlog retention set`), or free some space"
+}
+
+// takers are the acceptors that a value is proposed to first. One that lacks room is left out
+// while others do without it; if they do not, it is sent the value as all that is not chosen is
+// sent again, and takes it on what it has laid by.
+func (l *leading) takers(p *Proposer, i paxos.Instance, v *paxos.Value) paxos.Set {
+	group := p.members.At(i)
+	if !isEntry(v) {
+		return group.Members // R4
+	}
+	with := group.Members
+	for place, a := range l.rooms.acceptors {
+		if a.Room.IsShort() {
+			with = with.Without(place)
+		}
+	}
+	if !group.IsPhase2(with & p.not(l.gone)) {
+		return group.Members
+	}
+	return with
+}

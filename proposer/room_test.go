@@ -1,0 +1,113 @@
+package proposer
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/paxlog/paxlog/paxos"
+)
+
+// roomSaid has an acceptor answer a heartbeat of p with what it says of disks.
+func roomSaid(p *Proposer, from paxos.NodeID, room paxos.Room, learners ...paxos.RoomOf) {
+	p.Tick(p.now+1, 1)
+	p.Step(from, &paxos.HeartbeatAck{Ballot: leads(p).ballot, Nonce: uint64(p.now), Room: room, DiskFree: 1_500_000, Learners: learners})
+}
+
+// TestRefusesWithoutRoom: appends are refused when too few acceptors, or no learner, have room,
+// and only then; who lacks it is named; what the log decides about itself is proposed all the same.
+func TestRefusesWithoutRoom(t *testing.T) {
+	full, plenty := paxos.RoomFor(0), paxos.RoomFor(1<<40)
+	l1, l2 := paxos.RoomOf{ID: "l1", Room: full, Free: 900_000}, paxos.RoomOf{ID: "l2", Room: plenty}
+	for name, c := range map[string]struct {
+		a1, a2, a3 paxos.Room
+		learners   []paxos.RoomOf
+		refuses    string
+	}{
+		"nobody says":                     {},
+		"plenty":                          {a1: plenty, a2: plenty, a3: plenty, learners: []paxos.RoomOf{l2}},
+		"one acceptor is full":            {a1: full, a2: plenty, a3: plenty},
+		"one is full, others are old":     {a1: full},
+		"two are full":                    {a1: full, a2: plenty, a3: full, refuses: "a1 has 1.5 MB left, a3 has 1.5 MB left"},
+		"one learner is full":             {a1: plenty, learners: []paxos.RoomOf{l1, l2}},
+		"the only learner is full":        {a1: plenty, learners: []paxos.RoomOf{l1}, refuses: "l1 has 0.9 MB left"},
+		"a little room, for what is said": {a1: paxos.RoomFor(8 << 10), a2: paxos.RoomFor(8 << 10), a3: paxos.RoomFor(8 << 10)},
+	} {
+		p := led(t)
+		roomSaid(p, "a1", c.a1, c.learners...)
+		roomSaid(p, "a2", c.a2)
+		roomSaid(p, "a3", c.a3)
+		p.Step("@1", appendOf(1, "one"))
+		out := p.Flush()
+		refused := sentTo[*paxos.Refused](out, "@1")
+		switch {
+		case c.refuses == "" && len(refused) > 0:
+			t.Errorf("%s: %+v", name, refused[0])
+		case c.refuses != "" && (len(refused) != 1 || refused[0].Reason != paxos.RefuseNoSpace || !strings.Contains(refused[0].Detail, c.refuses)):
+			t.Errorf("%s: %+v", name, refused)
+		case c.refuses != p.Report().Refuses && !strings.Contains(p.Report().Refuses, c.refuses):
+			t.Errorf("%s: status says %q", name, p.Report().Refuses)
+		}
+		if c.refuses != "" {
+			roomSaid(p, "a1", plenty, l2)
+			roomSaid(p, "a2", plenty)
+			p.Step("@1", appendOf(1, "one"))
+			if refused := sentTo[*paxos.Refused](p.Flush(), "@1"); len(refused) > 0 {
+				t.Errorf("%s, and then there is room: %+v", name, refused[0])
+			}
+		}
+	}
+}
+
+// TestWhatIsProposedTakesRoom: what was proposed since acceptors have said what they have room
+// for is taken off, for as long as it may not have been measured.
+func TestWhatIsProposedTakesRoom(t *testing.T) {
+	p := led(t)
+	room := paxos.RoomFor(60)
+	for _, id := range []paxos.NodeID{"a1", "a2", "a3"} {
+		roomSaid(p, id, room)
+	}
+	p.Step("@1", appendOf(1, strings.Repeat("x", 45)))
+	p.Flush()
+	p.Step("@1", appendOf(2, strings.Repeat("x", 45)))
+	if refused := sentTo[*paxos.Refused](p.Flush(), "@1"); len(refused) != 1 || refused[0].First != 2 {
+		t.Errorf("beyond what there is room for: %+v", refused)
+	}
+	for range roomTicks / 100 {
+		p.Tick(p.now+100, 1)
+		p.Flush()
+		for _, id := range []paxos.NodeID{"a1", "a2", "a3"} {
+			roomSaid(p, id, room)
+		}
+	}
+	p.Step("@1", appendOf(2, strings.Repeat("x", 45)))
+	if refused := sentTo[*paxos.Refused](p.Flush(), "@1"); len(refused) != 0 {
+		t.Errorf("and later: %+v", refused[0])
+	}
+}
+
+// TestFullAcceptorIsLeftOut: entries are not sent to an acceptor that lacks room while others
+// do without it; if they do not, it is sent them again with all others.
+func TestFullAcceptorIsLeftOut(t *testing.T) {
+	p := led(t)
+	roomSaid(p, "a3", paxos.RoomFor(0))
+	p.Step("@1", appendOf(1, "one"))
+	out := p.Flush()
+	if len(sentTo[*paxos.Accept](out, "a1")) != 1 || len(sentTo[*paxos.Accept](out, "a3")) != 0 {
+		t.Errorf("proposed to a1 %v, to a3 %v", sentTo[*paxos.Accept](out, "a1"), sentTo[*paxos.Accept](out, "a3"))
+	}
+	p.Step("a1", &paxos.PeerUp{ID: "a1", Role: paxos.RoleAcceptor})
+	p.Step("a3", &paxos.PeerUp{ID: "a3", Role: paxos.RoleAcceptor})
+	p.Flush()
+	again := 0
+	for range 30 {
+		p.Tick(p.now+50, 1)
+		out = p.Flush()
+		again += len(sentTo[*paxos.Accept](out, "a3"))
+		for _, id := range []paxos.NodeID{"a1", "a2", "a3"} {
+			p.Step(id, &paxos.HeartbeatAck{Ballot: leads(p).ballot, Nonce: uint64(p.now)})
+		}
+	}
+	if again == 0 {
+		t.Error("what is not chosen is never sent to a3")
+	}
+}
