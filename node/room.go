@@ -29,34 +29,46 @@ type rooming struct {
 	ever  bool
 }
 
+// start measures for the first time, so that the machine knows it before it takes anything.
 func (r *rooming) start(d *disk) {
 	r.d, r.ended = d, make(chan struct{})
-	d.wg.Add(1)
-	go r.loop()
+	if r.look() {
+		d.wg.Add(1)
+		go r.loop()
+	}
 }
 
 func (r *rooming) stop() { close(r.ended) }
 
+// look measures, and tells what is news. It reports false where there is nothing to be seen of
+// the file system.
+func (r *rooming) look() bool {
+	n := r.d.n
+	now, known := n.store.Room()
+	if !known || n.dead.Load() {
+		return false
+	}
+	if r.isNews(now) {
+		n.inbox.put(item{from: n.opts.ID, msg: &paxos.DiskRoom{Values: paxos.RoomFor(now.Values), Beyond: now.Beyond, Free: now.Free}})
+		r.say(now)
+		r.told, r.ever = now, true
+	}
+	return true
+}
+
 func (r *rooming) loop() {
 	defer r.d.wg.Done()
-	n := r.d.n
 	for {
-		now, known := n.store.Room()
-		if !known || n.dead.Load() {
-			return // there is nothing to be seen of this file system
-		}
-		if r.isNews(now) {
-			n.inbox.put(item{from: n.opts.ID, msg: &paxos.DiskRoom{Values: paxos.RoomFor(now.Values), Beyond: now.Beyond, Free: now.Free}})
-			r.say(now)
-			r.told, r.ever = now, true
-		}
 		wait := roomLook
-		if now.Values < nearRoom {
+		if r.told.Values < nearRoom {
 			wait = roomNear
 		}
 		select {
 		case <-time.After(wait):
 		case <-r.ended:
+			return
+		}
+		if !r.look() {
 			return
 		}
 	}

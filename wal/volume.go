@@ -119,7 +119,7 @@ type volume struct {
 
 // newVolume looks at the volume of dir. Where that cannot be done, it is taken for a large one.
 func newVolume(fs vfs.FS, dir string) *volume {
-	v := &volume{fs: fs, dir: dir, cost: firstCost}
+	v := &volume{fs: fs, dir: dir, cost: firstCost, short: true} // until it is known not to be
 	usage, err := fs.GetDiskUsage(dir)
 	if err != nil {
 		return v
