@@ -158,15 +158,22 @@ func (l *Learner) admits(id paxos.SessionID) bool {
 	if id.IsOwned() && (l.control.state.Level < control.LevelRights || !id.IsOf(l.control.state.Log)) {
 		return false
 	}
-	return id.Birth() >= l.state.Floor && id.Birth() < l.state.Applied
+	return !l.isBelow(id) && id.Birth() < l.state.Applied
 }
 
-// use touches a session in log order, known if it is not 0, and expires the least
-// recently used one when there are too many, raising the floor above its birth.
+// isBelow reports whether a session, if it is unknown, has expired: it was born below the floor,
+// or that of its owner.
+func (l *Learner) isBelow(id paxos.SessionID) bool {
+	return id.Birth() < max(l.state.Floor, l.sessions.floors.of[id.Owner()])
+}
+
+// use touches a session in log order, known if it is not 0. When there are too many it expires
+// the least recently used one, of whoever has most, and raises that one's floor above its birth
+// (package doc, "Sessions that expire").
 func (l *Learner) use(known ref, id paxos.SessionID) *session {
 	l.state.Uses++
 	if known == 0 {
-		if id.Birth() >= l.state.Applied || id.Birth() < l.state.Floor {
+		if id.Birth() >= l.state.Applied || l.isBelow(id) {
 			l.Violated("a session that begins was born below applied and not below the floor", "session", id, "birth", id.Birth(),
 				"applied", l.state.Applied, "floor", l.state.Floor)
 		}
@@ -174,7 +181,13 @@ func (l *Learner) use(known ref, id paxos.SessionID) *session {
 	}
 	s := l.sessions.use(known, l.state.Uses)
 	for l.sessions.len() > l.cfg.Membership.Sessions {
-		l.state.Floor = max(l.state.Floor, l.sessions.expire().Birth()+1)
+		if l.control.state.Level < control.LevelRights {
+			l.state.Floor = max(l.state.Floor, l.sessions.expire(l.sessions.used.oldest).Birth()+1)
+			continue
+		}
+		id := l.sessions.expire(l.sessions.excess())
+		l.state.Floor = max(l.state.Floor, l.sessions.floors.raise(id.Owner(), id.Birth()+1))
+		l.sessions.floors.drop(l.state.Floor)
 	}
 	return s
 }

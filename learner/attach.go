@@ -28,7 +28,7 @@ func (l *Learner) onAttach(from paxos.NodeID, m *paxos.Attach) {
 	l.attach(l.connection(from), m.Session)
 	if s := l.sessions.get(m.Session); s != nil && (s.Last >= m.From || s.Closed) {
 		l.answerStored(m.Session, m.From, s.Last)
-	} else if s == nil && m.Session.Birth() < l.state.Floor {
+	} else if s == nil && l.isBelow(m.Session) {
 		l.answerStored(m.Session, m.From, 1<<62)
 	}
 }
@@ -227,9 +227,9 @@ func (s *storedAnswer) loaded(l *Learner, m *paxos.Loaded) {
 	switch {
 	case first <= last && l.isOfAncestor(id) && l.hasRestored():
 		l.tell(&paxos.Result{Session: id, Kind: paxos.ResultOfAncestor, First: first})
-	case x == nil && first <= last && id.Birth() < l.state.Floor && l.mayBeTrimmed(id):
+	case x == nil && first <= last && l.isBelow(id) && l.mayBeTrimmed(id):
 		l.tell(&paxos.Result{Session: id, Kind: paxos.ResultForgotten, First: first})
-	case x == nil && first <= last && id.Birth() < l.state.Floor:
+	case x == nil && first <= last && l.isBelow(id):
 		l.tell(&paxos.Result{Session: id, Kind: paxos.ResultExpired, First: first})
 	case x != nil && x.Closed:
 		l.tell(&paxos.Result{Session: id, Kind: paxos.ResultFenced, First: x.Last + 1})

@@ -241,7 +241,8 @@ func (l *Learner) installed(k *installing) {
 	switch is, was := &st.LearnerState, &l.state; {
 	case is.Applied <= was.Applied:
 		return
-	case is.Next < was.Next, is.Time < was.Time, is.Floor < was.Floor, is.Uses < was.Uses, len(st.Sessions) > l.cfg.Membership.Sessions:
+	case is.Next < was.Next, is.Time < was.Time, is.Floor < was.Floor, is.Uses < was.Uses, len(st.Sessions) > l.cfg.Membership.Sessions,
+		!l.sessions.floors.covered(is.Floor, st.Floors):
 		// One of both has not what was chosen. Nobody else's word makes this one forget what it has.
 		if source := l.sources.of(k.source); source != nil {
 			l.contradicted(source, "the checkpoint that it shows does not follow what was applied here", k.base.T)
@@ -256,13 +257,13 @@ func (l *Learner) installed(k *installing) {
 		}
 	}
 	before := l.control.state
-	l.state, l.sessions, l.control = st.LearnerState, newSessions(st.Sessions), newControlled(l, st)
+	l.state, l.sessions, l.control = st.LearnerState, newSessions(st.Sessions, st.Floors), newControlled(l, st)
 	l.configure()
 	l.judgeAgain(&before)
 	l.checkpoint, l.changed = checkpointing{}, true
 	l.abandonReplay()
 	l.endAudit()
-	l.Write(paxos.Install{State: l.state, Sessions: st.Sessions, Control: st.Control})
+	l.Write(paxos.Install{State: l.state, Sessions: st.Sessions, Floors: st.Floors, Control: st.Control})
 	l.progressAt, l.appliedAt, l.copying.wait = l.now, l.now, 0
 }
 

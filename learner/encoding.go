@@ -3,6 +3,8 @@ package learner
 import (
 	"encoding/binary"
 	"errors"
+	"maps"
+	"slices"
 
 	"github.com/paxlog/paxlog/paxos"
 	"github.com/paxlog/paxlog/paxos/control"
@@ -26,10 +28,11 @@ func stateVersionOf(level uint64) byte {
 // same at every learner that has applied as much. It has all that decides what later values
 // do, and nothing that learners may differ in, as what they have trimmed.
 //
-//	version:1 applied next time:8 floor uses [chain:32] control [bytes] sessions {id:20 last used flags:1 [id:12]}
+//	version:1 applied next time:8 floor uses [chain:32] control [bytes] sessions {id:20 last used flags:1 [id:12]} [floors]
 //
 // Numbers are the shortest uvarints, control is preceded by its length, and sessions, in the
-// order of their last use, by their count. There are bytes from control.LevelRetention on, and ids of 32 bytes from control.LevelRights on.
+// order of their last use, by their count. There are bytes from control.LevelRetention on, and ids of 32 bytes, and the floors
+// of owners behind their length, from control.LevelRights on.
 func (l *Learner) encodeState() []byte {
 	st := &l.state
 	b := make([]byte, 0, 256+len(l.control.encoded)+l.sessions.len()*40)
@@ -49,6 +52,10 @@ func (l *Learner) encodeState() []byte {
 	for r := l.sessions.used.oldest; r != 0; r = l.sessions.links.after(r) {
 		s := l.sessions.all.at(r)
 		b = appendSession(b, &s.SessionState)
+	}
+	if l.control.state.Level >= control.LevelRights {
+		floors := l.sessions.floors.encode()
+		b = append(binary.AppendUvarint(b, uint64(len(floors))), floors...)
 	}
 	return b
 }
@@ -125,7 +132,13 @@ func decodeState(b []byte, knows uint64) (State, error) {
 		ids[s.ID], last = true, s.Used
 		st.Sessions = append(st.Sessions, s)
 	}
-	if len(d.Rest) > 0 {
+	if decided.Level >= control.LevelRights {
+		st.Floors = paxos.Floors(d.Take(d.Number()))
+		if f, ok := readFloors(st.Floors); !ok || slices.ContainsFunc(slices.Collect(maps.Values(f.of)), func(x paxos.Instance) bool { return x <= st.Floor }) {
+			return State{}, errState
+		}
+	}
+	if d.Bad || len(d.Rest) > 0 {
 		return State{}, errState
 	}
 	if version[0] != stateVersionOf(decided.Level) || (version[0] == chainedVersion) == st.Chain.IsZero() {

@@ -43,7 +43,7 @@ func TestCheckpointThatGoesBack(t *testing.T) {
 	for name, change := range map[string]func(*Learner){
 		"":     func(*Learner) {},
 		"next": func(l *Learner) { l.state.Next = 1 },
-		"uses": func(l *Learner) { l.state.Uses, l.sessions = 0, newSessions(nil) },
+		"uses": func(l *Learner) { l.state.Uses, l.sessions = 0, newSessions(nil, "") },
 		"sessions": func(l *Learner) {
 			for n := range byte(200) {
 				l.state.Uses++

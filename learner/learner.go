@@ -81,6 +81,20 @@
 // follows from what was there. A learner that begins with a checkpoint takes the chain from
 // that.
 //
+// # Sessions that expire
+//
+// As many sessions are remembered as the log says. Which one goes first follows from what was applied,
+// and from no clock: so it is the same everywhere. Below control.LevelRights it is the least
+// recently used one, and the floor rises above its birth: an unknown session that was born below
+// has expired, and whoever waits with one that has sent nothing yet begins another.
+//
+// From that level on the first to go is one of the owner that has most, and it raises the floor of that
+// owner only. Example: one client makes 65,536 sessions in a moment. Below that level all that
+// others had are gone, with what it takes to know a repeat. From it on they are its own, as long as
+// others have fewer. Owners with a floor are few; beyond maxFloors the lowest floor becomes everybody's. That refuses
+// more than it must, and never lets a command be applied twice. Sessions of nobody in particular have one
+// owner, too: among those it is as it was.
+//
 // It does no I/O and reads no clock: a driver calls it, from one goroutine, as
 // paxos.Machine says. Nothing it says waits for its own disk: what it applies was
 // chosen, so a quorum of acceptors has it; a learner that crashes is merely
@@ -149,6 +163,7 @@ type State struct {
 	Peers    paxos.Peers
 	Control  paxos.Encoded // up to Applied
 	Wrong    string        // why it serves nobody any more, "" if it does
+	Floors   paxos.Floors  // of owners
 }
 
 // Learner is the machine. Create it with New. All that it owns it owns alone: nothing
@@ -215,7 +230,7 @@ type Learner struct {
 // New returns a learner that continues from st.
 func New(cfg Config, st State) *Learner {
 	l := &Learner{
-		cfg: cfg, state: st.LearnerState, peers: st.Peers, sessions: newSessions(st.Sessions),
+		cfg: cfg, state: st.LearnerState, peers: st.Peers, sessions: newSessions(st.Sessions, st.Floors),
 		sources: newSources(cfg), relay: cfg.Membership.Acceptors[0], members: configuration.Sole(cfg.Membership), others: map[paxos.NodeID]uint64{},
 		above: map[paxos.Instance]*evidence{}, loads: map[uint64]pending{}, reading: map[paxos.Index]uint64{},
 		gate: rights.Gate{Blind: cfg.Blind}, clients: newConnections(), due: newDue(),
@@ -230,6 +245,9 @@ func New(cfg Config, st State) *Learner {
 	}
 	l.flushed = flushed{l.state, 0}
 	l.control = newControlled(l, st)
+	if _, ok := readFloors(st.Floors); !ok {
+		l.Violated("what a learner stored of floors it knows", "floors", string(st.Floors))
+	}
 	l.configure()
 	l.askOwn()
 	if l.wrong = st.Wrong; l.wrong != "" {

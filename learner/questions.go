@@ -134,7 +134,7 @@ func (l *Learner) onLookup(from paxos.NodeID, m *paxos.Lookup) {
 	if s := l.sessions.get(m.Session); s != nil {
 		found.Closed, last = s.Closed, s.Last
 	} else {
-		found.Expired = m.Session.Birth() < l.state.Floor
+		found.Expired = l.isBelow(m.Session)
 	}
 	conn := l.connection(from)
 	if !l.mayAsk(conn) {

@@ -1,7 +1,10 @@
 package learner
 
 import (
+	"bytes"
 	"cmp"
+	"encoding/binary"
+	"maps"
 	"slices"
 
 	"github.com/paxlog/paxlog/paxos"
@@ -10,7 +13,14 @@ import (
 // session is one client session that is remembered.
 type session struct {
 	paxos.SessionState
+	owner ref
 	dirty bool // in sessions.dirty
+}
+
+// owned are the sessions of one owner, the least recently used one first.
+type owned struct {
+	owner paxos.Owner
+	used  chain
 }
 
 // sessions are the sessions that are remembered, in the order of their last use
@@ -20,13 +30,19 @@ type sessions struct {
 	all   pool[session]
 	links links
 	used  chain // the least recently used one first
+	// Of each owner that has sessions, those in the same order.
+	owners  map[paxos.Owner]ref
+	byOwner pool[owned]
+	beside  links
+	floors  floors
 	// What is stored is not what is here: of dirty ones, and of those that expired.
 	dirty   []ref
 	expired []paxos.SessionID
 }
 
-func newSessions(stored []paxos.SessionState) sessions {
-	t := sessions{byID: make(map[paxos.SessionID]ref, len(stored))}
+func newSessions(stored []paxos.SessionState, kept paxos.Floors) sessions {
+	t := sessions{byID: make(map[paxos.SessionID]ref, len(stored)), owners: map[paxos.Owner]ref{}}
+	t.floors, _ = readFloors(kept)
 	stored = slices.Clone(stored)
 	slices.SortFunc(stored, func(a, b paxos.SessionState) int { return cmp.Compare(a.Used, b.Used) })
 	for _, st := range stored {
@@ -55,9 +71,16 @@ func (t *sessions) get(id paxos.SessionID) *session {
 
 // add remembers a session as the most recently used one.
 func (t *sessions) add(st paxos.SessionState) ref {
-	r := t.all.add(session{SessionState: st})
+	owner := st.ID.Owner()
+	o := t.owners[owner]
+	if o == 0 {
+		o = t.byOwner.add(owned{owner: owner})
+		t.owners[owner] = o
+	}
+	r := t.all.add(session{SessionState: st, owner: o})
 	t.byID[st.ID] = r
 	t.links.join(&t.used, r)
+	t.beside.join(&t.byOwner.at(o).used, r)
 	return r
 }
 
@@ -66,6 +89,7 @@ func (t *sessions) use(r ref, used uint64) *session {
 	s := t.all.at(r)
 	s.Used = used
 	t.links.renew(&t.used, r)
+	t.beside.renew(&t.byOwner.at(s.owner).used, r)
 	if !s.dirty {
 		s.dirty = true
 		t.dirty = append(t.dirty, r)
@@ -73,10 +97,28 @@ func (t *sessions) use(r ref, used uint64) *session {
 	return s
 }
 
-// expire forgets the least recently used session and returns its id.
-func (t *sessions) expire() paxos.SessionID {
-	r := t.used.oldest
-	id := t.all.at(r).ID
+// excess is the session that goes first: the least recently used one of the owner that has most. Of
+// several that have as many it is the one whose is the least recently used, so that it depends on the
+// sessions alone. An owner has a name that somebody has signed: there are few.
+func (t *sessions) excess() ref {
+	var best *owned
+	for _, o := range t.owners {
+		x := t.byOwner.at(o)
+		if best == nil || x.used.n > best.used.n || x.used.n == best.used.n && t.all.at(x.used.oldest).Used < t.all.at(best.used.oldest).Used {
+			best = x
+		}
+	}
+	return best.used.oldest
+}
+
+// expire forgets a session and returns its id.
+func (t *sessions) expire(r ref) paxos.SessionID {
+	s := t.all.at(r)
+	id, o := s.ID, t.byOwner.at(s.owner)
+	if t.beside.leave(&o.used, r); o.used.n == 0 {
+		delete(t.owners, o.owner)
+		t.byOwner.remove(s.owner)
+	}
 	t.links.leave(&t.used, r)
 	t.all.remove(r) // if it is in dirty, it is not dirty any more
 	delete(t.byID, id)
@@ -87,6 +129,10 @@ func (t *sessions) expire() paxos.SessionID {
 // write writes the sessions that changed or expired since the last call. None both
 // expired and began anew: what expires raises the floor above its birth.
 func (t *sessions) write(out *paxos.Outbox) {
+	if t.floors.changed {
+		t.floors.changed = false
+		out.Write(paxos.SetFloors{Floors: t.floors.encode()})
+	}
 	for _, id := range t.expired {
 		out.Write(paxos.DropSession{ID: id})
 	}
@@ -106,4 +152,89 @@ func (t *sessions) write(out *paxos.Outbox) {
 		out.Write(paxos.PutSessions{States: states})
 	}
 	t.dirty = t.dirty[:0]
+}
+
+// maxFloors is how many owners have a floor of their own. Beyond it the lowest becomes everybody's.
+const maxFloors = 256
+
+// floors are those of owners: unknown sessions of one that were born below its floor have expired. They
+// are above the floor of everybody, and only rise. So who makes more sessions than are remembered
+// expires its own, and no new one of somebody else.
+type floors struct {
+	of      map[paxos.Owner]paxos.Instance
+	changed bool // since it was written
+}
+
+// raise raises the floor of an owner, and returns what becomes everybody's, 0 if nothing does.
+func (f *floors) raise(owner paxos.Owner, floor paxos.Instance) (everybody paxos.Instance) {
+	if f.of[owner] >= floor {
+		return 0
+	}
+	f.of[owner], f.changed = floor, true
+	if len(f.of) <= maxFloors {
+		return 0
+	}
+	everybody = floor
+	for _, x := range f.of {
+		everybody = min(everybody, x)
+	}
+	return everybody
+}
+
+// drop forgets those that are not above the floor of everybody.
+func (f *floors) drop(everybody paxos.Instance) {
+	for owner, x := range f.of {
+		if x <= everybody {
+			delete(f.of, owner)
+			f.changed = true
+		}
+	}
+}
+
+// encode is f in its one form: how many, and, sorted, each owner and its floor; "" if there are none.
+func (f *floors) encode() paxos.Floors {
+	if len(f.of) == 0 {
+		return ""
+	}
+	b := binary.AppendUvarint(nil, uint64(len(f.of)))
+	for _, owner := range slices.SortedFunc(maps.Keys(f.of), func(a, b paxos.Owner) int { return bytes.Compare(a[:], b[:]) }) {
+		b = binary.AppendUvarint(append(b, owner[:]...), uint64(f.of[owner]))
+	}
+	return paxos.Floors(b)
+}
+
+// readFloors reads what encode wrote, and reports whether it is in that form.
+func readFloors(kept paxos.Floors) (f floors, ok bool) {
+	f.of = map[paxos.Owner]paxos.Instance{}
+	if kept == "" {
+		return f, true
+	}
+	d := paxos.Canonical{Rest: []byte(kept)}
+	n := d.Number()
+	if d.Bad || n == 0 || n > maxFloors {
+		return f, false
+	}
+	var last paxos.Owner
+	for i := range n {
+		var owner paxos.Owner
+		copy(owner[:], d.Take(uint64(len(owner))))
+		floor := paxos.Instance(d.Number())
+		if d.Bad || floor == 0 || i > 0 && bytes.Compare(last[:], owner[:]) >= 0 {
+			return f, false
+		}
+		f.of[owner], last = floor, owner
+	}
+	return f, d.Whole()
+}
+
+// covered reports whether no floor of f is above what another state has, with a floor of everybody
+// and these of owners.
+func (f *floors) covered(everybody paxos.Instance, kept paxos.Floors) bool {
+	other, _ := readFloors(kept)
+	for owner, floor := range f.of {
+		if floor > max(everybody, other.of[owner]) {
+			return false
+		}
+	}
+	return true
 }

@@ -71,7 +71,7 @@ type LearnerState struct {
 	Applied Instance  // every instance <= Applied has been applied
 	Next    Index     // index of the next entry
 	Time    UnixNanos // log time of the last value
-	Floor   Instance  // unknown sessions born below it have expired
+	Floor   Instance  // unknown sessions born below it have expired; those of an owner, below its floor, too
 	Uses    uint64    // session commands applied; source of SessionState.Used
 	// What is below was trimmed: 1 and 1 if nothing was.
 	FirstIndex    Index
@@ -85,6 +85,12 @@ type LearnerState struct {
 
 // SetLearner stores the learner's state.
 type SetLearner struct{ State LearnerState }
+
+// Floors are the floors of owners, as a learner encodes them: "" if there are none.
+type Floors string
+
+// SetFloors stores them.
+type SetFloors struct{ Floors Floors }
 
 // SetWrong stores why a learner may serve nobody any more.
 type SetWrong struct{ Why string }
@@ -102,9 +108,11 @@ type Trimmed struct {
 type Install struct {
 	State    LearnerState
 	Sessions []SessionState
+	Floors   Floors
 	Control  Encoded
 }
 
+func (SetFloors) record()   {}
 func (SetWrong) record()    {}
 func (Trimmed) record()     {}
 func (Install) record()     {}

@@ -220,6 +220,7 @@ func (d *hasher) learner(st learner.State) {
 	}
 	d.text(string(st.Control))
 	d.text(st.Wrong)
+	d.text(string(st.Floors))
 	d.peers(st.Peers)
 }
 

@@ -72,6 +72,8 @@ func (c *Commit) add(r paxos.Record) error {
 	case paxos.DropSession:
 		c.changes.sessions = append(c.changes.sessions, sessionChange{state: paxos.SessionState{ID: r.ID}, dropped: true})
 		return nil
+	case paxos.SetFloors:
+		return c.set(append(append(b, keyFloors), r.Floors...), 1)
 	case paxos.SetWrong:
 		return c.set(append(append(b, keyWrong), r.Why...), 1)
 	case paxos.Trimmed:

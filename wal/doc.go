@@ -31,6 +31,7 @@
 //	r <session> <sequence>  learner: where the runs of commands from it on are
 //	d <number>              learner: what a commit did to sessions, not folded yet
 //	f                       learner: runs up to this instance are folded
+//	o                       learner: the floors of the owners of sessions, absent before there are any
 //	w                       learner: why it serves nobody any more, absent if it does
 //
 // # Why recovery is right

@@ -25,6 +25,7 @@ const (
 	keyChanges  = 'd'
 	keyFolded   = 'f'
 	keyWrong    = 'w'
+	keyFloors   = 'o'
 )
 
 // numberKeyLen is the length of a key that ends in one number.

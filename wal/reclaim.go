@@ -219,6 +219,9 @@ func (c *Commit) install(r paxos.Install) error {
 	if err := c.set(append(append(c.s.scratch[:0], keyControl), r.Control...), 1); err != nil {
 		return err
 	}
+	if err := c.set(append(append(c.s.scratch[:0], keyFloors), r.Floors...), 1); err != nil {
+		return err
+	}
 	return c.set(appendLearner(append(c.s.scratch[:0], keyLearner), r.State), 1)
 }
 

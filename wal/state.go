@@ -178,6 +178,11 @@ func (s *Store) Learner() (learner.State, error) {
 		return st, err
 	}
 	st.Wrong = string(wrong)
+	floors, err := s.get([]byte{keyFloors})
+	if err != nil {
+		return st, err
+	}
+	st.Floors = paxos.Floors(floors)
 	lo, hi := prefixRange(keySession)
 	err = s.scan(lo, hi, func(k, v []byte) (bool, error) {
 		session, err := decodeSession(k, v)

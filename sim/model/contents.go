@@ -21,6 +21,7 @@ type Contents struct {
 	Learner  paxos.LearnerState
 	Control  paxos.Encoded
 	Wrong    string                            // of a learner
+	Floors   paxos.Floors                      // of a learner
 	First    paxos.Instance                    // what is below was trimmed
 	Top      paxos.Instance                    // highest instance in votes or applied
 	runs     map[paxos.SessionID][]paxos.RunAt // of applied, by session, ascending
@@ -80,6 +81,8 @@ func (c *Contents) Apply(records []paxos.Record) {
 			delete(c.sessions, r.ID)
 		case paxos.SetLearner:
 			c.Learner = r.State
+		case paxos.SetFloors:
+			c.Floors = r.Floors
 		case paxos.SetWrong:
 			c.Wrong = r.Why
 		case paxos.Trimmed:
@@ -108,7 +111,7 @@ func (c *Contents) trim(first paxos.Instance) {
 func (c *Contents) install(r paxos.Install) {
 	peers, wrong, first := c.Peers, c.Wrong, r.State.FirstInstance
 	*c = *New()
-	c.Peers, c.Wrong, c.Learner, c.Control, c.First, c.Top = peers, wrong, r.State, r.Control, first, first-1
+	c.Peers, c.Wrong, c.Learner, c.Control, c.First, c.Top, c.Floors = peers, wrong, r.State, r.Control, first, first-1, r.Floors
 	for _, s := range r.Sessions {
 		c.sessions[s.ID] = s
 	}
@@ -130,7 +133,7 @@ func (c *Contents) AcceptorState() acceptor.State {
 
 // LearnerState is what a learner recovers, its sessions in no order.
 func (c *Contents) LearnerState() learner.State {
-	st := learner.State{LearnerState: c.Learner, Peers: maps.Clone(c.Peers), Control: c.Control, Wrong: c.Wrong}
+	st := learner.State{LearnerState: c.Learner, Peers: maps.Clone(c.Peers), Control: c.Control, Wrong: c.Wrong, Floors: c.Floors}
 	for _, x := range c.sessions {
 		st.Sessions = append(st.Sessions, x)
 	}
