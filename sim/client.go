@@ -84,7 +84,7 @@ func (w *World) AddClient(id paxos.NodeID, proposers, learners []paxos.NodeID, t
 		return slices.Concat(ids[k:], ids[:k])
 	}
 	c.m = core.New(core.Config{Proposers: turned(proposers), Learners: turned(learners), InflightBytes: 1 << 20})
-	w.Add(paxos.RoleClient, id, func(*Store) paxos.Machine { return c })
+	w.Add(paxos.RoleClient, id, func(*Store) paxos.Machine { return c }).principal = principalOf(id)
 	return c
 }
 

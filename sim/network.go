@@ -138,8 +138,8 @@ func (t *Network) connect(a, b *Node) {
 	if !t.open(a.ID, b.ID) {
 		return
 	}
-	a.receive(a.ID, &paxos.PeerUp{ID: b.ID, Role: b.Role, Incarnation: b.incarnation})
-	b.receive(b.ID, &paxos.PeerUp{ID: a.ID, Role: a.Role, Incarnation: a.incarnation})
+	a.receive(a.ID, &paxos.PeerUp{ID: b.ID, Role: b.Role, Incarnation: b.incarnation, Principal: b.principal})
+	b.receive(b.ID, &paxos.PeerUp{ID: a.ID, Role: a.Role, Incarnation: a.incarnation, Principal: a.principal})
 }
 
 // disconnect tells n that its connection to gone ended.

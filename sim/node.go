@@ -31,6 +31,7 @@ type Node struct {
 	life   paxos.Ballot
 	// incarnation is shown to peers: of an acceptor that has joined.
 	incarnation uint64
+	principal   paxos.Principal // that its connections prove, of a client
 
 	epoch uint32 // of this run; what an earlier run started is void
 	inbox []inItem

@@ -82,6 +82,7 @@ const (
 	ReplaceAcceptor
 	AddAcceptor
 	RemoveAcceptor
+	StealSession
 	HealNetwork
 )
 
@@ -92,7 +93,7 @@ var faultNames = [...]string{
 	Orphan: "votes of one acceptor alone", ReplayOld: "old packets", JumpWall: "clock jump", LossyNetwork: "lossy network",
 	HandOver: "leader asked to hand over", DrainNode: "drain", TrimLog: "trim", LoseLearner: "learner begun anew",
 	ReplaceProgram: "program replaced", RaiseLevel: "level to be raised",
-	ReplaceAcceptor: "acceptor dead for good, and replaced", AddAcceptor: "acceptor added", RemoveAcceptor: "acceptor removed", HealNetwork: "healed network",
+	ReplaceAcceptor: "acceptor dead for good, and replaced", AddAcceptor: "acceptor added", RemoveAcceptor: "acceptor removed", StealSession: "client that goes on with others' sessions", HealNetwork: "healed network",
 }
 
 func (k FaultKind) String() string { return faultNames[k] }
@@ -198,6 +199,7 @@ func DrawPlan(seed uint64) Plan {
 	}
 	p.Gone = drawGone(&r, t)
 	p.Faults = append(p.Faults, drawTrims(seed, p.End, learners)...)
+	p.Faults = append(p.Faults, drawThefts(seed, p.End)...)
 	programs, levels := drawLevels(&p, servers)
 	p.Programs, p.Faults = programs, append(p.Faults, levels...)
 	p.changes(drawChanges(seed, p.End, t))

@@ -198,3 +198,33 @@ func TestFormatOfBegunLog(t *testing.T) {
 		}
 	}
 }
+
+// TestFloorsAreKept: what a learner writes of floors is there when it starts again, and goes with
+// the state that takes its place.
+func TestFloorsAreKept(t *testing.T) {
+	fs := vfs.NewMem()
+	initDir(t, fs, paxos.RoleLearner)
+	s := mustOpen(t, fs, paxos.RoleLearner)
+	floors := func() paxos.Floors {
+		t.Helper()
+		st, err := s.Learner()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return st.Floors
+	}
+	if got := floors(); got != "" {
+		t.Errorf("a new directory has floors %q", got)
+	}
+	mustCommit(t, s, []paxos.Record{paxos.SetLearner{State: paxos.LearnerState{Applied: 1, Next: 1}}, paxos.SetFloors{Floors: "one"}}, true)
+	mustClose(t, s)
+	s = mustOpen(t, fs, paxos.RoleLearner)
+	if got := floors(); got != "one" {
+		t.Errorf("%q", got)
+	}
+	mustCommit(t, s, []paxos.Record{paxos.Install{State: paxos.LearnerState{Applied: 9, Next: 3, FirstIndex: 3, FirstInstance: 10}, Control: begunAt(9), Floors: "two"}}, true)
+	if got := floors(); got != "two" {
+		t.Errorf("after a state was installed: %q", got)
+	}
+	mustClose(t, s)
+}

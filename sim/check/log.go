@@ -97,6 +97,9 @@ func (c *Checker) onEntry(id paxos.AppendID, value string) {
 	c.Where[value] = paxos.Index(len(c.Log))
 }
 
+// Last is the number of a session's last command in the log, as far as learners have applied it.
+func (c *Checker) Last(id paxos.SessionID) uint64 { return c.lastSeq[id] }
+
 // isAt reports whether the log has an append at an index.
 func (c *Checker) isAt(id paxos.AppendID, index paxos.Index) bool {
 	return index > 0 && int(index) <= len(c.Log) && c.Log[index-1].ID == id
