@@ -73,6 +73,43 @@ limits: {entry_bytes: 64KiB, batch_bytes: 2 MiB, queue_bytes: 1GiB, page_bytes: 
 	}
 }
 
+// TestTLS: paths are relative to the file, what is printed reads as the same, and a file
+// without the section prints none, for releases that do not know it.
+func TestTLS(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "paxlog.yaml")
+	if err := os.WriteFile(path, []byte(orders+"tls: {mode: require, cert: tls, key: /k/a1.key, peer_ca: tls/p.crt, client_ca: c.crt}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c, err := Load(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := c.TLS
+	if !s.On() || s.Path(s.Cert) != filepath.Join(filepath.Dir(path), "tls") || s.Path(s.Key) != "/k/a1.key" || s.Path(s.CRL) != "" {
+		t.Errorf("%+v", s)
+	}
+	text, err := c.YAML()
+	if err != nil {
+		t.Fatal(err)
+	}
+	again := mustParse(t, string(text))
+	if again.TLS.Base = s.Base; !reflect.DeepEqual(c, again) {
+		t.Errorf("printed:\n%s", text)
+	}
+	if section, err := s.Text(); err != nil || !strings.HasSuffix(string(text), section) || !strings.HasPrefix(section, "tls:\n  mode: require\n") {
+		t.Errorf("the section: %s, %v", section, err)
+	}
+	if plain, err := mustParse(t, orders).YAML(); err != nil || strings.Contains(string(plain), "tls") {
+		t.Errorf("%s, %v", plain, err)
+	}
+	if off := mustParse(t, orders+"tls: {mode: off}\n"); off.TLS.On() {
+		t.Errorf("%+v", off.TLS)
+	}
+	if w := s.With("x.crt", "", ""); !filepath.IsAbs(w.Cert) || w.Key != s.Key || w.PeerCA != s.PeerCA {
+		t.Errorf("with another certificate: %+v", w)
+	}
+}
+
 func TestHalfAQuorumIsCompletedByAMajority(t *testing.T) {
 	for text, want := range map[string]Quorum{
 		"quorum: {phase1: 3}\n":            {3, 2},

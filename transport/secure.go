@@ -47,11 +47,12 @@ var errPlain = errors.New("it speaks no TLS")
 func (c *conn) veiled(make func(net.Conn, *tls.Config) *tls.Conn, cfg *tls.Config) error {
 	v := &veil{raw: c.nc, in: &c.in, wake: c.signal}
 	v.Conn = make(under{c.nc, v}, cfg)
+	c.veil = v
 	if err := v.Conn.HandshakeContext(c.n.ctx); err != nil {
 		return err
 	}
 	v.opened()
-	c.veil, c.w.seal = v, v.seal
+	c.w.seal = v.seal
 	c.r.Reset(v.Conn)
 	return nil
 }
@@ -113,7 +114,7 @@ func strangerError(err error, s *credentials.Snapshot) error {
 		text = "the certificate that it shows is refused: " + refused.Text
 	case errors.As(err, &failed) && failed.Op == remoteError:
 		text = fmt.Sprintf("it refuses the certificate of this process (%v), as its log says: %s", failed.Err, s.Describe())
-	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET):
+	case errors.Is(err, os.ErrDeadlineExceeded), isEnd(err):
 		return fmt.Errorf("no TLS handshake: %w", noPorts(err))
 	default:
 		text = fmt.Sprintf("no TLS handshake: %v; TLS 1.3 is needed, and a certificate of this cluster", noPorts(err))
@@ -199,11 +200,16 @@ func (c *conn) dialTLS(p Peer) error {
 		return nil
 	case errors.As(err, &refused):
 		return &RefusedError{Addr: p.Addr, Code: wire.RefusedCertificate, Text: sentence("the certificate that is shown there is refused: " + refused.Text)}
-	case errors.As(err, &header), errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
+	case errors.As(err, &header), !c.veil.heard.Load() && isEnd(err):
 		return fmt.Errorf("%s at %s: %w, most likely: it ended the connection when TLS began. Its cluster file needs the section tls, too; "+
 			"with `mode: accept` in all of them a cluster goes over one process at a time", p.ID, p.Addr, errPlain)
 	}
 	return c.notSecured(p, err)
+}
+
+// isEnd reports whether the other end has ended a connection.
+func isEnd(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
 }
 
 // notSecured says what it means that a connection failed that TLS was to secure.

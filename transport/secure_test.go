@@ -387,3 +387,24 @@ func TestJudgedAgain(t *testing.T) {
 		t.Errorf("the end is told: %v", e.err)
 	}
 }
+
+// TestEndAmidTLSIsNotPlain: who has begun to speak TLS speaks it, also if it ends then, and
+// nobody falls back to a plain connection for that.
+func TestEndAmidTLSIsNotPlain(t *testing.T) {
+	f := newFiles(t)
+	addr, conns := listenRaw(t)
+	p := start(t, f.config(proposer, "p1", accept), newRecorder())
+	p.Dial(Peer{acceptor, "a1", addr})
+	r := next(t, conns)
+	if b, err := r.r.ReadByte(); b != tlsRecord || err != nil {
+		t.Fatalf("it begins with %#x, %v", b, err)
+	}
+	r.bytes([]byte{tlsRecord, 3, 3}) // the beginning of a record
+	_ = r.nc.Close()
+	if e := p.await(t, 1, refused, "a1"); strings.Contains(e.err.Error(), errPlain.Error()) {
+		t.Error(e.err)
+	}
+	if b, err := next(t, conns).r.ReadByte(); b != tlsRecord || err != nil {
+		t.Errorf("then it begins with %#x, %v", b, err)
+	}
+}

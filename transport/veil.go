@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"sync"
+	"sync/atomic"
 )
 
 // veil is what TLS puts between a connection's frames and its socket. What is read passes
@@ -19,6 +20,8 @@ type veil struct {
 	raw  net.Conn
 	in   *input
 	wake func() // there is something to write
+
+	heard atomic.Bool // the other end has said something
 
 	mu      sync.Mutex
 	open    bool   // the handshake is over
@@ -36,7 +39,13 @@ type under struct {
 	v *veil
 }
 
-func (u under) Read(b []byte) (int, error) { return u.v.in.Read(b) }
+func (u under) Read(b []byte) (int, error) {
+	n, err := u.v.in.Read(b)
+	if n > 0 && !u.v.heard.Load() {
+		u.v.heard.Store(true)
+	}
+	return n, err
+}
 
 func (u under) Write(b []byte) (int, error) {
 	v := u.v

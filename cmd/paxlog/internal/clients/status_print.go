@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -95,14 +96,11 @@ func writeTable(s shapes.Status, now time.Time, w io.Writer) error {
 // certificate ends soon.
 func ofTLS(p shapes.Process, now time.Time) (out []string) {
 	if p.PlainPeers != nil && len(*p.PlainPeers)+*p.PlainClients > 0 {
-		whom := strings.Join(*p.PlainPeers, ", ")
-		switch n := *p.PlainClients; {
-		case n > 0 && whom == "":
-			whom = fmt.Sprintf("%d clients", n)
-		case n > 0:
-			whom += fmt.Sprintf(" and %d clients", n)
+		whom := *p.PlainPeers
+		if n := *p.PlainClients; n > 0 {
+			whom = append(slices.Clone(whom), fmt.Sprintf("clients (%d)", n))
 		}
-		out = append(out, fmt.Sprintf("%s has connections without TLS: %s", p.ID, whom))
+		out = append(out, fmt.Sprintf("%s has connections without TLS: %s", p.ID, strings.Join(whom, ", ")))
 	}
 	if p.CertEnds == nil {
 		return out

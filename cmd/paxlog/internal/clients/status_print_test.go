@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/paxlog/paxlog/client"
+	"github.com/paxlog/paxlog/config"
 	"github.com/paxlog/paxlog/internal/shapes"
 	"github.com/paxlog/paxlog/paxos"
 )
@@ -27,6 +28,37 @@ func TestStatusSaysWhyNotVoting(t *testing.T) {
 	}
 	if a := s.Acceptors; a[0].Reason == nil || *a[0].Reason != why || a[1].Reason != nil {
 		t.Errorf("%+v", s.Acceptors)
+	}
+}
+
+// TestStatusSaysWhatHasNoTLS: connections without TLS, and certificates that end soon, are told
+// below the table, and in JSON; where TLS is off, neither.
+func TestStatusSaysWhatHasNoTLS(t *testing.T) {
+	now := time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
+	soon, late := now.AddDate(0, 0, 29), now.AddDate(0, 0, 31)
+	s := shapes.NewStatus("orders", client.Status{Processes: []client.ProcessStatus{
+		{Role: paxos.RoleAcceptor, Peer: client.Peer{ID: "a1"}, ProcessState: client.ProcessState{TLS: config.TLSAccept, Plain: []string{"p1", "l1"}, PlainClients: 2, CertEnds: late}},
+		{Role: paxos.RoleAcceptor, Peer: client.Peer{ID: "a2"}, ProcessState: client.ProcessState{TLS: config.TLSRequire, CertEnds: soon}},
+		{Role: paxos.RoleAcceptor, Peer: client.Peer{ID: "a3"}, ProcessState: client.ProcessState{TLS: config.TLSOff}},
+		{Role: paxos.RoleLearner, Peer: client.Peer{ID: "l1"}, ProcessState: client.ProcessState{TLS: config.TLSAccept, PlainClients: 1, CertEnds: late}},
+	}})
+	var out strings.Builder
+	if err := writeTable(s, now, &out); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"a1 has connections without TLS: p1, l1, clients (2)\n", "l1 has connections without TLS: clients (1)\n", "a2 has a certificate that ends at 2030-01-30T00:00:00Z: renew it"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("no %q in:\n%s", want, out.String())
+		}
+	}
+	for _, not := range []string{"a1 has a certificate", "a2 has connections", "a3 has"} {
+		if strings.Contains(out.String(), not) {
+			t.Errorf("%q in:\n%s", not, out.String())
+		}
+	}
+	a := s.Acceptors
+	if *a[0].TLS != "accept" || len(*a[0].PlainPeers) != 2 || *a[0].PlainClients != 2 || *a[0].CertEnds != "2030-02-01T00:00:00Z" || a[2].PlainPeers != nil || a[2].CertEnds != nil || *a[2].TLS != "off" {
+		t.Errorf("%+v", a)
 	}
 }
 

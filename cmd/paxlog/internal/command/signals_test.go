@@ -68,6 +68,26 @@ func TestSignals(t *testing.T) {
 	}
 }
 
+// TestHangups: a daemon goes on after any number of SIGHUPs, and is told of them.
+func TestHangups(t *testing.T) {
+	signals := make(chan os.Signal)
+	p := &Program{Stdout: t.Output(), Stderr: t.Output(), Signals: signals}
+	p.Commands = []*Command{{Name: "wait", Daemon: true, Action: func(ctx context.Context, env *Environment, _ *Input) error {
+		for range 3 {
+			signals <- syscall.SIGHUP
+			signals <- syscall.SIGHUP // before it has looked after the first
+			<-env.Hangups
+		}
+		if ctx.Err() != nil {
+			t.Error(context.Cause(ctx))
+		}
+		return nil
+	}}}
+	if code := p.Run([]string{"paxlog", "wait"}); code != ExitDone {
+		t.Errorf("exit code %d", code)
+	}
+}
+
 func TestSecondSignalEndsAtOnce(t *testing.T) {
 	_, killed := signalled(true, true, nil, os.Interrupt, syscall.SIGTERM)
 	if len(killed) != 1 || killed[0] != ExitTerminated {
