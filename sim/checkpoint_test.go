@@ -5,6 +5,8 @@ import (
 
 	"github.com/paxlog/paxlog/learner"
 	"github.com/paxlog/paxlog/paxos"
+	"github.com/paxlog/paxlog/paxos/control"
+	"github.com/paxlog/paxlog/sim/check"
 )
 
 // checkpointCluster runs a cluster under a load.
@@ -105,5 +107,34 @@ func TestSendersCrash(t *testing.T) {
 	await(t, c, "checkpoints", func() bool { return c.Check.Complete() > 12 })
 	if c.Events["crash"] < 3 {
 		t.Fatalf("%d crashes", c.Events["crash"])
+	}
+}
+
+// TestLearnersOfTwoReleases: in a log of each level two learners complete checkpoints of which one
+// is of a release that knows no more than that, and the other of the newest one: what that knows
+// beside leaves no trace in the state (package control, "Adding something under a new level").
+// Then everybody is of the newest release, but that learner.
+func TestLearnersOfTwoReleases(t *testing.T) {
+	for level := uint64(1); level < control.Level; level++ {
+		c := NewCluster(level, Topology{Acceptors: 3, Proposers: 2, Learners: 2, Clients: 2, Sessions: 100, Entries: 1 << 20, PageBytes: 1000})
+		for _, k := range c.Clients {
+			k.Think = 20
+		}
+		for _, id := range c.servers() {
+			c.programs[id] = level
+		}
+		c.programs["l2"] = check.Newest
+		c.StartAll()
+		await(t, c, "checkpoints of an old learner and a new one", func() bool { return c.Check.Complete() > 2 })
+		for _, id := range c.servers() {
+			if id != "l1" && id != "l2" {
+				c.replaceProgram(c.nodes[id], check.Newest, 10*Millisecond)
+			}
+		}
+		complete := c.Check.Complete()
+		await(t, c, "checkpoints under leaders of the newest release", func() bool { return c.Check.Complete() > complete+2 })
+		if got := c.Check.Level(); got != level || wrong(c, "l1")+wrong(c, "l2") != "" {
+			t.Errorf("the log has level %d, want %d; l1: %q, l2: %q", got, level, wrong(c, "l1"), wrong(c, "l2"))
+		}
 	}
 }

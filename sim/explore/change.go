@@ -31,35 +31,36 @@ func (x Config) membership() paxos.Membership {
 	return m
 }
 
-// begun is a directory of a log that has begun and has decided alpha, and what was chosen so far.
-func begun(x Config, m paxos.Membership) (*model.Contents, map[paxos.Instance]paxos.Value) {
-	disk, chosen := model.New(), map[paxos.Instance]paxos.Value{}
-	if x.Alpha == 0 {
-		return disk, chosen
+// begin makes the directory of a log that has begun and has decided alpha.
+func (x *cluster) begin() {
+	x.begun, x.chosen = model.New(), map[paxos.Instance]paxos.Value{}
+	if x.cfg.Alpha == 0 {
+		return
 	}
 	ballot := paxos.Ballot{Round: 1, Proposer: "p1"}
-	disk.Apply([]paxos.Record{paxos.SetPromised{Ballot: ballot}})
-	var state control.State
+	x.begun.Apply([]paxos.Record{paxos.SetPromised{Ballot: ballot}})
 	for i, c := range []control.Command{
 		control.Genesis{
-			Log: paxos.LogID{1}, Level: control.Level, Sessions: uint64(m.Sessions),
-			Config: control.ConfigurationOf(m, func(paxos.NodeID) uint64 { return 1 }),
+			Log: paxos.LogID{1}, Level: control.Level, Sessions: uint64(x.members.Sessions),
+			Config: control.ConfigurationOf(x.members, func(paxos.NodeID) uint64 { return 1 }),
 		},
-		control.Alpha{Alpha: x.Alpha},
+		control.Alpha{Alpha: x.cfg.Alpha},
 	} {
 		at, v := paxos.Instance(i+1), paxos.Value{Origin: ballot, Batch: control.Batch(c)}
-		chosen[at] = v
+		x.chosen[at] = v
 		var err error
-		if state, err = state.Apply(at, v.Batch, control.Level); err != nil {
+		if x.state, err = x.state.Apply(at, v.Batch, control.Level); err != nil {
 			panic(err)
 		}
-		disk.Apply([]paxos.Record{
+		x.begun.Apply([]paxos.Record{
 			paxos.PutVote{Vote: paxos.Vote{Instance: at, Ballot: ballot, Value: v}},
-			paxos.SetHeld{Held: at}, paxos.SetControl{State: state.Encode()},
+			paxos.SetHeld{Held: at}, paxos.SetControl{State: x.state.Encode()},
 		})
 	}
-	return disk, chosen
 }
+
+// base is the last instance that was chosen before the beginning.
+func (x *cluster) base() paxos.Instance { return paxos.Instance(len(x.chosen)) }
 
 // told are the proposers that acceptors tell of a newer configuration.
 func (x *cluster) told() []paxos.NodeID {
@@ -81,7 +82,7 @@ func (x *cluster) patience(id paxos.NodeID) int {
 func (x *cluster) join(id paxos.NodeID, m paxos.Machine) {
 	for _, a := range x.cfg.newcomers() {
 		m.Step(id, &paxos.PeerUp{ID: a, Role: paxos.RoleAcceptor, Incarnation: 1})
-		m.Step(a, &paxos.Join{Held: paxos.Instance(len(x.chosen))})
+		m.Step(a, &paxos.Join{Held: x.base()})
 	}
 }
 
@@ -152,7 +153,7 @@ func (e *explorer) isChanged(s []uint32) bool {
 // reignsOf are the configurations of a log, up to the first instance of which nothing is chosen.
 func (e *explorer) reignsOf(chosen map[paxos.Instance]paxos.Value) reigns {
 	r := e.firstReign()
-	for i := paxos.Instance(1); ; i++ {
+	for i := e.base() + 1; ; i++ {
 		v, ok := chosen[i]
 		if !ok {
 			return r
@@ -164,12 +165,15 @@ func (e *explorer) reignsOf(chosen map[paxos.Instance]paxos.Value) reigns {
 // checkChange checks R3 and R4 on what was proposed and voted for in a state: nobody proposes
 // alpha beyond what is chosen, and who votes at an instance is a member there.
 func (e *explorer) checkChange(t *ballots, chosen map[paxos.Instance]paxos.Value) {
-	upTo, r := paxos.Instance(0), e.reignsOf(chosen)
-	for ; !chosen[upTo+1].Origin.IsZero(); upTo++ {
+	upTo, r := e.base(), e.reignsOf(chosen)
+	for isChosen := true; isChosen; {
+		if _, isChosen = chosen[upTo+1]; isChosen {
+			upTo++
+		}
 	}
 	if len(r) > 1 {
 		e.out.Changed++
-		if !chosen[r[1].from].Origin.IsZero() {
+		if _, isChosen := chosen[r[1].from]; isChosen {
 			e.out.After++
 		}
 	}

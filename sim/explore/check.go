@@ -2,6 +2,7 @@ package explore
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -102,11 +103,8 @@ func (e *explorer) toldIn(s []uint32) *ballots {
 // chosenBy is what is chosen by what was told, with what was chosen at the beginning. Which
 // acceptors count at an instance follows from what is chosen below it.
 func (e *explorer) chosenBy(t *ballots) map[paxos.Instance]paxos.Value {
-	chosen, r := map[paxos.Instance]paxos.Value{}, e.firstReign()
-	for i := paxos.Instance(1); i <= paxos.Instance(e.cfg.Instances); i++ {
-		if v, ok := e.chosen[i]; ok {
-			chosen[i] = v
-		}
+	chosen, r := maps.Clone(e.chosen), e.firstReign()
+	for i := e.base() + 1; i <= paxos.Instance(e.cfg.Instances); i++ {
 		in := r.at(i)
 		for k, set := range t.votes {
 			if k.instance != i || e.among(set, in) < int(in.Phase2) {
@@ -129,8 +127,8 @@ func (e *explorer) chosenBy(t *ballots) map[paxos.Instance]paxos.Value {
 
 // checkState checks that an acceptor knows what the log has decided about itself up to held.
 func (e *explorer) checkState(id paxos.NodeID, disk *model.Contents, chosen map[paxos.Instance]paxos.Value) {
-	var want control.State
-	for i := paxos.Instance(1); i <= disk.Held; i++ {
+	want := e.state
+	for i := e.base() + 1; i <= disk.Held; i++ {
 		if batch := chosen[i].Batch; paxos.IsControl(batch) {
 			var err error
 			if want, err = want.Apply(i, batch, control.Level); err != nil {

@@ -93,7 +93,7 @@ func newExplorer(x Config) *explorer {
 		cluster: cluster{cfg: x, first: map[paxos.NodeID]*model.Contents{}, members: x.membership()},
 		procs:   slices.Concat(acceptors, ids("p", x.Proposers), ids("l", x.Learners)),
 	}
-	e.begun, e.chosen = begun(x, e.members)
+	e.begin()
 	if x.Learners > 0 {
 		e.procs = append(e.procs, clientID)
 	}

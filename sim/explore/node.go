@@ -70,6 +70,7 @@ type cluster struct {
 	first   map[paxos.NodeID]*model.Contents // the disks at the beginning
 	begun   *model.Contents                  // those of acceptors, before they know each other
 	chosen  map[paxos.Instance]paxos.Value   // before the beginning
+	state   control.State                    // what follows from that
 }
 
 // knows is the highest level that the processes know.
