@@ -58,6 +58,7 @@ type Cluster struct {
 	dead         map[paxos.NodeID]bool   // acceptors whose machine died for good
 	newcomers    int
 	removing     int // removals that somebody asks for
+	adding       int // and additions
 }
 
 func ids(prefix string, n int) []paxos.NodeID {

@@ -54,8 +54,8 @@ func (c *Cluster) changeMembers(f Fault, r *paxos.Rand) {
 	if c.isOneDead() || !c.haveArrived() || c.forgetful() != "" {
 		return // to lose another one now is more than the log survives
 	}
-	if f.Kind == ReplaceAcceptor && (int(max(now.Phase1, now.Phase2)) >= len(now.Acceptors) || c.removing > 0) {
-		return // the log does not go on without one, or will not once another one is removed
+	if f.Kind == ReplaceAcceptor && (int(max(now.Phase1, now.Phase2)) >= len(now.Acceptors) || c.removing+c.adding > 0) {
+		return // the log does not go on without one, or will not once another one is removed, or added and has not arrived
 	}
 	member := now.Acceptors[r.Uint64()%uint64(len(now.Acceptors))].ID
 	m := &paxos.Member{Order: paxos.MemberRemove, ID: member, Force: true}
@@ -70,6 +70,9 @@ func (c *Cluster) changeMembers(f Fault, r *paxos.Rand) {
 		n.lag = c.nodes[member].lag
 		c.trace("%s joins", m.With)
 		n.Start()
+	}
+	if f.Kind == AddAcceptor {
+		c.adding++
 	}
 	if f.Kind == ReplaceAcceptor {
 		m.Order = paxos.MemberReplace
@@ -92,6 +95,9 @@ func (c *Cluster) askFor(m *paxos.Member, f Fault, r *paxos.Rand) {
 	tooFew := m.Order == paxos.MemberRemove && len(h.Now.Acceptors) < 4 // another one was removed meanwhile
 	if m.Order == paxos.MemberRemove && (done || tooFew) {
 		c.removing--
+	}
+	if m.Order == paxos.MemberAdd && done {
+		c.adding--
 	}
 	if done {
 		c.Events["acceptors changed"]++

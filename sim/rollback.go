@@ -32,7 +32,7 @@ func (c *Cluster) rollBack(n *Node, back Micros, r *paxos.Rand) {
 // mayForget reports whether an acceptor may forget something, so that the log goes on: the others
 // let it rejoin. While one is dead, is to go, or has not arrived, that is one loss already.
 func (c *Cluster) mayForget(id paxos.NodeID) bool {
-	if c.forgetful() != "" || c.removing > 0 || c.isOneDead() || !c.haveArrived() {
+	if c.forgetful() != "" || c.removing+c.adding > 0 || c.isOneDead() || !c.haveArrived() {
 		return false
 	}
 	h := c.Check.Members()
