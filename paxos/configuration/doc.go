@@ -99,6 +99,13 @@
 //
 // # What is not here yet
 //
+// A new leader needs a quorum of the next configuration from the beginning, although R3 asks for
+// one only where that is in force. Example: a4 is added to a1, a2 and a3; the change is chosen;
+// the leader is lost before it has filled the instances below the one from which the change is in
+// force, and the machine of a2 dies. a4 has not arrived, for it cannot hold what is not chosen yet. Of
+// a quorum of three there are a1 and a3 only, so nobody leads until a2 is back. Nothing is lost. It
+// takes both losses in the moment that it takes to fill alpha instances and copy them.
+//
 // A directory that has forgotten something rejoins as package paxos says, and not by a change. An
 // id that was a member does not come back, so a wiped disk joins under another one. Proposers and
 // learners are those of the cluster file.
