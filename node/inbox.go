@@ -34,8 +34,8 @@ type inbox struct {
 	spare   []item
 	bytes   int // of items
 	lanes   map[paxos.NodeID]*lane
-	turns   fifo[*lane] // those with messages, whose turn is next first
-	waits   int         // messages in lanes
+	turns   paxos.Queue[*lane] // those with messages, whose turn is next first
+	waits   int                // messages in lanes
 	stopped bool
 	wake    chan struct{} // holds one
 
@@ -44,35 +44,9 @@ type inbox struct {
 
 // lane is what waits of one client.
 type lane struct {
-	fifo[item]
+	paxos.Queue[item]
 	bytes int
-}
-
-// fifo is a queue that uses its memory again.
-type fifo[T any] struct {
-	all  []T
-	head int
-}
-
-func (q *fifo[T]) len() int { return len(q.all) - q.head }
-
-func (q *fifo[T]) push(x T) {
-	if q.head > 0 && len(q.all) == cap(q.all) {
-		n := copy(q.all, q.all[q.head:])
-		clear(q.all[n:])
-		q.all, q.head = q.all[:n], 0
-	}
-	q.all = append(q.all, x)
-}
-
-func (q *fifo[T]) pop() T {
-	var none T
-	x := q.all[q.head]
-	q.all[q.head] = none
-	if q.head++; q.head == len(q.all) {
-		q.all, q.head = q.all[:0], 0
-	}
-	return x
+	query *paxos.StatusQuery // the one that waits, or nil
 }
 
 func newInbox(limit int) *inbox {
@@ -101,8 +75,8 @@ func (b *inbox) left(id paxos.NodeID, it item) {
 	b.mu.Lock()
 	l := b.lanes[id]
 	delete(b.lanes, id)
-	if l != nil && l.len() > 0 {
-		l.push(it)
+	if l != nil && l.Len() > 0 {
+		l.Push(it)
 		b.waits++
 	} else {
 		b.items = append(b.items, it)
@@ -137,7 +111,14 @@ func (b *inbox) putClient(it item) {
 		l = &lane{}
 		b.lanes[it.from] = l
 	}
-	for l.len() > 0 && l.bytes+it.size > b.share()+laneSlack && !b.stopped {
+	// How this process is takes longer to find out than to ask: the later question takes the place
+	// of one that waits, so that a client has it found out once for all that it sends at a time.
+	query, asks := it.msg.(*paxos.StatusQuery)
+	if asks && l.query != nil {
+		l.query.Nonce = query.Nonce
+		return
+	}
+	for l.Len() > 0 && l.bytes+it.size > b.share()+laneSlack && !b.stopped {
 		b.await()
 	}
 	for all := int(b.ofClients.Load()); all > 0 && all+it.size > b.limit/2 && !b.stopped; all = int(b.ofClients.Load()) {
@@ -146,17 +127,20 @@ func (b *inbox) putClient(it item) {
 	if b.stopped {
 		return
 	}
-	if l.len() == 0 {
-		b.turns.push(l)
+	if l.Len() == 0 {
+		b.turns.Push(l)
 	}
-	l.push(it)
+	if asks {
+		l.query = query
+	}
+	l.Push(it)
 	l.bytes += it.size
 	b.ofClients.Add(int64(it.size))
 	b.waits++
 }
 
 // share is how many bytes one client may have waiting; mu is held.
-func (b *inbox) share() int { return b.limit / 2 / (b.turns.len() + 1) }
+func (b *inbox) share() int { return b.limit / 2 / (b.turns.Len() + 1) }
 
 // await waits until something was taken; mu is held.
 func (b *inbox) await() {
@@ -210,7 +194,9 @@ func (b *inbox) take() (items []item, more bool) {
 	defer b.mu.Unlock()
 	items = b.items
 	b.items, b.bytes, b.spare = b.spare[:0], 0, nil
-	for n, bytes := 0, 0; b.turns.len() > 0 && n < maxDrain && bytes < drainBytes; n++ {
+	// Each round takes one message of each client.
+	most := min(maxClients, maxClient*b.turns.Len())
+	for n, bytes := 0, 0; b.turns.Len() > 0 && n < most && bytes < drainBytes; n++ {
 		it := b.next()
 		bytes += it.size
 		items = append(items, it)
@@ -223,13 +209,16 @@ func (b *inbox) take() (items []item, more bool) {
 
 // next is the oldest message of the client whose turn it is; mu is held.
 func (b *inbox) next() item {
-	l := b.turns.pop()
-	it := l.pop()
+	l := b.turns.Pop()
+	it := l.Pop()
+	if l.query != nil && it.msg == paxos.Message(l.query) {
+		l.query = nil
+	}
 	l.bytes -= it.size
 	b.ofClients.Add(int64(-it.size))
 	b.waits--
-	if l.len() > 0 {
-		b.turns.push(l)
+	if l.Len() > 0 {
+		b.turns.Push(l)
 	}
 	return it
 }

@@ -14,10 +14,10 @@ import (
 func TestServersGoFirst(t *testing.T) {
 	b := newInbox(1 << 20)
 	for n := range 3000 {
-		b.putRemote(item{from: "@1", msg: &paxos.StatusQuery{Nonce: uint64(n)}, size: 10})
+		b.putRemote(item{from: "@1", msg: &paxos.Attach{Nonce: uint64(n)}, size: 10})
 	}
 	items, more := b.take()
-	if len(items) != maxDrain || !more {
+	if len(items) != maxClient || !more {
 		t.Fatalf("%d messages are stepped at once, and more %v", len(items), more)
 	}
 	b.putRemote(item{from: "@2", msg: &paxos.StatusQuery{}, size: 10})
@@ -36,7 +36,7 @@ func TestServersGoFirst(t *testing.T) {
 		items, more = b.take()
 		left += len(items)
 	}
-	if left != 3000-maxDrain+3 || b.waiting() != 0 || b.ofClients.Load() != 0 {
+	if left != 3000-maxClient+3 || b.waiting() != 0 || b.ofClients.Load() != 0 {
 		t.Errorf("%d were taken after that, %d wait, %d bytes", left, b.waiting(), b.ofClients.Load())
 	}
 }
@@ -49,7 +49,7 @@ func TestClientsWaitForThemselves(t *testing.T) {
 	go func() {
 		n := 0
 		for range 100 {
-			b.putRemote(item{from: "@1", msg: &paxos.StatusQuery{}, size: 1 << 20})
+			b.putRemote(item{from: "@1", msg: &paxos.Append{}, size: 1 << 20})
 			n++
 			select {
 			case sent <- n:
@@ -107,7 +107,7 @@ func TestLeftIsLast(t *testing.T) {
 			}
 		}
 	}
-	if len(gone) != 100 || len(b.lanes) != 0 || b.waiting() != 0 || b.turns.len() != 0 {
+	if len(gone) != 100 || len(b.lanes) != 0 || b.waiting() != 0 || b.turns.Len() != 0 {
 		t.Errorf("%d have left; %d lanes, %d messages are kept", len(gone), len(b.lanes), b.waiting())
 	}
 }
@@ -119,7 +119,7 @@ func TestInboxAllocatesNothing(t *testing.T) {
 	for i := range ids {
 		ids[i] = paxos.NodeID(fmt.Sprintf("@%d", i))
 	}
-	m := &paxos.StatusQuery{}
+	m := &paxos.Attach{}
 	step := func() {
 		for _, id := range ids {
 			b.putRemote(item{from: id, msg: m, size: 10})
@@ -130,5 +130,29 @@ func TestInboxAllocatesNothing(t *testing.T) {
 	step()
 	if n := testing.AllocsPerRun(100, step); n > 0.5 {
 		t.Errorf("%v allocations", n)
+	}
+}
+
+// TestOneQuestionOfEach: of the questions how a process is that a client sends at a time the last
+// one is answered.
+func TestOneQuestionOfEach(t *testing.T) {
+	b := newInbox(1 << 20)
+	for n := range 2000 {
+		for _, id := range []paxos.NodeID{"@1", "@2"} {
+			b.putRemote(item{from: id, msg: &paxos.StatusQuery{Nonce: uint64(n)}, size: 10})
+		}
+	}
+	items, more := b.take()
+	if len(items) != 2 || more {
+		t.Fatalf("%d questions are stepped", len(items))
+	}
+	for _, it := range items {
+		if q := it.msg.(*paxos.StatusQuery); q.Nonce != 1999 {
+			t.Errorf("%s is answered question %d", it.from, q.Nonce)
+		}
+	}
+	b.putRemote(item{from: "@1", msg: &paxos.StatusQuery{Nonce: 7}, size: 10})
+	if items, _ = b.take(); len(items) != 1 || b.ofClients.Load() != 0 {
+		t.Errorf("%d questions, %d bytes", len(items), b.ofClients.Load())
 	}
 }

@@ -7,8 +7,10 @@ const (
 	// maxDrain bounds the messages stepped before a flush, so that time passes for the
 	// machine, and answers leave, also under a flood.
 	maxDrain = 1024
-	// drainBytes bounds those of clients among them: checking an append takes about a millisecond
-	// for each MiB.
+	// maxClients bounds those of clients among them, maxClient those of one client, and drainBytes
+	// their bytes: checking an append takes about a millisecond for each MiB.
+	maxClients = 512
+	maxClient  = 64
 	drainBytes = 4 << 20
 	// laneSlack is what a client may have waiting beside its share: more than a poller reads of
 	// one connection before it looks whether it may go on.
@@ -22,6 +24,7 @@ const (
 // Of answers about this process.
 const (
 	usagePatience = 200 * time.Millisecond // how long they wait for what the disk says
+	usageEach     = 50 * time.Millisecond  // for how long what the disk said is good
 	maxAnswers    = 1024                   // that wait at once
 )
 

@@ -120,6 +120,10 @@ func (n *Node) transportConfig() transport.Config {
 		cfg.Remembered = n.known.of
 	}
 	cfg.Credentials = n.creds
+	cfg.Named = func(id paxos.NodeID) paxos.Role {
+		role, _, _ := n.opts.Cluster.Lookup(id) // 0 if it is not there
+		return role
+	}
 	cfg.Log, cfg.Former, cfg.Joins = n.known.logID, n.known.former, n.opts.Join != ""
 	return cfg
 }

@@ -20,6 +20,7 @@ type usage struct {
 	mu      sync.Mutex
 	last    wal.Usage
 	looking bool
+	looked  time.Time        // when it was found out last
 	answers []paxos.Envelope // that wait
 }
 
@@ -28,6 +29,10 @@ func (u *usage) answer(e paxos.Envelope) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.answers = append(u.answers, e)
+	if time.Since(u.looked) < usageEach {
+		u.sendLocked()
+		return
+	}
 	if len(u.answers) == 1 {
 		time.AfterFunc(usagePatience, u.send)
 	}
@@ -44,7 +49,7 @@ func (u *usage) look() {
 	u.mu.Lock()
 	u.looking = false
 	if err == nil {
-		u.last = now
+		u.last, u.looked = now, time.Now()
 	}
 	u.mu.Unlock()
 	u.send()
@@ -53,9 +58,13 @@ func (u *usage) look() {
 // send sends the answers that wait.
 func (u *usage) send() {
 	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.sendLocked()
+}
+
+func (u *usage) sendLocked() {
 	answers, last := u.answers, u.last
 	u.answers = nil
-	u.mu.Unlock()
 	for i := range answers {
 		r := *answers[i].Msg.(*paxos.StatusReply)
 		r.DiskBytes, r.DiskFree = last.Bytes, last.Free

@@ -232,7 +232,8 @@ type Found struct {
 	Ancestor   LogID `since:"3"`
 }
 
-// StatusQuery asks any process for its state.
+// StatusQuery asks any process for its state. A later one of the same connection takes the place of
+// one that is not looked at yet, which is then not answered.
 type StatusQuery struct{ Nonce uint64 }
 
 // StatusReply is the state of one process; fields of other roles are zero.

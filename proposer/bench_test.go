@@ -60,8 +60,8 @@ func BenchmarkLead(b *testing.B) {
 				}
 				p.Flush()
 			}
-			if l := leads(p); len(l.open) != 0 || len(l.queue) != 0 {
-				b.Fatalf("%d proposals and %d appends are left", len(l.open), len(l.queue))
+			if l := leads(p); len(l.open) != 0 || l.queue.n != 0 {
+				b.Fatalf("%d proposals and %d appends are left", len(l.open), l.queue.n)
 			}
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*together), "ns/append")
 		})

@@ -174,11 +174,11 @@ func (l *leading) yield(p *Proposer) {
 	if h == nil || h.chosen == "" || len(l.open) > 0 || l.repair != nil {
 		return
 	}
-	p.Info("handing over", "ballot", l.ballot.String(), "to", string(h.chosen), "chosen_up_to", uint64(l.chosenUpTo), "waiting", len(l.queue))
+	p.Info("handing over", "ballot", l.ballot.String(), "to", string(h.chosen), "chosen_up_to", uint64(l.chosenUpTo), "waiting", l.queue.n)
 	p.broadcast(&paxos.Heartbeat{
 		Ballot: l.ballot, Nonce: uint64(p.now), ChosenUpTo: l.chosenUpTo, Resign: true, Marks: slices.Clone(p.marks), Of: p.of(), Next: h.chosen,
 	})
-	y := &yielding{handover: h, ballot: l.ballot, queue: l.queue, queued: l.queued}
+	y := &yielding{handover: h, ballot: l.ballot, queue: l.queue}
 	y.giveUp.Set(p.now + p.cfg.ElectionMax)
 	p.reason = fmt.Sprintf("it hands over to %s", h.chosen)
 	p.phase = y
@@ -189,8 +189,7 @@ func (l *leading) yield(p *Proposer) {
 type yielding struct {
 	*handover
 	ballot paxos.Ballot // under which it led
-	queue  []queued
-	queued int
+	queue  appends
 }
 
 func (y *yielding) name() string { return "standby" }
@@ -203,12 +202,11 @@ func (y *yielding) nextTick(*Proposer) paxos.Ticks { return y.giveUp.At() }
 func (y *yielding) step(*Proposer, paxos.NodeID, paxos.Message) {}
 
 func (y *yielding) onAppend(p *Proposer, from paxos.NodeID, m *paxos.Append) {
-	if y.queued+len(m.Batch) > p.cfg.QueueBytes && y.queued > 0 {
-		p.refuse(from, m, paxos.RefuseBusy, fmt.Sprintf("%d bytes of appends wait for %s to lead", y.queued, y.chosen))
+	if !y.queue.takes(from, m, p.cfg.QueueBytes) {
+		p.refuse(from, m, paxos.RefuseBusy, fmt.Sprintf("%d bytes of appends wait for %s to lead", y.queue.bytes, y.chosen))
 		return
 	}
-	y.queue = append(y.queue, queued{from, m})
-	y.queued += len(m.Batch)
+	y.queue.push(from, m)
 }
 
 // tick takes up again when the successor does not. Acceptors let it through, for it is the
@@ -241,10 +239,7 @@ func (y *yielding) onSuccessor(p *Proposer, b paxos.Ballot) {
 }
 
 func (y *yielding) refuseQueue(p *Proposer, why string) {
-	for _, q := range y.queue {
-		p.refuse(q.from, q.msg, paxos.RefuseNoLeader, why)
-	}
-	y.queue, y.queued = nil, 0
+	y.queue.refuse(p, paxos.RefuseNoLeader, why)
 }
 
 // onTransfer hands over, or says why not.

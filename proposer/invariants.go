@@ -21,10 +21,10 @@ func (l *leading) assert(p *Proposer) {
 		p.Violated("instances in flight are within the window", "in flight", inFlight, "window", p.cfg.Window)
 	case l.openBytes < 0 || len(l.open) == 0 && l.openBytes != 0:
 		p.Violated("bytes in flight are those of open proposals", "proposals", len(l.open), "bytes", l.openBytes)
-	case l.queued < 0 || (l.queued == 0) != (len(l.queue) == 0):
-		p.Violated("bytes that wait are those of the queue", "appends", len(l.queue), "bytes", l.queued)
-	case l.queued > max(p.cfg.QueueBytes, MaxAppend(p.cfg.BatchBytes, p.cfg.EntryBytes)):
-		p.Violated("the queue is within its bound", "bytes", l.queued, "limit", p.cfg.QueueBytes)
+	case l.queue.bytes < 0 || (l.queue.bytes == 0) != (l.queue.n == 0):
+		p.Violated("bytes that wait are those of the queue", "appends", l.queue.n, "bytes", l.queue.bytes)
+	case l.queue.bytes > max(p.cfg.QueueBytes, MaxAppend(p.cfg.BatchBytes, p.cfg.EntryBytes)):
+		p.Violated("the queue is within its bound", "bytes", l.queue.bytes, "limit", p.cfg.QueueBytes)
 	}
 }
 

@@ -16,9 +16,10 @@ func TestInvariants(t *testing.T) {
 		"nothing is chosen that was not proposed":                func(_ *Proposer, l *leading) { l.chosenUpTo = l.next },
 		"instances in flight are within the window":              func(p *Proposer, l *leading) { l.next += paxos.Instance(p.cfg.Window) },
 		"bytes in flight are those of open proposals":            func(_ *Proposer, l *leading) { l.openBytes = -1 },
-		"bytes that wait are those of the queue":                 func(_ *Proposer, l *leading) { l.queued = 7 },
+		"bytes that wait are those of the queue":                 func(_ *Proposer, l *leading) { l.queue.bytes = 7 },
 		"the queue is within its bound": func(p *Proposer, l *leading) {
-			l.queue, l.queued = []queued{{"@1", appendOf(2, "x")}}, p.cfg.QueueBytes+1
+			l.queue.push("@1", appendOf(2, "x"))
+			l.queue.bytes = p.cfg.QueueBytes + 1
 			l.packedAt, l.took = p.now, 100 // it waits
 			l.next++
 			l.propose(p, l.next, paxos.Value{}, false)

@@ -20,8 +20,8 @@ func TestFarVote(t *testing.T) {
 	}
 	p.Step("@1", appendOf(1, "new"))
 	for range 3 {
-		if out := p.Flush(); out.Halt != "" || len(l.open) > 8 || len(l.queue) != 1 {
-			t.Fatalf("%d in flight, %d wait, %s", len(l.open), len(l.queue), out.Halt)
+		if out := p.Flush(); out.Halt != "" || len(l.open) > 8 || l.queue.n != 1 {
+			t.Fatalf("%d in flight, %d wait, %s", len(l.open), l.queue.n, out.Halt)
 		}
 		for _, a := range []paxos.NodeID{"a1", "a2"} {
 			p.Step(a, &paxos.Accepted{Runs: []paxos.VoteRun{{First: 1, Last: l.next - 1, Ballot: l.ballot}, {First: 1, Last: 1<<64 - 1, Ballot: l.ballot}}})

@@ -27,8 +27,7 @@ type leading struct {
 	again     paxos.Timer    // before it nothing in open is sent again
 	seen      paxos.Instance // highest instance that an acceptor has accepted, as far as heard
 
-	queue    []queued
-	queued   int         // bytes in queue
+	queue    appends
 	packedAt paxos.Ticks // when a value was last packed
 	took     paxos.Ticks // from the proposal of the instance chosen last until then
 
@@ -67,11 +66,6 @@ type proposal struct {
 	// quiet says that its votes were not asked for, and answered that its client has the
 	// result: it is chosen, most likely.
 	quiet, answered bool
-}
-
-type queued struct {
-	from paxos.NodeID
-	msg  *paxos.Append
 }
 
 // lead starts Phase 2 after a Phase 1 quorum answered in full.
@@ -242,16 +236,13 @@ func (l *leading) onOutvoted(p *Proposer, place int) {
 
 // refuseQueue drops what was not proposed, and says so.
 func (l *leading) refuseQueue(p *Proposer, reason paxos.RefuseReason, why string) {
-	for _, q := range l.queue {
-		p.refuse(q.from, q.msg, reason, why)
-	}
-	l.queue, l.queued = nil, 0
+	l.queue.refuse(p, reason, why)
 }
 
 // resign steps down: the acceptors are told, so that others may campaign at once,
 // and what is queued is refused. This proposer does not campaign for wait ticks.
 func (l *leading) resign(p *Proposer, reason string, wait paxos.Ticks) {
-	p.Warn("stepped down", "ballot", l.ballot.String(), "reason", reason, "in_flight", len(l.open), "refused", len(l.queue))
+	p.Warn("stepped down", "ballot", l.ballot.String(), "reason", reason, "in_flight", len(l.open), "refused", l.queue.n)
 	p.broadcast(&paxos.Heartbeat{Ballot: l.ballot, Nonce: uint64(p.now), ChosenUpTo: l.chosenUpTo, Resign: true})
 	p.dropOrder(fmt.Sprintf("%s has stepped down: %s; try again", p.cfg.ID, reason))
 	l.keepOffice(p, fmt.Sprintf("%s has stepped down: %s (`paxlog status` shows who leads)", p.cfg.ID, reason))
@@ -310,7 +301,7 @@ func (l *leading) nextTick(p *Proposer) paxos.Ticks {
 	if o := l.open[l.chosenUpTo+1]; o != nil {
 		at = min(at, o.born+p.cfg.StallTicks+1)
 	}
-	if len(l.queue) > 0 && l.room(p) && !l.isLeaving() {
+	if l.queue.n > 0 && l.room(p) && !l.isLeaving() {
 		at = min(at, l.packAt())
 	}
 	return at
@@ -318,7 +309,7 @@ func (l *leading) nextTick(p *Proposer) paxos.Ticks {
 
 // finished reports whether a leader that is stopping has nothing left to do.
 func (l *leading) finished(p *Proposer) bool {
-	return p.stopping && l.handing == nil && len(l.queue) == 0 && len(l.open) == 0
+	return p.stopping && l.handing == nil && l.queue.n == 0 && len(l.open) == 0
 }
 
 // mustResign says why a leader has to step down, or "", and for how long it should not

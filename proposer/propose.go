@@ -46,8 +46,8 @@ func (l *leading) accept(i paxos.Instance) *paxos.Accept {
 
 // onAppend queues, or refuses when the queue is full.
 func (l *leading) onAppend(p *Proposer, from paxos.NodeID, m *paxos.Append) {
-	if l.queued+len(m.Batch) > p.cfg.QueueBytes && l.queued > 0 {
-		p.refuse(from, m, paxos.RefuseBusy, fmt.Sprintf("%d bytes of appends are waiting already", l.queued))
+	if !l.queue.takes(from, m, p.cfg.QueueBytes) {
+		p.refuse(from, m, paxos.RefuseBusy, fmt.Sprintf("%d bytes of appends are waiting already", l.queue.bytes))
 		return
 	}
 	if why := l.lacksRoom(p); why != "" && !l.isLeaving() {
@@ -55,8 +55,7 @@ func (l *leading) onAppend(p *Proposer, from paxos.NodeID, m *paxos.Append) {
 		return
 	}
 	l.takeHint(m)
-	l.queue = append(l.queue, queued{from, m})
-	l.queued += len(m.Batch)
+	l.queue.push(from, m)
 }
 
 // room reports whether one more value may be in flight.
@@ -85,7 +84,7 @@ func (l *leading) isLeaving() bool { return l.handing != nil && l.handing.chosen
 
 // due reports whether what waits should be proposed now.
 func (l *leading) due(p *Proposer) bool {
-	return l.unanswered() < eagerInstances || l.queued >= p.cfg.BatchBytes/fullShare || p.now >= l.packAt()
+	return l.unanswered() < eagerInstances || l.queue.bytes >= p.cfg.BatchBytes/fullShare || p.now >= l.packAt()
 }
 
 // packAt is when what waits is proposed, whatever is in flight.
@@ -100,37 +99,29 @@ func (l *leading) pack(p *Proposer) {
 	if l.isLeaving() || p.order != nil && l.change(p) {
 		return
 	}
-	taken := 0
-	if len(l.queue) > 0 {
+	if l.queue.n > 0 {
 		if why := l.lacksRoom(p); why != "" {
 			l.refuseQueue(p, paxos.RefuseNoSpace, why)
 		}
 	}
-	for taken < len(l.queue) && l.room(p) && l.due(p) {
+	for l.queue.n > 0 && l.room(p) && l.due(p) {
 		l.packedAt = p.now
-		first, size := taken, 0
-		for taken < len(l.queue) && (taken == first || size+len(l.queue[taken].msg.Batch) <= p.cfg.BatchBytes) {
-			size += len(l.queue[taken].msg.Batch)
+		alone := l.queue.n == 1
+		first := l.queue.pop().msg
+		batch, taken := first.Batch, 1
+		for l.queue.n > 0 && len(batch)+len(l.queue.next().Batch) <= p.cfg.BatchBytes {
+			if taken == 1 {
+				batch = append(make([]byte, 0, min(p.cfg.BatchBytes, len(batch)+l.queue.bytes)), batch...)
+			}
+			batch = append(batch, l.queue.pop().msg.Batch...)
 			taken++
 		}
-		batch := l.queue[first].msg.Batch
-		if taken > first+1 {
-			batch = make([]byte, 0, size)
-			for _, q := range l.queue[first:taken] {
-				batch = append(batch, q.msg.Batch...)
-			}
-		}
-		l.queued -= size
-		alone := taken == 1 && len(l.queue) == 1
-		quiet := alone && l.queue[0].msg.Answered > 0 && l.mayBeQuiet(p)
+		quiet := alone && first.Answered > 0 && l.mayBeQuiet(p)
 		if quiet {
-			l.hints.expect(l.next, l.queue[0].msg)
+			l.hints.expect(l.next, first)
 		}
 		l.propose(p, l.next, paxos.Value{Origin: l.ballot, Time: p.wall, Batch: batch}, quiet)
 		l.next++
-	}
-	if taken > 0 {
-		l.queue = slices.Delete(l.queue, 0, taken)
 	}
 	l.decide(p)
 }
@@ -285,12 +276,12 @@ func (l *leading) takeHint(m *paxos.Append) {
 
 // waits reports whether something waits for votes: appends, or the end of an office.
 func (l *leading) waits(p *Proposer) bool {
-	return len(l.queue) > 0 || p.stopping || l.handing != nil
+	return l.queue.n > 0 || p.stopping || l.handing != nil
 }
 
 // hurry asks for votes at once if something waits for them that were not asked for.
 func (l *leading) hurry(p *Proposer) {
-	if len(l.queue) > 0 {
+	if l.queue.n > 0 {
 		l.hints.until = l.next + crowded
 	}
 	if l.hints.unasked && len(l.open) > 0 && l.waits(p) {

@@ -195,11 +195,11 @@ func TestQueueBound(t *testing.T) {
 			t.Fatal(out.Halt)
 		}
 	}
-	if l := leads(p); refused == 0 || refused+len(l.queue)+accepted != 30 || l.queued > config().QueueBytes {
-		t.Fatalf("refused %d, queued %d (%d bytes), proposed %d", refused, len(leads(p).queue), leads(p).queued, accepted)
+	if l := leads(p); refused == 0 || refused+l.queue.n+accepted != 30 || l.queue.bytes > config().QueueBytes {
+		t.Fatalf("refused %d, queued %d (%d bytes), proposed %d", refused, leads(p).queue.n, leads(p).queue.bytes, accepted)
 	}
 	// Stepping down refuses what is queued, and tells the acceptors.
-	queued := len(leads(p).queue)
+	queued := leads(p).queue.n
 	leads(p).resign(p, "test", 0)
 	out := p.Flush()
 	if len(sent[*paxos.Refused](out)) != queued || len(sent[*paxos.Heartbeat](out)) != 3 || !sent[*paxos.Heartbeat](out)[0].Resign {
@@ -500,8 +500,8 @@ func TestWindowBytes(t *testing.T) {
 		p.Step("@1", appendOf(seq, "0123456789"))
 		p.Flush()
 	}
-	if l := leads(p); len(l.open) != 1 || len(l.queue) != 4 {
-		t.Fatalf("%d in flight, %d waiting", len(l.open), len(l.queue))
+	if l := leads(p); len(l.open) != 1 || l.queue.n != 4 {
+		t.Fatalf("%d in flight, %d waiting", len(l.open), l.queue.n)
 	}
 }
 
@@ -517,7 +517,7 @@ func TestWaitingForCompany(t *testing.T) {
 	p.Flush()
 	l := leads(p)
 	instances := func(bytes int) int {
-		seq := uint64(l.next) + uint64(len(l.queue))
+		seq := uint64(l.next) + uint64(l.queue.n)
 		p.Step("@1", appendOf(seq, strings.Repeat("x", bytes)))
 		return len(sentTo[*paxos.Accept](p.Flush(), "a1"))
 	}
@@ -530,8 +530,8 @@ func TestWaitingForCompany(t *testing.T) {
 	if n := instances(1); n != 0 {
 		t.Fatal("a third small append was proposed at once")
 	}
-	if n := instances(45); n != 1 || len(l.queue) != 0 {
-		t.Fatalf("a share of a batch: %d proposals, %d waiting", n, len(l.queue))
+	if n := instances(45); n != 1 || l.queue.n != 0 {
+		t.Fatalf("a share of a batch: %d proposals, %d waiting", n, l.queue.n)
 	}
 	if n := instances(1); n != 0 {
 		t.Fatal("proposed at once after that")

@@ -45,7 +45,7 @@ func (p *Proposer) Report() Report {
 	case *leading:
 		r.ChosenUpTo, r.Quorum, r.WhyNot = phase.chosenUpTo, phase.quorum(p), ""
 		r.Refuses = phase.short(p, 0)
-		r.Open, r.OpenBytes, r.Queue, r.QueueSize, r.Took = len(phase.open), phase.openBytes, len(phase.queue), phase.queued, phase.took
+		r.Open, r.OpenBytes, r.Queue, r.QueueSize, r.Took = len(phase.open), phase.openBytes, phase.queue.n, phase.queue.bytes, phase.took
 	}
 	return r
 }

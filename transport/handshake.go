@@ -265,6 +265,9 @@ func (n *Network) judge(h *wire.Hello, offer *wire.Offer, kin kinship) (code wir
 	if why := n.former(h.Role, h.ID); why != "" {
 		return wire.RefusedIdentity, why
 	}
+	if why := n.impostor(h); why != "" {
+		return wire.RefusedIdentity, why
+	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if known, ok := n.isOusting(candidate{role: h.Role, id: h.ID, known: claims(h.Role, h.ID, h.Incarnation, nil)}); ok {
@@ -280,6 +283,23 @@ func (n *Network) judge(h *wire.Hello, offer *wire.Offer, kin kinship) (code wir
 	}
 	n.accepted++
 	return 0, ""
+}
+
+// impostor returns why a server is not who it says: connections are kept by id, so it would take
+// the place of the process whose name it bears. "" if it may be.
+func (n *Network) impostor(h *wire.Hello) string {
+	switch {
+	case h.Role == paxos.RoleClient:
+		return ""
+	case h.ID == n.cfg.ID:
+		return fmt.Sprintf("%s is the name of this process", h.ID)
+	case n.cfg.Named == nil:
+		return ""
+	}
+	if role := n.cfg.Named(h.ID); role != 0 && role != h.Role {
+		return fmt.Sprintf("the cluster file here names %s as a process of role %s, not %s", h.ID, role, h.Role)
+	}
+	return ""
 }
 
 // former returns why an acceptor that is none of this log any more is refused, "" if it is not.

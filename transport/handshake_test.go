@@ -313,3 +313,29 @@ func TestListenOnATakenPort(t *testing.T) {
 		t.Error("two listen on one port")
 	}
 }
+
+// TestImpostors: a server does not get in under the name of one of another role, nor under that of
+// the process that it dials, and so takes nobody's place.
+func TestImpostors(t *testing.T) {
+	cfg := config(acceptor, "a1")
+	cfg.Named = func(id paxos.NodeID) paxos.Role {
+		return map[paxos.NodeID]paxos.Role{"a1": acceptor, "a2": acceptor, "p1": proposer, "l1": learner}[id]
+	}
+	a := listen(t, cfg)
+	p1 := connect(t, a, proposer, "p1")
+	for id, role := range map[paxos.NodeID]paxos.Role{"p1": learner, "l1": proposer, "a1": acceptor} {
+		r := dialRaw(t, a)
+		if m, ok := r.greet(hello(role, id, a)).(*wire.Refusal); !ok || m.Code != wire.RefusedIdentity {
+			t.Errorf("%s %s was answered %+v", role, id, m)
+		}
+		r.ended()
+	}
+	connect(t, a, proposer, "p9") // a file that is newer may name it
+	a.Send("p1", &paxos.QueryReply{Nonce: 7})
+	if m, ok := p1.read().(*paxos.QueryReply); !ok || m.Nonce != 7 {
+		t.Errorf("the proposer was sent %+v", m)
+	}
+	if n := len(a.of(down, "p1")); n != 0 {
+		t.Errorf("the proposer lost its place %d times", n)
+	}
+}

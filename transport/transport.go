@@ -50,6 +50,9 @@ type Config struct {
 	// Former returns why a process that was an acceptor of the log, and is none any more, is
 	// refused; "" if it is not. It is nil if none ever is.
 	Former func(paxos.NodeID) string
+	// Named returns the role under which the cluster file names a process, 0 if it does not. It is
+	// nil if nobody is named.
+	Named func(paxos.NodeID) paxos.Role
 	// Pinned, if it is not zero, is the log that this process was told to use: it lets in only
 	// who shows that one.
 	Pinned paxos.LogID
