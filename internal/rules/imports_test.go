@@ -28,7 +28,7 @@ var layers = map[string]int{
 	"cmd/paxlog/internal/clients": 9, "cmd/paxlog/internal/operate": 9, "cmd/paxlog/internal/backups": 9, "cmd/paxlog/internal/certs": 9,
 	"cmd/paxlog/internal/daemons": 10, "cmd/paxlog/internal/bench": 10, "cmd/paxlog/internal/tools": 10,
 	"cmd/paxlog":       11,
-	"internal/cluster": 7, "internal/rules": 7,
+	"internal/cluster": 7, "internal/hostile": 6, "internal/rules": 7,
 }
 
 // forbidden is what a machine must not import, so that it stays deterministic.
