@@ -1,6 +1,8 @@
 package acceptor
 
 import (
+	"slices"
+
 	"github.com/paxlog/paxlog/paxos"
 	"github.com/paxlog/paxlog/paxos/configuration"
 	"github.com/paxlog/paxlog/paxos/rights"
@@ -14,9 +16,10 @@ type Config struct {
 	// Seed is random at each start: nonces begin there, so that no answer to an
 	// earlier process fits, and marks show it.
 	Seed uint64
-	// Sources are the other acceptors and all learners, in a fixed order: it copies
-	// from them what it missed. They and Proposers vouch for it, and only Proposers use
-	// ballots; if there are none, as in exploration, everybody does.
+	// Sources are the other acceptors and all learners of the cluster file, in a fixed order:
+	// it copies from them what it missed. They and Proposers vouch for it, and only Proposers
+	// use ballots; if there are none, as in exploration, everybody does. The log may decide that
+	// they are others.
 	Sources   []paxos.NodeID
 	Proposers []paxos.NodeID
 
@@ -62,11 +65,12 @@ type Acceptor struct {
 	highest paxos.Instance // highest instance voted for, at least held
 	control controlled
 	// members are the acceptors of the newest configuration that this one holds, and of the
-	// one before, as long as that matters; later are those that became members since the
-	// cluster file was written.
-	members configuration.Electorate
-	later   []paxos.NodeID
-	joined  paxos.Timer // when a newcomer says again that it would be a member
+	// one before, as long as that matters. enrolled is the version of who the others are.
+	members   configuration.Electorate
+	enrolled  uint64
+	proposers []paxos.NodeID
+	sources   []paxos.NodeID // that this acceptor copies from
+	joined    paxos.Timer    // when a newcomer says again that it would be a member
 
 	now     paxos.Ticks
 	started bool
@@ -172,6 +176,8 @@ func (a *Acceptor) Step(from paxos.NodeID, m paxos.Message) {
 		a.onRejoined(from, m)
 	case *paxos.Decide:
 		a.onDecide(from, m)
+	case *paxos.Configured:
+		a.onConfigured(from, m)
 	case *paxos.StatusQuery:
 		a.onStatus(from, m)
 	case *paxos.Drain:
@@ -279,7 +285,12 @@ func (a *Acceptor) onPeerUp(m *paxos.PeerUp) {
 	a.gate.Up(m)
 	a.endStreams(m.ID) // it had another connection, and what was under way on that may be lost
 	a.admission.askNow(m.ID)
-	a.tellConfiguration(m.ID)
+	if a.tellConfiguration(m.ID); m.Role == paxos.RoleProposer && !slices.Contains(a.proposers, m.ID) && a.enrolled > 0 {
+		a.After(m.ID, &paxos.Configured{State: a.control.encoded}) // it may take itself for one
+	}
+	if d := a.control.state.Directory(); m.Role == paxos.RoleClient && d != nil {
+		a.Send(m.ID, d)
+	}
 }
 
 func (a *Acceptor) onPeerDown(m *paxos.PeerDown) {

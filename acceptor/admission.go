@@ -44,10 +44,10 @@ func (v *admission) askNow(id paxos.NodeID) {
 
 // witnesses are all who may remember this acceptor.
 func (a *Acceptor) witnesses(f func(paxos.NodeID)) {
-	for _, id := range a.sources() {
+	for _, id := range a.sources {
 		f(id)
 	}
-	for _, id := range a.cfg.Proposers {
+	for _, id := range a.proposers {
 		f(id)
 	}
 }
@@ -93,7 +93,7 @@ func (v *admission) next(a *Acceptor) paxos.Ticks {
 // isAsking reports whether somebody has not vouched yet. Nobody vouches for one that is no
 // member.
 func (v *admission) isAsking(a *Acceptor) bool {
-	return len(v.answered) < len(a.sources())+len(a.cfg.Proposers) && !a.isNewcomer()
+	return len(v.answered) < len(a.sources)+len(a.proposers) && !a.isNewcomer()
 }
 
 // askAt is when a witness that has not vouched is asked.

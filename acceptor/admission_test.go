@@ -337,7 +337,7 @@ func TestForgettingIsRemembered(t *testing.T) {
 // leader is asked what there is to hold.
 func TestUnmeetableGrant(t *testing.T) {
 	a := starting(config(), 10)
-	a.cfg.Proposers = []paxos.NodeID{"p1", "p2"}
+	a.proposers = []paxos.NodeID{"p1", "p2"}
 	a.Step("a3", vouched(15, 4))
 	a.Step("p1", &paxos.Heartbeat{Ballot: ballot(3, "p1")})
 	a.Step("p1", &paxos.Rejoined{Process: 5, Ballot: ballot(4, "p1"), UpTo: 5, Marks: make([]paxos.Mark, 3)})

@@ -128,6 +128,8 @@ func (a *Acceptor) onDecide(from paxos.NodeID, m *paxos.Decide) {
 		return
 	}
 	switch {
+	case !a.control.state.Roster.Has(paxos.RoleLearner, from):
+		a.refuse(from, "it is no learner of this log, and has no part in a checkpoint: `paxlog member add ID --role learner --addr HOST:PORT` makes it one")
 	case by != from:
 		a.refuse(from, "a learner speaks of a checkpoint in the name of another one", "by", string(by))
 	case a.hearing.silent(a.now) < a.cfg.ElectionTicks && !a.hearing.ballot.IsZero():

@@ -35,7 +35,7 @@ func (a *Acceptor) tickCopy() {
 		c.source = ""
 		c.failed++
 	}
-	if c.failed >= len(a.sources()) {
+	if c.failed >= len(a.sources) {
 		c.failed = 0
 		c.pause(a) // and then ask all of them again
 		if a.copies() {
@@ -60,8 +60,8 @@ func (c *copying) nextAt(a *Acceptor) paxos.Ticks {
 // fetchFromNext asks the next source that is connected.
 func (a *Acceptor) fetchFromNext() {
 	c := &a.copy
-	for range a.sources() {
-		source := a.sources()[c.next%len(a.sources())]
+	for range a.sources {
+		source := a.sources[c.next%len(a.sources)]
 		c.next++
 		if a.up[source] {
 			a.fetch(source)

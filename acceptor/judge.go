@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/paxlog/paxlog/paxos"
+	"github.com/paxlog/paxlog/paxos/control"
 )
 
 // What a message claims is judged before anything is taken from it: whose ballot it is,
@@ -26,8 +27,7 @@ func (a *Acceptor) refuse(from paxos.NodeID, why string, kv ...any) {
 	}
 }
 
-// owns reports whether from may use ballot b: it made it, it is a proposer of the cluster
-// file, and the round is no further from what was promised than elections can bring it.
+// owns reports whether from may use ballot b: it made it, it is a proposer of the log, and the round is no further from what was promised than elections can bring it.
 // Else it is refused. An acceptor that has promised nothing cannot judge rounds: the log may
 // be old, and it is new.
 //
@@ -39,7 +39,7 @@ func (a *Acceptor) owns(from paxos.NodeID, b paxos.Ballot, nonce uint64) bool {
 		a.refuse(from, "it uses a ballot of another proposer", "ballot", b.String())
 		return false
 	case !a.mayPropose(from):
-		a.refuse(from, "it is no proposer of the cluster file that this acceptor was started with; add it there, and start this acceptor again", "ballot", b.String())
+		a.refuse(from, "it is no proposer of this log, as far as this acceptor holds it: `paxlog member add ID --role proposer --addr HOST:PORT` makes it one", "ballot", b.String())
 	case a.far(b):
 		a.refuse(from, "its round is further ahead than elections can bring it", "ballot", b.String(), "promised", a.promised.String())
 	default:
@@ -49,9 +49,16 @@ func (a *Acceptor) owns(from paxos.NodeID, b paxos.Ballot, nonce uint64) bool {
 	return false
 }
 
-// mayPropose reports whether the cluster file names id as a proposer.
+// mayPropose reports whether id is a proposer, by what the log has decided, and before that by the
+// cluster file. One of whom nothing is known may have come since (configuration.Roster): it is let
+// through when nobody was heard for long, and from then on as long as nobody else is promised more.
 func (a *Acceptor) mayPropose(id paxos.NodeID) bool {
-	return len(a.cfg.Proposers) == 0 || slices.Contains(a.cfg.Proposers, id)
+	if len(a.proposers) == 0 || slices.Contains(a.proposers, id) {
+		return true
+	}
+	s := &a.control.state
+	isNew := s.Level >= control.LevelRoster && !s.Roster.IsGone(id) && !slices.Contains(a.cfg.Proposers, id)
+	return isNew && (a.promised.Proposer == id || a.hearing.silent(a.now) >= paxos.StrangerShare*a.cfg.ElectionTicks)
 }
 
 // far reports whether b is so far above what was promised that no elections can have

@@ -9,54 +9,78 @@ import (
 	"github.com/paxlog/paxlog/paxos/control"
 )
 
-// configure takes the configuration that the log has decided on, as far as this acceptor holds
-// it, and tells it to those who may know an older one.
+// configure takes what the log has decided about its processes, as far as this acceptor holds
+// it, and tells it to those who may know less.
 func (a *Acceptor) configure() {
-	h := &a.control.state.Members
-	old := a.members
+	h, old := &a.control.state.Members, a.members
+	a.members = configuration.Sole(a.cfg.Membership)
+	if h.Changed() {
+		e, err := h.Electorate(1, nil)
+		if err != nil {
+			a.Violated("a history has an electorate", "error", err)
+			return
+		}
+		a.members = e
+	}
+	version := a.enrolled
+	a.enrol()
 	a.tellGrants()
-	if !h.Changed() {
-		a.members = configuration.Sole(a.cfg.Membership)
-		a.later = nil
-		return
+	moved := !slices.Equal(old.Acceptors, a.members.Acceptors) || old.From != a.members.From
+	if moved && h.Changed() {
+		v := &a.admission
+		v.vouched = a.members.Translate(v.vouched, &old)
+		a.survey.answered = 0
 	}
-	e, err := h.Electorate(1, nil)
-	if err != nil {
-		a.Violated("a history has an electorate", "error", err)
-		return
-	}
-	if a.members = e; slices.Equal(old.Acceptors, e.Acceptors) && old.From == e.From {
-		return
-	}
-	v := &a.admission
-	v.vouched = e.Translate(v.vouched, &old)
-	a.survey.answered = 0
-	a.later = nil
-	for _, id := range e.Acceptors {
-		if id != a.cfg.ID && !slices.Contains(a.cfg.Sources, id) {
-			a.later = append(a.later, id)
+	if moved && h.Changed() || version != a.enrolled {
+		for _, id := range slices.Concat(a.proposers, a.sources) {
+			a.tellConfiguration(id)
 		}
 	}
-	for _, id := range slices.Concat(a.cfg.Proposers, a.sources()) {
-		a.tellConfiguration(id)
+	if moved {
+		a.leave()
 	}
-	a.leave()
 }
 
-// sources are those that this acceptor copies from.
-func (a *Acceptor) sources() []paxos.NodeID {
-	if len(a.later) == 0 {
-		return a.cfg.Sources
+// enrol finds out who the proposers are, and whom this acceptor copies from: the acceptors of the
+// cluster file and those that came later, and the learners.
+func (a *Acceptor) enrol() {
+	r := &a.control.state.Roster
+	a.enrolled = r.Version
+	a.proposers, a.sources = a.cfg.Proposers, a.cfg.Sources
+	var later []paxos.NodeID
+	if r.Version > 0 {
+		a.proposers, later = r.Of(paxos.RoleProposer), r.Of(paxos.RoleLearner)
+		a.sources = slices.DeleteFunc(slices.Clone(a.cfg.Sources), func(id paxos.NodeID) bool {
+			return a.cfg.Membership.Place(id) < 0 && !slices.Contains(later, id)
+		})
 	}
-	return slices.Concat(a.cfg.Sources, a.later)
+	if a.control.state.Members.Changed() {
+		later = slices.Concat(later, a.members.Acceptors)
+	}
+	for _, id := range later {
+		if id != a.cfg.ID && !slices.Contains(a.sources, id) {
+			a.sources = append(slices.Clip(a.sources), id)
+		}
+	}
 }
 
-// tellConfiguration tells a peer the newest configuration, if it is not that of the cluster
-// file, and who may do what, if the log says so.
+// tellConfiguration tells a peer what the log has decided about its processes, if that is another
+// thing than the cluster file says, and who may do what, if the log says so.
 func (a *Acceptor) tellConfiguration(to paxos.NodeID) {
 	s := &a.control.state
-	if a.up[to] && (s.Members.Changed() || s.GrantedAt > 0) && (slices.Contains(a.cfg.Proposers, to) || slices.Contains(a.sources(), to)) {
+	tells := s.Members.Changed() || s.GrantedAt > 0 || a.enrolled > 0
+	if a.up[to] && tells && (slices.Contains(a.proposers, to) || slices.Contains(a.sources, to)) {
 		a.After(to, &paxos.Configured{State: a.control.encoded})
+	}
+}
+
+// onConfigured hears from another acceptor that the log has decided something about its processes
+// that this one does not hold: it copies that, also if nobody leads. Example: nobody but the
+// proposer that was named last is left, and this acceptor would not let it through.
+func (a *Acceptor) onConfigured(from paxos.NodeID, m *paxos.Configured) {
+	s, err := control.Decode(m.State, a.cfg.Knows)
+	if own := &a.control.state; err == nil && slices.Contains(a.sources, from) && (own.Log.IsZero() || own.Log == s.Log) && a.near(from, s.At) {
+		a.known = max(a.known, s.At)
 	}
 }
 
@@ -64,7 +88,7 @@ func (a *Acceptor) tellConfiguration(to paxos.NodeID) {
 func (a *Acceptor) tellGrants() {
 	if at := a.control.state.GrantedAt; a.granted != at {
 		a.granted = at
-		for _, id := range a.cfg.Proposers {
+		for _, id := range a.proposers {
 			a.tellConfiguration(id)
 		}
 	}
@@ -134,7 +158,7 @@ func (a *Acceptor) tickJoin() {
 		return
 	}
 	a.joined.Set(a.now + joinTicks)
-	for _, id := range a.cfg.Proposers {
+	for _, id := range a.proposers {
 		if a.up[id] {
 			a.Send(id, &paxos.Join{Addr: a.cfg.Addr, Held: a.held})
 		}

@@ -61,6 +61,8 @@ type Client struct {
 	mu       sync.Mutex
 	closed   bool
 	m        *core.Machine
+	book     book
+	seeking  bool // somebody looks for processes
 	main     *Session
 	armed    paxos.Ticks // when timer wakes
 	answered int         // appends answered by the message at hand, or the latest
@@ -89,6 +91,7 @@ func New(ctx context.Context, opts ...Option) (*Client, error) {
 	if o.creds.IsOn() {
 		c.wg.Go(c.watchCredentials)
 	}
+	c.seekLater()
 	return c, nil
 }
 
@@ -116,7 +119,7 @@ func (c *Client) Log() LogID { return c.net.Log() }
 func offline(o options) *Client {
 	c := &Client{
 		opts: o, start: time.Now(), done: make(chan struct{}),
-		wake: make(chan struct{}, 1), rearm: make(chan struct{}, 1), m: core.New(o.machine()), armed: paxos.Never,
+		wake: make(chan struct{}, 1), rearm: make(chan struct{}, 1), m: core.New(o.machine()), armed: paxos.Never, book: newBook(&o),
 	}
 	c.net = transport.New(o.transport(), handler{c})
 	c.main = c.NewSession()
@@ -299,6 +302,13 @@ type handler struct{ c *Client }
 // Receive implements transport.Handler.
 func (h handler) Receive(from paxos.NodeID, msg paxos.Message, _ int) {
 	c := h.c
+	c.step(from, msg)
+	if d, is := msg.(*paxos.Directory); is {
+		c.follow(d)
+	}
+}
+
+func (c *Client) step(from paxos.NodeID, msg paxos.Message) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.answered = 0
@@ -323,6 +333,7 @@ func (h handler) PeerDown(id paxos.NodeID, _ paxos.Role, why error) {
 		}
 		m.Step(id, &paxos.PeerDown{ID: id})
 	})
+	h.c.seekLater()
 }
 
 // Refused implements transport.Handler.

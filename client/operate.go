@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"sync"
 	"time"
 
@@ -80,7 +79,7 @@ const (
 
 // askLeader asks the leader for something, which what names: "hand over".
 func (c *Client) askLeader(ctx context.Context, what string, m paxos.Message) (leader string, reply paxos.Message, err error) {
-	s := summarise(c.askFile(ctx))
+	s := summarise(c.askAll(ctx))
 	switch {
 	case ctx.Err() != nil:
 		return "", nil, causeOf(ctx)
@@ -133,13 +132,9 @@ func (c *Client) operate(ctx context.Context, id string, m paxos.Message) (paxos
 
 // find is the process of that id.
 func (c *Client) find(id string) (transport.Peer, error) {
-	for _, of := range []struct {
-		role  paxos.Role
-		peers []Peer
-	}{{RoleAcceptor, c.opts.acceptors}, {RoleProposer, c.opts.proposers}, {RoleLearner, c.opts.learners}} {
-		if i := slices.IndexFunc(of.peers, func(p Peer) bool { return p.ID == id }); i >= 0 {
-			return dialled(of.role, of.peers[i:i+1])[0], nil
-		}
+	b := c.directory()
+	if role, p, is := b.find(id); is {
+		return transport.Peer{Role: role, ID: paxos.NodeID(p.ID), Addr: p.Addr}, nil
 	}
 	return transport.Peer{}, fmt.Errorf("this cluster has no process %q", id)
 }

@@ -120,7 +120,7 @@ func gather(opts []Option) (options, error) {
 }
 
 func (o *options) machine() core.Config {
-	return core.Config{Proposers: nodeIDs(o.proposers), Learners: nodeIDs(o.learners), InflightBytes: o.inflight}
+	return core.Config{Proposers: nodeIDs(o.proposers), Learners: nodeIDs(o.learners), Only: o.learner != "", InflightBytes: o.inflight}
 }
 
 func nodeIDs(peers []Peer) []paxos.NodeID {

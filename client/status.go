@@ -38,7 +38,7 @@ type ProcessStatus struct {
 	Peer
 	Role Role
 	Err  error
-	// Former says of an acceptor that it is none of this log any more: nobody counts it.
+	// Former says that it is none of this log any more: nobody counts it.
 	Former bool
 	ProcessState
 }
@@ -132,7 +132,8 @@ type Status struct {
 	Ballot    Ballot // the leader's, zero if none leads
 	Quorum    bool   // the leader has fresh answers of a quorum
 	Serving   bool   // a learner serves, and is not wrong
-	// Members are the acceptors as the leader knows them; nil if that is not known. Those of the
+	Epoch     uint64 // of the configuration, 0 if nobody has said it
+	// Members are the processes as the leader knows them; nil if that is not known. Those of the
 	// cluster file are the first ones, and others may have taken their places.
 	Members *Members
 }
@@ -152,28 +153,16 @@ const hangWait = 1500 * time.Millisecond
 
 // Status asks every process. It returns when all have answered or are known to
 // be down; those that stay silent for 2 seconds, or until ctx ends, have an error that
-// says whether they took a connection. The leader is asked who the acceptors are now, and
-// then those that came after the cluster file was written are asked, too.
+// says whether they took a connection. Processes that came after the cluster file was written are
+// asked, too, as soon as anybody tells of them.
 func (c *Client) Status(ctx context.Context) (Status, error) {
-	all := c.askFile(ctx)
+	all := c.askAll(ctx)
 	s := summarise(all)
-	members := c.membersOf(ctx, &s)
-	if members == nil {
-		return s, nil
+	if s.Members = c.membersOf(ctx, &s); s.Members != nil {
+		s.Epoch = s.Members.Epoch
+	} else if d := c.directory().listed; d != nil {
+		s.Epoch = d.Epoch
 	}
-	for i, p := range all {
-		m, listed := members.Find(p.ID)
-		all[i].Former = p.Role == RoleAcceptor && listed && !m.IsMember
-	}
-	n := len(c.opts.acceptors)
-	var came []ProcessStatus
-	for _, m := range members.List {
-		if m.IsMember && !slices.ContainsFunc(all[:n], func(p ProcessStatus) bool { return p.ID == m.ID }) {
-			came = append(came, ProcessStatus{Peer: Peer{ID: m.ID, Addr: m.Addr}, Role: RoleAcceptor})
-		}
-	}
-	s = summarise(slices.Insert(all, n, c.askEach(ctx, came)...))
-	s.Members = members
 	return s, nil
 }
 
@@ -193,28 +182,69 @@ func (c *Client) membersOf(ctx context.Context, s *Status) *Members {
 	return &m
 }
 
-// askFile asks every process of the cluster file.
-func (c *Client) askFile(ctx context.Context) (all []ProcessStatus) {
-	for _, of := range []struct {
-		role  paxos.Role
-		peers []Peer
-	}{{RoleAcceptor, c.opts.acceptors}, {RoleProposer, c.opts.proposers}, {RoleLearner, c.opts.learners}} {
-		for _, peer := range of.peers {
-			all = append(all, ProcessStatus{Peer: peer, Role: of.role})
+// askAll asks every process that is known of, in the order acceptors, proposers, learners; those
+// that are none of the log any more stand behind the others of their role. If one of them tells of
+// others, those are asked, too.
+func (c *Client) askAll(ctx context.Context) (all []ProcessStatus) {
+	asked := map[string]ProcessStatus{}
+	for range maxRounds {
+		b := c.directory()
+		all = b.all()
+		var missing []ProcessStatus
+		for _, p := range all {
+			if _, was := asked[p.ID]; !was {
+				missing = append(missing, p)
+			}
+		}
+		answers, told := c.askEach(ctx, missing)
+		for _, p := range answers {
+			asked[p.ID] = p
+		}
+		for i, p := range all {
+			all[i].Err, all[i].ProcessState = asked[p.ID].Err, asked[p.ID].ProcessState
+		}
+		c.followOne(all, told)
+		if len(missing) == 0 || c.directory().listed == b.listed {
+			break
 		}
 	}
-	return c.askEach(ctx, all)
+	return all
 }
 
-// askEach asks each of these processes for its state.
-func (c *Client) askEach(ctx context.Context, all []ProcessStatus) []ProcessStatus {
+// maxRounds bounds how often the processes that were told of meanwhile are asked, too.
+const maxRounds = 8
+
+// followOne takes the directories that were told by processes of the log that this client holds
+// to, or, if it knows none yet, of the only one that there is.
+func (c *Client) followOne(all []ProcessStatus, told map[paxos.NodeID]*paxos.Directory) {
+	log := c.Log()
+	for _, p := range all {
+		switch {
+		case p.Err != nil || p.Log.IsZero() || !c.Log().IsZero():
+		case log.IsZero():
+			log = p.Log
+		case log != p.Log:
+			return // whose word would count?
+		}
+	}
+	for _, p := range all {
+		if d := told[paxos.NodeID(p.ID)]; d != nil && p.Err == nil && p.Log == log {
+			c.step(paxos.NodeID(p.ID), d)
+			c.follow(d)
+		}
+	}
+}
+
+// askEach asks each of these processes for its state. told is what they said of who the processes
+// are.
+func (c *Client) askEach(ctx context.Context, all []ProcessStatus) (answers []ProcessStatus, told map[paxos.NodeID]*paxos.Directory) {
 	if len(all) == 0 {
-		return nil
+		return nil, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, statusWait)
 	defer cancel()
 	began := time.Now()
-	p := &probe{ctx: ctx, all: all, open: len(all), index: map[paxos.NodeID]int{}, connected: map[paxos.NodeID]bool{}, done: make(chan struct{})}
+	p := &probe{ctx: ctx, told: map[paxos.NodeID]*paxos.Directory{}, all: all, open: len(all), index: map[paxos.NodeID]int{}, connected: map[paxos.NodeID]bool{}, done: make(chan struct{})}
 	for i := range all {
 		p.index[paxos.NodeID(all[i].ID)] = i
 		all[i].Err = errSilent
@@ -245,7 +275,7 @@ func (c *Client) askEach(ctx context.Context, all []ProcessStatus) []ProcessStat
 			p.all[i].Err = fmt.Errorf("%w within %v", errSilent, waited.Round(time.Millisecond))
 		}
 	}
-	return p.all
+	return p.all, p.told
 }
 
 var errSilent = errors.New("no answer")
@@ -286,6 +316,7 @@ type probe struct {
 	net *transport.Network
 
 	mu        sync.Mutex
+	told      map[paxos.NodeID]*paxos.Directory
 	all       []ProcessStatus
 	index     map[paxos.NodeID]int
 	connected map[paxos.NodeID]bool
@@ -308,8 +339,13 @@ func (p *probe) settle(id paxos.NodeID, err error, state ProcessState) {
 
 // Receive implements transport.Handler.
 func (p *probe) Receive(from paxos.NodeID, m paxos.Message, _ int) {
-	if r, ok := m.(*paxos.StatusReply); ok {
-		p.settle(from, nil, stateOf(r))
+	switch m := m.(type) {
+	case *paxos.StatusReply:
+		p.settle(from, nil, stateOf(m))
+	case *paxos.Directory:
+		p.mu.Lock()
+		p.told[from] = m
+		p.mu.Unlock()
 	}
 }
 
@@ -333,3 +369,9 @@ func (p *probe) PeerDown(id paxos.NodeID, _ paxos.Role, why error) {
 
 // Refused implements transport.Handler.
 func (p *probe) Refused(id paxos.NodeID, _ string, why error) { p.settle(id, why, ProcessState{}) }
+
+// Ask asks one process that the log may not name, under an address, for its state.
+func (c *Client) Ask(ctx context.Context, role Role, peer Peer) ProcessStatus {
+	answers, _ := c.askEach(ctx, []ProcessStatus{{Peer: peer, Role: role}})
+	return answers[0]
+}

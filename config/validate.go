@@ -103,6 +103,12 @@ func (c *Cluster) validateNodes(at locator) error {
 	return nil
 }
 
+// CheckAddr returns what is wrong with an address that other processes are to dial, or "".
+func CheckAddr(addr string) string {
+	_, problem := checkAddr(addr)
+	return problem
+}
+
 // checkAddr returns a form of addr that equal addresses share, or what is wrong
 // with it.
 func checkAddr(addr string) (key, problem string) {

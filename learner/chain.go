@@ -89,6 +89,9 @@ type chainLoad struct {
 
 func (c *chainLoad) loaded(l *Learner, m *paxos.Loaded) {
 	s := l.sources.learner(c.peer)
+	if s == nil {
+		return // it is no learner of the log any more
+	}
 	s.reading = false
 	if len(m.Chains) > 0 { // else it was trimmed meanwhile
 		l.compare(s, c.said, m.Chains[0])

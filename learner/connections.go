@@ -25,6 +25,8 @@ type connection struct {
 
 // connections are those that wait for something, and all that they wait for.
 type connections struct {
+	connected []paxos.NodeID // all clients, sorted, also those that wait for nothing
+
 	byID   map[paxos.NodeID]ref
 	all    pool[connection]
 	active []ref // those with results or a burst, to be dealt with at the next Flush
@@ -98,6 +100,9 @@ func (l *Learner) flushConnections() {
 // disconnect forgets a client and all that it waits for. Loads that are under way
 // for it alone come to nothing.
 func (l *Learner) disconnect(id paxos.NodeID) {
+	if i, is := slices.BinarySearch(l.clients.connected, id); is {
+		l.clients.connected = slices.Delete(l.clients.connected, i, i+1)
+	}
 	r := l.clients.byID[id]
 	if r == 0 {
 		return
@@ -145,6 +150,12 @@ func (l *Learner) tellAway(before bool) {
 // onClient takes a client that connects. It is remembered while this learner sends clients away, for
 // it is told when that is over.
 func (l *Learner) onClient(id paxos.NodeID) {
+	if i, is := slices.BinarySearch(l.clients.connected, id); !is {
+		l.clients.connected = slices.Insert(l.clients.connected, i, id)
+	}
+	if l.directory != nil {
+		l.Send(id, l.directory)
+	}
 	if l.sendsAway() {
 		l.connection(id)
 		l.Send(id, &paxos.Elsewhere{Drained: true})

@@ -51,14 +51,13 @@ func (l *Learner) nextSource() paxos.NodeID {
 		add(id)
 	}
 	if len(good) == 0 {
-		for i := range l.sources {
-			if s := &l.sources[i]; s.kind == paxos.RoleAcceptor && s.place < 0 {
+		for i := range l.sources { // acceptors that are no members, and learners
+			if s := &l.sources[i]; s.place < 0 {
 				add(s.id)
 			}
 		}
-		for _, id := range l.cfg.Learners {
-			add(id)
-		}
+	}
+	if len(good) == 0 {
 		good = other
 	}
 	if len(good) == 0 {

@@ -184,7 +184,9 @@ type Learner struct {
 	// members are the acceptors of the configuration in force, and of the next one: whose votes
 	// count at which instance (R4).
 	members configuration.Electorate
-	others  map[paxos.NodeID]uint64 // acceptors that are connected and no members, by incarnation
+	others  map[paxos.NodeID]other // acceptors and learners that are connected and no sources
+	// directory is what clients are told of who the processes are, nil for nothing.
+	directory *paxos.Directory
 
 	checkpoint checkpointing
 	replay     *replaying  // under way, or nil
@@ -231,7 +233,7 @@ type Learner struct {
 func New(cfg Config, st State) *Learner {
 	l := &Learner{
 		cfg: cfg, state: st.LearnerState, peers: st.Peers, sessions: newSessions(st.Sessions, st.Floors),
-		sources: newSources(cfg), relay: cfg.Membership.Acceptors[0], members: configuration.Sole(cfg.Membership), others: map[paxos.NodeID]uint64{},
+		sources: newSources(cfg), relay: cfg.Membership.Acceptors[0], members: configuration.Sole(cfg.Membership), others: map[paxos.NodeID]other{},
 		above: map[paxos.Instance]*evidence{}, loads: map[uint64]pending{}, reading: map[paxos.Index]uint64{},
 		gate: rights.Gate{Blind: cfg.Blind}, clients: newConnections(), due: newDue(),
 	}
@@ -381,8 +383,8 @@ func (l *Learner) onPeerUp(m *paxos.PeerUp) {
 		switch {
 		case m.Role == paxos.RoleClient:
 			l.onClient(m.ID)
-		case m.Role == paxos.RoleAcceptor && len(l.others) < paxos.MaxAcceptors:
-			l.others[m.ID] = m.Incarnation
+		case len(l.others) < maxOthers:
+			l.others[m.ID] = other{m.Role, m.Incarnation}
 		}
 		return
 	}

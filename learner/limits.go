@@ -10,6 +10,9 @@ const (
 	// more instances than a leader has open.
 	maxAhead = 8192
 
+	// maxOthers is how many connected processes of which nothing is copied are remembered.
+	maxOthers = 2 * paxos.MaxAcceptors
+
 	// maxCounted is how many votes of one message are counted, and maxBallots at how many
 	// ballots those at one instance are told apart. An honest acceptor tells of each instance
 	// once, and an instance sees a ballot for each leader that found it open. So the worst

@@ -7,8 +7,21 @@ import (
 	"github.com/paxlog/paxlog/paxos/control"
 )
 
-// configure takes the configuration that the log has decided on, up to applied.
+// other is a process that is connected and of which nothing is copied.
+type other struct {
+	role        paxos.Role
+	incarnation uint64
+}
+
+// configure takes what the log has decided about its processes, up to applied.
 func (l *Learner) configure() {
+	l.enrol()
+	if d := l.control.state.Directory(); d != nil && (l.directory == nil || l.directory.Epoch != d.Epoch || l.directory.Version != d.Version) {
+		l.directory = d
+		for _, id := range l.clients.connected {
+			l.Send(id, d)
+		}
+	}
 	h := &l.control.state.Members
 	if !h.Changed() {
 		return
@@ -43,13 +56,43 @@ func (l *Learner) configure() {
 		if l.sources.of(id) != nil {
 			continue
 		}
-		incarnation, up := l.others[id]
-		delete(l.others, id)
-		l.sources = append(l.sources, source{id: id, kind: paxos.RoleAcceptor, place: place, up: up, stranger: up && l.isOther(id, incarnation)})
+		o, up := l.take(id, paxos.RoleAcceptor)
+		l.sources = append(l.sources, source{id: id, kind: paxos.RoleAcceptor, place: place, up: up, stranger: up && l.isOther(id, o.incarnation)})
 		if up {
 			l.pollOne(id, 0)
 		}
 	}
+}
+
+// enrol finds out who the other learners are: whose chains are compared with this one's, and who
+// may be copied from.
+func (l *Learner) enrol() {
+	r := &l.control.state.Roster
+	if r.Version == 0 {
+		return
+	}
+	for i := len(l.sources) - 1; i >= 0; i-- {
+		if s := l.sources[i]; s.kind == paxos.RoleLearner && !r.Has(paxos.RoleLearner, s.id) {
+			if s.up {
+				l.onPeerDown(&paxos.PeerDown{ID: s.id})
+				l.others[s.id] = other{role: paxos.RoleLearner}
+			}
+			l.sources = slices.Delete(l.sources, i, i+1)
+		}
+	}
+	for _, id := range r.Of(paxos.RoleLearner) {
+		if id != l.cfg.ID && l.sources.of(id) == nil {
+			_, up := l.take(id, paxos.RoleLearner)
+			l.sources = append(l.sources, source{id: id, kind: paxos.RoleLearner, place: -1, up: up})
+		}
+	}
+}
+
+// take returns whether a process that becomes a source is connected, in that role.
+func (l *Learner) take(id paxos.NodeID, role paxos.Role) (o other, up bool) {
+	o, up = l.others[id]
+	delete(l.others, id)
+	return o, up && o.role == role
 }
 
 // isOther reports whether the configuration names an acceptor by another incarnation than it
@@ -92,7 +135,7 @@ func (l *Learner) onConfigured(from paxos.NodeID, m *paxos.Configured) {
 		return
 	}
 	s := l.sources.of(from)
-	if _, up := l.others[from]; s == nil && up && len(l.sources) < 2*paxos.MaxAcceptors {
+	if o := l.others[from]; s == nil && o.role == paxos.RoleAcceptor && len(l.sources) < 2*paxos.MaxAcceptors {
 		delete(l.others, from)
 		l.sources = append(l.sources, source{id: from, kind: paxos.RoleAcceptor, place: -1, up: true})
 		s = l.sources.of(from)

@@ -2,7 +2,6 @@ package node
 
 import (
 	"fmt"
-	"slices"
 	"sync"
 
 	"github.com/paxlog/paxlog/paxos"
@@ -18,6 +17,7 @@ type known struct {
 	log   paxos.LogID
 	// members is what the log has decided about its acceptors, as far as this process knows.
 	members configuration.History
+	roster  configuration.Roster
 	// passed is up to where this process holds, or has applied, what was chosen. A leader has
 	// passed a change when that is complete.
 	passed paxos.Instance
@@ -63,26 +63,40 @@ func (k *known) takeState(e paxos.Encoded) (newLog, newMembers bool) {
 	if err != nil {
 		return false, false
 	}
-	return k.takeLog(s.Log), k.takeMembers(s.Members)
+	return k.takeLog(s.Log), k.takeMembers(s.Members, s.Roster)
 }
 
-// takeMembers takes what the log has decided about its acceptors, and reports whether that is
+// takeMembers takes what the log has decided about its processes, and reports whether that is
 // new.
-func (k *known) takeMembers(h configuration.History) (isNew bool) {
+func (k *known) takeMembers(h configuration.History, r configuration.Roster) (isNew bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	isNew = h.Now.Epoch > k.members.Now.Epoch && h.Changed()
+	isNew = h.Now.Epoch > k.members.Now.Epoch && h.Changed() || r.Version > k.roster.Version
 	if h.Now.Epoch > k.members.Now.Epoch {
 		k.members = h
+	}
+	if r.Version > k.roster.Version {
+		k.roster = r
 	}
 	return isNew
 }
 
-// acceptors are those of the newest configuration.
-func (k *known) acceptors() []configuration.Acceptor {
+// processes are what is known of them.
+func (k *known) processes() (configuration.History, configuration.Roster) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	return slices.Clone(k.members.Now.Acceptors)
+	return k.members, k.roster
+}
+
+// role is the one under which the log names a process, 0 if it does not.
+func (k *known) role(id paxos.NodeID) paxos.Role {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if _, is := k.members.Now.Find(id); is {
+		return paxos.RoleAcceptor
+	}
+	p, _ := k.roster.Find(id)
+	return p.Role
 }
 
 // pass notes up to where this process has what was chosen, and reports whether it passes the
@@ -102,9 +116,20 @@ func (k *known) hasPassed() bool { return k.passed+1 >= k.members.From }
 // instance from which on the others go on without it: until then a leader may need its vote, and
 // who lacks something down there may copy it from it. Whoever has passed that instance needs
 // nothing of it any more, and a leader does not once the change is complete (R8).
-func (k *known) former(id paxos.NodeID) string {
+//
+// A proposer is refused if it was one and is none any more. One of which nothing is known is not: it
+// may have been named since, and its machine judges that. Nor is a learner, which copies the log
+// before it is one: nothing that it says counts.
+func (k *known) former(role paxos.Role, id paxos.NodeID) string {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	if role == paxos.RoleProposer && k.roster.IsGone(id) {
+		return fmt.Sprintf("%s is a proposer of this log no more, whose proposers are %v: its process can be stopped, or named again by `paxlog member add %s --role proposer --addr HOST:PORT`",
+			id, k.roster.Of(role), id)
+	}
+	if role != paxos.RoleAcceptor {
+		return ""
+	}
 	h := &k.members
 	if _, was := h.Before.Find(id); !h.WasReplaced(id) || was && h.Replaced != id && !k.hasPassed() {
 		return ""

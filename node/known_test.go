@@ -52,20 +52,41 @@ func TestFormerMembersAreRefused(t *testing.T) {
 		state.Members = s
 		var k known
 		k.start(nil, state.Encode(), 0)
-		if refused := k.former("a1") != ""; refused != (test.at == 0) || k.former("a2") != "" {
+		if refused := k.former(paxos.RoleAcceptor, "a1") != ""; refused != (test.at == 0) || k.former(paxos.RoleAcceptor, "a2") != "" {
 			t.Errorf("%s, before: refused %v", name, refused)
 		}
 		if test.at == 0 {
 			continue
 		}
-		if _, isNew := k.learn([]paxos.Record{paxos.SetHeld{Held: test.at - 1}}); isNew || k.former("a1") != "" {
+		if _, isNew := k.learn([]paxos.Record{paxos.SetHeld{Held: test.at - 1}}); isNew || k.former(paxos.RoleAcceptor, "a1") != "" {
 			t.Errorf("%s, one below: refused", name)
 		}
-		if _, isNew := k.learn([]paxos.Record{paxos.SetHeld{Held: test.at}}); !isNew || k.former("a1") == "" || k.former("a2") != "" {
+		if _, isNew := k.learn([]paxos.Record{paxos.SetHeld{Held: test.at}}); !isNew || k.former(paxos.RoleAcceptor, "a1") == "" || k.former(paxos.RoleAcceptor, "a2") != "" {
 			t.Errorf("%s: not refused", name)
 		}
 		if _, isNew := k.learn([]paxos.Record{paxos.SetHeld{Held: test.at + 1}}); isNew {
 			t.Errorf("%s: it is news again", name)
 		}
+	}
+}
+
+// TestFormerProposersAreRefused: and nobody of whom nothing is known.
+func TestFormerProposersAreRefused(t *testing.T) {
+	var k known
+	k.start(nil, "", 0)
+	if k.former(paxos.RoleProposer, "p9") != "" {
+		t.Error("refused before anything was decided")
+	}
+	r := configuration.Roster{Version: 1, List: []configuration.Process{{Role: paxos.RoleProposer, ID: "p1"}, {Role: paxos.RoleLearner, ID: "l1"}}, Gone: []configuration.Process{{Role: paxos.RoleProposer, ID: "p2"}}}
+	if !k.takeMembers(configuration.History{}, r) || k.takeMembers(configuration.History{}, r) {
+		t.Error("it is news once")
+	}
+	for id, want := range map[paxos.NodeID]bool{"p1": false, "p9": false, "p2": true} {
+		if got := k.former(paxos.RoleProposer, id) != ""; got != want {
+			t.Errorf("%s as a proposer is refused: %v", id, got)
+		}
+	}
+	if k.former(paxos.RoleLearner, "l9") != "" {
+		t.Error("a learner that comes is refused")
 	}
 }

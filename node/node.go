@@ -35,6 +35,7 @@ import (
 	"github.com/paxlog/paxlog/credentials"
 	"github.com/paxlog/paxlog/learner"
 	"github.com/paxlog/paxlog/paxos"
+	"github.com/paxlog/paxlog/paxos/configuration"
 	"github.com/paxlog/paxlog/proposer"
 	"github.com/paxlog/paxlog/transport"
 	"github.com/paxlog/paxlog/wal"
@@ -47,12 +48,17 @@ type Options struct {
 	ID      paxos.NodeID
 	Dir     string // of an acceptor or learner
 	Listen  string // overrides the address in the cluster file
-	// Join, if not empty, says that the cluster file does not name this process, an acceptor
-	// that joins the log, and where others dial it.
+	// Join, if not empty, says that the cluster file does not name this process, which joins the
+	// log, and where others dial it.
 	Join string
 	// Beside is how many other nodes run in this process: they share the files that it may open.
 	Beside int
-	Files  int    // that this process may open; 0: what the operating system says
+	Files  int // that this process may open; 0: what the operating system says
+	// Met, of one that joins, are the processes of the log as it was told when it started; and
+	// MetLog, of a proposer that joins, is which log that is: the processes of its cluster file may
+	// all be gone, or let it in only once it is one of them.
+	Met    []configuration.Process
+	MetLog paxos.LogID
 	FS     vfs.FS // nil: the operating system's
 	Log    zerolog.Logger
 	// Fatal is called once, from any goroutine, when the process must stop at
@@ -87,7 +93,7 @@ type Node struct {
 	known     known
 	creds     *credentials.Store // nil: TLS is off
 	dialMu    sync.Mutex
-	dialled   map[paxos.NodeID]bool
+	dialled   map[paxos.NodeID]transport.Peer
 }
 
 // Start opens the data directory, listens, connects to the peers, and runs until
@@ -97,7 +103,7 @@ func Start(opts Options) (*Node, error) {
 		opts.FS = vfs.Default
 	}
 	me, err := opts.Cluster.Find(opts.Role, opts.ID)
-	if opts.Join != "" && opts.Role == paxos.RoleAcceptor {
+	if opts.Join != "" {
 		me, err = config.Node{ID: opts.ID, Addr: opts.Join}, nil
 	}
 	if err != nil {
@@ -117,6 +123,9 @@ func Start(opts Options) (*Node, error) {
 	})
 	if err != nil {
 		return nil, err
+	}
+	if opts.Role == paxos.RoleProposer && opts.Join != "" {
+		n.known.takeLog(opts.MetLog)
 	}
 	n.turn = turn{inbox: n.inbox, me: opts.ID, act: n.act, start: time.Now(), pause: pause(opts.Cluster)}
 	if err := n.open(); err != nil {
@@ -157,8 +166,7 @@ func Start(opts Options) (*Node, error) {
 	if n.creds.IsOn() {
 		go n.watchCredentials()
 	}
-	n.net.Dial(n.peers()...)
-	n.dialMembers()
+	n.dialPeers()
 	if opts.Role == paxos.RoleAcceptor {
 		n.becomeReady()
 	}
@@ -243,8 +251,8 @@ func (n *Node) act(out paxos.Output) {
 	newLog, newMembers := n.known.learn(out.Writes)
 	if p, ok := n.turn.machine.(*proposer.Proposer); ok { // it keeps nothing
 		newLog = n.known.takeLog(p.Log())
-		if h := p.Members(); h.Changed() {
-			newMembers = n.known.takeMembers(*h)
+		if h, r := p.Members(), p.Roster(); h.Changed() || r.Version > 0 {
+			newMembers = n.known.takeMembers(*h, *r)
 			newMembers = n.known.pass(p.Passed()) || newMembers
 		}
 	}
@@ -252,7 +260,7 @@ func (n *Node) act(out paxos.Output) {
 		n.net.LogKnown()
 	}
 	if newMembers {
-		n.dialMembers()
+		n.dialPeers()
 		n.net.MembersKnown()
 	}
 	n.send(n.withoutAnswers(n.withLinks(out.SendNow)))

@@ -10,6 +10,7 @@ import (
 	"github.com/paxlog/paxlog/internal/program"
 	"github.com/paxlog/paxlog/learner"
 	"github.com/paxlog/paxlog/paxos"
+	"github.com/paxlog/paxlog/paxos/configuration"
 	"github.com/paxlog/paxlog/paxos/control"
 	"github.com/paxlog/paxlog/proposer"
 	"github.com/paxlog/paxlog/transport"
@@ -31,7 +32,7 @@ func proposerConfig(c *config.Cluster, id paxos.NodeID, seed uint64, logID paxos
 		HeartbeatTicks: ticks(t.Heartbeat), ElectionMin: ticks(t.ElectionMin), ElectionMax: ticks(t.ElectionMax),
 		RenewTicks: ticks(t.Idle / renewals), RetryTicks: ticks(t.Retry), StallTicks: ticks(t.Stall),
 		Window: l.Window, WindowBytes: l.ConnQueueBytes / 2, BatchBytes: l.BatchBytes, EntryBytes: l.EntryBytes, QueueBytes: l.QueueBytes,
-		MarkBytes: markBytes, MarkInstances: markInstances, MarkTicks: ticks(markPatience), Learners: others(c.Learners, ""),
+		MarkBytes: markBytes, MarkInstances: markInstances, MarkTicks: ticks(markPatience), Processes: processes(c),
 		Knows: control.Level, LogID: logID, Program: program.Version(), Blind: !c.TLS.On(),
 	}
 }
@@ -59,6 +60,16 @@ func learnerConfig(c *config.Cluster, id paxos.NodeID, seed uint64) learner.Conf
 	}
 }
 
+// processes are those of the cluster file.
+func processes(c *config.Cluster) (out []configuration.Process) {
+	for _, role := range []paxos.Role{paxos.RoleAcceptor, paxos.RoleProposer, paxos.RoleLearner} {
+		for _, p := range c.Nodes(role) {
+			out = append(out, configuration.Process{Role: role, ID: p.ID, Addr: p.Addr})
+		}
+	}
+	return out
+}
+
 func others(nodes []config.Node, me paxos.NodeID) []paxos.NodeID {
 	var ids []paxos.NodeID
 	for _, n := range nodes {
@@ -67,44 +78,6 @@ func others(nodes []config.Node, me paxos.NodeID) []paxos.NodeID {
 		}
 	}
 	return ids
-}
-
-// peers are the nodes this one dials: those it sends requests to.
-func (n *Node) peers() []transport.Peer {
-	c := n.opts.Cluster
-	var peers []transport.Peer
-	add := func(role paxos.Role, nodes []config.Node) {
-		for _, p := range nodes {
-			if p.ID != n.opts.ID {
-				peers = append(peers, transport.Peer{Role: role, ID: p.ID, Addr: p.Addr})
-			}
-		}
-	}
-	add(paxos.RoleAcceptor, c.Acceptors)
-	if n.opts.Role == paxos.RoleProposer || n.opts.Join != "" { // who joins says so to the leader
-		add(paxos.RoleProposer, c.Proposers)
-	}
-	if n.opts.Role != paxos.RoleProposer {
-		add(paxos.RoleLearner, c.Learners)
-	}
-	return peers
-}
-
-// dialMembers dials the acceptors of the newest configuration that the cluster file does not
-// name.
-func (n *Node) dialMembers() {
-	n.dialMu.Lock()
-	defer n.dialMu.Unlock()
-	for _, a := range n.known.acceptors() {
-		if _, _, named := n.opts.Cluster.Lookup(a.ID); named || a.Addr == "" || a.ID == n.opts.ID || n.dialled[a.ID] {
-			continue
-		}
-		if n.dialled == nil {
-			n.dialled = map[paxos.NodeID]bool{}
-		}
-		n.dialled[a.ID] = true
-		n.net.Dial(transport.Peer{Role: paxos.RoleAcceptor, ID: a.ID, Addr: a.Addr})
-	}
 }
 
 func (n *Node) transportConfig() transport.Config {
@@ -121,10 +94,13 @@ func (n *Node) transportConfig() transport.Config {
 	}
 	cfg.Credentials = n.creds
 	cfg.Named = func(id paxos.NodeID) paxos.Role {
-		role, _, _ := n.opts.Cluster.Lookup(id) // 0 if it is not there
-		return role
+		if role, _, named := n.opts.Cluster.Lookup(id); named {
+			return role
+		}
+		return n.known.role(id) // 0 if it is not there either
 	}
-	cfg.Log, cfg.Former, cfg.Joins = n.known.logID, n.known.former, n.opts.Join != ""
+	cfg.Log, cfg.Former = n.known.logID, n.known.former
+	cfg.Joins = n.opts.Join != "" && n.opts.Role == paxos.RoleAcceptor
 	return cfg
 }
 

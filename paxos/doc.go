@@ -117,6 +117,7 @@
 //	107 Settled       proposer          -> client                       urgent, since 3  that, and how much there is; or why not
 //	110 Member        client            -> proposer                     urgent, since 3  to the leader: change the acceptors, or tell how they are; takes admin, or any to look
 //	111 Membered      proposer          -> client                       urgent, since 3  done; or why not; and how they are
+//	112 Directory     any               -> client                       since 3  who the processes of the log are by now, and where
 //	120 Permit        client            -> proposer                     urgent, since 3  to the leader: grant rights to somebody, or take them, or tell who has which; takes admin, or any to look
 //	121 Permitted     proposer          -> client                       urgent, since 3  who has which rights; or why nothing was done
 //	122 NotPermitted  any               -> client                       since 3  you may not ask for that, and what it takes

@@ -22,9 +22,11 @@ const (
 	MemberRemove  MemberOrder = 3 // ID, which lives
 )
 
-// Member asks a leader to change the acceptors, or, if Plan is set, whether it would. The sizes
-// of the quorums are kept, or are majorities if they were and the number changes, unless they
-// are given. Force does it although the log survives fewer losses meanwhile than now.
+// Member asks a leader to change the acceptors, proposers or learners, or, if Plan is set, whether
+// it would. The sizes of the quorums are kept, or are majorities if they were and the number
+// changes, unless they are given. Force does it although the log survives fewer losses meanwhile
+// than now. Role is that of the process that comes, 0 if it is that of the one which leaves, or an
+// acceptor; Addr is where that is dialled, unless it is an acceptor, which says so itself.
 type Member struct {
 	Nonce  uint64
 	Order  MemberOrder
@@ -34,6 +36,8 @@ type Member struct {
 	Phase2 int
 	Plan   bool
 	Force  bool
+	Role   Role
+	Addr   string
 }
 
 // Membered answers Member: at once if Plan was set or nothing is done, else when the change is
@@ -50,9 +54,12 @@ type Membered struct {
 	During int
 	After  int
 	List   []MemberState
+	// Version is that of who the proposers and learners are; 0: as the cluster files say.
+	Version uint64
 }
 
-// MemberState is one acceptor, as a leader sees it.
+// MemberState is one process, as a leader sees it. Of a proposer it is known whether it is up, and
+// of a learner nothing: learners have no connection to a leader.
 type MemberState struct {
 	ID          NodeID
 	Addr        string
@@ -63,9 +70,37 @@ type MemberState struct {
 	Held        Instance
 	Behind      uint64 // instances known to be chosen that it does not hold
 	Gone        bool   // it was a member, and is none any more
+	Role        Role
+}
+
+// Directory tells a client who the processes of the log are, and where they are dialled, as soon as
+// that is another thing than the cluster files say. Of proposers and learners it says nothing while
+// Version is 0. Whoever has one with a lower Epoch or Version takes it.
+type Directory struct {
+	Epoch   uint64
+	Version uint64
+	List    []Listed
+}
+
+// Has reports whether id is listed in that role.
+func (d *Directory) Has(role Role, id NodeID) bool {
+	for _, p := range d.List {
+		if p.Role == role && p.ID == id {
+			return true
+		}
+	}
+	return false
+}
+
+// Listed is one process in a Directory.
+type Listed struct {
+	Role Role
+	ID   NodeID
+	Addr string
 }
 
 func (*Join) MessageKind() Kind       { return 60 }
 func (*Configured) MessageKind() Kind { return 61 }
 func (*Member) MessageKind() Kind     { return 110 }
 func (*Membered) MessageKind() Kind   { return 111 }
+func (*Directory) MessageKind() Kind  { return 112 }

@@ -24,3 +24,7 @@ func (t Timer) Due(now Ticks) bool { return now >= t.at }
 
 // At is the time from which on t is due: Never, if it is stopped.
 func (t Timer) At() Ticks { return t.at }
+
+// StrangerShare is for how many election timeouts nobody must have led before one of whom nobody
+// knows that it is a proposer may campaign, and is promised something.
+const StrangerShare = 10

@@ -134,6 +134,7 @@ func (l *leading) describe(p *Proposer, m *paxos.Membered) {
 	m.Epoch, m.Phase1, m.Phase2 = h.Now.Epoch, int(h.Now.Phase1), int(h.Now.Phase2)
 	fresh := p.not(l.gone)
 	add := func(s paxos.MemberState) {
+		s.Role = paxos.RoleAcceptor
 		if i := p.place(s.ID); i >= 0 {
 			s.Held, s.Votes = l.held[i], fresh.Has(i)
 		} else if j, ok := p.joiners[s.ID]; ok {
@@ -154,6 +155,7 @@ func (l *leading) describe(p *Proposer, m *paxos.Membered) {
 	for _, a := range h.Gone {
 		add(paxos.MemberState{ID: a.ID, Addr: a.Addr, Incarnation: a.Incarnation, Gone: true})
 	}
+	p.describeRoster(m)
 }
 
 // joiner is an acceptor that is no member, and copies the log.

@@ -17,6 +17,7 @@ type deciding struct {
 	order      *order         // under way, or nil
 	settling   *settling      // likewise
 	permitting *permitting    // likewise
+	roster     *rosterOrder   // likewise
 	retain     retaining
 	raise      *raising    // under way, or nil
 	stale      paxos.Timer // when a checkpoint that does not come on is given up
@@ -59,7 +60,7 @@ func (l *leading) wantsMark(p *Proposer) bool {
 	d, s := &l.deciding, &p.control
 	orders := d.order != nil && !d.order.trimmed && !d.order.covered(p)
 	switch {
-	case s.Level == 0 || p.cfg.MarkBytes == 0 || len(p.cfg.Learners) == 0 || d.proposed > l.chosenUpTo || p.stopping:
+	case s.Level == 0 || p.cfg.MarkBytes == 0 || len(p.learners) == 0 || d.proposed > l.chosenUpTo || p.stopping:
 		return false
 	case s.Under.T != 0:
 		return d.stale.Due(p.now)
@@ -76,13 +77,14 @@ func (l *leading) decide(p *Proposer) {
 		l.followRaise(p)
 		l.settle(p)
 		l.permit(p)
+		l.followRoster(p)
 		if d.retain.look(p, d.grown); d.retain.trims() && l.isFree() {
 			d.retain.trimmed = d.retain.to
 			d.waiting = control.Batch(control.Trim{To: d.retain.to})
 		}
 	}
 	if d.waiting == nil && l.wantsMark(p) {
-		d.waiting = control.Batch(control.Mark{Learners: slices.Clone(p.cfg.Learners)})
+		d.waiting = control.Batch(control.Mark{Learners: slices.Clone(p.learners)})
 	}
 	if d.waiting == nil || !l.room(p) || p.stopping {
 		return
@@ -117,11 +119,11 @@ func (l *leading) nextDecide(p *Proposer) paxos.Ticks {
 		return paxos.Never
 	case !l.room(p): // nothing is proposed, and who waits is told all the same
 		return at
-	case d.waiting != nil || l.wantsMark(p) || l.orderDue(p) || l.raiseDue(p) || (d.settling != nil || d.permitting != nil || d.retain.trims()) && l.isFree():
+	case d.waiting != nil || l.wantsMark(p) || l.orderDue(p) || l.raiseDue(p) || (d.settling != nil || d.permitting != nil || d.roster != nil || d.retain.trims()) && l.isFree():
 		return p.now
 	case !l.isFree():
 		return at // what is in flight is chosen, or repeated
-	case p.control.Under.T != 0 && p.cfg.MarkBytes != 0 && len(p.cfg.Learners) > 0:
+	case p.control.Under.T != 0 && p.cfg.MarkBytes != 0 && len(p.learners) > 0:
 		at = min(at, d.stale.At()) // a checkpoint that does not come on is given up
 	}
 	return min(at, d.retain.at.At())

@@ -108,4 +108,5 @@ func (p *Proposer) learn(i paxos.Instance, v *paxos.Value) {
 		return
 	}
 	p.control = state
+	p.enrol(state.Roster)
 }

@@ -32,7 +32,7 @@ func (l *leading) handOver(p *Proposer, h *handover) string {
 	if l.handing != nil {
 		return fmt.Sprintf("%s is handing over already: `paxlog status` shows who leads", p.cfg.ID)
 	}
-	h.asked = slices.Clone(p.proposers)
+	h.asked = slices.DeleteFunc(slices.Clone(p.proposers), func(id paxos.NodeID) bool { return !p.enrolled.Has(paxos.RoleProposer, id) })
 	if h.to != "" {
 		h.asked = []paxos.NodeID{h.to}
 	}
@@ -277,6 +277,8 @@ func (p *Proposer) onAble(from paxos.NodeID, m *paxos.Able) {
 		r.Why = "it is stopping"
 	case p.drained:
 		r.Why = fmt.Sprintf("it is drained (`paxlog undrain %s` undoes that)", p.cfg.ID)
+	case !p.isEnrolled():
+		r.Why = p.notEnrolled()
 	case m.Level > p.cfg.Knows:
 		r.Why = fmt.Sprintf("the log has level %d, and its program knows levels up to %d: replace that first (`paxlog upgrade status`)", m.Level, p.cfg.Knows)
 	case !ok:

@@ -80,11 +80,17 @@ func (p *Proposer) lead(c *preparing) {
 	if p.trimmed.At > state.At {
 		state = p.trimmed
 	}
+	if !p.isNamed(state, c.read.held(), values, reported) {
+		p.enrol(state.Roster)
+		c.fail(p, "%s", p.notEnrolled())
+		return
+	}
 	changeAt, ok := p.mayLead(c, state, values, reported)
 	if !ok {
 		return
 	}
 	p.control = state
+	p.enrol(state.Roster)
 	held, n := max(c.read.held(), state.FirstInstance()-1), len(p.members.Acceptors)
 	l := &leading{
 		changeAt: changeAt, held: c.read.allHeld(), knows: c.read.allKnow(),

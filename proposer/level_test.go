@@ -125,7 +125,7 @@ func TestRaiseAskedAgain(t *testing.T) {
 // command in a log that does not allow it.
 func TestNothingNewBeforeLevel(t *testing.T) {
 	p := leader(t, "")
-	p.cfg.MarkBytes, p.cfg.MarkInstances, p.cfg.Learners = 1, 1, []paxos.NodeID{"l1"}
+	p.cfg.MarkBytes, p.cfg.MarkInstances, p.learners = 1, 1, []paxos.NodeID{"l1"}
 	answers(p, ordered(t, p, 10, control.Level), later, later, later)
 	for now := paxos.Ticks(11); now < 30; now++ {
 		p.Tick(now, 5)

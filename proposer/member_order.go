@@ -22,6 +22,10 @@ func (p *Proposer) onMember(from paxos.NodeID, m *paxos.Member) {
 		p.Send(from, &answer)
 		return
 	}
+	if p.isOfRoster(m) {
+		l.onRoster(p, from, m)
+		return
+	}
 	var change configuration.Change
 	if answer.Why = l.mayOrder(p); answer.Why == "" {
 		change, answer.Why = l.changeOf(p, m)
@@ -45,7 +49,7 @@ func (l *leading) mayOrder(p *Proposer) string {
 	switch {
 	case p.control.Level < control.LevelMembers:
 		return fmt.Sprintf("the log has level %d, and its acceptors can change from level %d on: `paxlog upgrade status` says what keeps it", p.control.Level, control.LevelMembers)
-	case p.order != nil:
+	case p.order != nil || l.deciding.roster != nil:
 		return "another change is under way: `paxlog member list` shows it; try again when it is done"
 	case p.stopping || l.handing != nil:
 		return fmt.Sprintf("%s hands over: try again", p.cfg.ID)
@@ -64,7 +68,7 @@ func (l *leading) changeOf(p *Proposer, m *paxos.Member) (x configuration.Change
 	now := h.Now
 	if m.Order == paxos.MemberReplace || m.Order == paxos.MemberRemove {
 		if _, is := now.Find(m.ID); !is {
-			return x, fmt.Sprintf("%s is no acceptor of this log: its acceptors are %v", m.ID, names(now))
+			return x, fmt.Sprintf("%s is no acceptor of this log: its acceptors are %v", m.ID, acceptorsOf(now))
 		}
 	}
 	var newcomer configuration.Acceptor
@@ -154,7 +158,7 @@ func (l *leading) risks(p *Proposer, m *paxos.Member, x configuration.Change, an
 	case answer.During < 0:
 		return fmt.Sprintf("%d acceptors that vote are needed meanwhile beside %s, and there are %d: start the others first", need(now), m.ID, votes(now, x.Replaces))
 	case answer.After < 0:
-		return fmt.Sprintf("fewer than a quorum of %v would vote: start the others first", names(x.Config))
+		return fmt.Sprintf("fewer than a quorum of %v would vote: start the others first", acceptorsOf(x.Config))
 	case m.Order == paxos.MemberReplace && fresh.Has(p.place(m.ID)) && !m.Force:
 		return fmt.Sprintf("%s lives and votes: add %s, and then remove %s, and the log survives as many losses at any moment; "+
 			"--force replaces it although only %d may be lost meanwhile, where %d may be lost now", m.ID, m.With, m.ID, answer.During, answer.Before)
@@ -165,7 +169,7 @@ func (l *leading) risks(p *Proposer, m *paxos.Member, x configuration.Change, an
 	return ""
 }
 
-func names(c configuration.Configuration) (ids []paxos.NodeID) {
+func acceptorsOf(c configuration.Configuration) (ids []paxos.NodeID) {
 	for _, a := range c.Acceptors {
 		ids = append(ids, a.ID)
 	}

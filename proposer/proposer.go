@@ -31,11 +31,14 @@ type Config struct {
 
 	// A checkpoint is begun when the log has grown by MarkBytes, or by MarkInstances since the
 	// newest one, and given up when it does not come on for MarkTicks. MarkBytes 0: never.
-	// Learners may make it.
+	// The learners make it.
 	MarkBytes     int
 	MarkInstances int
 	MarkTicks     paxos.Ticks
-	Learners      []paxos.NodeID
+
+	// Processes are those of the cluster file: who the learners are, and the other proposers, as
+	// long as the log has not decided it.
+	Processes []configuration.Process
 
 	Knows   uint64      // the highest level of a log that this process knows
 	LogID   paxos.LogID // random, fresh at each start: names a log that this process begins
@@ -65,10 +68,13 @@ type Proposer struct {
 
 	// members are whom the present phase asks, and what it counts as a quorum. They change
 	// only where a phase begins: all that is kept by place is of one order of them.
-	members configuration.Electorate
-	shown   configuration.History // as somebody showed it: a hint, which Phase 1 has to confirm
-	joiners map[paxos.NodeID]joiner
-	order   *memberOrder // under way, or nil
+	members   configuration.Electorate
+	shown     configuration.History // as somebody showed it: a hint, which Phase 1 has to confirm
+	enrolled  configuration.Roster  // the newest that this process has heard of
+	learners  []paxos.NodeID        // of it
+	directory *paxos.Directory      // what clients were told of all that, nil for nothing
+	joiners   map[paxos.NodeID]joiner
+	order     *memberOrder // under way, or nil
 
 	marks   paxos.ByPlace[paxos.Mark] // the highest that each acceptor has shown
 	renewal paxos.Timer               // when a campaign for an acceptor to rejoin may begin
@@ -120,6 +126,7 @@ func New(cfg Config) *Proposer {
 		cfg: cfg, rand: paxos.Rand{State: cfg.Seed}, up: map[paxos.NodeID]bool{}, claims: map[paxos.NodeID]paxos.Ballot{}, known: map[paxos.NodeID]uint64{},
 		joiners: map[paxos.NodeID]joiner{}, judging: judging{gate: rights.Gate{Blind: cfg.Blind}},
 	}
+	p.enrol(configuration.Enrol(cfg.Processes))
 	p.standBy("just started", 0)
 	return p
 }
@@ -227,6 +234,7 @@ func (p *Proposer) Flush() paxos.Output {
 	if b := p.phase.leader(p); b != p.told {
 		p.tellClients(b)
 	}
+	p.tellDirectory()
 	switch {
 	case leads && l.ballot != p.claimed:
 		p.claim(l.ballot)
@@ -265,6 +273,9 @@ func (p *Proposer) onPeerUp(m *paxos.PeerUp) {
 	case paxos.RoleClient:
 		p.clients.add(m.ID)
 		p.Send(m.ID, &paxos.Leader{Ballot: p.told})
+		if p.directory != nil {
+			p.Send(m.ID, p.directory)
+		}
 		return
 	case paxos.RoleProposer:
 		p.proposers.add(m.ID)

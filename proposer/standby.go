@@ -33,6 +33,9 @@ func (p *Proposer) standBy(reason string, wait paxos.Ticks) {
 		timeout: p.rand.Between(p.cfg.ElectionMin, p.cfg.ElectionMax),
 		answers: make([]answer, len(p.members.Acceptors)),
 	}
+	if !p.isEnrolled() {
+		s.timeout *= paxos.StrangerShare
+	}
 	s.backoff.Set(p.now + wait)
 	p.phase = s
 }
@@ -69,7 +72,7 @@ func (s *standby) silent(p *Proposer) paxos.Set {
 }
 
 func (s *standby) mayCampaign(p *Proposer, silent paxos.Set) bool {
-	return s.backoff.Due(p.now) && !p.stopping && !p.drained && p.members.Newest().IsPhase1(silent)
+	return s.backoff.Due(p.now) && !p.stopping && !p.drained && !p.isGone() && p.members.Newest().IsPhase1(silent)
 }
 
 // nextTick: what an acceptor said of whom it hears grows old, and clients are told so.
@@ -96,6 +99,9 @@ func (s *standby) why(p *Proposer) string {
 	if p.drained {
 		return fmt.Sprintf("it is drained: `paxlog undrain %s` lets it lead", p.cfg.ID)
 	}
+	if !p.isEnrolled() {
+		return p.notEnrolled()
+	}
 	answer := s.answering(p)
 	if need := p.members.Newest().Need(); answer < need && p.now > s.backoff.At()+p.cfg.ElectionMin {
 		return fmt.Sprintf("%d of %d acceptors answer it, and %d are needed", answer, len(s.answers), need)
@@ -107,7 +113,7 @@ func (s *standby) why(p *Proposer) string {
 // proposer through. A ballot names a successor once: one that has campaigned since has seen
 // a higher round.
 func (s *standby) onNamed(p *Proposer, place int, m *paxos.Named) {
-	if place < 0 || p.stopping || p.drained || m.Ballot.Round < p.round {
+	if place < 0 || p.stopping || p.drained || !p.isEnrolled() || m.Ballot.Round < p.round {
 		return
 	}
 	p.round = m.Ballot.Round

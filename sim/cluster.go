@@ -7,6 +7,7 @@ import (
 	"github.com/paxlog/paxlog/acceptor"
 	"github.com/paxlog/paxlog/learner"
 	"github.com/paxlog/paxlog/paxos"
+	"github.com/paxlog/paxlog/paxos/configuration"
 	"github.com/paxlog/paxlog/proposer"
 	"github.com/paxlog/paxlog/sim/check"
 )
@@ -56,15 +57,28 @@ type Cluster struct {
 	programs     map[paxos.NodeID]uint64 // the highest level that a process knows from its next start on
 	changes      bool                    // acceptors come and go
 	dead         map[paxos.NodeID]bool   // acceptors whose machine died for good
+	off          map[paxos.NodeID]bool   // processes that were moved: whether they stay switched off
 	newcomers    int
-	removing     int // removals that somebody asks for
-	adding       int // and additions
+	first        []configuration.Process // the proposers and learners of the cluster file
+	removing     int                     // removals that somebody asks for
+	adding       int                     // and additions
 }
 
 func ids(prefix string, n int) []paxos.NodeID {
 	out := make([]paxos.NodeID, n)
 	for i := range out {
 		out[i] = paxos.NodeID(fmt.Sprintf("%s%d", prefix, i+1))
+	}
+	return out
+}
+
+// enrolled are the processes that a cluster file names beside the acceptors.
+func enrolled(proposers, learners []paxos.NodeID) (out []configuration.Process) {
+	for _, id := range proposers {
+		out = append(out, configuration.Process{Role: paxos.RoleProposer, ID: id, Addr: "sim:" + string(id)})
+	}
+	for _, id := range learners {
+		out = append(out, configuration.Process{Role: paxos.RoleLearner, ID: id, Addr: "sim:" + string(id)})
 	}
 	return out
 }
@@ -98,37 +112,17 @@ func NewCluster(seed uint64, t Topology) *Cluster {
 	c.World = NewWorld(seed, c.Members)
 	c.incarnations = map[paxos.NodeID]uint64{}
 	c.old, c.started, c.programs = map[paxos.NodeID]bool{}, map[paxos.NodeID]bool{}, map[paxos.NodeID]uint64{}
-	c.dead = map[paxos.NodeID]bool{}
+	c.dead, c.off = map[paxos.NodeID]bool{}, map[paxos.NodeID]bool{}
+	c.first = enrolled(c.Proposers, c.Learners)
 	for i, id := range c.Acceptors {
 		c.incarnations[id] = uint64(i + 1)
 		c.addAcceptor(id)
 	}
 	for _, id := range c.Proposers {
-		cfg := proposer.Config{
-			ID: id, Membership: c.Members,
-			HeartbeatTicks: HeartbeatTicks, ElectionMin: ElectionMin, ElectionMax: ElectionMax, RenewTicks: renewTicks, RetryTicks: 100, StallTicks: 1500,
-			Window: 8, WindowBytes: 1500, BatchBytes: 400, EntryBytes: 200, QueueBytes: 2000,
-			MarkBytes: markBytes, MarkInstances: markInstances, MarkTicks: markTicks, Learners: c.Learners,
-		}
-		c.Add(paxos.RoleProposer, id, func(*Store) paxos.Machine {
-			cfg.Process, cfg.Seed = c.rng.Uint64(), c.rng.Uint64()
-			cfg.LogID, cfg.Knows = logID(cfg.Process), c.knows(id)
-			return proposer.New(cfg)
-		})
+		c.addProposer(id)
 	}
 	for _, id := range c.Learners {
-		cfg := learner.Config{
-			ID: id, Membership: c.Members, Learners: without(c.Learners, id),
-			PollTicks: HeartbeatTicks, RenewTicks: renewTicks, RetryTicks: 100, ReadTicks: 1000, PageBytes: t.PageBytes, EntryBytes: 200, AheadBytes: 5000, BurstBytes: 4 * t.PageBytes,
-			ChunkBytes: chunkBytes,
-		}
-		if t.Scrubs {
-			cfg.ScrubTicks, cfg.ScrubEach = scrubTicks, 50*scrubTicks
-		}
-		c.Add(paxos.RoleLearner, id, func(s *Store) paxos.Machine {
-			cfg.Seed, cfg.Knows = c.rng.Uint64(), c.knows(id)
-			return learner.New(cfg, s.Learner())
-		})
+		c.addLearner(id)
 	}
 	for _, n := range c.all {
 		n.refusal = c.refusal
@@ -139,11 +133,43 @@ func NewCluster(seed uint64, t Topology) *Cluster {
 	return c
 }
 
+// addProposer adds a proposer; the cluster file need not name it.
+func (c *Cluster) addProposer(id paxos.NodeID) *Node {
+	cfg := proposer.Config{
+		ID: id, Membership: c.Members,
+		HeartbeatTicks: HeartbeatTicks, ElectionMin: ElectionMin, ElectionMax: ElectionMax, RenewTicks: renewTicks, RetryTicks: 100, StallTicks: 1500,
+		Window: 8, WindowBytes: 1500, BatchBytes: 400, EntryBytes: 200, QueueBytes: 2000,
+		MarkBytes: markBytes, MarkInstances: markInstances, MarkTicks: markTicks, Processes: c.first,
+	}
+	return c.Add(paxos.RoleProposer, id, func(*Store) paxos.Machine {
+		cfg.Process, cfg.Seed = c.rng.Uint64(), c.rng.Uint64()
+		cfg.LogID, cfg.Knows = logID(cfg.Process), c.knows(id)
+		return proposer.New(cfg)
+	})
+}
+
+// addLearner adds a learner; the cluster file need not name it.
+func (c *Cluster) addLearner(id paxos.NodeID) *Node {
+	t := c.Topology
+	cfg := learner.Config{
+		ID: id, Membership: c.Members, Learners: without(ids("l", t.Learners), id),
+		PollTicks: HeartbeatTicks, RenewTicks: renewTicks, RetryTicks: 100, ReadTicks: 1000, PageBytes: t.PageBytes, EntryBytes: 200, AheadBytes: 5000, BurstBytes: 4 * t.PageBytes,
+		ChunkBytes: chunkBytes,
+	}
+	if t.Scrubs {
+		cfg.ScrubTicks, cfg.ScrubEach = scrubTicks, 50*scrubTicks
+	}
+	return c.Add(paxos.RoleLearner, id, func(s *Store) paxos.Machine {
+		cfg.Seed, cfg.Knows = c.rng.Uint64(), c.knows(id)
+		return learner.New(cfg, s.Learner())
+	})
+}
+
 // addAcceptor adds an acceptor, which is a member if the cluster file names it.
 func (c *Cluster) addAcceptor(id paxos.NodeID) *Node {
 	cfg := acceptor.Config{
 		ID: id, Membership: c.Members, Addr: "sim:" + string(id),
-		Sources: append(without(c.Acceptors, id), c.Learners...), Proposers: c.Proposers,
+		Sources: append(without(c.Acceptors, id), ids("l", c.Topology.Learners)...), Proposers: ids("p", c.Topology.Proposers),
 		ElectionTicks: ElectionMin, HeartbeatTicks: HeartbeatTicks, RetryTicks: 100, StallTicks: 1500, IdleTicks: 2 * renewTicks, PageBytes: c.Topology.PageBytes,
 	}
 	return c.Add(paxos.RoleAcceptor, id, func(s *Store) paxos.Machine {

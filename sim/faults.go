@@ -40,6 +40,8 @@ func (c *Cluster) play(f Fault) {
 		c.changeMembers(f, r)
 	case f.Kind == StealSession:
 		c.steal(r)
+	case f.Kind == MoveProcess:
+		c.move(f, r)
 	case f.Kind == LoseLearner:
 		c.loseLearner(c.nodes[f.Node], f.For)
 	case f.Kind == ReplaceProgram:
@@ -69,7 +71,7 @@ func (w *World) noteFault(f Fault) bool {
 // Harm does what a fault says to the processes of another protocol, which servers
 // are. What only Paxlog's processes have does nothing to them.
 func (w *World) Harm(f Fault, servers []paxos.NodeID) {
-	if !slices.Contains([]FaultKind{RollBack, Orphan, HandOver, DrainNode, TrimLog, LoseLearner, ReplaceProgram, RaiseLevel, ReplaceAcceptor, AddAcceptor, RemoveAcceptor, StealSession}, f.Kind) && w.noteFault(f) {
+	if !slices.Contains([]FaultKind{RollBack, Orphan, HandOver, DrainNode, TrimLog, LoseLearner, ReplaceProgram, RaiseLevel, ReplaceAcceptor, AddAcceptor, RemoveAcceptor, StealSession, MoveProcess}, f.Kind) && w.noteFault(f) {
 		w.harm(f, servers, &paxos.Rand{State: f.Arg})
 	}
 }
@@ -209,6 +211,9 @@ func (c *Cluster) heal(gone []paxos.NodeID) {
 	c.lost = map[paxos.NodeID]bool{}
 	for id := range c.dead {
 		c.lost[id] = true
+	}
+	for id, off := range c.off {
+		c.lost[id] = off
 	}
 	waits := c.forgetful() != ""
 	for _, id := range gone {

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/paxlog/paxlog/paxos"
+	"github.com/paxlog/paxlog/paxos/control"
 )
 
 // TestSameSeedSameRun: a seed decides all of a run, down to the last byte of each
@@ -29,6 +30,15 @@ func TestStoresAgree(t *testing.T) {
 		p := DrawPlan(seed)
 		// Directories in Pebble are not lost.
 		p.Faults = slices.DeleteFunc(p.Faults, func(f Fault) bool { return f.Kind == LoseLearner })
+		// And they are of this release.
+		for i := range p.Programs {
+			p.Programs[i].Knows = min(p.Programs[i].Knows, control.Level)
+		}
+		for i, f := range p.Faults {
+			if f.Kind == ReplaceProgram || f.Kind == RaiseLevel {
+				p.Faults[i].Arg = min(f.Arg, control.Level)
+			}
+		}
 		p.Store = ModelStore
 		model := runPlan(p, watch{})
 		p.Store = PebbleStore

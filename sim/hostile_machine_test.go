@@ -35,7 +35,7 @@ var hostileMachines = []struct {
 		return proposer.New(proposer.Config{
 			ID: "p1", Membership: hostileMembers, Process: 3, Seed: 4, HeartbeatTicks: 50, ElectionMin: 150, ElectionMax: 300, RenewTicks: 2500, RetryTicks: 100, StallTicks: 1500,
 			Window: 8, WindowBytes: 1500, BatchBytes: 400, EntryBytes: 200, QueueBytes: 2000,
-			MarkBytes: 1000, MarkInstances: 100, MarkTicks: 2000, Learners: []paxos.NodeID{"l1", "l2"}, Knows: knows, LogID: logID(5),
+			MarkBytes: 1000, MarkInstances: 100, MarkTicks: 2000, Processes: enrolled([]paxos.NodeID{"p1", "p2"}, []paxos.NodeID{"l1", "l2"}), Knows: knows, LogID: logID(5),
 		})
 	}},
 	{"l1", paxos.RoleLearner, func(knows uint64, d *hostileDisk) paxos.Machine {

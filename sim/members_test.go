@@ -68,7 +68,7 @@ func TestMembers(t *testing.T) {
 			t.Fatalf("seed %d (%+v): %v\nreplay: PAXLOG_SEED=%d PAXLOG_SEEDS=1 go test ./sim -run Members", r.Seed, r.Topology, r.Err, r.Seed)
 		}
 	}
-	for _, k := range []string{"acceptor dead for good, and replaced", "acceptor added", "acceptor removed", "acceptors changed", "directory of a replaced acceptor started", "old directory of a replaced acceptor started", "directory rolled back", "rejoined: it votes again", "leader change"} {
+	for _, k := range []string{"acceptor dead for good, and replaced", "acceptor added", "acceptor removed", "acceptors changed", "directory of a replaced acceptor started", "old directory of a replaced acceptor started", "directory rolled back", "rejoined: it votes again", "proposer or learner moved", "move of a proposer or learner done", "leader change"} {
 		t.Logf("%6d times: %s", total[k], k)
 		if total[k] == 0 && n >= 100 {
 			t.Errorf("there was no %s", k)
@@ -83,6 +83,7 @@ func memberPlan(seed uint64) Plan {
 	p.Topology.Acceptors, p.Topology.Phase1, p.Topology.Phase2 = 3+int(r.Uint64()%3), 0, 0
 	p.Topology.Entries, p.Old, p.Gone, p.Store = 300, nil, nil, ModelStore
 	p.changes(moreChanges(&r, p.End, p.Topology))
+	p.Faults = append(p.Faults, moreMoves(&r, p.End)...)
 	slices.SortStableFunc(p.Faults, func(a, b Fault) int { return cmp.Compare(a.At, b.At) })
 	return p
 }

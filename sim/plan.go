@@ -83,6 +83,7 @@ const (
 	AddAcceptor
 	RemoveAcceptor
 	StealSession
+	MoveProcess
 	HealNetwork
 )
 
@@ -93,7 +94,8 @@ var faultNames = [...]string{
 	Orphan: "votes of one acceptor alone", ReplayOld: "old packets", JumpWall: "clock jump", LossyNetwork: "lossy network",
 	HandOver: "leader asked to hand over", DrainNode: "drain", TrimLog: "trim", LoseLearner: "learner begun anew",
 	ReplaceProgram: "program replaced", RaiseLevel: "level to be raised",
-	ReplaceAcceptor: "acceptor dead for good, and replaced", AddAcceptor: "acceptor added", RemoveAcceptor: "acceptor removed", StealSession: "client that goes on with others' sessions", HealNetwork: "healed network",
+	ReplaceAcceptor: "acceptor dead for good, and replaced", AddAcceptor: "acceptor added", RemoveAcceptor: "acceptor removed",
+	StealSession: "client that goes on with others' sessions", MoveProcess: "proposer or learner moved", HealNetwork: "healed network",
 }
 
 func (k FaultKind) String() string { return faultNames[k] }
@@ -203,6 +205,7 @@ func DrawPlan(seed uint64) Plan {
 	programs, levels := drawLevels(&p, servers)
 	p.Programs, p.Faults = programs, append(p.Faults, levels...)
 	p.changes(drawChanges(seed, p.End, t))
+	p.Faults = append(p.Faults, drawMoves(seed, p.End)...)
 	slices.SortStableFunc(p.Faults, func(a, b Fault) int { return cmp.Compare(a.At, b.At) })
 	if programs == nil {
 		p.Old = drawOld(seed, servers)

@@ -23,11 +23,31 @@ var (
 	ErrNoAnswer = errors.New("it takes connections and does not answer: it runs, and hangs or is overloaded")
 )
 
-// Dial keeps a connection to each of peers until Close. A process that keeps nothing dials
-// all that it knows at once, so that none of them alone tells it which log it is of.
+// Dial keeps a connection to each of peers until Close or Hangup. A process that keeps nothing
+// dials all that it knows at once, so that none of them alone tells it which log it is of. One that
+// is dialled already is dialled at its new address from now on.
 func (n *Network) Dial(peers ...Peer) {
 	for _, d := range n.dialers(peers) {
+		n.mu.Lock()
+		old := n.dialling[d.p.ID]
+		n.dialling[d.p.ID] = d
+		n.mu.Unlock()
+		if old != nil {
+			old.cancel()
+		}
 		n.wg.Go(d.run)
+	}
+}
+
+// Hangup dials a process no more, and ends the connection that was dialled.
+func (n *Network) Hangup(id paxos.NodeID) {
+	n.mu.Lock()
+	d := n.dialling[id]
+	delete(n.dialling, id)
+	n.mu.Unlock()
+	if d != nil {
+		d.cancel()
+		n.identity.failed(id) // nobody waits for what it shows
 	}
 }
 
@@ -37,14 +57,19 @@ func (n *Network) Dial(peers ...Peer) {
 func (n *Network) Ask(peers ...Peer) {
 	for _, d := range n.dialers(peers) {
 		d.asks = true
-		n.wg.Go(func() { d.once() })
+		n.wg.Go(func() {
+			defer d.cancel()
+			d.once()
+		})
 	}
 }
 
 func (n *Network) dialers(peers []Peer) (out []*dialer) {
 	for _, p := range peers {
 		n.identity.dials(p)
-		out = append(out, &dialer{n: n, p: p, names: newNames(n, p.Addr)})
+		d := &dialer{n: n, p: p, names: newNames(n, p.Addr)}
+		d.ctx, d.cancel = context.WithCancel(n.ctx)
+		out = append(out, d)
 	}
 	return out
 }
@@ -55,6 +80,9 @@ type dialer struct {
 	p     Peer
 	names *names
 	wait  backoff
+	// ctx ends when it is dialled no more.
+	ctx    context.Context
+	cancel context.CancelFunc
 	// plain has the next greeting be that of the oldest version: the peer refused another.
 	plain bool
 	asks  bool // only which log it is of
@@ -83,19 +111,20 @@ func (b *backoff) after(o outcome) time.Duration {
 }
 
 func (d *dialer) run() {
-	for d.n.ctx.Err() == nil {
+	defer d.cancel()
+	for d.ctx.Err() == nil {
 		wait := d.wait.after(d.once())
 		// Jitter, so that a restarted process is not met by all at once.
-		d.n.pause(wait/2 + rand.N(wait/2+1))
+		pause(d.ctx, wait/2+rand.N(wait/2+1))
 	}
 }
 
-func (n *Network) pause(d time.Duration) {
+func pause(ctx context.Context, d time.Duration) {
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {
 	case <-t.C:
-	case <-n.ctx.Done():
+	case <-ctx.Done():
 	}
 }
 
@@ -128,7 +157,7 @@ func (d *dialer) once() outcome {
 		return served
 	}
 	if err == nil {
-		c.kin, err = n.identity.admit(n.ctx, greeted.candidate, p.Addr)
+		c.kin, err = n.identity.admit(d.ctx, greeted.candidate, p.Addr)
 	}
 	if why := n.former(p.Role, p.ID); err == nil && why != "" {
 		err = &RefusedError{Addr: p.Addr, Code: wire.RefusedIdentity, Text: sentence(why)}
@@ -182,7 +211,7 @@ func (d *dialer) serve(c *conn, greeted *greeting) outcome {
 
 func (d *dialer) refused(err error) {
 	d.n.identity.failed(d.p.ID)
-	if d.n.ctx.Err() == nil && !d.asks {
+	if d.ctx.Err() == nil && !d.asks {
 		d.n.h.Refused(d.p.ID, d.p.Addr, err)
 	}
 }
@@ -195,7 +224,7 @@ func (d *dialer) connect() (net.Conn, error) {
 	}
 	dial := net.Dialer{Timeout: d.n.cfg.Dial}
 	for _, addr := range addrs {
-		nc, dialErr := dial.DialContext(d.n.ctx, "tcp", addr)
+		nc, dialErr := dial.DialContext(d.ctx, "tcp", addr)
 		if dialErr == nil {
 			d.names.worked(addr)
 			return nc, nil

@@ -302,12 +302,12 @@ func (n *Network) impostor(h *wire.Hello) string {
 	return ""
 }
 
-// former returns why an acceptor that is none of this log any more is refused, "" if it is not.
+// former returns why a process that has no part in this log is refused, "" if it is not.
 func (n *Network) former(role paxos.Role, id paxos.NodeID) string {
-	if role != paxos.RoleAcceptor || n.cfg.Former == nil {
+	if n.cfg.Former == nil {
 		return ""
 	}
-	return n.cfg.Former(id)
+	return n.cfg.Former(role, id)
 }
 
 // isOusting reports whether an acceptor that shows another directory than the one that is

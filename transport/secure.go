@@ -163,7 +163,7 @@ func (d *dialer) begin(withTLS bool) (*conn, error) {
 		return nil, &unreachableError{err}
 	}
 	c := newConn(d.n, nc)
-	c.stop = context.AfterFunc(d.n.ctx, func() { _ = nc.Close() })
+	c.stop = context.AfterFunc(d.ctx, func() { _ = nc.Close() })
 	if withTLS {
 		if err := c.dialTLS(d.p); err != nil {
 			c.hangUp()

@@ -47,11 +47,11 @@ type Config struct {
 	// Joins says that this process is an acceptor that joins a log: it has no part in it yet, and
 	// holds to the log that it meets, as a new learner does.
 	Joins bool
-	// Former returns why a process that was an acceptor of the log, and is none any more, is
-	// refused; "" if it is not. It is nil if none ever is.
-	Former func(paxos.NodeID) string
-	// Named returns the role under which the cluster file names a process, 0 if it does not. It is
-	// nil if nobody is named.
+	// Former returns why a process of the other end's role and id is refused, since the log has
+	// decided that it has no part in it, or none any more; "" if it is not. It is nil if none ever is.
+	Former func(paxos.Role, paxos.NodeID) string
+	// Named returns the role under which the cluster file, or the log, names a process, 0 if neither
+	// does. It is nil if nobody is named.
 	Named func(paxos.NodeID) paxos.Role
 	// Pinned, if it is not zero, is the log that this process was told to use: it lets in only
 	// who shows that one.
@@ -101,6 +101,7 @@ type Network struct {
 
 	mu       sync.Mutex
 	links    map[paxos.NodeID]*link
+	dialling map[paxos.NodeID]*dialer
 	listener net.Listener
 	accepted int // accepted connections that have said who they are
 	clients  uint64
@@ -133,7 +134,10 @@ func New(cfg Config, h Handler) *Network {
 	if cfg.Greetings == 0 {
 		cfg.Greetings = maxGreetings
 	}
-	n := &Network{cfg: cfg, h: h, identity: newIdentity(cfg), links: map[paxos.NodeID]*link{}, greetings: greetings{most: cfg.Greetings}}
+	n := &Network{
+		cfg: cfg, h: h, identity: newIdentity(cfg), links: map[paxos.NodeID]*link{}, dialling: map[paxos.NodeID]*dialer{},
+		greetings: greetings{most: cfg.Greetings},
+	}
 	if cfg.ClientBytes > 0 {
 		n.budget = &budget{limit: int64(cfg.ClientBytes)}
 	}
@@ -223,7 +227,7 @@ func (n *Network) acceptLoop(ln net.Listener) {
 			}
 			// Out of file descriptors, most likely: wait for some to come back.
 			n.h.Refused("", ln.Addr().String(), fmt.Errorf("accepting connections: %w", err))
-			n.pause(100 * time.Millisecond)
+			pause(n.ctx, 100*time.Millisecond)
 			continue
 		}
 		n.greetings.add(c)

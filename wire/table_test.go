@@ -65,6 +65,7 @@ var allowed = map[string][]pair{
 	"Raise":        between(from(client), proposer),
 	"Raised":       between(from(proposer), client),
 	"Copy":         between(from(client), learner),
+	"Directory":    between(from(acceptor, proposer, learner), client),
 	"Elsewhere":    between(from(learner), client),
 	"Join":         between(from(acceptor), proposer),
 	"Configured":   between(from(acceptor), acceptor, proposer, learner),

@@ -47,13 +47,23 @@ func (m *Machine) onElsewhere(from paxos.NodeID, msg *paxos.Elsewhere) {
 	if !m.isLearner(from) {
 		return
 	}
-	if m.drained[from] = msg.Drained; !msg.Drained || from != m.inUse || m.nextLearner() == from {
+	if m.drained[from] = msg.Drained; msg.Drained {
+		m.goOnElsewhere(from)
+	}
+}
+
+// goOnElsewhere goes on at another learner than from, if that is in use and there is another one.
+func (m *Machine) goOnElsewhere(from paxos.NodeID) {
+	if from == "" || from != m.inUse || m.nextLearner() == from {
 		return
 	}
 	for _, s := range m.busy {
 		s.detach()
 	}
 	m.chooseLearner("")
+	if m.vital.question.to == from {
+		m.vital.question = question{}
+	}
 	if b := &m.birth; b.question.to == from {
 		b.question = question{}
 		m.askForBirth()

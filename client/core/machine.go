@@ -10,6 +10,8 @@ import (
 type Config struct {
 	Proposers []paxos.NodeID // one that runs is enough
 	Learners  []paxos.NodeID // one that runs is enough
+	// Only says that the learners are these, whatever the log decides.
+	Only bool
 	// InflightBytes bounds the unanswered entries of one session, by their bytes and
 	// EntryOverhead each. One entry is always admitted.
 	InflightBytes int
@@ -26,6 +28,9 @@ type Machine struct {
 
 	up       map[paxos.NodeID]bool
 	troubles map[paxos.NodeID]trouble
+
+	file      Config           // as it began
+	directory *paxos.Directory // the newest that a process told, or nil
 
 	leadership
 	learner    int                   // place of the learner in use
@@ -57,7 +62,7 @@ type trouble struct {
 // New returns a client that is not connected to anybody.
 func New(cfg Config) *Machine {
 	return &Machine{
-		cfg: cfg, due: never, up: map[paxos.NodeID]bool{}, troubles: map[paxos.NodeID]trouble{}, drained: map[paxos.NodeID]bool{},
+		cfg: cfg, file: cfg, due: never, up: map[paxos.NodeID]bool{}, troubles: map[paxos.NodeID]trouble{}, drained: map[paxos.NodeID]bool{},
 		leadership: newLeadership(), attachment: 1,
 		sessions: map[paxos.SessionID]*Session{}, asked: map[uint64]*Call{},
 	}
@@ -98,6 +103,8 @@ func (m *Machine) Step(from paxos.NodeID, msg paxos.Message) {
 		m.onDetached(from, msg)
 	case *paxos.Elsewhere:
 		m.onElsewhere(from, msg)
+	case *paxos.Directory:
+		m.onDirectory(msg)
 	case *paxos.Located:
 		m.onLocated(msg)
 	case *paxos.LogPage:
@@ -198,17 +205,22 @@ func (m *Machine) onPeerUp(id paxos.NodeID) {
 	m.up[id] = true
 	delete(m.troubles, id)
 	if m.isLearner(id) {
-		m.chooseLearner(id)
-		m.askForBirth()
-		for i := len(m.calls) - 1; i >= 0; i-- { // from the end: one that is done leaves its place to the last
-			if k := m.calls[i]; k.question.nonce == 0 && k.againAt == 0 && k.session == nil {
-				m.pursue(k)
-			}
-		}
+		m.learnerCame(id)
 		return
 	}
 	for _, s := range m.busy {
 		s.act()
+	}
+}
+
+// learnerCame has what waits for a learner go on at one that can be used from now on.
+func (m *Machine) learnerCame(id paxos.NodeID) {
+	m.chooseLearner(id)
+	m.askForBirth()
+	for i := len(m.calls) - 1; i >= 0; i-- { // from the end: one that is done leaves its place to the last
+		if k := m.calls[i]; k.question.nonce == 0 && k.againAt == 0 && k.session == nil {
+			m.pursue(k)
+		}
 	}
 }
 

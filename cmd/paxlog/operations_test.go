@@ -130,6 +130,26 @@ func TestReplaceAMachine(t *testing.T) {
 	k.Check(l)
 }
 
+// TestMoveToOtherHosts follows the page under a load.
+func TestMoveToOtherHosts(t *testing.T) {
+	k := cluster.New(t, 3, 2, 2)
+	l := cluster.StartLoad(t, k.Client(client.WithTimeout(0)), cluster.LoadOptions{Clients: 2, Pace: 5 * time.Millisecond})
+	l.Await(50, "at the beginning")
+	for _, line := range page(t, "Move to other hosts") {
+		line = strings.NewReplacer("10.0.0.4:7101", k.Address("a4"), "10.0.0.4:7201", k.Address("p3"), "10.0.0.4:7301", k.Address("l3"),
+			"/var/lib/paxlog/a4", k.Data("a4"), "/var/lib/paxlog/l3", k.Data("l3")).Replace(line)
+		if id, starts := strings.CutPrefix(line, "systemctl start paxlog-"); starts {
+			k.StartJoined(paxos.NodeID(id))
+		} else {
+			follow(t, k, line)
+		}
+		l.Await(50, line)
+	}
+	l.Stop()
+	k.Config.Learners[0].ID, k.Config.Learners[0].Addr = "l3", k.Address("l3")
+	k.Check(l)
+}
+
 // TestUpgradePages follows the pages "Upgrade" and "Go back": a host is upgraded and goes back,
 // then all are upgraded to the end. No append fails, and the log is what was answered.
 func TestUpgradePages(t *testing.T) {

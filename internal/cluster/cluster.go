@@ -39,6 +39,7 @@ type Cluster struct {
 
 	mu      sync.Mutex
 	running map[paxos.NodeID]*Process
+	addrs   map[paxos.NodeID]string // of those that joined
 }
 
 // Option changes how a Cluster is made.
@@ -75,7 +76,7 @@ func New(t testing.TB, acceptors, proposers, learners int, opts ...Option) *Clus
 	}
 	k := &Cluster{
 		t: t, Dir: t.TempDir(), Config: config.Defaults(),
-		data: map[paxos.NodeID]string{}, running: map[paxos.NodeID]*Process{},
+		data: map[paxos.NodeID]string{}, running: map[paxos.NodeID]*Process{}, addrs: map[paxos.NodeID]string{},
 	}
 	for _, o := range opts {
 		o(k)
@@ -220,20 +221,44 @@ func (k *Cluster) Start(id paxos.NodeID) *Process {
 	return p
 }
 
-// Address is an address for a process that the cluster file does not name.
-func (k *Cluster) Address(id paxos.NodeID) string { return k.addr(id) }
+// Address is that of a process that the cluster file does not name.
+func (k *Cluster) Address(id paxos.NodeID) string { return k.joined(id) }
 
-// Join initialises and starts an acceptor that the cluster file does not name.
+// Join initialises and starts a process that the cluster file does not name. Its role is told by the
+// first letter of its id.
 func (k *Cluster) Join(id paxos.NodeID) *Process {
 	k.t.Helper()
-	k.Must("init", "--config", k.File, "--join", "--role", "acceptor", "--id", string(id), "--addr", k.addr(id), "--data", k.Data(id))
+	if role := roleOf(id); role != paxos.RoleProposer {
+		k.Must("init", "--config", k.File, "--join", "--role", role.String(), "--id", string(id), "--addr", k.joined(id), "--data", k.Data(id))
+	}
 	return k.StartJoined(id)
 }
 
-// StartJoined starts an acceptor that has joined.
+// joined is the address of a process that joins.
+func (k *Cluster) joined(id paxos.NodeID) string {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.addrs[id] == "" {
+		k.addrs[id] = k.addr(id)
+	}
+	return k.addrs[id]
+}
+
+func roleOf(id paxos.NodeID) paxos.Role {
+	return map[byte]paxos.Role{'a': paxos.RoleAcceptor, 'p': paxos.RoleProposer, 'l': paxos.RoleLearner}[id[0]]
+}
+
+// StartJoined starts a process that has joined.
 func (k *Cluster) StartJoined(id paxos.NodeID) *Process {
 	k.t.Helper()
-	p := k.start([]string{Binary(k.t), "acceptor", "--config", k.File, "--id", string(id), "--data", k.Data(id)})
+	role := roleOf(id)
+	args := []string{Binary(k.t), role.String(), "--config", k.File, "--id", string(id)}
+	if role == paxos.RoleProposer {
+		args = append(args, "--join", "--addr", k.joined(id))
+	} else {
+		args = append(args, "--data", k.Data(id))
+	}
+	p := k.start(args)
 	k.t.Cleanup(func() {
 		if log := k.Kill(id); k.t.Failed() {
 			k.t.Logf("the end of what %s logged:\n%s", id, log[max(0, len(log)-1600):])

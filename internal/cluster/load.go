@@ -33,6 +33,8 @@ type Load struct {
 	silence  time.Duration     // longest between two answers
 	index    map[string]uint64 // answered
 	above    map[string]uint64 // the highest index answered when the entry was appended
+	issued   map[string]time.Time
+	waited   time.Duration // longest that an append waited for its answer
 	unknown  map[string]client.UnknownOutcomeError
 	failures []error
 }
@@ -49,7 +51,7 @@ type LoadOptions struct {
 func StartLoad(t testing.TB, c *client.Client, opts LoadOptions) *Load {
 	l := &Load{
 		t: t, c: c, opts: opts, last: time.Now(),
-		index: map[string]uint64{}, above: map[string]uint64{}, unknown: map[string]client.UnknownOutcomeError{},
+		index: map[string]uint64{}, above: map[string]uint64{}, issued: map[string]time.Time{}, unknown: map[string]client.UnknownOutcomeError{},
 	}
 	t.Cleanup(l.Stop)
 	l.Start()
@@ -112,6 +114,7 @@ func (l *Load) issue(value string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.above[value] = l.highest.Load()
+	l.issued[value] = time.Now()
 }
 
 // Answered implements load.Watcher.
@@ -128,6 +131,8 @@ func (l *Load) answered(value string, r client.Result) {
 	l.answers.Add(1)
 	now := time.Now()
 	l.silence, l.last = max(l.silence, now.Sub(l.last)), now
+	l.waited = max(l.waited, now.Sub(l.issued[value]))
+	delete(l.issued, value)
 }
 
 // Failed implements load.Watcher.
@@ -207,3 +212,21 @@ func (l *Load) Silence() time.Duration {
 	l.silence = 0
 	return silence
 }
+
+// Waited is the longest that an append waited for its answer since it was asked last, those that
+// still wait included.
+func (l *Load) Waited() time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	waited, now := l.waited, time.Now()
+	for v, at := range l.issued {
+		if _, unknown := l.unknown[v]; !unknown {
+			waited = max(waited, now.Sub(at))
+		}
+	}
+	l.waited = 0
+	return waited
+}
+
+// Highest is the highest index that was answered.
+func (l *Load) Highest() uint64 { return l.highest.Load() }

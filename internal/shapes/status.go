@@ -18,6 +18,7 @@ type Status struct {
 	Leader    *string    `json:"leader"`
 	Ballot    *string    `json:"ballot"`
 	Quorum    bool       `json:"quorum"`
+	Epoch     *uint64    `json:"epoch"` // of the log's configuration, null if nobody has said it
 	Acceptors []Acceptor `json:"acceptors"`
 	Proposers []Proposer `json:"proposers"`
 	Learners  []Learner  `json:"learners"`
@@ -153,6 +154,7 @@ func logOf(s client.Status) (most client.LogID) {
 func NewStatus(cluster string, s client.Status) Status {
 	out := Status{
 		Cluster: cluster, Leader: Known(s.Leader, s.Leader != ""), Ballot: Known(s.Ballot.String(), s.Leader != ""), Quorum: s.Quorum,
+		Epoch:     Known(s.Epoch, s.Epoch != 0),
 		Acceptors: []Acceptor{}, Proposers: []Proposer{}, Learners: []Learner{},
 	}
 	log := logOf(s)
@@ -171,7 +173,7 @@ func NewStatus(cluster string, s client.Status) Status {
 				Process: base, Promised: Known(r.Promised.String(), up && !r.Promised.IsZero()), Accepted: Known(r.Highest, up),
 				Chosen: Known(r.Chosen, up), Missing: Known(r.Missing, up), Voting: Known(r.Voting, up), Forgot: Known(r.Forgot, up),
 				Reason: Known(Printable(r.Reason), up && r.Reason != ""),
-				Member: Known(!p.Former, s.Members != nil),
+				Member: Known(!p.Former, s.Epoch != 0),
 				Disk:   diskOf(r, up),
 			})
 		case paxos.RoleProposer:

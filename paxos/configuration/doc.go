@@ -5,6 +5,7 @@
 //	configuration.go  who accepts, and what may follow
 //	history.go        what a log has decided: which configuration is in force where
 //	electorate.go     what a proposer counts as a quorum around a change
+//	roster.go         who the proposers and learners are, of which no quorum is counted
 //	encoding.go       the one form of each
 //
 // # Alpha
@@ -107,6 +108,5 @@
 // takes both losses in the moment that it takes to fill alpha instances and copy them.
 //
 // A directory that has forgotten something rejoins as package paxos says, and not by a change. An
-// id that was a member does not come back, so a wiped disk joins under another one. Proposers and
-// learners are those of the cluster file.
+// id that was a member does not come back, so a wiped disk joins under another one.
 package configuration

@@ -126,6 +126,9 @@ import (
 // LevelMembers has Alpha and Change: acceptors change while the log runs.
 const LevelMembers = 5
 
+// LevelRoster has SetRoster: proposers and learners come, leave and move while the log runs.
+const LevelRoster = 7
+
 // ErrUnknown is returned for a command or a state that this code does not know.
 var ErrUnknown = errors.New("a control command that this version does not know")
 
@@ -162,9 +165,10 @@ type State struct {
 	Sessions uint64
 	Config   Configuration // of Genesis
 	Members  configuration.History
-	At       paxos.Instance // of the latest command that changed the state
-	Under    Underway       // the checkpoint that is being made
-	Complete []Checkpoint   // complete ones, ascending, not all of them
+	Roster   configuration.Roster // from LevelRoster on
+	At       paxos.Instance       // of the latest command that changed the state
+	Under    Underway             // the checkpoint that is being made
+	Complete []Checkpoint         // complete ones, ascending, not all of them
 	// What is below the index FirstIndex was trimmed, and at or below the instance Base.T
 	// deleted: the checkpoint Base stands in its place, and is in Complete. If Base.T is 0
 	// nothing was deleted.
@@ -233,6 +237,8 @@ func (s State) apply(i paxos.Instance, c Command) State {
 		s = s.change(i, c)
 	case SetGrant:
 		s = s.grant(i, c)
+	case SetRoster:
+		s = s.enrol(c)
 	}
 	return s
 }
@@ -241,7 +247,7 @@ func (s State) apply(i paxos.Instance, c Command) State {
 func (s *State) sameAs(o *State) bool {
 	return s.Level == o.Level && s.Under.T == o.Under.T && s.Under.Offset == o.Under.Offset && s.Under.By == o.Under.By && len(s.Complete) == len(o.Complete) &&
 		s.FirstIndex == o.FirstIndex && s.Base.T == o.Base.T && s.Retention == o.Retention && s.Members.Alpha == o.Members.Alpha && s.Members.At == o.Members.At &&
-		s.GrantedAt == o.GrantedAt
+		s.GrantedAt == o.GrantedAt && s.Roster.Version == o.Roster.Version
 }
 
 // Known returns nil if a process that knows levels up to knows may vote for a control
@@ -271,6 +277,8 @@ func Needs(c Command) uint64 {
 		return LevelMembers
 	case SetGrant:
 		return LevelRights
+	case SetRoster:
+		return LevelRoster
 	}
 	return 1
 }

@@ -24,6 +24,7 @@ const (
 	kindCloseMeasured = 11 // a Close with Bytes, and with a chain
 	kindAlpha         = 20
 	kindChange        = 21
+	kindSetRoster     = 22
 	kindSetGrant      = 30
 )
 
@@ -38,6 +39,8 @@ func (Trim) kind() byte    { return kindTrim }
 func (Raise) kind() byte   { return kindRaise }
 func (Alpha) kind() byte   { return kindAlpha }
 func (Change) kind() byte  { return kindChange }
+
+func (SetRoster) kind() byte { return kindSetRoster }
 
 func (c Close) kind() byte {
 	switch {
@@ -97,6 +100,8 @@ func Parse(batch []byte) (Command, error) {
 		c = Change{configuration.ReadChange(&d.Canonical)}
 	case kindSetGrant:
 		c = SetGrant{rights.ReadPermission(&d.Canonical)}
+	case kindSetRoster:
+		c = d.roster()
 	default:
 		return nil, fmt.Errorf("%w: kind %d", ErrUnknown, kind)
 	}
@@ -167,6 +172,9 @@ func (s State) Encode() paxos.Encoded {
 		b = s.Members.AppendTo(b)
 	}
 	b = s.appendGrants(b)
+	if s.Level >= LevelRoster {
+		b = s.Roster.AppendTo(b)
+	}
 	return paxos.Encoded(b)
 }
 
@@ -191,6 +199,9 @@ func Decode(e paxos.Encoded, knows uint64) (State, error) {
 		s.Members = configuration.ReadHistory(&d.Canonical, s.Config)
 	}
 	d.grants(&s)
+	if s.Level >= LevelRoster {
+		s.Roster = configuration.ReadRoster(&d.Canonical)
+	}
 	if !d.Whole() || s.Level == 0 || s.Log.IsZero() || s.Since == 0 || s.Sessions == 0 || s.Descent.last() >= s.Since || s.Members.At > s.At {
 		return State{}, fmt.Errorf("%w: a log's state in another form than this version writes", ErrUnknown)
 	}

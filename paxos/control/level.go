@@ -12,6 +12,7 @@ var levels = [...]string{
 	"how much of the log is kept, which its leader sees to",
 	"acceptors that are replaced, added and removed while the log runs",
 	"rights: which principals may append, read and administrate; sessions of which others append nothing",
+	"proposers and learners that are replaced, added and removed while the log runs",
 }
 
 // Level is the highest level that this code knows.

@@ -44,6 +44,50 @@ func (d *decoder) alpha() Alpha {
 
 func (c Change) appendTo(b []byte) []byte { return c.AppendTo(b) }
 
+// SetRoster decides who the proposers and learners are. It changes nothing unless it follows the
+// newest roster: so of two leaders that each change the same one, one has done it.
+type SetRoster struct{ configuration.Roster }
+
+// enrol takes a roster.
+func (s State) enrol(c SetRoster) State {
+	if c.Version == s.Roster.Version+1 {
+		s.Roster = c.Roster
+	}
+	return s
+}
+
+func (c SetRoster) appendTo(b []byte) []byte { return c.AppendTo(b) }
+
+func (d *decoder) roster() SetRoster {
+	c := SetRoster{configuration.ReadRoster(&d.Canonical)}
+	d.Bad = d.Bad || c.Version == 0
+	return c
+}
+
+// Directory is what clients are told of s: who the processes of the log are, and where. It is nil
+// as long as that is what their cluster files say.
+func (s *State) Directory() *paxos.Directory { return DirectoryOf(&s.Members, &s.Roster) }
+
+// DirectoryOf is that of a log that has decided so much.
+func DirectoryOf(h *configuration.History, r *configuration.Roster) *paxos.Directory {
+	if !h.Changed() && r.Version == 0 {
+		return nil
+	}
+	d := &paxos.Directory{Epoch: h.Now.Epoch, Version: r.Version}
+	for _, a := range h.Now.Acceptors {
+		if p, is := r.Find(a.ID); is && a.Addr == "" {
+			a.Addr = p.Addr
+		}
+		d.List = append(d.List, paxos.Listed{Role: paxos.RoleAcceptor, ID: a.ID, Addr: a.Addr})
+	}
+	for _, p := range r.List {
+		if p.Role != paxos.RoleAcceptor && r.Version > 0 {
+			d.List = append(d.List, paxos.Listed(p))
+		}
+	}
+	return d
+}
+
 // ConfigurationOf is the first configuration of a log: that of the cluster file.
 func ConfigurationOf(m paxos.Membership, incarnation func(paxos.NodeID) uint64) Configuration {
 	return configuration.Of(m, incarnation)

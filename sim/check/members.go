@@ -17,6 +17,12 @@ func (c *Checker) Members() configuration.History {
 	return c.decided.state.Members
 }
 
+// Roster is what it has decided about who the proposers and learners are.
+func (c *Checker) Roster() configuration.Roster {
+	c.catchUp()
+	return c.decided.state.Roster
+}
+
 // configAt is the configuration in force at instance i. While nobody can know it, it is the one
 // of which all are that vote there: R3 lets nobody propose there.
 func (c *Checker) configAt(i paxos.Instance) configuration.Configuration {

@@ -50,7 +50,7 @@ func random(seed uint64, make func(seed uint64, n int) *side) result {
 // stay.
 func (s *side) befall(f sim.Fault, host, peer int) {
 	switch f.Kind {
-	case sim.RollBack, sim.Orphan, sim.HandOver, sim.DrainNode, sim.TrimLog, sim.LoseLearner, sim.ReplaceProgram, sim.RaiseLevel, sim.ReplaceAcceptor, sim.AddAcceptor, sim.RemoveAcceptor, sim.StealSession:
+	case sim.RollBack, sim.Orphan, sim.HandOver, sim.DrainNode, sim.TrimLog, sim.LoseLearner, sim.ReplaceProgram, sim.RaiseLevel, sim.ReplaceAcceptor, sim.AddAcceptor, sim.RemoveAcceptor, sim.StealSession, sim.MoveProcess:
 	case sim.CrashAll, sim.ReplayOld, sim.LossyNetwork, sim.HealNetwork:
 		s.Harm(f, s.processes())
 	case sim.Isolate:

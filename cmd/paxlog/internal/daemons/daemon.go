@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net"
 	"strconv"
+	"strings"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
@@ -22,7 +23,7 @@ type daemonOptions struct {
 	Node    config.Node
 	Data    string // the data directory; "" for a proposer
 	Listen  string // the address to bind: --listen, else Node.Addr
-	Join    string // where others dial an acceptor that joins, "" if the cluster file names it
+	Join    string // where others dial one that joins, "" if the cluster file names it
 }
 
 // readDaemonOptions reads the flags of a process of the given role.
@@ -47,6 +48,9 @@ func readDaemonOptions(in *command.Input, env *command.Environment, role paxos.R
 	if opts.Cluster, opts.File, err = clusterfile.Load(env); err != nil {
 		return opts, err
 	}
+	if role == paxos.RoleProposer && in.On("join") {
+		return opts, opts.joinAs(in, id)
+	}
 	if opts.Node, err = opts.Cluster.Find(role, paxos.NodeID(id)); err != nil && !opts.joins(id) {
 		return opts, inFile(opts.File, err)
 	}
@@ -56,13 +60,34 @@ func readDaemonOptions(in *command.Input, env *command.Environment, role paxos.R
 	return opts, nil
 }
 
-// joins reports whether the data directory is of an acceptor that joins, by this id.
+// joinAs reads who a proposer is that joins: it has no directory that says so.
+func (opts *daemonOptions) joinAs(in *command.Input, id string) error {
+	addr, err := in.Require("addr")
+	_, _, named := opts.Cluster.Lookup(paxos.NodeID(id))
+	switch {
+	case err != nil:
+		return err
+	case named:
+		return command.Usagef("%s names %s: start it without --join", opts.File, id)
+	case !config.IsName(id):
+		return in.Bad("id", "is not an id: use 1 to 32 of the characters A-Z a-z 0-9 _ -")
+	case !isListenAddress(addr) || strings.HasPrefix(addr, ":"):
+		return in.Bad("addr", "is not HOST:PORT")
+	}
+	opts.Node, opts.Join = config.Node{ID: paxos.NodeID(id), Addr: addr}, addr
+	if opts.Listen == "" {
+		opts.Listen = addr
+	}
+	return nil
+}
+
+// joins reports whether the data directory is of a process that joins, by this role and id.
 func (opts *daemonOptions) joins(id string) bool {
-	if opts.Role != paxos.RoleAcceptor {
+	if opts.Role == paxos.RoleProposer {
 		return false
 	}
 	held, err := wal.ReadIdentity(vfs.Default, opts.Data)
-	if err != nil || held.Join == "" || held.ID != paxos.NodeID(id) {
+	if err != nil || held.Join == "" || held.ID != paxos.NodeID(id) || held.Role != opts.Role.String() {
 		return false
 	}
 	opts.Node, opts.Join = config.Node{ID: held.ID, Addr: held.Join}, held.Join

@@ -35,8 +35,8 @@ func Init() *command.Command {
 		Example: "paxlog init --config paxlog.yaml --id a1 --data /var/lib/paxlog/a1",
 		Flags: []command.Option{
 			command.IDOption, command.DataOption,
-			{Name: "join", Usage: "for an acceptor that joins a log which there is, and that the cluster file does not name: it copies the log, and votes once `paxlog member` has made it a member"},
-			{Name: "role", Value: "ROLE", Usage: "with --join: acceptor"},
+			{Name: "join", Usage: "for a process that joins a log which there is, and that the cluster file does not name: it copies the log, and has a part in it once `paxlog member` has made it a member"},
+			{Name: "role", Value: "ROLE", Usage: "with --join: acceptor, the default, or learner"},
 			{Name: "addr", Value: "HOST:PORT", Usage: "with --join: where the other processes dial it"},
 		},
 		Action: func(ctx context.Context, env *command.Environment, in *command.Input) error {
@@ -88,8 +88,10 @@ func readJoin(in *command.Input, opts initOptions, file, id string, named bool) 
 		return opts, err
 	}
 	switch role := in.Text("role"); {
-	case role != "" && role != paxos.RoleAcceptor.String():
-		return opts, in.Bad("role", "must be acceptor: proposers and learners are added to the cluster file")
+	case role == paxos.RoleProposer.String():
+		return opts, command.Usagef("a proposer keeps nothing on disk and needs no init: `paxlog member add %s --role proposer --addr %s`, and start it with `paxlog proposer --id %s --join --addr %s`", id, addr, id, addr)
+	case role != "" && role != paxos.RoleAcceptor.String() && role != paxos.RoleLearner.String():
+		return opts, in.Bad("role", "must be acceptor or learner")
 	case named:
 		return opts, command.Usagef("%s names %s: a newcomer joins under an id that no process of this log has or had", file, id)
 	case !config.IsName(id):
@@ -98,6 +100,9 @@ func readJoin(in *command.Input, opts initOptions, file, id string, named bool) 
 		return opts, in.Bad("addr", "is not HOST:PORT")
 	}
 	opts.Role, opts.Node, opts.Join = paxos.RoleAcceptor, config.Node{ID: paxos.NodeID(id), Addr: addr}, true
+	if in.Text("role") == paxos.RoleLearner.String() {
+		opts.Role = paxos.RoleLearner
+	}
 	return opts, nil
 }
 

@@ -15,10 +15,15 @@ func Proposer() *command.Command {
 		Summary: "run a proposer",
 		Details: "Serves until SIGTERM or SIGINT. It is ready when it logs `ready`: an\n" +
 			"acceptor has taken it, or none can be reached. A proposer\n" +
-			"keeps nothing on disk.",
-		Example: "paxlog proposer --config paxlog.yaml --id p1",
-		Flags:   []command.Option{command.IDOption, command.ListenOption},
-		Daemon:  true,
+			"keeps nothing on disk. One that the cluster file does not name has a part in the\n" +
+			"log once `paxlog member` has made it a member, under the address that it is given.",
+		Example: "paxlog proposer --config paxlog.yaml --id p1\npaxlog proposer --id p3 --join --addr 10.0.0.4:7201",
+		Flags: []command.Option{
+			command.IDOption, command.ListenOption,
+			{Name: "join", Usage: "the cluster file does not name it: it joins a log that there is"},
+			{Name: "addr", Value: "HOST:PORT", Usage: "with --join: where the other processes dial it"},
+		},
+		Daemon: true,
 		Action: func(ctx context.Context, env *command.Environment, in *command.Input) error {
 			opts, err := readDaemonOptions(in, env, paxos.RoleProposer)
 			if err != nil {

@@ -10,10 +10,12 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/paxlog/paxlog/client"
 	"github.com/paxlog/paxlog/cmd/paxlog/internal/command"
 	"github.com/paxlog/paxlog/internal/shapes"
 	"github.com/paxlog/paxlog/node"
 	"github.com/paxlog/paxlog/paxos"
+	"github.com/paxlog/paxlog/paxos/configuration"
 	"github.com/paxlog/paxlog/wal"
 )
 
@@ -26,8 +28,12 @@ func serve(ctx context.Context, env *command.Environment, opts daemonOptions) er
 		return err
 	}
 	warnOpen(env, opts.Data)
+	log, known, err := opts.discover(ctx)
+	if err != nil { // it goes on with what its file says
+		env.Log.Warn().Err(err).Msg("it could not be asked where the processes of the log are by now: this one dials those of its cluster file")
+	}
 	n, err := node.Start(node.Options{
-		Cluster: opts.Cluster, Role: opts.Role, ID: opts.Node.ID, Dir: opts.Data, Listen: opts.Listen, Join: opts.Join,
+		Cluster: opts.Cluster, Role: opts.Role, ID: opts.Node.ID, Dir: opts.Data, Listen: opts.Listen, Join: opts.Join, Met: known, MetLog: log,
 		Log: env.Log, Fatal: fatal(env),
 	})
 	if err != nil {
@@ -48,6 +54,30 @@ func untilDone(ctx context.Context, env *command.Environment, reload func()) {
 			return
 		}
 	}
+}
+
+// discover asks the processes of the cluster file which log this is, and where its processes are by
+// now, for one that joins: as every client, it needs a file that names one which lives. One that
+// keeps nothing has to know the log before it is let in.
+func (opts *daemonOptions) discover(ctx context.Context) (log paxos.LogID, known []configuration.Process, err error) {
+	if opts.Join == "" {
+		return log, nil, nil
+	}
+	c, err := client.New(ctx, client.WithConfig(opts.Cluster))
+	if err != nil {
+		return log, nil, err
+	}
+	defer c.Close()
+	s, err := c.Status(ctx)
+	if err != nil {
+		return log, nil, err
+	}
+	for _, p := range s.Processes {
+		if !p.Former && p.ID != string(opts.Node.ID) {
+			known = append(known, configuration.Process{Role: p.Role, ID: paxos.NodeID(p.ID), Addr: p.Addr})
+		}
+	}
+	return c.Log(), known, nil
 }
 
 // warnOpen says so if others on the host can look into a data directory: `paxlog init`
