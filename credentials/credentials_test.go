@@ -2,6 +2,7 @@ package credentials_test
 
 import (
 	"bytes"
+	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"net/url"
@@ -97,6 +98,11 @@ func TestFilesThatAreRefused(t *testing.T) {
 		{"nothing in it", func(d *dir, s *config.TLS) { d.write("peer-ca.crt", nil, 0o600) }, "peer-ca.crt: there is no certificate in it"},
 		{"revocations of a stranger", func(d *dir, s *config.TLS) { s.CRL = newDir(t).file("revoked.pem") }, "is signed by none of the authorities in peer_ca and client_ca"},
 		{"revocations that are none", func(d *dir, s *config.TLS) { s.CRL = d.file("a1.crt") }, "a1.crt: there is no list of revocations"},
+		{"an empty list of revocations", func(d *dir, s *config.TLS) { d.write("revoked.pem", nil, 0o600) }, "revoked.pem: there is no list of revocations"},
+		{"half a list of revocations", func(d *dir, s *config.TLS) { d.write("revoked.pem", d.read("revoked.pem")[:500], 0o600) }, "revoked.pem: 1 of the 2 PEM blocks in it are cut short"},
+		{"half an authority", func(d *dir, s *config.TLS) {
+			d.write("peer-ca.crt", append(d.read("peer-ca.crt"), d.read("client-ca.crt")[:300]...), 0o600)
+		}, "peer-ca.crt: 1 of the 2 PEM blocks in it are cut short"},
 		{"too large", func(d *dir, s *config.TLS) { d.write("a1.crt", make([]byte, 4<<20+1), 0o600) }, "a1.crt: more than 4 MiB: this is not the certificate of this process"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -163,6 +169,61 @@ func TestReload(t *testing.T) {
 	d.at = d.at.AddDate(0, 0, 300)
 	if err := s.Reload(); err == nil || !strings.Contains(err.Error(), "it ended at") || s.Snapshot().Until() != renewed.Until() {
 		t.Errorf("expired, and read again: %v", err)
+	}
+}
+
+// TestAuthoritiesAreTakenWholeOrNot: where those of clients cannot be used, nothing of either kind
+// changes, and who was believed still is.
+func TestAuthoritiesAreTakenWholeOrNot(t *testing.T) {
+	d, other := newDir(t), newDir(t)
+	s := d.store()
+	app, err := d.open(d.section(), paxos.RoleClient, "client")
+	must(t, err)
+	meets := func() error { // a client comes
+		var proof *credentials.Proof
+		chain := make([]*x509.Certificate, 1)
+		if chain[0], err = x509.ParseCertificate(app.Snapshot().Dialler(paxos.RoleAcceptor, "a1", &proof).Certificates[0].Certificate[0]); err != nil {
+			return err
+		}
+		return s.Snapshot().Listener(&proof).VerifyConnection(tls.ConnectionState{PeerCertificates: chain})
+	}
+	must(t, meets())
+	for what, text := range map[string][]byte{
+		"theirs, and that of peers": append(d.read("client-ca.crt"), d.read("peer-ca.crt")...),
+		"that of peers alone":       d.read("peer-ca.crt"),
+		"another's, and of peers":   append(other.read("client-ca.crt"), d.read("peer-ca.crt")...),
+	} {
+		before := d.read("client-ca.crt")
+		d.write("client-ca.crt", text, 0o600)
+		if err := s.Reload(); err == nil || !strings.Contains(err.Error(), "is in peer_ca") {
+			t.Errorf("%s: %v", what, err)
+		}
+		if err := meets(); err != nil {
+			t.Errorf("%s: a client is refused that was believed before: %v", what, err)
+		}
+		d.write("client-ca.crt", before, 0o600)
+	}
+}
+
+// TestTriedAgain: what could not be used is taken once it can be, although no file has changed
+// its time since.
+func TestTriedAgain(t *testing.T) {
+	d := newDir(t)
+	s := d.store()
+	must(t, second(d.Renew(paxos.RoleAcceptor, "a1", 200)))
+	must(t, os.Chmod(d.file("a1.key"), 0o644))
+	if err := s.Reload(); err == nil || !strings.Contains(err.Error(), "others on this host can read this key") {
+		t.Fatal(err)
+	}
+	if changed, err := s.Check(); changed || err != nil {
+		t.Errorf("it is told again: %v, %v", changed, err)
+	}
+	must(t, os.Chmod(d.file("a1.key"), 0o600))
+	if changed, err := s.Check(); !changed || err != nil || !s.Snapshot().Until().Equal(d.at.AddDate(0, 0, 200)) {
+		t.Errorf("changed: %v; %v; in force until %s", changed, err, s.Snapshot().Until())
+	}
+	if changed, err := s.Check(); changed || err != nil {
+		t.Errorf("nothing is left to do: %v, %v", changed, err)
 	}
 }
 

@@ -100,6 +100,9 @@ func readAuthorities(path, kind string, now time.Time) (all []authority, err err
 	if err != nil {
 		return nil, err
 	}
+	if err := whole(path, data); err != nil {
+		return nil, err
+	}
 	valid := false
 	for _, der := range blocks(data, "CERTIFICATE") {
 		c, err := x509.ParseCertificate(der)
@@ -131,6 +134,16 @@ func last(all []authority) (t time.Time) {
 		}
 	}
 	return t
+}
+
+// whole refuses a file of which a PEM block cannot be read, since it is being written, say, or
+// the disk was full: package pem passes over such a block, and whom it was about would be
+// believed, or not, for that.
+func whole(path string, data []byte) error {
+	if began, read := bytes.Count(data, []byte("-----BEGIN ")), len(blocks(data, "")); began != read {
+		return &FileError{Path: path, Problem: fmt.Sprintf("%d of the %d PEM blocks in it are cut short or damaged: copy it again", began-read, began)}
+	}
+	return nil
 }
 
 // blocks are the contents of the PEM blocks whose type ends so.

@@ -28,9 +28,12 @@ func readRevoked(path string, all []authority) (*revoked, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := whole(path, data); err != nil {
+		return nil, err
+	}
 	lists := blocks(data, "X509 CRL")
-	if len(lists) == 0 && len(data) > 0 {
-		return nil, &FileError{Path: path, Problem: "there is no list of revocations (X509 CRL) in it, in PEM"}
+	if len(lists) == 0 { // an empty file, too: whoever was revoked would be believed again by a copy that failed
+		return nil, &FileError{Path: path, Problem: "there is no list of revocations (X509 CRL) in it, in PEM: `paxlog cert ca` makes one that revokes nobody; without any, leave tls.crl out"}
 	}
 	for _, der := range lists {
 		list, err := x509.ParseRevocationList(der)

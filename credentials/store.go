@@ -32,6 +32,7 @@ type Store struct {
 	mu      sync.Mutex // one reads at a time
 	read    state      // what the files were when they were last read
 	doubted state      // how they were found changed, and could not be used
+	failed  bool       // some of what was read last could not be used
 }
 
 // state tells whether files have changed.
@@ -86,24 +87,32 @@ func (s *Store) reload(is state) error {
 	next := *s.newest.Load()
 	err := errors.Join(s.take(&next, f)...)
 	s.newest.Store(&next)
+	s.failed = err != nil
 	return err
 }
 
 // Check reads the files again if their times or sizes have changed, and reports whether it
 // did. A change that cannot be used is looked at once more at the next call before it counts:
-// a certificate and its key are two files, and somebody may be between them.
+// a certificate and its key are two files, and somebody may be between them. What could not be
+// used is tried again until it can be, since the reason may have gone and the files not changed:
+// a key that others could read, or a certificate that is valid from tomorrow on.
 func (s *Store) Check() (changed bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	is := stateOf(s.files())
-	if is == s.read {
+	isAsRead := is == s.read
+	if isAsRead {
 		s.doubted = state{}
-		return false, nil
+		if !s.failed {
+			return false, nil
+		}
 	}
-	if is != s.doubted {
+	if isAsRead || is != s.doubted {
 		trial := *s.newest.Load()
 		if errs := s.take(&trial, s.files()); len(errs) > 0 {
-			s.doubted = is
+			if !isAsRead {
+				s.doubted = is
+			}
 			return false, nil
 		}
 	}
@@ -162,21 +171,26 @@ func (s *Snapshot) takeAuthorities(f files, me paxos.Role) error {
 	for _, a := range all[:peers] {
 		keys[keyOf(a.Certificate)] = true
 	}
-	s.peers, s.clients = x509.NewCertPool(), nil
-	for _, a := range all[:peers] {
-		s.peers.AddCert(a.Certificate)
-	}
 	for _, a := range all[peers:] {
 		if keys[keyOf(a.Certificate)] {
 			return &FileError{Path: f.clients, Problem: fmt.Sprintf("%s is in peer_ca (%s), too: whoever makes certificates for clients could make an acceptor then; use two authorities", a.Subject, f.peers)}
 		}
-		if s.clients == nil {
-			s.clients = x509.NewCertPool()
-		}
-		s.clients.AddCert(a.Certificate)
+	}
+	// From here on nothing fails: all of it is taken, or nothing was.
+	s.peers, s.clients = poolOf(all[:peers]), nil
+	if peers < len(all) {
+		s.clients = poolOf(all[peers:])
 	}
 	s.all = all
 	return nil
+}
+
+func poolOf(all []authority) *x509.CertPool {
+	pool := x509.NewCertPool()
+	for _, a := range all {
+		pool.AddCert(a.Certificate)
+	}
+	return pool
 }
 
 // IsOn reports whether TLS is used at all. It is not by a nil Store.
