@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/pem"
 	"errors"
 	"net/url"
 	"os"
@@ -318,6 +319,84 @@ func TestIssuedIsNotWrittenOver(t *testing.T) {
 	}
 	if err := second(d.Make(paxos.RoleClient, "../x", 10)); err == nil {
 		t.Error("a name leads out of the directory")
+	}
+}
+
+// TestRevokedWithThoseBefore: who was revoked is not believed with a certificate that was renewed
+// meanwhile either, which is of the same key.
+func TestRevokedWithThoseBefore(t *testing.T) {
+	d := newDir(t)
+	must(t, second(d.Make(paxos.RoleClient, "app", 100)))
+	var stolen [][]byte
+	for range 3 {
+		stolen = append(stolen, d.read("app.crt"))
+		must(t, second(d.Renew(paxos.RoleClient, "app", 100)))
+	}
+	stolen = append(stolen, d.read("app.crt"))
+	s := d.store()
+	judge := func(text []byte) error {
+		block, _ := pem.Decode(text)
+		c, err := x509.ParseCertificate(block.Bytes)
+		must(t, err)
+		var proof *credentials.Proof
+		return s.Snapshot().Listener(&proof).VerifyConnection(tls.ConnectionState{PeerCertificates: []*x509.Certificate{c}})
+	}
+	for i, text := range stolen {
+		if err := judge(text); err != nil {
+			t.Errorf("certificate %d is not believed before it is revoked: %v", i, err)
+		}
+	}
+	if _, _, err := d.Revoke("app"); err != nil {
+		t.Fatal(err)
+	}
+	must(t, s.Reload())
+	for i, text := range stolen {
+		if err := judge(text); err == nil || !strings.Contains(err.Error(), "it was revoked") {
+			t.Errorf("certificate %d: %v", i, err)
+		}
+	}
+	if err := second(d.Renew(paxos.RoleClient, "app", 100)); err == nil || !strings.Contains(err.Error(), "was revoked, and its key is not used again") {
+		t.Errorf("it is renewed: %v", err)
+	}
+	must(t, second(d.Renew(paxos.RoleClient, "client", 100)))
+	d.at = d.at.AddDate(0, 0, 101)
+	must(t, second(d.Renew(paxos.RoleClient, "client", 100)))
+	if n := bytes.Count(d.read("client.former"), []byte("BEGIN")); n != 1 {
+		t.Errorf("%d former certificates are kept, of which one is new", n)
+	}
+}
+
+// TestRenewedForNobodyElse: --renew takes no files of an authority, and of nobody else.
+func TestRenewedForNobodyElse(t *testing.T) {
+	d := newDir(t)
+	before := map[string][]byte{}
+	for _, name := range []string{"peer-ca.crt", "client-ca.crt", "client.crt", "a1.crt"} {
+		before[name] = d.read(name)
+	}
+	for what, c := range map[string]struct {
+		err  error
+		want string
+	}{
+		"an authority of clients": {second(d.Renew(paxos.RoleClient, "client-ca", 10)), "are the files of an authority"},
+		"an authority of peers":   {second(d.Renew(paxos.RoleAcceptor, "peer-ca", 10)), "are the files of an authority"},
+		"one that is not there":   {second(d.Make(paxos.RoleClient, "peer-ca", 10)), "are the files of an authority"},
+		"a client":                {second(d.Renew(paxos.RoleAcceptor, "client", 10)), "it is not renewed for somebody else"},
+		"an acceptor":             {second(d.Renew(paxos.RoleClient, "a1", 10)), "it is not renewed for somebody else"},
+		"nobody":                  {second(d.Renew(paxos.RoleClient, "x", 10)), "there is nothing to renew"},
+		"nobody, to be revoked":   {func() error { _, _, err := d.Revoke("x"); return err }(), "there is no such certificate here"},
+	} {
+		if c.err == nil || !strings.Contains(c.err.Error(), c.want) {
+			t.Errorf("%s: %v", what, c.err)
+		}
+	}
+	for name, text := range before {
+		if !bytes.Equal(d.read(name), text) {
+			t.Errorf("%s has changed", name)
+		}
+	}
+	d.write("client-ca.key", d.read("peer-ca.key"), 0o600)
+	if err := second(d.Make(paxos.RoleClient, "y", 10)); err == nil || !strings.Contains(err.Error(), "client-ca.key is not the key of") {
+		t.Error(err)
 	}
 }
 

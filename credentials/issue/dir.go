@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/paxlog/paxlog/config"
@@ -16,7 +17,9 @@ import (
 	"github.com/paxlog/paxlog/paxos"
 )
 
-// The files of a directory, beside ID.crt and ID.key of each process and client.
+// The files of a directory, beside ID.crt and ID.key of each process and client, and ID.former,
+// which holds the certificates that ID.crt took the place of: whoever has one of them and the
+// key is believed until it is revoked, too, or ends.
 const (
 	peerCA   = "peer-ca"
 	clientCA = "client-ca"
@@ -71,6 +74,14 @@ func (d Dir) Authorities(days int) (wrote []string, err error) {
 		return wrote, err
 	}
 	return append(wrote, d.file(crlFile)), nil
+}
+
+// check refuses who is nobody, and whose files would be those of an authority.
+func check(who credentials.Identity) error {
+	if who.ID == peerCA || who.ID == clientCA {
+		return fmt.Errorf("%s.crt and %s.key are the files of an authority: choose another name", who.ID, who.ID)
+	}
+	return who.Check()
 }
 
 func (d Dir) file(name string) string { return filepath.Join(d.Path, name) }
@@ -140,6 +151,9 @@ func (d Dir) authority(role paxos.Role) (*Authority, error) {
 	if err != nil {
 		return nil, err
 	}
+	if public, ok := key.Public().(interface{ Equal(crypto.PublicKey) bool }); !ok || !public.Equal(cert.PublicKey) {
+		return nil, fmt.Errorf("%s is not the key of %s: if the authorities were replaced, their keys belong beside the new certificates; --dir says where both are", d.file(name+".key"), d.file(name+".crt"))
+	}
 	return &Authority{cert, key}, nil
 }
 
@@ -177,7 +191,7 @@ func (d Dir) Has(id string) bool {
 // it wrote.
 func (d Dir) Make(role paxos.Role, id string, days int) ([]string, error) {
 	who := credentials.Identity{Cluster: d.Cluster, Role: role, ID: id}
-	if err := who.Check(); err != nil {
+	if err := check(who); err != nil {
 		return nil, err
 	}
 	for _, file := range []string{id + ".crt", id + ".key"} {
@@ -196,17 +210,90 @@ func (d Dir) Make(role paxos.Role, id string, days int) ([]string, error) {
 	return d.write(id, cert, key)
 }
 
-// Renew makes a new certificate for the key that is there.
+// Renew makes a new certificate for the key that is there, and keeps the one before for Revoke.
 func (d Dir) Renew(role paxos.Role, id string, days int) ([]string, error) {
+	who := credentials.Identity{Cluster: d.Cluster, Role: role, ID: id}
+	if err := check(who); err != nil {
+		return nil, err
+	}
 	key, err := d.key(id)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%s: there is no such key, so there is nothing to renew: without --renew one is made, and a certificate (--dir says where they are)", d.file(id+".key"))
+	}
 	if err != nil {
 		return nil, err
 	}
-	cert, err := d.certificate(credentials.Identity{Cluster: d.Cluster, Role: role, ID: id}, key.Public(), days)
+	before, err := d.cert(id)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	if before != nil {
+		if is, err := credentials.IdentityOf(before); err != nil || is != who {
+			return nil, fmt.Errorf("%s: %w, and is not that of %s: it is not renewed for somebody else", d.file(id+".crt"), ErrExists, who)
+		}
+		if err := d.isRevoked(role, before); err != nil {
+			return nil, err
+		}
+	}
+	cert, err := d.certificate(who, key.Public(), days)
 	if err != nil {
+		return nil, err
+	}
+	if err := d.keep(id, before); err != nil {
 		return nil, err
 	}
 	return []string{d.file(id + ".crt")}, replace(d.file(id+".crt"), CertPEM(cert), 0o644)
+}
+
+// isRevoked refuses a certificate that was revoked: its key may be in other hands.
+func (d Dir) isRevoked(role paxos.Role, cert *x509.Certificate) error {
+	by, err := d.authority(role)
+	if err != nil {
+		return err
+	}
+	_, list, err := readLists(d.file(crlFile), by)
+	if err != nil || list == nil {
+		return err
+	}
+	if slices.ContainsFunc(list.RevokedCertificateEntries, func(e x509.RevocationListEntry) bool { return e.SerialNumber.Cmp(cert.SerialNumber) == 0 }) {
+		return fmt.Errorf("the certificate of %s was revoked, and its key is not used again: move its files (.key, .crt, .former) away, and make others without --renew", cert.Subject.CommonName)
+	}
+	return nil
+}
+
+// keep adds a certificate to the former ones of id.
+func (d Dir) keep(id string, cert *x509.Certificate) error {
+	if cert == nil {
+		return nil
+	}
+	all, err := d.former(id)
+	if err != nil {
+		return err
+	}
+	var text []byte
+	for _, c := range append(all, cert) {
+		text = append(text, CertPEM(c)...)
+	}
+	return replace(d.file(id+".former"), text, 0o644)
+}
+
+// former are the certificates that that of id took the place of, but those that have ended.
+func (d Dir) former(id string) (all []*x509.Certificate, err error) {
+	path := d.file(id + ".former")
+	text, err := os.ReadFile(path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
+		c, err := x509.ParseCertificate(block.Bytes)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", path, err)
+		}
+		if !d.Now().After(c.NotAfter) {
+			all = append(all, c)
+		}
+	}
+	return all, nil
 }
 
 // certificate makes a certificate, which does not outlive its authority.
@@ -225,10 +312,14 @@ func (d Dir) certificate(who credentials.Identity, key crypto.PublicKey, days in
 	return by.Certificate(who, key, d.from(), until)
 }
 
-// Revoke adds the certificate of a name to the list of what was revoked, and returns the file
-// of the list and the certificate.
-func (d Dir) Revoke(id string) (file string, cert *x509.Certificate, err error) {
-	if cert, err = d.cert(id); err != nil {
+// Revoke adds the certificate of a name, and those before it that have not ended, to the list
+// of what was revoked. It returns the file of the list and the certificates.
+func (d Dir) Revoke(id string) (file string, certs []*x509.Certificate, err error) {
+	cert, err := d.cert(id)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", nil, fmt.Errorf("%s: there is no such certificate here: --dir says where those are that `paxlog cert` has made", d.file(id+".crt"))
+	}
+	if err != nil {
 		return "", nil, err
 	}
 	who, err := credentials.IdentityOf(cert)
@@ -242,16 +333,26 @@ func (d Dir) Revoke(id string) (file string, cert *x509.Certificate, err error) 
 	if err := cert.CheckSignatureFrom(by.Cert); err != nil {
 		return "", nil, fmt.Errorf("%s: another authority than the one in %s issued it, which would have to revoke it: %w", d.file(id+".crt"), d.Path, err)
 	}
+	before, err := d.former(id)
+	if err != nil {
+		return "", nil, err
+	}
+	certs = []*x509.Certificate{cert}
+	for _, c := range before {
+		if c.CheckSignatureFrom(by.Cert) == nil { // one of an authority that was replaced ends with that
+			certs = append(certs, c)
+		}
+	}
 	file = d.file(crlFile)
 	lists, old, err := readLists(file, by)
 	if err != nil {
 		return "", nil, err
 	}
-	list, err := by.Revoke(old, d.Now(), by.Cert.NotAfter, cert)
+	list, err := by.Revoke(old, d.Now(), by.Cert.NotAfter, certs...)
 	if err != nil {
 		return "", nil, err
 	}
-	return file, cert, replace(file, append(lists, pemOf(crlBlock, list)...), 0o644)
+	return file, certs, replace(file, append(lists, pemOf(crlBlock, list)...), 0o644)
 }
 
 const crlBlock = "X509 CRL"

@@ -80,7 +80,8 @@ func Cert() *command.Command {
 			},
 			{
 				Name: "revoke", Args: "NAME...", Summary: "add certificates to the list of what was revoked",
-				Details: "Writes revoked.pem, which has to be copied to every host of the cluster: processes\n" +
+				Details: "Revokes the certificate of NAME, and those before it that --renew took the place of,\n" +
+					"which NAME.former holds. Writes revoked.pem, which has to be copied to every host of the cluster: processes\n" +
 					"read it within seconds, and end the connections of whoever was revoked.",
 				Example: "paxlog cert revoke billing",
 				Flags:   []command.Option{dirOption, output},
@@ -247,11 +248,14 @@ func (o *options) one(done *result, role paxos.Role, id string) error {
 
 func revoke(o *options) (done result, err error) {
 	for _, name := range o.names {
-		file, cert, err := o.Dir.Revoke(name)
+		file, certs, err := o.Dir.Revoke(name)
 		if err != nil {
 			return done, err
 		}
-		done.Wrote, done.Revoked = []string{file}, append(done.Revoked, serialOf(cert))
+		done.Wrote = []string{file}
+		for _, c := range certs {
+			done.Revoked = append(done.Revoked, serialOf(c))
+		}
 	}
 	return done, nil
 }
