@@ -69,7 +69,7 @@ func (r *revoked) add(list *x509.RevocationList, all []authority) error {
 		}
 	}
 	if !signed {
-		return &FileError{Path: r.path, Problem: fmt.Sprintf("the list of revocations of %s is signed by none of the authorities in peer_ca and client_ca", list.Issuer)}
+		return &FileError{Path: r.path, Problem: fmt.Sprintf("the list of revocations of %s is signed by none of the authorities in peer_ca and client_ca: those files, or this one, are of another cluster, or the authorities were replaced", list.Issuer)}
 	}
 	if !list.NextUpdate.IsZero() && (r.next.IsZero() || list.NextUpdate.Before(r.next)) {
 		r.next = list.NextUpdate

@@ -133,6 +133,7 @@ func (c *conn) answerHello() (*wire.Hello, error) {
 		return nil, c.refuse(hello, code, why, nil)
 	}
 	if hello.Role != paxos.RoleClient {
+		c.n.greetings.heard(c.nc) // it may have to wait here
 		if err := c.n.identity.await(c.n.ctx); err != nil {
 			return nil, fmt.Errorf("%s %.32q has to come again: %w", hello.Role, hello.ID, err)
 		}

@@ -80,6 +80,9 @@ func (c *conn) expectTLS() error {
 		return strangerError(err, snapshot)
 	}
 	c.proved(proof, snapshot)
+	if proof.Role != paxos.RoleClient {
+		c.n.greetings.heard(c.nc)
+	}
 	return nil
 }
 

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	cluster "github.com/paxlog/paxlog/config"
 	"github.com/paxlog/paxlog/paxos"
 	"github.com/paxlog/paxlog/wire"
 )
@@ -119,6 +120,54 @@ func TestStrangersAreBounded(t *testing.T) {
 	defer a.greetings.mu.Unlock()
 	if n := len(a.greetings.conns); n > 2 {
 		t.Errorf("%d strangers are listened to", n)
+	}
+}
+
+// TestProcessesKeepTheirPlace: who has proved to be a process of the cluster, and who says it and
+// has to wait, is not pushed out by strangers, however many come meanwhile.
+func TestProcessesKeepTheirPlace(t *testing.T) {
+	f := newFiles(t)
+	for what, mode := range map[string]cluster.TLSMode{"proved": require, "said": cluster.TLSOff} {
+		cfg := config(acceptor, "a1")
+		if mode != cluster.TLSOff {
+			cfg = f.config(acceptor, "a1", mode)
+		}
+		cfg.Greetings = 3
+		a := listen(t, cfg)
+		flood := func() {
+			for range 50 {
+				nc, err := net.Dial("tcp", a.Addr().String())
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer nc.Close()
+			}
+			a.await(t, 45, refused, "")
+		}
+		isHeard := func() bool {
+			a.greetings.mu.Lock()
+			defer a.greetings.mu.Unlock()
+			return slices.ContainsFunc(a.greetings.conns, func(g greeter) bool { return g.isProcess })
+		}
+		var p *raw
+		if mode == cluster.TLSOff {
+			a.identity.settled = make(chan struct{}) // as where nothing is known of the log yet
+			p = dialRaw(t, a)
+			p.bytes(append([]byte(preface), frame(t, hello(proposer, "p1", a))...))
+		} else {
+			p = f.dialRaw(a, proposer, "p1")
+		}
+		eventually(t, what, isHeard)
+		flood()
+		if !isHeard() {
+			t.Errorf("%s: strangers have pushed it out", what)
+		}
+		if mode == cluster.TLSOff {
+			close(a.identity.settled)
+			a.await(t, 1, up, "p1")
+		} else if _, ok := p.greet(hello(proposer, "p1", a)).(*wire.Welcome); !ok {
+			t.Errorf("%s: it is not welcome", what)
+		}
 	}
 }
 
