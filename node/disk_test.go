@@ -80,9 +80,16 @@ type rig struct {
 	onSend func(nonce uint64)
 	synced []uint64
 	loaded []uint64
+	each   func(paxos.Message) // is shown what comes into the inbox
 }
 
 func newRig(t *testing.T) *rig {
+	t.Helper()
+	return newRigOn(t, func(fs vfs.FS) vfs.FS { return fs })
+}
+
+// newRigOn is newRig on a file system that is made of the usual one.
+func newRigOn(t *testing.T, on func(vfs.FS) vfs.FS) *rig {
 	t.Helper()
 	k := &rig{t: t, mem: vfs.NewCrashableMem(), gate: newGate()}
 	members := paxos.Membership{Cluster: "c", Acceptors: []paxos.NodeID{"a1"}, Phase1: 1, Phase2: 1, Sessions: 1}
@@ -107,7 +114,7 @@ func newRig(t *testing.T) *rig {
 		}
 	}
 	var err error
-	if k.n.store, err = wal.Open("data", id, wal.Options{FS: errorfs.Wrap(k.mem, k.gate), Fatal: k.n.fatal, Synced: k.n.onSynced}); err != nil {
+	if k.n.store, err = wal.Open("data", id, wal.Options{FS: on(errorfs.Wrap(k.mem, k.gate)), Fatal: k.n.fatal, Synced: k.n.onSynced}); err != nil {
 		t.Fatal(err)
 	}
 	k.n.disk = newDisk(k.n, 1<<30)
@@ -148,6 +155,9 @@ func (k *rig) awaitInbox(ok func() bool) {
 		k.n.inbox.wait(tick.C)
 		items, _ := k.n.inbox.take()
 		for _, it := range items {
+			if k.each != nil {
+				k.each(it.msg)
+			}
 			switch m := it.msg.(type) {
 			case *paxos.Synced:
 				k.synced = append(k.synced, m.Count)

@@ -32,35 +32,33 @@ type rooming struct {
 // start measures for the first time, so that the machine knows it before it takes anything.
 func (r *rooming) start(d *disk) {
 	r.d, r.ended = d, make(chan struct{})
-	if r.look() {
-		d.wg.Add(1)
-		go r.loop()
-	}
+	r.look()
+	d.wg.Add(1)
+	go r.loop()
 }
 
 func (r *rooming) stop() { close(r.ended) }
 
-// look measures, and tells what is news. It reports false where there is nothing to be seen of
-// the file system.
-func (r *rooming) look() bool {
+// look measures, and tells what is news. Where nothing is to be seen of the file system, now or ever,
+// what was told stays: the next look may see more.
+func (r *rooming) look() {
 	n := r.d.n
 	now, known := n.store.Room()
-	if !known || n.dead.Load() {
-		return false
+	if !known {
+		return
 	}
 	if r.isNews(now) {
 		n.inbox.put(item{from: n.opts.ID, msg: &paxos.DiskRoom{Values: paxos.RoomFor(now.Values), Beyond: now.Beyond, Free: now.Free}})
 		r.say(now)
 		r.told, r.ever = now, true
 	}
-	return true
 }
 
 func (r *rooming) loop() {
 	defer r.d.wg.Done()
 	for {
 		wait := roomLook
-		if r.told.Values < nearRoom {
+		if r.ever && r.told.Values < nearRoom {
 			wait = roomNear
 		}
 		select {
@@ -68,9 +66,10 @@ func (r *rooming) loop() {
 		case <-r.ended:
 			return
 		}
-		if !r.look() {
+		if r.d.n.dead.Load() {
 			return
 		}
+		r.look()
 	}
 }
 
