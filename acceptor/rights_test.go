@@ -59,4 +59,13 @@ func TestAcceptorJudges(t *testing.T) {
 	if c := sent[*paxos.Configured](a.Flush()); len(c) != 1 {
 		t.Errorf("a proposer that connects is told %+v", c)
 	}
+	a.Step("a1", &paxos.Dropped{ID: "p2"})
+	a.Step("p2", &paxos.Query{Nonce: 2, Stay: true})
+	if c := sent[*paxos.Configured](a.Flush()); len(c) != 1 {
+		t.Errorf("a standby of which something was lost, and which asks anew, is told %+v", c)
+	}
+	a.Step("p2", &paxos.Query{Nonce: 3, Stay: true})
+	if c := sent[*paxos.Configured](a.Flush()); len(c) != 0 {
+		t.Errorf("one that renews is told again: %+v", c)
+	}
 }

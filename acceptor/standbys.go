@@ -40,6 +40,9 @@ func (a *Acceptor) onQuery(from paxos.NodeID, m *paxos.Query) {
 	if !a.admission.admitted {
 		return
 	}
+	if slices.ContainsFunc(a.standbys, func(s standby) bool { return s.id == from && s.ended }) {
+		a.tellConfiguration(from) // it may be that which was lost, and it is told once
+	}
 	a.standbys = slices.DeleteFunc(a.standbys, func(s standby) bool { return s.id == from })
 	if m.Stay {
 		s := standby{
