@@ -97,7 +97,7 @@
 // A leader knows what acceptors have room for, and learners by way of them, no older than
 // roomTicks; what it has proposed in that time it takes off. It refuses appends (RefuseNoSpace)
 // while those that have room are no Phase 2 quorum, or no learner has any: before a disk is full
-// in earnest. An acceptor without room is not sent entries as long as the others are a quorum. Who
+// in earnest. An acceptor without room is not sent entries and checkpoints as long as the others are a quorum. Who
 // is short has room for what is in flight, and for what the log decides about itself: so a
 // checkpoint, a trim and a setting are proposed as ever, and appends return by themselves.
 //

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/paxlog/paxlog/paxos"
+	"github.com/paxlog/paxlog/paxos/control"
 )
 
 // rooms is what acceptors and learners say of their disks. An acceptor says it in its answers to
@@ -148,12 +149,20 @@ func lacking(all []paxos.RoomOf) string {
 	return "too little room on disk for more entries: " + strings.Join(each, ", ") + "; trim the log (`paxlog trim`, `paxlog retention set`), or free some space"
 }
 
+// isChunk reports whether a value is a part of a checkpoint.
+func isChunk(v *paxos.Value) bool {
+	c, err := control.Parse(v.Batch)
+	_, is := c.(control.Chunk)
+	return err == nil && is
+}
+
 // takers are the acceptors that a value is proposed to first. One that lacks room is left out
 // while others do without it; if they do not, it is sent the value as all that is not chosen is
-// sent again, and takes it on what it has laid by.
+// sent again, and takes it on what it has laid by. So it is with entries and with parts of checkpoints:
+// while the others go on there are ever more of those, and what is laid by is for two.
 func (l *leading) takers(p *Proposer, i paxos.Instance, v *paxos.Value) paxos.Set {
 	group := p.members.At(i)
-	if !isEntry(v) {
+	if !isEntry(v) && !isChunk(v) {
 		return group.Members // R4
 	}
 	with := group.Members

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/paxlog/paxlog/paxos"
+	"github.com/paxlog/paxlog/paxos/control"
 )
 
 // roomSaid has an acceptor answer a heartbeat of p with what it says of disks.
@@ -94,6 +95,18 @@ func TestFullAcceptorIsLeftOut(t *testing.T) {
 	out := p.Flush()
 	if len(sentTo[*paxos.Accept](out, "a1")) != 1 || len(sentTo[*paxos.Accept](out, "a3")) != 0 {
 		t.Errorf("proposed to a1 %v, to a3 %v", sentTo[*paxos.Accept](out, "a1"), sentTo[*paxos.Accept](out, "a3"))
+	}
+	for name, c := range map[string]struct {
+		command control.Command
+		taken   int
+	}{"a part of a checkpoint": {control.Chunk{T: 1, Bytes: "x"}, 0}, "a trim": {control.Trim{To: 1}, 1}} {
+		l := leads(p)
+		l.propose(p, l.next, paxos.Value{Batch: control.Batch(c.command)}, false)
+		l.next++
+		out := p.Flush()
+		if to := sentTo[*paxos.Accept](out, "a3"); len(sentTo[*paxos.Accept](out, "a1")) != 1 || len(to) != c.taken {
+			t.Errorf("%s: proposed to a3 %v", name, to)
+		}
 	}
 	p.Step("a1", &paxos.PeerUp{ID: "a1", Role: paxos.RoleAcceptor})
 	p.Step("a3", &paxos.PeerUp{ID: "a3", Role: paxos.RoleAcceptor})
