@@ -285,6 +285,7 @@ func (c *conn) writeLoop() error {
 			if c.polled.Load() && time.Since(time.Unix(0, c.heard.Load())) > c.n.cfg.Idle {
 				return os.ErrDeadlineExceeded // a reader of its own would have met this
 			}
+			c.w.rest(time.Now().Add(-most), c.veil.rest)
 			if quiet := c.w.quiet(time.Now()); quiet < most {
 				ping.Reset(most - quiet) // what was written says as much
 				continue

@@ -6,6 +6,9 @@ import "time"
 const (
 	ioBuffer   = 64 << 10  // read at once; a frame that fits is decoded where it lies
 	writeChunk = 256 << 10 // frames are coalesced up to about this before a write
+	// idleBuffer is what a connection keeps to write with when it has written nothing larger for a
+	// while.
+	idleBuffer = 16 << 10
 	// sendBuffer bounds what the kernel holds, which nothing can overtake. It costs
 	// throughput only where bandwidth times round trip exceeds it.
 	sendBuffer = 1 << 20

@@ -120,6 +120,50 @@ func TestTLS(t *testing.T) {
 	}
 }
 
+// TestQuietConnectionsTakeLittle: the memory that a large page took is given back when nothing
+// large was written for a while, by whatever else is, and what is written after that arrives.
+func TestQuietConnectionsTakeLittle(t *testing.T) {
+	f := newFiles(t)
+	for _, mode := range []cluster.TLSMode{cluster.TLSOff, require} {
+		kept := func(c *conn) (n int) {
+			c.w.mu.Lock()
+			defer c.w.mu.Unlock()
+			n = cap(c.w.spare) + cap(c.w.left)
+			if c.veil != nil {
+				c.veil.mu.Lock()
+				defer c.veil.mu.Unlock()
+				n += cap(c.veil.spare) + cap(c.veil.sealed)
+			}
+			return n
+		}
+		mine, theirs := config(learner, "l1"), config(client, "app")
+		if mode == require {
+			mine, theirs = f.config(learner, "l1", mode), f.config(client, "app", mode)
+		}
+		mine.Idle, theirs.Idle = 500*time.Millisecond, 500*time.Millisecond
+		mine.QueueBytes = 16 << 20
+		l := listen(t, mine)
+		c := start(t, theirs, newRecorder())
+		c.Dial(l.peer())
+		l.await(t, 1, up, "@1")
+		to := l.connTo("@1")
+		for i := range 8 {
+			l.Send("@1", &paxos.Page{Values: []paxos.Vote{{Value: paxos.Value{Batch: make([]byte, 500<<10)}}}})
+			c.await(t, i+1, got, "l1")
+		}
+		eventually(t, "the memory is given back", func() bool {
+			l.Send("@1", &paxos.Page{}) // it is never silent
+			if why := to.why(); why != nil {
+				t.Fatal(why)
+			}
+			return kept(to) <= 3*idleBuffer
+		})
+		before := len(c.of(got, "l1"))
+		l.Send("@1", &paxos.Page{Values: []paxos.Vote{{Value: paxos.Value{Batch: make([]byte, 500<<10)}}}})
+		c.await(t, before+1, got, "l1")
+	}
+}
+
 // TestModes: who goes without TLS, who with it, and who refuses whom, in words at both ends.
 func TestModes(t *testing.T) {
 	f := newFiles(t)

@@ -62,6 +62,7 @@ type writer struct {
 	spare  []byte                       // to encode into
 	left   []byte                       // encoded, and not written yet: what try could not write
 	last   time.Time                    // when something was last encoded
+	large  time.Time                    // when more than idleBuffer was
 }
 
 // try writes what encode makes as far as that needs no waiting, and then calls wrote. It
@@ -114,6 +115,22 @@ func (w *writer) quiet(now time.Time) time.Duration {
 	return now.Sub(w.last)
 }
 
+// rest gives back, if nothing large was written since a time, the memory that was needed for
+// that, and has release do the same where TLS keeps some. A connection that once showed a page
+// would keep more for ever than all that waits for clients may take.
+func (w *writer) rest(since time.Time, release func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(w.left) > 0 || w.large.After(since) {
+		return
+	}
+	w.left = nil
+	if cap(w.spare) > idleBuffer {
+		w.spare = nil
+	}
+	release()
+}
+
 func (w *writer) encode(encode func([]byte) ([]byte, error)) ([]byte, error) {
 	buf, err := encode(w.spare[:0])
 	if err != nil {
@@ -121,6 +138,9 @@ func (w *writer) encode(encode func([]byte) ([]byte, error)) ([]byte, error) {
 	}
 	if len(buf) > 0 {
 		w.last = time.Now()
+	}
+	if len(buf) > idleBuffer {
+		w.large = w.last
 	}
 	if w.spare = buf; cap(buf) > 8*writeChunk {
 		w.spare = nil // too large to keep

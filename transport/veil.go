@@ -90,3 +90,18 @@ func (v *veil) seal(plain []byte) ([]byte, error) {
 	}
 	return out, err
 }
+
+// rest gives back what the last large texts needed; no call of seal is under way.
+func (v *veil) rest() {
+	if v == nil {
+		return
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if cap(v.spare) > idleBuffer {
+		v.spare = nil
+	}
+	if len(v.sealed) == 0 && cap(v.sealed) > idleBuffer {
+		v.sealed = nil
+	}
+}
