@@ -117,7 +117,7 @@ func strangerError(err error, s *credentials.Snapshot) error {
 		text = "the certificate that it shows is refused: " + refused.Text
 	case errors.As(err, &failed) && failed.Op == remoteError:
 		text = fmt.Sprintf("it refuses the certificate of this process (%v), as its log says: %s", failed.Err, s.Describe())
-	case errors.Is(err, os.ErrDeadlineExceeded), isEnd(err):
+	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, io.ErrUnexpectedEOF), isEnd(err):
 		return fmt.Errorf("no TLS handshake: %w", noPorts(err))
 	default:
 		text = fmt.Sprintf("no TLS handshake: %v; TLS 1.3 is needed, and a certificate of this cluster", noPorts(err))

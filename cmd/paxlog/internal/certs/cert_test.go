@@ -94,13 +94,15 @@ func TestCertRefusals(t *testing.T) {
 		{"node a1", 1, "a1.crt: it is there already, and is not written over: --renew makes a new certificate"},
 		{"node a9", 2, `cluster "dev" has no process "a9": for one that joins say --role`},
 		{"node a9 --role king", 2, "must be acceptor, proposer or learner"},
-		{"node a9 --renew --role acceptor", 1, "no such file"},
+		{"node a9 --renew --role acceptor", 1, "a9.key: there is no such key, so there is nothing to renew"},
 		{"node --days 0", 2, "must be a number from 1 to 36500"},
 		{"client a2", 2, "a2 names a process of the cluster file (acceptor): give the client another name"},
 		{"client anonymous", 1, "that is everybody without a certificate"},
 		{"client ../x", 1, "cannot name a client"},
 		{"revoke", 2, "cert revoke takes arguments, NAME..., and was given none"},
-		{"revoke nobody", 1, "no such file"},
+		{"revoke nobody", 1, "nobody.crt: there is no such certificate here"},
+		{"client client-ca --renew", 1, "are the files of an authority"},
+		{"node client --renew --role acceptor", 1, "there is no such key"},
 	} {
 		before, err := os.ReadDir("tls")
 		if err != nil {
