@@ -464,7 +464,7 @@ var mutants = []mutant{
 	{row: 42, name: "a learner hears nobody who took the place of an acceptor that it knows", file: "learner/members.go", by: "TestAllAcceptorsMoved",
 		old: "	if s != nil {\n		l.hold(s, state.Members.At)\n	}\n",
 		new: ""},
-	{row: 42, name: "a client knows the processes of its cluster file only", file: "client/core/directory.go", by: "TestMembers", in: "sim", says: "clients still wait",
+	{row: 42, name: "a client knows the processes of its cluster file only", file: "client/core/directory.go", by: "TestDirectory",
 		old: "	m.cfg.Proposers = listed(d, paxos.RoleProposer, m.file.Proposers)\n",
 		new: ""},
 	{row: 42, name: "clients are not told that processes have moved", file: "proposer/roster.go", by: "TestRosterIsDecided",

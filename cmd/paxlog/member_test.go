@@ -30,6 +30,10 @@ func TestMemberReplace(t *testing.T) {
 	k.Await("a4 copies", func() bool { return strings.Contains(k.Must("member", "list"), "copies the log") })
 	refused("a2 lives and votes", "member", "replace", "a2", "--with", "a4")
 	refused("a9 is no acceptor of this log", "member", "replace", "a9", "--with", "a4")
+	refused("phase1", "member", "add", "a4", "--quorum", "phase1=2,phase2=2")
+	if _, errs, code := k.Run("member", "add", "a4", "--quorum", "3"); code != command.ExitUsage || !strings.Contains(errs, "phase1=N,phase2=N") {
+		t.Errorf("quorums that are none: %d %s", code, errs)
+	}
 	k.Kill("a2")
 	var done string
 	k.Await("a4 takes the place of a2", func() bool {

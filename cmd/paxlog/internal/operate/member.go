@@ -82,9 +82,10 @@ func (o *options) printMembers(w io.Writer, m client.Members, s *client.Status) 
 }
 
 var (
-	forceOption = command.Option{Name: "force", Usage: "although fewer processes may be lost meanwhile than now"}
-	roleOption  = command.Option{Name: "role", Value: "ROLE", Usage: "of the process: acceptor, the default, proposer or learner"}
-	addrOption  = command.Option{Name: "addr", Value: "HOST:PORT", Usage: "where a proposer or learner is dialled; an acceptor says so itself"}
+	forceOption  = command.Option{Name: "force", Usage: "although fewer processes may be lost meanwhile than now"}
+	roleOption   = command.Option{Name: "role", Value: "ROLE", Usage: "of the process: acceptor, the default, proposer or learner"}
+	quorumOption = command.Option{Name: "quorum", Value: "phase1=N,phase2=N", Usage: "the sizes of the quorums after it; without it they stay majorities, or as they are"}
+	addrOption   = command.Option{Name: "addr", Value: "HOST:PORT", Usage: "where a proposer or learner is dialled; an acceptor says so itself"}
 )
 
 // changing is a command that changes the members.
@@ -123,6 +124,20 @@ func readRole(in *command.Input) (client.Role, error) {
 		return 0, in.Bad("role", "must be acceptor, proposer or learner")
 	}
 	return 0, nil
+}
+
+// readQuorum reads the sizes of the quorums, which stay as they are if none are given. Whether they
+// fit the acceptors is judged by the leader.
+func readQuorum(in *command.Input, m *client.MemberChange) error {
+	text := in.Text("quorum")
+	if text == "" {
+		return nil
+	}
+	_, err := fmt.Sscanf(text, "phase1=%d,phase2=%d", &m.Phase1, &m.Phase2)
+	if err != nil || fmt.Sprintf("phase1=%d,phase2=%d", m.Phase1, m.Phase2) != text || m.Phase1 < 1 || m.Phase2 < 1 {
+		return in.Bad("quorum", "is not phase1=N,phase2=N")
+	}
+	return nil
 }
 
 // readAddr reads where a process that comes is dialled, "" if it is not given.
@@ -168,11 +183,14 @@ func memberAdd() *command.Command {
 			"--addr HOST:PORT`. A learner is initialised with `paxlog init --join --role learner\n"+
 			"--id l3 --addr HOST:PORT --data DIR`, started, and copies the log before it is added.\n"+againText,
 		"paxlog member add a4\npaxlog member add p3 --role proposer --addr 10.0.0.4:7201",
-		[]command.Option{roleOption, addrOption},
+		[]command.Option{roleOption, addrOption, quorumOption},
 		func(in *command.Input, m *client.MemberChange) (err error) {
 			m.Order, m.With, m.ID = client.AddMember, m.ID, ""
 			if m.Role, err = readRole(in); err == nil {
 				m.Addr, err = readAddr(in)
+			}
+			if err == nil {
+				err = readQuorum(in, m)
 			}
 			if err == nil && m.Addr == "" && (m.Role == client.RoleProposer || m.Role == client.RoleLearner) {
 				_, err = in.Require("addr")
@@ -186,9 +204,9 @@ func memberRemove() *command.Command {
 		"An acceptor goes on voting until the others have what it has, and quorums that are\n"+
 			"majorities stay majorities. A proposer that leads hands over first. A learner's\n"+
 			"clients go on at another one.\n"+againText,
-		"paxlog member remove a2", nil,
-		func(_ *command.Input, m *client.MemberChange) error {
+		"paxlog member remove a2", []command.Option{quorumOption},
+		func(in *command.Input, m *client.MemberChange) error {
 			m.Order = client.RemoveMember
-			return nil
+			return readQuorum(in, m)
 		})
 }
