@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strconv"
@@ -43,8 +44,8 @@ const (
 // TestHostile attacks a cluster of processes in every way, one after the other, while four clients
 // append and one tails. Nobody is deposed, ends, or grows beyond its budgets; appends go on during
 // each attack; and nothing is lost or repeated. PAXLOG_HOSTILE=10s is how long each attack lasts:
-// then the cluster has the timeouts and limits that it would have, and the rate of appends during
-// each attack is compared with the one beside as much load of the processors.
+// then the cluster has the timeouts that it would have, and the rate of appends during each attack is
+// compared with the one beside as many busy loops as processes are attacked.
 func TestHostile(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("what a process takes is read from /proc")
@@ -99,11 +100,11 @@ func TestHostile(t *testing.T) {
 			if measures {
 				<-time.After(5 * time.Second)
 				after := rate(load, long)
-				stop := spin(taken)
+				stop := spin(t, len(k.IDs()))
 				beside := rate(load, long)
 				stop()
-				t.Logf("appends a second: %.0f without, %.0f attacked, %.0f beside as much load (%.2f processors): ratio %.2f; %.0f after 5 s",
-					quiet, attacked, beside, taken, attacked/beside, after)
+				t.Logf("appends a second: %.0f without, %.0f attacked, %.0f beside %d busy loops: ratio %.2f; %.0f after 5 s; the attackers took %.2f processors",
+					quiet, attacked, beside, len(k.IDs()), attacked/beside, after, taken)
 			}
 		})
 	}
@@ -187,28 +188,21 @@ func cpu(t *testing.T) float64 {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano()).Seconds()
 }
 
-// spin keeps so many processors busy.
-func spin(processors float64) (stop func()) {
-	done := make(chan struct{})
+// spin keeps a process busy for each that is attacked: as much as an attack can take of the
+// processors.
+func spin(t *testing.T, n int) (stop func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
 	var wg sync.WaitGroup
-	n := int(processors) + 1
 	for range n {
-		wg.Go(func() {
-			busy := time.Duration(processors / float64(n) * float64(10*time.Millisecond))
-			for {
-				select {
-				case <-done:
-					return
-				default:
-				}
-				for began := time.Now(); time.Since(began) < busy; {
-				}
-				time.Sleep(10*time.Millisecond - busy)
-			}
-		})
+		loop := exec.CommandContext(ctx, "/bin/sh", "-c", "while :; do :; done")
+		if err := loop.Start(); err != nil {
+			t.Fatal(err)
+		}
+		wg.Go(func() { _ = loop.Wait() }) // it is killed
 	}
 	return func() {
-		close(done)
+		cancel()
 		wg.Wait()
 	}
 }
