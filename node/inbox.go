@@ -40,6 +40,7 @@ type inbox struct {
 	wake    chan struct{} // holds one
 
 	ofClients atomic.Int64 // bytes in lanes
+	flooded   atomic.Bool  // some client repeats a question
 }
 
 // lane is what waits of one client.
@@ -47,6 +48,10 @@ type lane struct {
 	paxos.Queue[item]
 	bytes int
 	query *paxos.StatusQuery // the one that waits, or nil
+	// repeats are the questions in whose place query came; more than a few of them are a flood. The
+	// reader of a client that was found out is one of its own, and waits.
+	repeats int
+	own     bool
 }
 
 func newInbox(limit int) *inbox {
@@ -114,8 +119,14 @@ func (b *inbox) putClient(it item) {
 	// How this process is takes longer to find out than to ask: the later question takes the place
 	// of one that waits, so that a client has it found out once for all that it sends at a time.
 	query, asks := it.msg.(*paxos.StatusQuery)
+	for asks && l.query != nil && l.own && !b.stopped {
+		b.await()
+	}
 	if asks && l.query != nil {
 		l.query.Nonce = query.Nonce
+		if l.repeats++; l.repeats > maxRepeats {
+			b.flooded.Store(true)
+		}
 		return
 	}
 	for l.Len() > 0 && l.bytes+it.size > b.share()+laneSlack && !b.stopped {
@@ -153,13 +164,17 @@ func (b *inbox) await() {
 // crowded reports whether a client has so much waiting that who reads for many clients
 // should not read for it: it would have to wait.
 func (b *inbox) crowded(id paxos.NodeID) bool {
-	if b.ofClients.Load() < laneSlack/2 {
+	if b.ofClients.Load() < laneSlack/2 && !b.flooded.Load() {
 		return false
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	l := b.lanes[id]
-	return l != nil && l.bytes > min(b.share(), laneSlack/2)
+	if l != nil && l.repeats > maxRepeats {
+		l.own = true
+		b.flooded.Store(false) // until it is found of another one
+	}
+	return l != nil && (l.own || l.bytes > min(b.share(), laneSlack/2))
 }
 
 // waiting is how many messages wait.
@@ -212,7 +227,7 @@ func (b *inbox) next() item {
 	l := b.turns.Pop()
 	it := l.Pop()
 	if l.query != nil && it.msg == paxos.Message(l.query) {
-		l.query = nil
+		l.query, l.repeats = nil, 0
 	}
 	l.bytes -= it.size
 	b.ofClients.Add(int64(-it.size))

@@ -156,3 +156,32 @@ func TestOneQuestionOfEach(t *testing.T) {
 		t.Errorf("%d questions, %d bytes", len(items), b.ofClients.Load())
 	}
 }
+
+// TestFloodOfQuestionsWaits: the reader of a client that asks without end waits for the answer.
+func TestFloodOfQuestionsWaits(t *testing.T) {
+	b := newInbox(1 << 20)
+	ask := func() { b.putRemote(item{from: "@1", msg: &paxos.StatusQuery{Nonce: 1}, size: 10}) }
+	for range maxRepeats + 2 {
+		if b.crowded("@1") {
+			t.Fatal("a few questions are taken for a flood")
+		}
+		ask()
+	}
+	if !b.crowded("@1") || b.crowded("@2") {
+		t.Fatal("the flood is not found out, or another's")
+	}
+	asked := make(chan bool)
+	go func() {
+		ask()
+		close(asked)
+	}()
+	select {
+	case <-asked:
+		t.Fatal("its reader does not wait")
+	case <-time.After(50 * time.Millisecond):
+	}
+	if items, _ := b.take(); len(items) != 1 {
+		t.Fatalf("%d questions are stepped", len(items))
+	}
+	<-asked
+}

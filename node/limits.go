@@ -15,6 +15,9 @@ const (
 	// laneSlack is what a client may have waiting beside its share: more than a poller reads of
 	// one connection before it looks whether it may go on.
 	laneSlack = 256 << 10
+	// maxRepeats is how many questions how this process is a client may send before one is answered,
+	// and not be taken to flood it.
+	maxRepeats = 16
 	// few is how many messages a reader steps itself; for more it wakes the loop.
 	few = 2
 	// maxSpare bounds the items of an inbox that is kept for the next messages.

@@ -213,6 +213,9 @@ func (c *conn) readLoop(id paxos.NodeID, role paxos.Role) error {
 		if !wire.Buffered(c.r) {
 			if received {
 				received = false
+				if role == paxos.RoleClient {
+					c.n.crowded(id) // from now on Receive may wait for its own sake
+				}
 				c.n.h.Rest()
 			}
 			// A whole frame must come within the idle time: a slow sender does not hold a
