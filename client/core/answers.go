@@ -133,7 +133,7 @@ func (m *Machine) onFound(msg *paxos.Found) {
 	case msg.Future && k.phase == phaseAgain:
 		m.finish(k, ErrFutureAppend)
 	default:
-		k.phase = phaseFirst
+		k.phase, k.found = phaseFirst, msg.Index
 		m.fence(k)
 		m.again(k, resolvePoll)
 	}
@@ -153,10 +153,16 @@ func (m *Machine) fence(k *Call) {
 	}
 }
 
-// onFenceRefused: this client may not close that session.
+// onFenceRefused: this client may not close that session. Where the append is in the log, it stays
+// there all the same.
 func (m *Machine) onFenceRefused(msg *paxos.Refused) {
 	for i := len(m.calls) - 1; i >= 0; i-- { // from the end: one that is done leaves its place to the last
 		if k := m.calls[i]; k.Kind == CallResolve && k.ID.Session == msg.Session && k.fenceTo != "" {
+			if k.found != 0 {
+				k.Chosen, k.Index = true, k.found
+				m.finish(k, nil)
+				continue
+			}
 			m.finish(k, fmt.Errorf("%w: %s", ErrNotPermitted, msg.Detail))
 		}
 	}

@@ -53,6 +53,7 @@ type Call struct {
 	session  *Session    // CallResolve: in its resolves
 	fenceTo  paxos.NodeID
 	fencedAt paxos.Ticks
+	found    paxos.Index // CallResolve: where a learner found it, 0 if none has
 }
 
 // phase is what a call asks next; its zero value is the first question of each kind.

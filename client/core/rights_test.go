@@ -74,6 +74,15 @@ func TestNotPermitted(t *testing.T) {
 	if !errors.Is(resolve.Err, ErrNotPermitted) {
 		t.Errorf("a fence: %v", resolve.Err)
 	}
+	chosen := &Call{Kind: CallResolve, ID: paxos.AppendID{Session: session, Seq: 1}}
+	m.Ask(chosen)
+	for _, q := range sentTo[*paxos.Lookup](m.Flush().SendNow, "l1") {
+		m.Step("l1", &paxos.Found{Nonce: q.Nonce, Index: 7})
+	}
+	m.Step("p1", &paxos.Refused{Session: session, Reason: paxos.RefuseRights, Detail: "grant it"})
+	if !chosen.done || chosen.Err != nil || chosen.Index != 7 {
+		t.Errorf("a fence where it is chosen: %+v", chosen)
+	}
 }
 
 // TestDetachedForWantOfARight: a learner that tells no more of a session ends nothing: what the

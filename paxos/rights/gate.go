@@ -2,6 +2,7 @@ package rights
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/paxlog/paxlog/paxos"
 )
@@ -119,7 +120,7 @@ func Refuses(p paxos.Principal, m paxos.Message, granted Grants) string {
 		return fmt.Sprintf("no client may send %s", row.Name)
 	}
 	return fmt.Sprintf("%s has the rights %s, and %s takes %s: `paxlog grant %s %s` gives it that, by somebody who has admin",
-		describe(p), has, what(m), need, p, least(need))
+		describe(p), has, what(m), strings.ReplaceAll(need.String(), ",", " or "), p, least(need))
 }
 
 // describe names a principal.
@@ -142,8 +143,13 @@ func least(need paxos.Rights) paxos.Rights {
 
 // what a message is for, in a sentence about who may.
 func what(m paxos.Message) string {
-	switch m.(type) {
-	case *paxos.Append, *paxos.Attach:
+	switch m := m.(type) {
+	case *paxos.Append:
+		if m.First == 0 {
+			return "to end a session"
+		}
+		return "appending"
+	case *paxos.Attach:
 		return "appending"
 	case *paxos.Lookup:
 		return "asking for the fate of an append"
