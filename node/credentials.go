@@ -59,23 +59,29 @@ func (n *Node) warnOfCredentials() {
 	}
 }
 
-// withLinks adds to answers about this process what its connections are.
+// withLinks adds to answers about this process what its connections are. It looks at them once
+// for all: there may be thousands, and as many who ask at a time.
 func (n *Node) withLinks(envelopes []paxos.Envelope) []paxos.Envelope {
 	if !n.creds.IsOn() {
 		return envelopes
 	}
+	var plain []paxos.NodeID
+	clients := -1 // not looked yet
 	for i, e := range envelopes {
 		r, ok := e.Msg.(*paxos.StatusReply)
 		if !ok {
 			continue
+		}
+		if clients < 0 {
+			plain, clients = n.net.Plain()
+			plain = slices.Clip(plain[:min(len(plain), paxos.MaxAcceptors)])
 		}
 		told := *r
 		told.TLS = "accept"
 		if n.creds.IsRequired() {
 			told.TLS = "require"
 		}
-		told.Plain, told.PlainClients = n.net.Plain()
-		told.Plain = slices.Clip(told.Plain[:min(len(told.Plain), paxos.MaxAcceptors)])
+		told.Plain, told.PlainClients = plain, clients
 		told.Ends = uint64(max(0, n.creds.Snapshot().Until().Unix()))
 		envelopes[i].Msg = &told
 	}
