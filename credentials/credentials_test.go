@@ -2,6 +2,7 @@ package credentials_test
 
 import (
 	"bytes"
+	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
@@ -74,6 +75,20 @@ func (d *dir) read(name string) []byte {
 	return text
 }
 
+// onlyServes has an acceptor's certificate say that it is for servers only.
+func (d *dir) onlyServes(id string) {
+	d.t.Helper()
+	pair, err := tls.LoadX509KeyPair(d.file("peer-ca.crt"), d.file("peer-ca.key"))
+	must(d.t, err)
+	mine, err := tls.LoadX509KeyPair(d.file(id+".crt"), d.file(id+".key"))
+	must(d.t, err)
+	c := *mine.Leaf
+	c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}
+	der, err := x509.CreateCertificate(rand.Reader, &c, pair.Leaf, c.PublicKey, pair.PrivateKey)
+	must(d.t, err)
+	d.write(id+".crt", pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o600)
+}
+
 // TestFilesThatAreRefused: what a process cannot begin with, in words that name the file.
 func TestFilesThatAreRefused(t *testing.T) {
 	for _, c := range []struct {
@@ -89,6 +104,7 @@ func TestFilesThatAreRefused(t *testing.T) {
 		{"of another authority", func(d *dir, s *config.TLS) { s.PeerCA = newDir(t).file("peer-ca.crt"); s.CRL = "" }, "a1.crt: this process cannot use the certificate: no authority in peer_ca vouches for it"},
 		{"expired", func(d *dir, s *config.TLS) { d.at = d.at.AddDate(0, 0, 101) }, "this process cannot use the certificate: it ended at 2030-04-11T00:00:00Z, and here it is 2030-04-12T00:00:00Z"},
 		{"not yet valid", func(d *dir, s *config.TLS) { d.at = d.at.AddDate(0, 0, -1) }, "it is not valid before 2029-12-31T23:00:00Z, and here it is 2029-12-31T00:00:00Z (are the clocks right?)"},
+		{"half of its usages", func(d *dir, s *config.TLS) { d.onlyServes("a1") }, "its extended key usage does not allow what it is shown for: a process needs serverAuth and clientAuth"},
 		{"one authority for all", func(d *dir, s *config.TLS) { s.ClientCA = s.PeerCA }, "is in peer_ca"},
 		{"no authority of clients", func(d *dir, s *config.TLS) { s.ClientCA = "" }, "tls.client_ca: it is missing"},
 		{"a certificate that is no authority", func(d *dir, s *config.TLS) { s.PeerCA = d.file("a1.crt") }, "is that of no authority"},

@@ -91,6 +91,9 @@ func (s *Snapshot) judge(chain []*x509.Certificate, usage x509.ExtKeyUsage) (*Pr
 		if _, err := verify(chain, other, usage, now); err == nil {
 			return nil, refusef("an authority of the other kind issued it: only those of %ss can make a %s; %s", kind, who.Role, describe(leaf))
 		}
+		if invalid := (x509.CertificateInvalidError{}); errors.As(err, &invalid) && invalid.Reason == x509.IncompatibleUsage {
+			return nil, refusef("its extended key usage does not allow what it is shown for: a process needs serverAuth and clientAuth, a client clientAuth: %s", describe(leaf))
+		}
 		return nil, refusef("no authority in %s_ca vouches for it (%v): %s", kind, errors.Unwrap(err), describe(leaf))
 	}
 	p := &Proof{Identity: who, chain: chain, usage: usage}
