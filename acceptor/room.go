@@ -1,6 +1,8 @@
 package acceptor
 
 import (
+	"slices"
+
 	"github.com/paxlog/paxlog/paxos"
 	"github.com/paxlog/paxlog/paxos/control"
 )
@@ -29,12 +31,15 @@ func (a *Acceptor) copies() bool {
 	return !r.values.IsShort() || r.beyond > 2*uint64(a.cfg.PageBytes) && a.known-min(a.held, a.known) <= shortGap
 }
 
-// roomOfLearners is what the learners that are subscribed here say.
+// roomOfLearners is what the learners that are subscribed here say, nothing if none says anything.
+// One that does not say it, as of an earlier release, is among them: it has room, as far as is known.
 func (a *Acceptor) roomOfLearners() (rooms []paxos.RoomOf) {
+	if !slices.ContainsFunc(a.subs, func(s subscriber) bool { return s.room.IsKnown() }) {
+		return nil
+	}
 	for i := range a.subs {
-		if s := &a.subs[i]; s.room.IsKnown() {
-			rooms = append(rooms, paxos.RoomOf{ID: s.id, Room: s.room, Free: s.free})
-		}
+		s := &a.subs[i]
+		rooms = append(rooms, paxos.RoomOf{ID: s.id, Room: s.room, Free: s.free})
 	}
 	return rooms
 }

@@ -21,9 +21,10 @@ func TestRoomIsTold(t *testing.T) {
 	}
 	a.Step("a1", &paxos.DiskRoom{Values: paxos.RoomFor(100), Beyond: 10, Free: 1000})
 	a.Step("l1", &paxos.Poll{Room: paxos.RoomFor(0), DiskFree: 7})
+	a.Step("l2", &paxos.Poll{}) // of an earlier release
 	a.Step("p1", &paxos.Accept{Ballot: b, Instance: 1, Value: paxos.Value{Batch: make([]byte, 30)}})
 	r := said()
-	if r.Room != paxos.RoomFor(70) || r.DiskFree != 1000 || len(r.Learners) != 1 || r.Learners[0] != (paxos.RoomOf{ID: "l1", Room: paxos.RoomFor(0), Free: 7}) {
+	if r.Room != paxos.RoomFor(70) || r.DiskFree != 1000 || len(r.Learners) != 2 || r.Learners[1].ID != "l2" || r.Learners[1].Room.IsKnown() || r.Learners[0] != (paxos.RoomOf{ID: "l1", Room: paxos.RoomFor(0), Free: 7}) {
 		t.Errorf("%+v", r)
 	}
 	a.Step("p1", &paxos.Accept{Ballot: b, Instance: 2, Value: paxos.Value{Batch: make([]byte, 300)}})

@@ -71,7 +71,7 @@ func (l *leading) onRoom(p *Proposer, place int, m *paxos.HeartbeatAck) {
 	why := l.short(p, 0)
 	switch {
 	case why != "" && !r.refusing:
-		p.Warn("appends are refused: "+why, "ballot", l.ballot.String())
+		p.Warn("appends are refused", "ballot", l.ballot.String(), "reason", why)
 	case why == "" && r.refusing:
 		p.Info("appends are taken again: there is room on the disks", "ballot", l.ballot.String())
 	}

@@ -9,6 +9,7 @@ type DiskState struct {
 	Full      bool   // every write fails until space is freed
 	FailWrite bool   // the next write fails
 	FailSync  bool   // the next sync fails
+	Size      int    // bytes of values that it has room for, 0: any
 }
 
 // Why a process ends over its disk.

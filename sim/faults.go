@@ -104,7 +104,7 @@ func (w *World) harm(f Fault, servers []paxos.NodeID, r *paxos.Rand) {
 	case JumpWall:
 		n.jump += paxos.UnixNanos(between(r, 0, 2*jumpMost)-jumpMost) * 1000
 		w.trace("the wall clock of %s jumps, to %+d s", n.ID, n.jump/1e9)
-	case HangDisk, SlowDisk, BreakWrite, BreakSync, FillDisk:
+	case HangDisk, SlowDisk, BreakWrite, BreakSync, FillDisk, NarrowDisk:
 		w.harmDisk(f, n, r)
 	default:
 		w.harmNetwork(f, n, servers, r)
@@ -130,6 +130,9 @@ func (w *World) harmDisk(f Fault, n *Node, r *paxos.Rand) {
 	case FillDisk:
 		n.Disk.Full = true
 		w.after(f.For, func() { n.Disk.Full = false })
+	case NarrowDisk:
+		n.narrow(n.store.visible.Bytes() + int(between(r, 0, 3000)))
+		w.after(f.For, func() { n.narrow(0) })
 	}
 }
 
@@ -203,6 +206,7 @@ func (c *Cluster) heal(gone []paxos.NodeID) {
 	c.trace("healing")
 	c.Net.Heal()
 	for _, n := range c.all {
+		n.narrow(0)
 		n.Disk, n.Slow = DiskState{}, 0
 	}
 	for _, id := range c.servers() {

@@ -98,6 +98,7 @@ func (n *Node) Start() {
 			w.Net.connect(n, o)
 		}
 	}
+	n.tellRoom() // before anything is taken
 	n.awake = true
 	n.later(0, work{kind: workDrain})
 }

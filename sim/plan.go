@@ -63,6 +63,7 @@ const (
 	BreakWrite
 	BreakSync
 	FillDisk
+	NarrowDisk
 	RollBack
 	CutOneWay
 	CutBothWays
@@ -89,7 +90,7 @@ const (
 
 var faultNames = [...]string{
 	CrashNode: "crash", CrashAll: "crash of all", PauseNode: "pause", SlowNode: "slow process", HangDisk: "hung disk",
-	SlowDisk: "slow disk", BreakWrite: "write error", BreakSync: "sync error", FillDisk: "disk filled", RollBack: "old directory", CutOneWay: "one-way cut",
+	SlowDisk: "slow disk", BreakWrite: "write error", BreakSync: "sync error", FillDisk: "disk filled", NarrowDisk: "disk with little room", RollBack: "old directory", CutOneWay: "one-way cut",
 	CutBothWays: "two-way cut", Isolate: "isolated node", Flap: "flapping link", BreakConnection: "connection cut in flight",
 	Orphan: "votes of one acceptor alone", ReplayOld: "old packets", JumpWall: "clock jump", LossyNetwork: "lossy network",
 	HandOver: "leader asked to hand over", DrainNode: "drain", TrimLog: "trim", LoseLearner: "learner begun anew",
@@ -202,6 +203,7 @@ func DrawPlan(seed uint64) Plan {
 	p.Gone = drawGone(&r, t)
 	p.Faults = append(p.Faults, drawTrims(seed, p.End, learners)...)
 	p.Faults = append(p.Faults, drawThefts(seed, p.End)...)
+	p.Faults = append(p.Faults, drawNarrow(seed, p.End, append(acceptors, learners...))...)
 	programs, levels := drawLevels(&p, servers)
 	p.Programs, p.Faults = programs, append(p.Faults, levels...)
 	p.changes(drawChanges(seed, p.End, t))
@@ -245,6 +247,21 @@ func drawTrims(seed uint64, end Micros, learners []paxos.NodeID) (faults []Fault
 			f.Kind, f.Node, f.For = LoseLearner, learners[r.Uint64()%uint64(len(learners))], between(&r, Millisecond, Second)
 		}
 		faults = append(faults, f)
+	}
+}
+
+// drawNarrow draws when disks have little room, in a third of the runs. It has a source of its own,
+// as drawOld has.
+func drawNarrow(seed uint64, end Micros, stores []paxos.NodeID) (faults []Fault) {
+	r := paxos.Rand{State: seed ^ 0x6e6172726f77}
+	if r.Uint64()%3 != 0 {
+		return nil
+	}
+	for at := Micros(0); ; {
+		if at += between(&r, 50*Millisecond, 2*Second); at >= end {
+			return faults
+		}
+		faults = append(faults, Fault{At: at, Kind: NarrowDisk, Node: stores[r.Uint64()%uint64(len(stores))], For: between(&r, 50*Millisecond, 4*Second), Arg: r.Uint64()})
 	}
 }
 

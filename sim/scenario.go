@@ -27,6 +27,7 @@ var Scenarios = []Scenario{
 	{"hung-disk", "the disks of a quorum hang for a while: nothing is answered meanwhile, and nothing is lost", hungDisk},
 	{"hung-source", "the disk hangs of the acceptor that sends learners the values: no append waits for it", hungSource},
 	{"full-disk", "the disk of one acceptor fills, then of a second: they stop and cannot start, nothing is answered; space is freed and nothing is lost", fullDisks},
+	{"little-room", "a quorum of disks, and then all learners', have little room: appends are refused before they are full; a trim brings them back; one of each alone holds nobody up", littleRoom},
 	{"transfer", "the leader hands over, to and fro, and is killed right after; nobody waits for an election timeout", transferScenario},
 	{"upgrade", "programs of an earlier release are replaced one at a time, gone back half-way, replaced again; then the log gets its level", upgradeScenario},
 	{"paused-leader", "the leader is paused beyond its timeout, another takes over, and it resumes", pausedLeader},

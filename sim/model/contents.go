@@ -95,6 +95,14 @@ func (c *Contents) Apply(records []paxos.Record) {
 	}
 }
 
+// Bytes is how many bytes of values it has.
+func (c *Contents) Bytes() (n int) {
+	for i := max(c.First, 1); i <= c.Top; i++ {
+		n += len(c.Votes.At(i).Value.Batch) + len(c.Applied.At(i).Value.Batch)
+	}
+	return n
+}
+
 // trim deletes what is below an instance.
 func (c *Contents) trim(first paxos.Instance) {
 	for i := c.First; i < first; i++ {
