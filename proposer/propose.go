@@ -50,7 +50,7 @@ func (l *leading) onAppend(p *Proposer, from paxos.NodeID, m *paxos.Append) {
 		p.refuse(from, m, paxos.RefuseBusy, fmt.Sprintf("%d bytes of appends are waiting already", l.queue.bytes))
 		return
 	}
-	if why := l.lacksRoom(p); why != "" && !l.isLeaving() {
+	if why := l.lacksRoom(p); why != "" && !l.isLeaving() && m.First > 0 { // a fence is little, and somebody wants to know
 		p.refuse(from, m, paxos.RefuseNoSpace, why)
 		return
 	}
@@ -99,11 +99,7 @@ func (l *leading) pack(p *Proposer) {
 	if l.isLeaving() || p.order != nil && l.change(p) {
 		return
 	}
-	if l.queue.n > 0 {
-		if why := l.lacksRoom(p); why != "" {
-			l.refuseQueue(p, paxos.RefuseNoSpace, why)
-		}
-	}
+	l.refuseWithoutRoom(p)
 	for l.queue.n > 0 && l.room(p) && l.due(p) {
 		l.packedAt = p.now
 		alone := l.queue.n == 1
@@ -123,6 +119,7 @@ func (l *leading) pack(p *Proposer) {
 		l.propose(p, l.next, paxos.Value{Origin: l.ballot, Time: p.wall, Batch: batch}, quiet)
 		l.next++
 	}
+	l.refuseWithoutRoom(p) // with what was proposed just now
 	l.decide(p)
 }
 

@@ -87,6 +87,28 @@ func (l *leading) lacksRoom(p *Proposer) string {
 	return l.short(p, l.rooms.since(p.now))
 }
 
+// refuseWithoutRoom refuses the entries that wait, if too few have room for more.
+func (l *leading) refuseWithoutRoom(p *Proposer) {
+	if l.queue.n == 0 {
+		return
+	}
+	why := l.lacksRoom(p)
+	if why == "" {
+		return
+	}
+	var fences []queued
+	for l.queue.n > 0 {
+		if x := l.queue.pop(); x.msg.First == 0 {
+			fences = append(fences, x)
+		} else {
+			p.refuse(x.from, x.msg, paxos.RefuseNoSpace, why)
+		}
+	}
+	for _, x := range fences {
+		l.queue.push(x.from, x.msg)
+	}
+}
+
 // isNear reports whether somebody has so little that it has to be looked at for each append.
 func (r *rooms) isNear() bool {
 	little := func(o paxos.RoomOf) bool { return o.Room.IsKnown() && o.Room.Bytes() < nearRoom }

@@ -48,7 +48,12 @@ func TestRefusesWithoutRoom(t *testing.T) {
 		case c.refuses != p.Report().Refuses && !strings.Contains(p.Report().Refuses, c.refuses):
 			t.Errorf("%s: status says %q", name, p.Report().Refuses)
 		}
-		if c.refuses != "" {
+		if c.refuses != "" { // who wants to know what became of an append is told all the same
+			fence := paxos.Run{Kind: paxos.RunFence}
+			p.Step("@1", &paxos.Append{Batch: fence.AppendTo(nil)})
+			if out := p.Flush(); len(sentTo[*paxos.Refused](out, "@1")) > 0 || len(sentTo[*paxos.Accept](out, "a2")) != 1 {
+				t.Errorf("%s: a fence is not proposed: %+v", name, out.SendNow)
+			}
 			roomSaid(p, "a1", plenty, l2)
 			roomSaid(p, "a2", plenty)
 			p.Step("@1", appendOf(1, "one"))

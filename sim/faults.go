@@ -71,7 +71,7 @@ func (w *World) noteFault(f Fault) bool {
 // Harm does what a fault says to the processes of another protocol, which servers
 // are. What only Paxlog's processes have does nothing to them.
 func (w *World) Harm(f Fault, servers []paxos.NodeID) {
-	if !slices.Contains([]FaultKind{RollBack, Orphan, HandOver, DrainNode, TrimLog, LoseLearner, ReplaceProgram, RaiseLevel, ReplaceAcceptor, AddAcceptor, RemoveAcceptor, StealSession, MoveProcess}, f.Kind) && w.noteFault(f) {
+	if !slices.Contains([]FaultKind{RollBack, Orphan, HandOver, DrainNode, TrimLog, LoseLearner, ReplaceProgram, RaiseLevel, ReplaceAcceptor, AddAcceptor, RemoveAcceptor, StealSession, MoveProcess, NarrowDisk}, f.Kind) && w.noteFault(f) {
 		w.harm(f, servers, &paxos.Rand{State: f.Arg})
 	}
 }

@@ -3,6 +3,8 @@ package sim
 import (
 	"fmt"
 
+	"github.com/paxlog/paxlog/acceptor"
+	"github.com/paxlog/paxlog/learner"
 	"github.com/paxlog/paxlog/paxos"
 )
 
@@ -49,15 +51,18 @@ func (n *Node) tellRoom() {
 	n.receive(n.ID, &paxos.DiskRoom{Values: paxos.RoomFor(uint64(left)), Beyond: uint64(beyond), Free: uint64(left + beyond)})
 }
 
-// littleRoom narrows one disk, then those of a quorum, then those of the learners.
+// littleRoom narrows the disks of one acceptor and one learner, then those of a quorum, then those of
+// all learners.
 func littleRoom(s *stage) {
 	s.hosts(3)
 	s.lead(1)
-	s.narrows("a3", "l2")
+	one := []paxos.NodeID{"a3", "l2"}
+	s.narrows(one...)
 	s.Run(2 * Second)
 	s.progress(Second, "with little room at one acceptor and one learner")
-	s.fits("a3", "l2")
-	for _, ids := range [][]paxos.NodeID{{"a2"}, {"l1"}} { // beside a3 and l2
+	s.fits(one...)
+	s.widens(one...)
+	for _, ids := range [][]paxos.NodeID{{"a2", "a3"}, {"l1", "l2"}} {
 		s.narrows(ids...)
 		s.expect(20*Second, "the leader refuses appends, with little room at %v", s.isRefused, ids)
 		s.Run(Second)
@@ -66,25 +71,38 @@ func littleRoom(s *stage) {
 		if n := s.Check.Entries() - before; n > 0 && s.err == nil {
 			s.err = fmt.Errorf("%d entries were appended though %v had no room", n, ids)
 		}
-		s.fits(append(ids, "a3", "l2")...)
+		s.fits(ids...)
+		s.trimTo(paxos.Index(s.Check.Entries() + 1))
 		answers := s.Check.Answers
-		s.expect(20*Second, "a trim brings appends back, with little room at %v", func() bool {
-			s.trimTo(paxos.Index(s.Check.Entries() + 1))
-			s.Run(500 * Millisecond)
-			return s.Check.Answers > answers+20
-		}, ids)
-		for _, id := range ids {
-			s.nodes[id].narrow(0)
-		}
-		s.progress(Second, "after that")
+		s.expect(10*Second, "a trim brings appends back, with little room at %v", func() bool { return s.Check.Answers > answers+20 }, ids)
+		s.widens(ids...)
 	}
-	for _, id := range []paxos.NodeID{"a3", "l2"} {
-		s.nodes[id].narrow(0)
-	}
-	s.progress(Second, "with room everywhere")
 	if n := s.Events["crash"]; n > 0 && s.err == nil {
 		s.err = fmt.Errorf("%d processes ended", n)
 	}
+}
+
+// widens gives all the room that they want, and expects that they catch up with it.
+func (s *stage) widens(ids ...paxos.NodeID) {
+	for _, id := range ids {
+		s.nodes[id].narrow(0)
+	}
+	s.progress(2*Second, "with room everywhere")
+	s.expect(5*Second, "%v have what they missed", func() bool {
+		for _, id := range ids {
+			switch m := s.nodes[id].m.(type) {
+			case *acceptor.Acceptor:
+				if m.Report().Missing > 50 {
+					return false
+				}
+			case *learner.Learner:
+				if r := m.Report(); r.Applied+50 < r.Chosen {
+					return false
+				}
+			}
+		}
+		return true
+	}, ids)
 }
 
 // narrows leaves a little room.

@@ -247,6 +247,10 @@ func TestQuota(t *testing.T) {
 			t.Fatalf("%+v", r)
 		}
 	}
+	mem.set(func() { mem.quota = mem.used() + spareMost + 1<<20 }) // enough for what was given up, and for little more
+	if r := f.room(); !r.Short || r.Values != 0 {
+		t.Fatalf("with a little more: %+v", r)
+	}
 	mem.set(func() { mem.quota = 0 })
 	if r := f.room(); r.Short || r.Values == 0 {
 		t.Errorf("the quota is gone: %+v", r)
