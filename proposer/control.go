@@ -108,5 +108,5 @@ func (p *Proposer) learn(i paxos.Instance, v *paxos.Value) {
 		return
 	}
 	p.control = state
-	p.enrol(state.Roster)
+	p.enrolChosen(state.Roster)
 }

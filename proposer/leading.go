@@ -90,7 +90,7 @@ func (p *Proposer) lead(c *preparing) {
 		return
 	}
 	p.control = state
-	p.enrol(state.Roster)
+	p.enrolChosen(state.Roster)
 	held, n := max(c.read.held(), state.FirstInstance()-1), len(p.members.Acceptors)
 	l := &leading{
 		changeAt: changeAt, held: c.read.allHeld(), knows: c.read.allKnow(),

@@ -154,7 +154,9 @@ func (p *Proposer) onConfigured(from paxos.NodeID, m *paxos.Configured) {
 	if g := grantedIn(&s); g.at > p.judging.shown.at {
 		p.judging.shown = g
 	}
-	p.enrol(s.Roster)
+	if _, leads := p.phase.(*leading); !leads {
+		p.enrol(s.Roster)
+	}
 	if known := p.newest(); s.Members.Now.Epoch <= known.Now.Epoch {
 		return
 	}

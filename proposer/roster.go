@@ -25,6 +25,18 @@ func (p *Proposer) enrol(r configuration.Roster) {
 	}
 }
 
+// enrolChosen takes the roster of the log that this process leads, by what was chosen: whatever
+// somebody has shown, of whom a Phase 1 quorum knows nothing, is dropped.
+func (p *Proposer) enrolChosen(r configuration.Roster) {
+	switch {
+	case r.Version == p.enrolled.Version:
+		return
+	case r.Version == 0:
+		r = configuration.Enrol(p.cfg.Processes)
+	}
+	p.enrolled, p.learners = r, r.Of(paxos.RoleLearner)
+}
+
 // isEnrolled reports whether this process is a proposer of the log, as far as it knows: else it
 // does not campaign, unless nobody has led for long.
 func (p *Proposer) isEnrolled() bool { return names(&p.enrolled, p.cfg.ID) }

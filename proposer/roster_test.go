@@ -147,3 +147,28 @@ func TestUnnamed(t *testing.T) {
 		}
 	}
 }
+
+// TestRosterThatIsShown: a leader goes by what was chosen, and not by what one acceptor shows, before
+// it leads or then: else the learners of such a list would be asked for checkpoints, which never come.
+func TestRosterThatIsShown(t *testing.T) {
+	state, err := control.Decode(begun(), control.Level)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := []configuration.Process{{Role: paxos.RoleProposer, ID: "p1", Addr: "h:21"}, {Role: paxos.RoleLearner, ID: "l1", Addr: "h:31"}}
+	state.Roster = configuration.Roster{Version: 9, List: []configuration.Process{file[0], {Role: paxos.RoleLearner, ID: "l9", Addr: "h:39"}}}
+	wrong := &paxos.Configured{State: state.Encode()}
+	p, prep := campaigning(t, knowing())
+	p.cfg.Processes = file
+	p.enrol(state.Roster)
+	for _, a := range []paxos.NodeID{"a1", "a2"} {
+		shown(p, a, prep[a], 3, control.Level, begun())
+	}
+	p.Flush()
+	if leads(p) == nil || !slices.Equal(p.learners, []paxos.NodeID{"l1"}) {
+		t.Fatalf("it leads: %v (%s), with the learners %v", leads(p) != nil, p.reason, p.learners)
+	}
+	if p.Step("a3", wrong); !slices.Equal(p.learners, []paxos.NodeID{"l1"}) {
+		t.Errorf("a leader that is shown another list has the learners %v", p.learners)
+	}
+}
