@@ -148,6 +148,25 @@ limits: {entry_bytes: 1, batch_bytes: 1025, sessions: 3}
 	}
 }
 
+// TestFileIsReadByEarlierReleases: of limits that they do not know a file has only those that
+// somebody has chosen.
+func TestFileIsReadByEarlierReleases(t *testing.T) {
+	for text, want := range map[string]int{"": 0, "limits: {client_queue_bytes: 1GiB}\n": 1} {
+		c := mustParse(t, orders+text)
+		file, err := c.FileYAML()
+		if err != nil {
+			t.Fatal(err)
+		}
+		shown := 0
+		for _, key := range youngLimits {
+			shown += strings.Count(string(file), key)
+		}
+		if back := mustParse(t, string(file)); shown != want || !reflect.DeepEqual(back, c) {
+			t.Errorf("%q: %d limits that they do not know, want %d, in\n%s", text, shown, want, file)
+		}
+	}
+}
+
 func TestYAMLShowsEveryValue(t *testing.T) {
 	text, err := mustParse(t, orders).YAML()
 	if err != nil {

@@ -50,6 +50,9 @@ var limitFields = []limitField{
 	{"disk_low_bytes", func(l *Limits) *int { return &l.DiskLowBytes }, math.MaxInt, true},
 }
 
+// youngLimits are keys that the first release which can be upgraded refuses as unknown.
+var youngLimits = []string{"client_queue_bytes", "disk_low_bytes"}
+
 // units are the suffixes of byte sizes, largest first.
 var units = []struct {
 	suffix string

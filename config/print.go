@@ -3,6 +3,7 @@ package config
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"go.yaml.in/yaml/v3"
@@ -10,7 +11,18 @@ import (
 
 // YAML writes every value in force, so that Parse reads an equal cluster back.
 // It fails only if the YAML library does.
-func (c *Cluster) YAML() ([]byte, error) {
+func (c *Cluster) YAML() ([]byte, error) { return c.write(func(limitField) bool { return true }) }
+
+// FileYAML is YAML for a file that processes of earlier releases read, too: what they do not know is
+// left out where it has its default.
+func (c *Cluster) FileYAML() ([]byte, error) {
+	defaults := Defaults()
+	return c.write(func(f limitField) bool {
+		return !slices.Contains(youngLimits, f.key) || *f.at(&c.Limits) != *f.at(&defaults.Limits)
+	})
+}
+
+func (c *Cluster) write(shows func(limitField) bool) ([]byte, error) {
 	m := c.Membership()
 	root := mappingNode()
 	add(root, "cluster", textNode(c.Name))
@@ -37,7 +49,9 @@ func (c *Cluster) YAML() ([]byte, error) {
 	add(root, "timeouts", timeouts)
 	limits := mappingNode()
 	for _, f := range limitFields {
-		add(limits, f.key, plainNode(f.format(*f.at(&c.Limits))))
+		if shows(f) {
+			add(limits, f.key, plainNode(f.format(*f.at(&c.Limits))))
+		}
 	}
 	add(root, "limits", limits)
 	if section := c.TLS.yaml(); section != nil {

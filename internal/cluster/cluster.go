@@ -95,7 +95,7 @@ func New(t testing.TB, acceptors, proposers, learners int, opts ...Option) *Clus
 	c.Name = "process-test"
 	c.Acceptors, c.Proposers, c.Learners = add("a", acceptors), add("p", proposers), add("l", learners)
 	c.Quorum.Phase1, c.Quorum.Phase2 = acceptors/2+1, acceptors/2+1
-	yaml, err := c.YAML()
+	yaml, err := c.FileYAML()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -176,12 +176,12 @@ func (d *devCluster) initialise(once bool) error {
 
 // save writes the cluster file, whole or not at all, unless it is there already.
 func (d *devCluster) save() error {
-	text, err := d.YAML()
+	text, err := d.FileYAML()
 	if err != nil {
 		return err
 	}
 	if old, err := config.Load(d.File); err == nil {
-		if same, err := old.YAML(); err == nil && string(same) == string(text) {
+		if same, err := old.FileYAML(); err == nil && string(same) == string(text) {
 			return nil // as it is, with whatever comments it has
 		}
 	}
