@@ -323,6 +323,7 @@ func TestImpostors(t *testing.T) {
 	}
 	a := listen(t, cfg)
 	p1 := connect(t, a, proposer, "p1")
+	a.await(t, 1, up, "p1") // until then nothing is sent to it
 	for id, role := range map[paxos.NodeID]paxos.Role{"p1": learner, "l1": proposer, "a1": acceptor} {
 		r := dialRaw(t, a)
 		if m, ok := r.greet(hello(role, id, a)).(*wire.Refusal); !ok || m.Code != wire.RefusedIdentity {
