@@ -207,3 +207,46 @@ func (l *Learner) isLookup(q *question) bool {
 	_, is := l.loads[q.key].(*lookupLoad)
 	return is
 }
+
+func (l *Learner) onPeerUp(m *paxos.PeerUp) {
+	l.gate.Up(m)
+	s := l.sources.of(m.ID)
+	if s == nil {
+		switch {
+		case m.Role == paxos.RoleClient:
+			l.onClient(m.ID)
+		case len(l.others) < maxOthers:
+			l.others[m.ID] = other{m.Role, m.Incarnation}
+		}
+		return
+	}
+	s.up, s.first = true, 0
+	if s.kind == paxos.RoleAcceptor {
+		s.stranger = l.peers.IsStranger(m) || l.isOther(m.ID, m.Incarnation)
+		if s.place >= 0 {
+			l.pollOne(m.ID, 0)
+		}
+	} else {
+		l.telling.Set(l.now)
+	}
+}
+
+func (l *Learner) onPeerDown(m *paxos.PeerDown) {
+	delete(l.others, m.ID)
+	l.gate.Down(m.ID)
+	s := l.sources.of(m.ID)
+	if s == nil {
+		l.disconnect(m.ID)
+		return
+	}
+	s.up = false
+	if m.ID == l.relay {
+		l.switchRelay()
+	}
+	if l.copying.asked == m.ID {
+		l.copying.asked = ""
+	}
+	if l.copying.resume == m.ID {
+		l.copying.resume = ""
+	}
+}
