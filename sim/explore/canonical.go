@@ -97,9 +97,10 @@ type encoder struct {
 }
 
 var (
-	typeNodeID = reflect.TypeFor[paxos.NodeID]()
-	typeSet    = reflect.TypeFor[paxos.Set]()
-	typePlaced = reflect.TypeFor[interface{ Places() int }]()
+	typeNodeID  = reflect.TypeFor[paxos.NodeID]()
+	typeNodeIDs = reflect.TypeFor[[]paxos.NodeID]()
+	typeSet     = reflect.TypeFor[paxos.Set]()
+	typePlaced  = reflect.TypeFor[interface{ Places() int }]()
 )
 
 // canonical returns bytes that are equal for equal values, with acceptors renamed.
@@ -177,6 +178,10 @@ func (e *encoder) value(v reflect.Value) {
 
 func (e *encoder) slice(v reflect.Value) {
 	e.number(uint64(v.Len()))
+	if v.Type() == typeNodeIDs {
+		e.set(v)
+		return
+	}
 	byPlace := v.Type().Implements(typePlaced) && v.Len() == len(e.r.to)
 	for i := range v.Len() {
 		from := i
@@ -184,6 +189,21 @@ func (e *encoder) slice(v reflect.Value) {
 			from = slices.Index(e.r.to, i)
 		}
 		e.value(v.Index(from))
+	}
+}
+
+// set writes a list of processes, as those that an acceptor copies from, in the order of their
+// bytes. Where that order matters acceptors are not renamed.
+func (e *encoder) set(v reflect.Value) {
+	var ids [][]byte
+	for i := range v.Len() {
+		k := encoder{r: e.r}
+		k.value(v.Index(i))
+		ids = append(ids, k.b)
+	}
+	slices.SortFunc(ids, slices.Compare)
+	for _, b := range ids {
+		e.b = append(e.b, b...)
 	}
 }
 
