@@ -74,7 +74,7 @@ func (c *preparing) tick(p *Proposer) {
 		c.read.retry(p)
 		return
 	}
-	if c.read.isQuorum(p) {
+	if c.read.isQuorum(p) || c.read.isQuorumBelow(p) {
 		c.rejoin = rejoiner{} // enough to lead, too few for anybody to rejoin
 		p.lead(c)
 		return
@@ -117,7 +117,8 @@ func (c *preparing) onReject(p *Proposer, from paxos.NodeID, m *paxos.Reject) {
 		return
 	}
 	c.refused = c.refused.With(place)
-	if group := p.members.Newest(); !group.IsPhase1(group.Members &^ c.refused) {
+	e := &p.members
+	if rest := (e.Before.Members | e.After.Members) &^ c.refused; !e.Newest().IsPhase1(rest) && !e.Before.IsPhase1(rest) {
 		c.fail(p, "%d of %d acceptors refused: they hear a leader or may not vote yet", c.refused.Len(), len(p.members.Acceptors))
 	}
 }

@@ -111,7 +111,24 @@ func (l *leading) window(p *Proposer) paxos.Instance {
 // mayReach is R3 at the next instance: where a configuration would be in force that is proposed
 // below and not known to be chosen, nothing is proposed.
 func (l *leading) mayReach(p *Proposer) bool {
+	if l.below && !p.members.After.IsZero() && l.next >= p.members.From {
+		return false
+	}
 	return l.changeAt == 0 || l.chosenUpTo >= l.changeAt || l.next < p.members.From
+}
+
+// isBelow reports whether this leader has got chosen all that it may propose, below the next
+// configuration, of which its Phase 1 has no quorum.
+func (l *leading) isBelow(p *Proposer) bool {
+	return l.below && !p.members.After.IsZero() && l.chosenUpTo+1 >= p.members.From
+}
+
+// goOn campaigns once more, among the members of the configuration that is in force now. By then
+// a newcomer can arrive: it holds all below.
+func (l *leading) goOn(p *Proposer) {
+	l.keepOffice(p, fmt.Sprintf("%s renews its ballot first: try again", p.cfg.ID))
+	l.refuseQueue(p, paxos.RefuseNoLeader, "the leader renews its ballot")
+	p.campaign(fmt.Sprintf("the configuration of instance %d is in force", p.members.From), rejoiner{})
 }
 
 // isComing reports whether the next configuration is not in force at the next instance, and has

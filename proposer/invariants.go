@@ -33,7 +33,7 @@ func (l *leading) assert(p *Proposer) {
 func (c *preparing) assertElected(p *Proposer) {
 	m, done := p.members.Newest(), c.read.done
 	switch {
-	case !c.read.isQuorum(p):
+	case !c.read.isQuorum(p) && !c.read.isQuorumBelow(p):
 		p.Violated("nothing is proposed before Phase 1 is complete", "ballot", c.ballot, "promises", done.Len(), "needed", m.Phase1)
 	case c.rejoin.id != "" && (!c.read.isRejoin(p) || done.Has(p.place(c.rejoin.id))):
 		p.Violated("an acceptor rejoins by the promises of enough others", "acceptor", c.rejoin.id, "promises", done.Len())

@@ -49,6 +49,7 @@ type leading struct {
 
 	held     paxos.ByPlace[paxos.Instance] // what each acceptor holds, as far as heard
 	knows    paxos.ByPlace[uint64]         // the highest level that each knows, as far as heard
+	below    bool                          // R3: its Phase 1 has no quorum of the next configuration, and it proposes below that only
 	changeAt paxos.Instance                // where this ballot proposes a change of the acceptors; 0: nowhere
 
 	rejoin rejoiner                       // may vote again, once it holds everything up to upTo
@@ -93,7 +94,7 @@ func (p *Proposer) lead(c *preparing) {
 	p.enrolChosen(state.Roster)
 	held, n := max(c.read.held(), state.FirstInstance()-1), len(p.members.Acceptors)
 	l := &leading{
-		changeAt: changeAt, held: c.read.allHeld(), knows: c.read.allKnow(),
+		changeAt: changeAt, below: !c.read.isQuorum(p), held: c.read.allHeld(), knows: c.read.allKnow(),
 		ballot: c.ballot, since: p.now, start: held + 1, next: held + 1, chosenUpTo: held, announced: held, rejoin: c.rejoin,
 		open: map[paxos.Instance]*proposal{}, gone: make([]paxos.Timer, n), doubtful: make([]paxos.Timer, n),
 		rooms: rooms{acceptors: make(paxos.ByPlace[paxos.RoomOf], n), learners: make(paxos.ByPlace[[]paxos.RoomOf], n)},
@@ -281,6 +282,10 @@ func (l *leading) tick(p *Proposer) {
 	if l.heartbeat.Due(p.now) || l.announced < l.chosenUpTo && p.now-l.packedAt >= p.cfg.HeartbeatTicks/idleShare {
 		l.beat(p) // else Accepts announce
 	}
+	if l.isBelow(p) {
+		l.goOn(p)
+		return
+	}
 	l.tickOrder(p)
 	l.fill(p)
 	l.resend(p)
@@ -292,7 +297,7 @@ func (l *leading) tick(p *Proposer) {
 // the end of one of the answers.
 func (l *leading) nextTick(p *Proposer) paxos.Ticks {
 	switch {
-	case !l.quorum(p), l.wantsFill(p), l.finished(p):
+	case !l.quorum(p), l.wantsFill(p), l.finished(p), l.isBelow(p):
 		return p.now
 	}
 	at := min(l.heartbeat.At(), l.nextRepair(), l.nextHandover(p), l.nextDecide(p), l.again.At(), p.nextOrder())

@@ -84,3 +84,7 @@ const (
 	// before a heartbeat announces what is chosen ahead of its time.
 	idleShare = 8
 )
+
+// belowTimeouts is after how many election timeouts a standby makes do with silence of the
+// configuration before: long enough for a leader by the newest to show.
+const belowTimeouts = 4

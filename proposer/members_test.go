@@ -88,3 +88,63 @@ func TestNewerConfigurationInPhase1(t *testing.T) {
 		t.Errorf("it asks %v for the next ballot", asked)
 	}
 }
+
+// TestLeadsBelow is R3 for a leader that has no quorum of the next configuration, since a newcomer
+// has not arrived: it proposes below that one only, whatever waits, and campaigns once more when
+// all of that is chosen.
+func TestLeadsBelow(t *testing.T) {
+	p, prep := campaigning(t, knowing())
+	state, err := control.Decode(begun(), control.Level)
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := configuration.Begin(configuration.Of(members, func(paxos.NodeID) uint64 { return 0 }))
+	decided, err := first.Decide(4)
+	if err != nil {
+		t.Fatal(err)
+	}
+	state.Members, err = decided.Apply(2, decided.Now.Addition(configuration.Acceptor{ID: "a4", Incarnation: 44}, 3, 3))
+	if err != nil {
+		t.Fatal(err)
+	}
+	state.At = 2 // and from 6 on a4 is a member
+	shown(p, "a1", prep["a1"], 2, control.Level, state.Encode())
+	shown(p, "a2", prep["a2"], 2, control.Level, state.Encode())
+	out := p.Flush()
+	for _, id := range []paxos.NodeID{"a1", "a2"} {
+		again := sentTo[*paxos.Prepare](out, id)
+		if len(again) == 0 {
+			t.Fatalf("%s is not asked again: %+v", id, out)
+		}
+		shown(p, id, again[0], 2, control.Level, state.Encode())
+	}
+	if p.Flush(); leads(p) != nil {
+		t.Fatal("it leads at once, and might have had a quorum of both in a moment")
+	}
+	p.Tick(p.now+p.cfg.ElectionMax+2, 0)
+	if leads(p) == nil {
+		t.Fatal("it does not lead, with a quorum of the configuration before")
+	}
+	p.cfg.Window, p.cfg.BatchBytes = 8, 1 // nothing else holds it back
+	ballot, last := p.latest, paxos.Instance(2)
+	for p.latest == ballot && last < 20 { // until it campaigns once more
+		before := last
+		p.Step("@1", appendOf(uint64(last), "x"))
+		p.Step("@1", appendOf(uint64(last)+100, "y"))
+		for _, m := range sent[*paxos.Accept](p.Flush()) {
+			last = max(last, m.Instance)
+		}
+		for _, id := range []paxos.NodeID{"a1", "a2"} {
+			p.Step(id, &paxos.Accepted{Runs: []paxos.VoteRun{{First: 3, Last: last, Ballot: ballot}}})
+		}
+		if p.Tick(p.now+20, 0); last == before && p.latest == ballot {
+			break
+		}
+	}
+	if last != 5 {
+		t.Errorf("it proposes up to instance %d, and with a4 a quorum decides from 6 on", last)
+	}
+	if out = p.Flush(); !ballot.Less(p.latest) || len(sentTo[*paxos.Prepare](out, "a4")) != 1 {
+		t.Errorf("it does not campaign among the new members: %+v", out)
+	}
+}

@@ -151,6 +151,11 @@ func (q *quorumRead) onPromise(p *Proposer, from paxos.NodeID, m *paxos.Promise)
 // that a leader by this read would propose at (R3).
 func (q *quorumRead) isQuorum(p *Proposer) bool { return p.members.IsPhase1(q.done, q.held()+1) }
 
+// isQuorumBelow reports whether they are one for the instances below the next configuration.
+func (q *quorumRead) isQuorumBelow(p *Proposer) bool {
+	return p.members.IsPhase1Below(q.done, q.held()+1)
+}
+
 // isRejoin reports whether they are enough for an acceptor to rejoin.
 func (q *quorumRead) isRejoin(p *Proposer) bool { return p.members.IsRejoin(q.done, q.held()+1) }
 

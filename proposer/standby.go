@@ -72,7 +72,24 @@ func (s *standby) silent(p *Proposer) paxos.Set {
 }
 
 func (s *standby) mayCampaign(p *Proposer, silent paxos.Set) bool {
-	return s.backoff.Due(p.now) && !p.stopping && !p.drained && !p.isGone() && p.members.Newest().IsPhase1(silent)
+	return s.backoff.Due(p.now) && !p.stopping && !p.drained && !p.isGone() && s.couldWin(p, silent)
+}
+
+// couldWin reports whether enough acceptors are silent for this proposer to win.
+func (s *standby) couldWin(p *Proposer, silent paxos.Set) bool {
+	return p.members.Newest().IsPhase1(silent) || s.mayLeadBelow(p, silent)
+}
+
+// mayLeadBelow reports whether a quorum of the configuration before is silent, for so long that
+// nobody seems to win one of the newest: an acceptor may be added that has not arrived, and
+// cannot arrive as long as nobody leads.
+func (s *standby) mayLeadBelow(p *Proposer, silent paxos.Set) bool {
+	for i := range s.answers {
+		if s.answers[i].Silent < belowTimeouts*p.cfg.ElectionMax {
+			silent = silent.Without(i)
+		}
+	}
+	return !p.members.After.IsZero() && p.members.Before.IsPhase1(silent)
 }
 
 // nextTick: what an acceptor said of whom it hears grows old, and clients are told so.

@@ -45,6 +45,33 @@ func TestReplace(t *testing.T) {
 	}
 }
 
+// TestAddedAndLeaderLost: the leader is lost in the moment after it got chosen that an acceptor is
+// added, and so is the machine of another acceptor. The newcomer cannot arrive, as nobody has
+// filled the instances below the one from which it is a member; without it there is no quorum of
+// those who are members then. The next leader proposes below that by the configuration before, and
+// goes on with the newcomer.
+func TestAddedAndLeaderLost(t *testing.T) {
+	c := checkpointCluster(t, 2)
+	if testing.Verbose() {
+		c.Fault = func(line string) { t.Log(c.stamp(), line) }
+	}
+	await(t, c, "some answers", func() bool { return c.Check.Answers > 50 })
+	c.changeMembers(Fault{Kind: AddAcceptor}, &paxos.Rand{State: 2})
+	await(t, c, "the change", func() bool { return c.Check.Members().At != 0 })
+	for _, id := range append(c.Proposers, "a2") {
+		c.nodes[id].Crash()
+	}
+	if h := c.Check.Members(); paxos.Instance(c.Check.Chosen()) >= h.From {
+		t.Fatalf("%d instances are chosen, and the change is in force from %d on", c.Check.Chosen(), h.From)
+	}
+	for _, id := range c.Proposers {
+		c.restartAfter(100*Millisecond, c.nodes[id])
+	}
+	answers := c.Check.Answers
+	await(t, c, "the newcomer votes", func() bool { return c.votes("b1") })
+	await(t, c, "the log goes on with the newcomer", func() bool { return c.Check.Answers > answers+50 })
+}
+
 // TestMembers runs seeds in which acceptors die for good and are replaced, are added and removed,
 // all the time, beside all other faults: PAXLOG_SEEDS of them (100 by default) from PAXLOG_SEED on.
 func TestMembers(t *testing.T) {

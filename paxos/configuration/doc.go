@@ -90,6 +90,19 @@
 // Then nobody is left out, and R3 to R5 are enough: the leader's Phase 1 has a quorum of both
 // configurations, and counts votes at each instance by the one in force there.
 //
+// # A newcomer that has not arrived
+//
+// R3 asks for a quorum of the next configuration only where that is in force. A candidate takes one
+// of both, for then it goes on without a pause. If it gets none in time it makes do with one of the
+// configuration before: it proposes below the instance from which the next one is in force, and
+// campaigns once more when all of that is chosen. A standby begins so, too, when a quorum of
+// the configuration before has heard nobody for several election timeouts.
+//
+// Example: a4 is added to a1, a2 and a3; the change is chosen; the leader is lost before it has
+// filled the instances below, and the machine of a2 dies. a4 cannot arrive, since it cannot hold
+// what is not chosen yet, and without it there is no quorum of three. So a1 and a3 let somebody
+// lead who fills these instances. Then a4 arrives, and is the third.
+//
 // # Rejoining around a change
 //
 // A directory that has forgotten something rejoins (package paxos, "Rejoining") once a change that
@@ -99,13 +112,6 @@
 // of both.
 //
 // # What is not here yet
-//
-// A new leader needs a quorum of the next configuration from the beginning, although R3 asks for
-// one only where that is in force. Example: a4 is added to a1, a2 and a3; the change is chosen;
-// the leader is lost before it has filled the instances below the one from which the change is in
-// force, and the machine of a2 dies. a4 has not arrived, for it cannot hold what is not chosen yet. Of
-// a quorum of three there are a1 and a3 only, so nobody leads until a2 is back. Nothing is lost. It
-// takes both losses in the moment that it takes to fill alpha instances and copy them.
 //
 // A directory that has forgotten something rejoins as package paxos says, and not by a change. An
 // id that was a member does not come back, so a wiped disk joins under another one.

@@ -147,6 +147,12 @@ func (e *Electorate) IsPhase1(s paxos.Set, start paxos.Instance) bool {
 	return (!e.After.IsZero() && start >= e.From || e.Before.IsPhase1(s)) && (e.After.IsZero() || e.After.IsPhase1(s))
 }
 
+// IsPhase1Below reports whether s is a Phase 1 quorum for the instances from start on that lie below
+// the one from which the next configuration is in force.
+func (e *Electorate) IsPhase1Below(s paxos.Set, start paxos.Instance) bool {
+	return !e.After.IsZero() && e.From != Unset && start < e.From && e.Before.IsPhase1(s)
+}
+
 // IsRejoin reports whether an acceptor that has forgotten something may rejoin by the promises of
 // s, which are for all instances from start on: it was counted in quorums of each configuration
 // that is in force at any of them.

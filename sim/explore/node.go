@@ -56,11 +56,12 @@ const (
 	campaign      // a proposer restarts and campaigns, above n rounds
 	tick          // a leader's tick
 	order         // a leader is asked to change the acceptors
+	giveUp        // a candidate does not wait for more promises
 	taken         // of a member that was replaced: somebody starts its first directory, which peers vouched for before
 )
 
 func (in input) String() string {
-	return [...]string{"", "synced", "told", "crashes", "forgets", "waits", "campaigns", "ticks", "is asked for the change", "is started by somebody with its first directory"}[in.kind]
+	return [...]string{"", "synced", "told", "crashes", "forgets", "waits", "campaigns", "ticks", "is asked for the change", "waits no longer", "is started by somebody with its first directory"}[in.kind]
 }
 
 // cluster makes the processes of a configuration.
@@ -176,6 +177,12 @@ func (x *cluster) step(id paxos.NodeID, n *process, in input) (r result, ok bool
 		c.Now += 2
 		c.Machine.Tick(c.Now, 0)
 	case tick:
+		c.Machine.Tick(c.Now, 0)
+	case giveUp:
+		if c.Machine.(*proposer.Proposer).Report().State != "preparing" || c.Now > 1 {
+			return r, false
+		}
+		c.Now++
 		c.Machine.Tick(c.Now, 0)
 	case order:
 		m := x.cfg.Order

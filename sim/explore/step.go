@@ -24,6 +24,9 @@ func (e *explorer) expand(s []uint32, number uint32) {
 				e.try(s, number, &base, after, proc, action(campaign, int(after.campaigns+after.renewals)))
 			}
 			e.try(s, number, &base, b, proc, action(tick, 0))
+			if e.cfg.Order.Order == paxos.MemberAdd {
+				e.try(s, number, &base, b, proc, action(giveUp, 0))
+			}
 			continue
 		case paxos.RoleLearner:
 			if int(b.crashes) < e.cfg.Crashes {
