@@ -1,6 +1,7 @@
 package proposer
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -146,5 +147,23 @@ func TestLeadsBelow(t *testing.T) {
 	}
 	if out = p.Flush(); !ballot.Less(p.latest) || len(sentTo[*paxos.Prepare](out, "a4")) != 1 {
 		t.Errorf("it does not campaign among the new members: %+v", out)
+	}
+}
+
+// TestManyNewcomers: however many acceptors have come and gone since a proposer began, the next one
+// may join.
+func TestManyNewcomers(t *testing.T) {
+	p := leader(t, begun())
+	for i := range 3 * paxos.MaxAcceptors {
+		id := paxos.NodeID(fmt.Sprintf("b%d", i))
+		p.Step(id, &paxos.PeerUp{ID: id, Role: paxos.RoleAcceptor, Incarnation: 7})
+		p.Step(id, &paxos.Join{Addr: "h:1"})
+		if _, joins := p.joiners[id]; !joins {
+			t.Fatalf("the newcomer %d is not taken", i)
+		}
+		p.Step(id, &paxos.PeerDown{ID: id})
+	}
+	if len(p.known) > 2*paxos.MaxAcceptors {
+		t.Errorf("%d incarnations are remembered", len(p.known))
 	}
 }

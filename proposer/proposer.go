@@ -1,6 +1,7 @@
 package proposer
 
 import (
+	"maps"
 	"slices"
 
 	"github.com/paxlog/paxlog/paxos"
@@ -267,6 +268,9 @@ func (p *Proposer) onPeerUp(m *paxos.PeerUp) {
 	p.judging.gate.Up(m)
 	switch m.Role {
 	case paxos.RoleAcceptor:
+		if len(p.known) >= 2*paxos.MaxAcceptors { // those that came and went since this process began
+			maps.DeleteFunc(p.known, func(id paxos.NodeID, _ uint64) bool { return p.place(id) < 0 && !p.up[id] })
+		}
 		if p.place(m.ID) >= 0 || len(p.known) < 2*paxos.MaxAcceptors {
 			p.known[m.ID] = m.Incarnation
 		}

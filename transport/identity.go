@@ -109,7 +109,7 @@ func (k incarnations) list() (out []wire.Known) {
 		out = append(out, wire.Known{ID: id, Incarnation: v})
 	}
 	slices.SortFunc(out, func(a, b wire.Known) int { return strings.Compare(string(a.ID), string(b.ID)) })
-	return out
+	return out[:min(len(out), paxos.MaxAcceptors)]
 }
 
 // String lists them, for people.
@@ -218,8 +218,10 @@ func (i *identity) take(c candidate) {
 		i.metLog = c.log
 		i.tell()
 	}
+	// Acceptors come and go for years. Once the log has an id, that tells it from others, and a
+	// greeting has room for so many only.
 	for id, v := range c.known {
-		if mine[id] == 0 {
+		if mine[id] == 0 && len(i.met) < paxos.MaxAcceptors/2 {
 			i.met[id] = v
 		}
 	}
