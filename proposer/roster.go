@@ -38,18 +38,17 @@ func (p *Proposer) enrolChosen(r configuration.Roster) {
 }
 
 // isEnrolled reports whether this process is a proposer of the log, as far as it knows: else it
-// does not campaign, unless nobody has led for long.
+// does not campaign, unless nobody has led for long. It does so then whatever it was shown: one of
+// whom nobody knows may have been named in what nobody holds any more (configuration.Roster), and
+// one that is named no more has that from a single acceptor, which may have made it up for all
+// proposers. Acceptors promise nothing to whom the log does not name, and Phase 1 shows whether it
+// does.
 func (p *Proposer) isEnrolled() bool { return names(&p.enrolled, p.cfg.ID) }
 
 func names(r *configuration.Roster, id paxos.NodeID) bool {
 	x, is := r.Find(id)
 	return is && x.Role == paxos.RoleProposer || len(r.List) == 0
 }
-
-// isGone reports whether the log has named this process, and does not any more: it never campaigns.
-// One of whom nobody knows does when nobody has led for long, since it may have been named in what
-// nobody holds any more (configuration.Roster). Its Phase 1 shows whether it was.
-func (p *Proposer) isGone() bool { return p.enrolled.IsGone(p.cfg.ID) }
 
 // isNamed reports whether the log names this process, by what its Phase 1 has found.
 func (p *Proposer) isNamed(state control.State, held paxos.Instance, values map[paxos.Instance]paxos.Value, reported []paxos.Instance) bool {

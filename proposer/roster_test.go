@@ -88,8 +88,8 @@ func TestRosterIsDecided(t *testing.T) {
 	}
 }
 
-// TestNotEnrolled: one that the log has not named campaigns when nobody has led for long, and one that
-// it names no more never does.
+// TestNotEnrolled: one that the log has not named, or names no more as a single acceptor says, campaigns
+// when nobody has led for long, and not before.
 func TestNotEnrolled(t *testing.T) {
 	named := func(id paxos.NodeID) []configuration.Process {
 		return []configuration.Process{{Role: paxos.RoleProposer, ID: id, Addr: "h:1"}}
@@ -101,12 +101,12 @@ func TestNotEnrolled(t *testing.T) {
 		silent paxos.Ticks
 		asks   bool
 	}{
-		"named by the file":               {named("p1"), configuration.Roster{}, short, true},
-		"named by nobody":                 {named("p2"), configuration.Roster{}, short, false},
-		"named by nobody, for long":       {named("p2"), configuration.Roster{}, long, true},
-		"named by the log since":          {named("p2"), configuration.Roster{Version: 1, List: named("p1")}, short, true},
-		"named no more":                   {named("p1"), configuration.Roster{Version: 1, List: named("p2"), Gone: named("p1")}, short, false},
-		"named no more, for ever so long": {named("p1"), configuration.Roster{Version: 1, List: named("p2"), Gone: named("p1")}, long, false},
+		"named by the file":         {named("p1"), configuration.Roster{}, short, true},
+		"named by nobody":           {named("p2"), configuration.Roster{}, short, false},
+		"named by nobody, for long": {named("p2"), configuration.Roster{}, long, true},
+		"named by the log since":    {named("p2"), configuration.Roster{Version: 1, List: named("p1")}, short, true},
+		"named no more":             {named("p1"), configuration.Roster{Version: 1, List: named("p2"), Gone: named("p1")}, short, false},
+		"named no more, for long":   {named("p1"), configuration.Roster{Version: 1, List: named("p2"), Gone: named("p1")}, long, true},
 	} {
 		cfg := config()
 		cfg.Processes = test.list

@@ -72,7 +72,7 @@ func (s *standby) silent(p *Proposer) paxos.Set {
 }
 
 func (s *standby) mayCampaign(p *Proposer, silent paxos.Set) bool {
-	return s.backoff.Due(p.now) && !p.stopping && !p.drained && !p.isGone() && s.couldWin(p, silent)
+	return s.backoff.Due(p.now) && !p.stopping && !p.drained && s.couldWin(p, silent)
 }
 
 // couldWin reports whether enough acceptors are silent for this proposer to win.
