@@ -24,6 +24,14 @@ func listenError(addr string, err error) error {
 	return fmt.Errorf("cannot listen on %s: %w; %s", addr, err, hint)
 }
 
+// tellLoopback logs that addr, which is bound, reaches this host only.
+func (n *Node) tellLoopback(addr string) {
+	if isLoopbackName(n.opts.Cluster, addr, n.Addr()) {
+		n.log.Warn().Str("addr", addr).Str("bound", n.Addr().String()).Msg("this host resolves its own name to a loopback address, " +
+			"where no other host reaches it: correct its line in /etc/hosts, or bind another address with --listen")
+	}
+}
+
 // isLoopbackName reports whether addr names this host by a name that stands for a loopback
 // address here, bound, although others of the cluster are on other hosts: then nobody
 // reaches the process that listens there. Debian writes such a line for a host's own name

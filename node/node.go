@@ -158,10 +158,7 @@ func Start(opts Options) (*Node, error) {
 		}
 		return nil, errors.Join(err, n.closeStore())
 	}
-	if isLoopbackName(opts.Cluster, addr, n.Addr()) {
-		n.log.Warn().Str("addr", addr).Str("bound", n.Addr().String()).Msg("this host resolves its own name to a loopback address, " +
-			"where no other host reaches it: correct its line in /etc/hosts, or bind another address with --listen")
-	}
+	n.tellLoopback(addr)
 	go n.loop()
 	if n.creds.IsOn() {
 		go n.watchCredentials()

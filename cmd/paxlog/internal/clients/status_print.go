@@ -40,26 +40,10 @@ func writeTable(s shapes.Status, now time.Time, w io.Writer) error {
 		troubles = append(troubles, ofTLS(p, now)...)
 	}
 	for _, a := range s.Acceptors {
-		state := "voting"
-		if a.Voting != nil && !*a.Voting {
-			state = "waiting"
-		}
-		if a.Forgot != nil && *a.Forgot {
-			state = "forgotten"
-		}
 		if a.Reason != nil {
 			troubles = append(troubles, fmt.Sprintf("%s does not vote: %s", a.ID, *a.Reason))
 		}
-		if a.Member != nil && !*a.Member {
-			state = "no member"
-		}
-		if isFull(a.Disk) {
-			state += ", disk full"
-		}
-		if a.Hangs != nil && *a.Hangs > 0 {
-			state = fmt.Sprintf("disk hangs %d s", *a.Hangs/1000)
-		}
-		row(a.Process, "acceptor", state, shapes.OrDash(a.Promised), shapes.OrDash(a.Accepted), shapes.OrDash(a.Chosen), "-", shapes.OrDash(a.Missing), "-", size(a.Bytes), size(a.Free))
+		row(a.Process, "acceptor", stateOf(&a), shapes.OrDash(a.Promised), shapes.OrDash(a.Accepted), shapes.OrDash(a.Chosen), "-", shapes.OrDash(a.Missing), "-", size(a.Bytes), size(a.Free))
 	}
 	for _, p := range s.Proposers {
 		if p.Refuses != nil {
@@ -90,6 +74,27 @@ func writeTable(s shapes.Status, now time.Time, w io.Writer) error {
 	}
 	_, err := fmt.Fprintf(w, "\n%s\n", strings.Join(troubles, "\n"))
 	return err
+}
+
+// stateOf is what an acceptor does, in a word or two.
+func stateOf(a *shapes.Acceptor) string {
+	state := "voting"
+	if a.Voting != nil && !*a.Voting {
+		state = "waiting"
+	}
+	if a.Forgot != nil && *a.Forgot {
+		state = "forgotten"
+	}
+	if a.Member != nil && !*a.Member {
+		state = "no member"
+	}
+	if isFull(a.Disk) {
+		state += ", disk full"
+	}
+	if a.Hangs != nil && *a.Hangs > 0 {
+		state = fmt.Sprintf("disk hangs %d s", *a.Hangs/1000)
+	}
+	return state
 }
 
 // ofTLS says which connections of a process have no TLS although it uses it, and that its
