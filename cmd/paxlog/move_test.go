@@ -35,6 +35,9 @@ func TestMove(t *testing.T) {
 	first := slices.Clone(now)
 	var longest time.Duration
 	for round := range cluster.Number(t, "PAXLOG_MOVES", 1) {
+		if round > 0 {
+			refile(t, k, now)
+		}
 		for i, id := range now {
 			with := paxos.NodeID(fmt.Sprintf("%c%d%s", id[0], round+2, id[len(id)-1:]))
 			began := time.Now()
@@ -62,6 +65,21 @@ func TestMove(t *testing.T) {
 	whoBegins(t, k, now)
 	k.Config.Acceptors, k.Config.Proposers, k.Config.Learners = nodes(k, now, 'a'), nodes(k, now, 'p'), nodes(k, now, 'l')
 	k.Check(load)
+}
+
+// refile writes the cluster file anew, for what is started next: it names the proposers and learners
+// that live. Its acceptors are those with which the log began.
+func refile(t *testing.T, k *cluster.Cluster, now []paxos.NodeID) {
+	t.Helper()
+	c := *k.Config
+	c.Proposers, c.Learners = nodes(k, now, 'p'), nodes(k, now, 'l')
+	yaml, err := c.YAML()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(k.File, yaml, 0o644); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // following follows the log with a client that knows the first cluster file. It returns the index up
