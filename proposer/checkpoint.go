@@ -12,6 +12,7 @@ import (
 // behind them.
 type deciding struct {
 	waiting    []byte         // the one that is proposed next, nil if there is none
+	early      *paxos.Decide  // a learner's, that came before the one in flight was known to be chosen, or nil
 	proposed   paxos.Instance // of the latest one
 	grown      int            // bytes of values chosen since the newest Mark, or since this leader began
 	order      *order         // under way, or nil
@@ -32,7 +33,11 @@ func (l *leading) isFree() bool {
 // to be chosen, and none is in flight. Of two learners that send the same one is taken.
 func (l *leading) onDecide(p *Proposer, m *paxos.Decide) {
 	d := &l.deciding
-	if d.waiting != nil || d.raise != nil || d.proposed > l.chosenUpTo || len(m.Batch) > MaxAppend(p.cfg.BatchBytes, p.cfg.EntryBytes) {
+	if d.proposed > l.chosenUpTo {
+		d.early = m // a learner has heard of a vote before this leader has
+		return
+	}
+	if d.waiting != nil || d.raise != nil || len(m.Batch) > MaxAppend(p.cfg.BatchBytes, p.cfg.EntryBytes) {
 		return
 	}
 	c, err := control.Parse(m.Batch)
@@ -72,6 +77,10 @@ func (l *leading) wantsMark(p *Proposer) bool {
 // decide proposes the command that waits, behind the appends.
 func (l *leading) decide(p *Proposer) {
 	d := &l.deciding
+	if early := d.early; early != nil && d.proposed <= l.chosenUpTo {
+		d.early = nil
+		l.onDecide(p, early)
+	}
 	l.followOrder(p)
 	if l.room(p) && !p.stopping { // as nextDecide has it
 		l.followRaise(p)

@@ -161,6 +161,34 @@ func TestDecideAboveLevel(t *testing.T) {
 	}
 }
 
+// TestEarlyDecide: a learner may know before the leader that a part of a checkpoint is chosen. The
+// part that it sends next waits for that, and is not lost.
+func TestEarlyDecide(t *testing.T) {
+	state, err := control.Decode(begun(), control.Level)
+	if err != nil {
+		t.Fatal(err)
+	}
+	state.At = 3
+	state.Under = control.Underway{T: 2, Learners: []paxos.NodeID{"l1"}, From: 3, Offset: 5}
+	p := leader(t, state.Encode())
+	chunk := func(offset uint64) *paxos.Decide {
+		return &paxos.Decide{Batch: control.Batch(control.Chunk{T: 2, Offset: offset, Bytes: "12345"})}
+	}
+	p.Step("a1", chunk(5))
+	first := sentTo[*paxos.Accept](p.Flush(), "a1")
+	p.Step("a1", chunk(10))
+	if early := sentTo[*paxos.Accept](p.Flush(), "a1"); len(first) != 1 || len(early) != 0 {
+		t.Fatalf("%+v, and before that is known to be chosen %+v", first, early)
+	}
+	for _, id := range []paxos.NodeID{"a1", "a2"} {
+		p.Step(id, &paxos.Accepted{Runs: []paxos.VoteRun{{First: first[0].Instance, Last: first[0].Instance, Ballot: leads(p).ballot}}})
+	}
+	next := sentTo[*paxos.Accept](p.Flush(), "a1")
+	if len(next) != 1 || string(next[0].Value.Batch) != string(chunk(10).Batch) {
+		t.Errorf("the next part is %+v", next)
+	}
+}
+
 // TestRaiseRefused: the leader says who is in the way of a level, and proposes nothing.
 func TestRaiseRefused(t *testing.T) {
 	for name, test := range map[string]struct {

@@ -392,7 +392,8 @@ func TestLeastLimits(t *testing.T) {
 		k := cluster.New(t, 3, 1, 1, cluster.With(func(c *config.Cluster) {
 			c.Limits = config.Limits{EntryBytes: entry, BatchBytes: 1, Window: 1, PageBytes: 1, Connections: 128, Sessions: 64}
 			c.Limits.QueueBytes, c.Limits.ConnQueueBytes, c.Limits.InboxBytes = 1<<20, 1<<20, 1<<20
-			for _, limit := range []*int{&c.Limits.QueueBytes, &c.Limits.ConnQueueBytes, &c.Limits.InboxBytes} {
+			c.Limits.ClientQueueBytes, c.Limits.DiskLowBytes = 1<<20, 1
+			for _, limit := range []*int{&c.Limits.QueueBytes, &c.Limits.ConnQueueBytes, &c.Limits.ClientQueueBytes, &c.Limits.InboxBytes} {
 				*limit = sort.Search(1<<20, func(n int) bool {
 					*limit = n
 					return valid(*c)

@@ -99,7 +99,7 @@ func TestNothingRuns(t *testing.T) {
 		}
 	}
 	got := paxlog("status", "-o", "json", "--config", file)
-	if got.code != command.ExitUnavailable || !strings.HasPrefix(got.out, `{"cluster":"orders","log":null,"leader":null,"ballot":null,"quorum":false,"acceptors":[{"id":"a1",`) ||
+	if got.code != command.ExitUnavailable || !strings.HasPrefix(got.out, `{"cluster":"orders","log":null,"leader":null,"ballot":null,"quorum":false,"epoch":null,"acceptors":[{"id":"a1",`) ||
 		!strings.Contains(got.out, `"up":false,"error":"dial tcp`) || !strings.Contains(got.out, `"learned":null`) {
 		t.Errorf("got %+v", got)
 	}

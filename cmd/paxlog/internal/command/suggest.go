@@ -1,9 +1,11 @@
 package command
 
+import "strings"
+
 // didYouMean returns ": did you mean X?" for the candidate that is closest to
 // what was typed, or "" if none is close.
 func didYouMean(typed string, candidates []string) string {
-	best, least := "", len(typed)/3+1
+	best, least := "", len(strings.TrimLeft(typed, "-"))/3+1
 	for _, c := range candidates {
 		if d := editDistance(typed, c); d <= least && (best == "" || d < least) {
 			best, least = c, d
