@@ -30,13 +30,16 @@ func TestMain(m *testing.M) {
 }
 
 // Budgets of the cluster that is attacked, and what a process may grow beyond them. What waits
-// in a queue may be there as a message and as a frame.
+// in a queue may be there as a message and as a frame; the runtime collects garbage when there
+// is as much of it as of what is used, so a process may hold twice its budgets.
 const (
 	connQueue   = 8 << 20
 	clientQueue = 32 << 20
 	inbox       = 16 << 20
 	growth      = 64 << 20
-	budgets     = 2*clientQueue + inbox + 16<<20 // and what appends wait in
+	appends     = 16 << 20
+	pages       = 16 << 20 // under way for clients at once
+	budgets     = 2 * (2*clientQueue + inbox + appends + pages)
 	// logs is how much a process may log of all attacks.
 	logs = 64 << 10
 )
@@ -59,7 +62,7 @@ func TestHostile(t *testing.T) {
 		measures = true
 	}
 	k := cluster.New(t, 3, 2, 2, cluster.With(func(c *config.Cluster) {
-		c.Limits.ConnQueueBytes, c.Limits.ClientQueueBytes, c.Limits.InboxBytes, c.Limits.QueueBytes = connQueue, clientQueue, inbox, 16<<20
+		c.Limits.ConnQueueBytes, c.Limits.ClientQueueBytes, c.Limits.InboxBytes, c.Limits.QueueBytes = connQueue, clientQueue, inbox, appends
 		if !measures { // a machine that is busy must not be taken for an attack that succeeded
 			c.Timeouts.Heartbeat, c.Timeouts.ElectionMin, c.Timeouts.ElectionMax, c.Timeouts.Stall = 200*time.Millisecond, 3*time.Second, 6*time.Second, 30*time.Second
 		}
