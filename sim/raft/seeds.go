@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/paxlog/paxlog/paxos"
 	"github.com/paxlog/paxlog/sim"
@@ -42,15 +43,22 @@ func random(seed uint64, make func(seed uint64, n int) *side) result {
 	return s.play(plan, func(f sim.Fault) { s.befall(f, place[f.Node], place[f.Peer]) })
 }
 
-// befall does a fault to all processes of a host, or to all links of two hosts. An old
-// directory put back (RollBack) is left out, for Raft does not promise to live through
-// it; and votes that one acceptor alone has (Orphan), for it has none. Nobody is asked to
-// hand over either, nor to trim, nor does a learner begin anew below what was trimmed:
-// the Raft here keeps its whole log. And all its programs are of one release, and its members
-// stay.
+// leftOut are faults that nobody does to Raft. It does not promise to live through an old directory
+// that is put back (RollBack), and has no votes that one acceptor alone has (Orphan). Nobody is asked to
+// hand over, nor to trim, nor does a learner begin anew below what was trimmed, and no disk is so small
+// that something must be: the Raft here keeps its whole log. All its programs are of one release, its
+// members stay, and its clients have no sessions that others could take.
+var leftOut = []sim.FaultKind{
+	sim.RollBack, sim.Orphan, sim.HandOver, sim.DrainNode, sim.TrimLog, sim.LoseLearner, sim.ReplaceProgram, sim.RaiseLevel, sim.ReplaceAcceptor,
+	sim.AddAcceptor, sim.RemoveAcceptor, sim.StealSession, sim.MoveProcess, sim.NarrowDisk,
+}
+
+// befall does a fault to all processes of a host, or to all links of two hosts.
 func (s *side) befall(f sim.Fault, host, peer int) {
+	if slices.Contains(leftOut, f.Kind) {
+		return
+	}
 	switch f.Kind {
-	case sim.RollBack, sim.Orphan, sim.HandOver, sim.DrainNode, sim.TrimLog, sim.LoseLearner, sim.ReplaceProgram, sim.RaiseLevel, sim.ReplaceAcceptor, sim.AddAcceptor, sim.RemoveAcceptor, sim.StealSession, sim.MoveProcess:
 	case sim.CrashAll, sim.ReplayOld, sim.LossyNetwork, sim.HealNetwork:
 		s.Harm(f, s.processes())
 	case sim.Isolate:
