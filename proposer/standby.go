@@ -92,7 +92,8 @@ func (s *standby) mayLeadBelow(p *Proposer, silent paxos.Set) bool {
 	return !p.members.After.IsZero() && p.members.Before.IsPhase1(silent)
 }
 
-// nextTick: what an acceptor said of whom it hears grows old, and clients are told so.
+// nextTick: what an acceptor said of whom it hears grows old, and clients are told so; and those that
+// let this proposer through do so for a while.
 func (s *standby) nextTick(p *Proposer) paxos.Ticks {
 	if s.mayCampaign(p, s.silent(p)) {
 		return p.now
@@ -106,6 +107,9 @@ func (s *standby) nextTick(p *Proposer) paxos.Ticks {
 	}
 	for i := range s.answers {
 		at = min(at, s.askAt(p, i), s.answers[i].nextChange(p))
+	}
+	if s.letThrough(p) != 0 {
+		at = min(at, s.named.stale.At())
 	}
 	return at
 }
