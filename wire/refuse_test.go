@@ -289,8 +289,8 @@ func TestClaimsCostNothing(t *testing.T) {
 		bytes []byte
 		most  uint64
 	}{
-		"a frame of 1 GiB, none of it there":   {claim(1<<30, 0), 256 << 10},
-		"a frame of 1 GiB, 100 bytes there":    {claim(1<<30, 100), 256 << 10},
+		"a frame of 1 GiB, none of it there":   {claim(1<<30, 0), firstAlloc + 8<<10},
+		"a frame of 1 GiB, 100 bytes there":    {claim(1<<30, 100), firstAlloc + 8<<10},
 		"a frame of 1 GiB, 1 MiB there":        {claim(1<<30, 1<<20), 8 << 20},
 		"2^31-1 elements":                      {frame(kAccepted, unhex(t, "92 90 93 dd7fffffff 00"), nil), 64 << 10},
 		"2^32-1 elements":                      {frame(kAccepted, unhex(t, "92 90 93 ddffffffff 00"), nil), 64 << 10},
