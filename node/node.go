@@ -99,35 +99,10 @@ type Node struct {
 // Start opens the data directory, listens, connects to the peers, and runs until
 // Stop. It returns wal's errors about the directory, and the listener's.
 func Start(opts Options) (*Node, error) {
-	if opts.FS == nil {
-		opts.FS = vfs.Default
-	}
-	me, err := opts.Cluster.Find(opts.Role, opts.ID)
-	if opts.Join != "" {
-		me, err = config.Node{ID: opts.ID, Addr: opts.Join}, nil
-	}
+	n, addr, err := prepare(opts)
 	if err != nil {
 		return nil, err
 	}
-	n := &Node{
-		opts: opts, peerLog: newPeerLog(), ready: make(chan struct{}), stopped: make(chan struct{}), stopping: make(chan struct{}), loopDone: make(chan struct{}), died: make(chan struct{}),
-		log:   opts.Log.With().Str("role", opts.Role.String()).Str("id", string(opts.ID)).Logger(),
-		inbox: newInbox(opts.Cluster.Limits.InboxBytes),
-	}
-	n.usage.n = n
-	if err := n.findPlaces(); err != nil {
-		return nil, err
-	}
-	n.creds, err = credentials.Open(credentials.Options{
-		TLS: opts.Cluster.TLS, Me: credentials.Identity{Cluster: opts.Cluster.Name, Role: opts.Role, ID: string(opts.ID)},
-	})
-	if err != nil {
-		return nil, err
-	}
-	if opts.Role == paxos.RoleProposer && opts.Join != "" {
-		n.known.takeLog(opts.MetLog)
-	}
-	n.turn = turn{inbox: n.inbox, me: opts.ID, act: n.act, start: time.Now(), pause: pause(opts.Cluster)}
 	if err := n.open(); err != nil {
 		return nil, err
 	}
@@ -138,10 +113,6 @@ func Start(opts Options) (*Node, error) {
 	n.accepted = newAccepted(opts.Cluster.Membership().Acceptors, becomeReady)
 	n.net = transport.New(n.transportConfig(), handler{n})
 	n.out = n.net.SendAll
-	addr := me.Addr
-	if opts.Listen != "" {
-		addr = opts.Listen
-	}
 	if n.store != nil {
 		n.disk = newDisk(n, opts.Cluster.Limits.InboxBytes)
 	}
@@ -168,6 +139,44 @@ func Start(opts Options) (*Node, error) {
 		n.becomeReady()
 	}
 	return n, nil
+}
+
+// prepare makes a node of what its options and its credentials say, and returns the address that
+// it is to listen on. Nothing runs yet, and nothing is open.
+func prepare(opts Options) (*Node, string, error) {
+	if opts.FS == nil {
+		opts.FS = vfs.Default
+	}
+	me, err := opts.Cluster.Find(opts.Role, opts.ID)
+	if opts.Join != "" {
+		me, err = config.Node{ID: opts.ID, Addr: opts.Join}, nil
+	}
+	if err != nil {
+		return nil, "", err
+	}
+	n := &Node{
+		opts: opts, peerLog: newPeerLog(), ready: make(chan struct{}), stopped: make(chan struct{}), stopping: make(chan struct{}), loopDone: make(chan struct{}), died: make(chan struct{}),
+		log:   opts.Log.With().Str("role", opts.Role.String()).Str("id", string(opts.ID)).Logger(),
+		inbox: newInbox(opts.Cluster.Limits.InboxBytes),
+	}
+	n.usage.n = n
+	if err := n.findPlaces(); err != nil {
+		return nil, "", err
+	}
+	n.creds, err = credentials.Open(credentials.Options{
+		TLS: opts.Cluster.TLS, Me: credentials.Identity{Cluster: opts.Cluster.Name, Role: opts.Role, ID: string(opts.ID)},
+	})
+	if err != nil {
+		return nil, "", err
+	}
+	if opts.Role == paxos.RoleProposer && opts.Join != "" {
+		n.known.takeLog(opts.MetLog)
+	}
+	n.turn = turn{inbox: n.inbox, me: opts.ID, act: n.act, start: time.Now(), pause: pause(opts.Cluster)}
+	if opts.Listen != "" {
+		return n, opts.Listen, nil
+	}
+	return n, me.Addr, nil
 }
 
 // open opens the store and makes the machine.

@@ -1,8 +1,6 @@
 package wire
 
 import (
-	"bufio"
-	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -96,10 +94,7 @@ func TestMemoryOfDecoding(t *testing.T) {
 			if n := len(b) - prefix; n > limit && !strings.Contains(name, "body") {
 				t.Errorf("%s: %d bytes, over the limit of %d", name, n, limit)
 			}
-			r := bufio.NewReader(bytes.NewReader(b))
-			var m any
-			var err error
-			n := allocated(func() { m, err = Read(r, limit) })
+			m, n, err := allocated(b, limit, 2*uint64(limit))
 			t.Logf("%9d: %-28s %8d bytes, %.2f of the limit, %v", limit, name, len(b), float64(n)/float64(limit), err)
 			if n > 2*uint64(limit) {
 				t.Errorf("limit %d, %s: %d bytes allocated, %.2f times the limit", limit, name, n, float64(n)/float64(limit))

@@ -270,13 +270,20 @@ func TestDeepNesting(t *testing.T) {
 	}
 }
 
-// allocated returns how many bytes f allocates.
-func allocated(f func()) uint64 {
-	var before, after runtime.MemStats
-	runtime.ReadMemStats(&before)
-	f()
-	runtime.ReadMemStats(&after)
-	return after.TotalAlloc - before.TotalAlloc
+// allocated reads one message of b, and returns how many bytes that allocates. The runtime counts
+// for the whole process, and what it does by itself meanwhile is no cost of reading: so b is read
+// up to four times until it is at most that many, and the least is what it needs.
+func allocated(b []byte, limit int, most uint64) (m paxos.Message, least uint64, err error) {
+	least = ^uint64(0)
+	for i := 0; i < 4 && least > most; i++ {
+		r := bufio.NewReader(bytes.NewReader(b))
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		m, err = Read(r, limit)
+		runtime.ReadMemStats(&after)
+		least = min(least, after.TotalAlloc-before.TotalAlloc)
+	}
+	return m, least, err
 }
 
 // TestClaimsCostNothing is hazard 23: memory follows the bytes that came, not
@@ -289,8 +296,8 @@ func TestClaimsCostNothing(t *testing.T) {
 		bytes []byte
 		most  uint64
 	}{
-		"a frame of 1 GiB, none of it there":   {claim(1<<30, 0), firstAlloc + 8<<10},
-		"a frame of 1 GiB, 100 bytes there":    {claim(1<<30, 100), firstAlloc + 8<<10},
+		"a frame of 1 GiB, none of it there":   {claim(1<<30, 0), firstAlloc + 256},
+		"a frame of 1 GiB, 100 bytes there":    {claim(1<<30, 100), firstAlloc + 256},
 		"a frame of 1 GiB, 1 MiB there":        {claim(1<<30, 1<<20), 8 << 20},
 		"2^31-1 elements":                      {frame(kAccepted, unhex(t, "92 90 93 dd7fffffff 00"), nil), 64 << 10},
 		"2^32-1 elements":                      {frame(kAccepted, unhex(t, "92 90 93 ddffffffff 00"), nil), 64 << 10},
@@ -300,9 +307,7 @@ func TestClaimsCostNothing(t *testing.T) {
 		"a value of 4 GiB":                     {frame(kAppend, unhex(t, "92 91 ceffffffff 94 c414"+session+"01 01 a0"), []byte{1}), 64 << 10},
 		"a header of 2^32-1":                   {seal(unhex(t, "18 ffffffff 92")), 64 << 10},
 	} {
-		var err error
-		r := bufio.NewReader(bytes.NewReader(c.bytes))
-		n := allocated(func() { _, err = Read(r, 1<<31-1) })
+		_, n, err := allocated(c.bytes, 1<<31-1, c.most)
 		if !errors.Is(err, ErrFrame) {
 			t.Errorf("%s: %v", name, err)
 		}
