@@ -26,7 +26,7 @@ func TestStatus(t *testing.T) {
 	dev(t)
 	must(t, "", "append", "x")
 	table := must(t, "", "status")
-	for _, want := range []string{"cluster dev: leader p", ", quorum yes, log ", "a1  acceptor  127.0.0.1:", "voting", "leading", "standby", "l1  learner", "serving"} {
+	for _, want := range []string{"cluster dev: leader p", ", quorum yes, log ", ", epoch 1, first index 1\n", "a1  acceptor  127.0.0.1:", "voting", "leading", "standby", "l1  learner", "serving"} {
 		if !strings.Contains(table, want) {
 			t.Errorf("no %q in\n%s", want, table)
 		}
@@ -53,7 +53,7 @@ func TestStatus(t *testing.T) {
 			}
 		}
 	}
-	if got["cluster"] != "dev" || got["quorum"] != true || got["leader"] == nil || got["ballot"] == nil {
+	if got["cluster"] != "dev" || got["quorum"] != true || got["leader"] == nil || got["ballot"] == nil || got["epoch"] != 1. || got["first_index"] != 1. {
 		t.Errorf("got %v", got)
 	}
 }
@@ -99,7 +99,7 @@ func TestNothingRuns(t *testing.T) {
 		}
 	}
 	got := paxlog("status", "-o", "json", "--config", file)
-	if got.code != command.ExitUnavailable || !strings.HasPrefix(got.out, `{"cluster":"orders","log":null,"leader":null,"ballot":null,"quorum":false,"epoch":null,"acceptors":[{"id":"a1",`) ||
+	if got.code != command.ExitUnavailable || !strings.HasPrefix(got.out, `{"cluster":"orders","log":null,"leader":null,"ballot":null,"quorum":false,"epoch":null,"first_index":null,"acceptors":[{"id":"a1",`) ||
 		!strings.Contains(got.out, `"up":false,"error":"dial tcp`) || !strings.Contains(got.out, `"learned":null`) {
 		t.Errorf("got %+v", got)
 	}

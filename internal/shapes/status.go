@@ -13,15 +13,28 @@ import (
 
 // Status is what `status -o json` prints.
 type Status struct {
-	Cluster   string     `json:"cluster"`
-	Log       *string    `json:"log"` // its id, null if it has none or no process knows it
-	Leader    *string    `json:"leader"`
-	Ballot    *string    `json:"ballot"`
-	Quorum    bool       `json:"quorum"`
-	Epoch     *uint64    `json:"epoch"` // of the log's configuration, null if nobody has said it
-	Acceptors []Acceptor `json:"acceptors"`
-	Proposers []Proposer `json:"proposers"`
-	Learners  []Learner  `json:"learners"`
+	Cluster string  `json:"cluster"`
+	Log     *string `json:"log"` // its id, null if it has none or no process knows it
+	Leader  *string `json:"leader"`
+	Ballot  *string `json:"ballot"`
+	Quorum  bool    `json:"quorum"`
+	Epoch   *uint64 `json:"epoch"` // of the log's configuration, null if nobody has said it
+	// FirstIndex is the first index that is kept, null if the log is empty, or no learner says it.
+	FirstIndex *paxos.Index `json:"first_index"`
+	Acceptors  []Acceptor   `json:"acceptors"`
+	Proposers  []Proposer   `json:"proposers"`
+	Learners   []Learner    `json:"learners"`
+}
+
+// firstIndex is the first index that is kept, 0 if no learner says it. It never falls, so the
+// learner that names the highest one knows best. One whose log is wrong does not count.
+func firstIndex(s client.Status) (first paxos.Index) {
+	for _, p := range s.Processes {
+		if p.Err == nil && p.Role == paxos.RoleLearner && p.Reason == "" {
+			first = max(first, p.First)
+		}
+	}
+	return first
 }
 
 // Process is what is known of every process; the rest is null if it is down.
@@ -157,6 +170,8 @@ func NewStatus(cluster string, s client.Status) Status {
 		Epoch:     Known(s.Epoch, s.Epoch != 0),
 		Acceptors: []Acceptor{}, Proposers: []Proposer{}, Learners: []Learner{},
 	}
+	first := firstIndex(s)
+	out.FirstIndex = Known(first, first > 0)
 	log := logOf(s)
 	out.Log = Known(log.String(), !log.IsZero())
 	chosen := HighestChosen(s)

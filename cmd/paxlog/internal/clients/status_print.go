@@ -21,7 +21,8 @@ func writeTable(s shapes.Status, now time.Time, w io.Writer) error {
 	if s.Quorum {
 		quorum = "yes"
 	}
-	fmt.Fprintf(w, "cluster %s: leader %s, ballot %s, quorum %s, log %s\n\n", s.Cluster, shapes.OrDash(s.Leader), shapes.OrDash(s.Ballot), quorum, shapes.OrDash(s.Log))
+	fmt.Fprintf(w, "cluster %s: leader %s, ballot %s, quorum %s, log %s, epoch %s, first index %s\n\n",
+		s.Cluster, shapes.OrDash(s.Leader), shapes.OrDash(s.Ballot), quorum, shapes.OrDash(s.Log), shapes.OrDash(s.Epoch), shapes.OrDash(s.FirstIndex))
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "ID\tROLE\tADDRESS\tUP\tSTATE\tBALLOT\tACCEPTED\tCHOSEN\tLEARNED\tLAG\tINDEXES\tDISK\tFREE")
 	var troubles []string

@@ -83,3 +83,28 @@ func TestStatusSaysWhatTheDiskHolds(t *testing.T) {
 		t.Errorf("%+v", s)
 	}
 }
+
+// TestStatusSaysWhereTheLogBegins: the first line has the epoch of the configuration and the first
+// index, as the learner says that knows most; one that is wrong does not count, and what nobody
+// says is a dash, and null in JSON.
+func TestStatusSaysWhereTheLogBegins(t *testing.T) {
+	learner := func(id string, first paxos.Index, wrong string) client.ProcessStatus {
+		return client.ProcessStatus{Role: paxos.RoleLearner, Peer: client.Peer{ID: id}, ProcessState: client.ProcessState{First: first, Last: 90, Reason: wrong}}
+	}
+	for want, s := range map[string]client.Status{
+		", epoch 3, first index 40\n": {Epoch: 3, Processes: []client.ProcessStatus{learner("l1", 7, ""), learner("l2", 40, ""), learner("l3", 60, "another log")}},
+		", epoch -, first index -\n":  {Processes: []client.ProcessStatus{learner("l1", 0, "")}},
+	} {
+		shape := shapes.NewStatus("orders", s)
+		var out strings.Builder
+		if err := writeTable(shape, time.Now(), &out); err != nil {
+			t.Fatal(err)
+		}
+		if first, _, _ := strings.Cut(out.String(), "\n"); !strings.HasSuffix(first+"\n", want) {
+			t.Errorf("%q, want %q", first, want)
+		}
+		if known := shape.FirstIndex != nil; known != (s.Epoch != 0) || known && *shape.FirstIndex != 40 {
+			t.Errorf("%v", shape.FirstIndex)
+		}
+	}
+}
