@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/paxlog/paxlog/paxos"
+	"github.com/paxlog/paxlog/paxos/control"
 )
 
 // TestBackup: logs of every kind are read as they were chosen: without an id, with one, empty,
@@ -123,6 +124,29 @@ func TestSinceAnotherHistory(t *testing.T) {
 	one, _ := take(t, a, Options{})
 	if _, err := takeInto(io.Discard, b, Options{Cluster: "orders", Since: earlier(t, one)}); !errors.Is(err, ErrDiffers) {
 		t.Error(err)
+	}
+}
+
+// TestSinceBeforeItsID: a log that got its id after a backup is not gone on with, and both who
+// writes an increment and who reads one are told to begin with a backup of all of it, which reads
+// well, and which others go on from.
+func TestSinceBeforeItsID(t *testing.T) {
+	l := newLog(t, 1, 0)
+	l.grow(t, 20)
+	old, _ := take(t, l, Options{})
+	l.log = paxos.LogID{9}
+	l.choose(t, control.Batch(control.Genesis{Log: l.log, Level: control.Level, Sessions: sessions, Config: configuration("a1", "a2", "a3")}))
+	l.grow(t, 20)
+	_, err := takeInto(io.Discard, l, Options{Cluster: "orders", Since: earlier(t, old)})
+	if !errors.Is(err, ErrDiffers) || !strings.Contains(err.Error(), "`paxlog upgrade finalize`), make a backup of all of it") {
+		t.Errorf("an increment: %v", err)
+	}
+	whole, _ := take(t, l, Options{})
+	l.grow(t, 5)
+	more, _ := take(t, l, Options{Since: earlier(t, whole)})
+	mustRead(t, l, 1, whole, more)
+	if _, _, err = readAll(old, whole); !errors.Is(err, ErrDiffers) || !strings.Contains(err.Error(), "the series begins anew") {
+		t.Errorf("a series: %v", err)
 	}
 }
 

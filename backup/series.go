@@ -89,6 +89,9 @@ func (s *Series) open() error {
 func (s *Series) follows(h Header) error {
 	before := s.files[s.at-2].Name
 	switch p := s.r.Header; {
+	case h.Cluster == p.Cluster && p.Log.IsZero() && !h.Log.IsZero():
+		return fmt.Errorf("%w: it is of log %s, and %s of a log without an id: if the log got its id between them (`paxlog upgrade finalize`), the series begins anew with the backup of all of it that was made after that",
+			ErrDiffers, h.Log, before)
 	case h.Log != p.Log || h.Cluster != p.Cluster:
 		return fmt.Errorf("%w: it is of log %s of cluster %s, and %s of log %s of cluster %s", ErrDiffers, orNone(h.Log), h.Cluster, before, orNone(p.Log), p.Cluster)
 	case h.Sessions != p.Sessions:

@@ -110,6 +110,9 @@ func (t *taking) begin() ([]byte, error) {
 // continues returns an error unless the log of the source goes on from an earlier backup.
 func (t *taking) continues(e *Earlier) error {
 	switch h := e.Header; {
+	case h.Cluster == t.opts.Cluster && h.Log.IsZero() && !t.x.Log.IsZero():
+		return fmt.Errorf("%w: %s is of a log without an id, and %s has log %s: if the log got its id since then (`paxlog upgrade finalize`), make a backup of all of it; later ones can go on from that",
+			ErrDiffers, e.Name, t.x.Source, t.x.Log)
 	case h.Cluster != t.opts.Cluster || h.Log != t.x.Log:
 		return fmt.Errorf("%w: %s is of log %s of cluster %s, and %s has log %s of cluster %s",
 			ErrDiffers, e.Name, orNone(h.Log), h.Cluster, t.x.Source, orNone(t.x.Log), t.opts.Cluster)
