@@ -1,6 +1,8 @@
 package node
 
 import (
+	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -13,20 +15,22 @@ const reclaimStep = 2 * time.Second
 
 // reclaiming gives back the space of what was trimmed, in a goroutine of its own.
 type reclaiming struct {
-	d     *disk
-	wake  chan struct{} // holds one
-	ended chan struct{}
+	d    *disk
+	wake chan struct{}   // holds one
+	ctx  context.Context // ends with the process
+	end  context.CancelFunc
 }
 
 func (r *reclaiming) start(d *disk) {
-	r.d, r.wake, r.ended = d, make(chan struct{}, 1), make(chan struct{})
+	r.d, r.wake = d, make(chan struct{}, 1)
+	r.ctx, r.end = context.WithCancel(context.Background())
 	d.wg.Add(1)
 	go r.loop()
 	r.look()
 }
 
 // stop ends it. What was not given back is at the next start.
-func (r *reclaiming) stop() { close(r.ended) }
+func (r *reclaiming) stop() { r.end() }
 
 // look is called after each commit, and at the start.
 func (r *reclaiming) look() {
@@ -42,12 +46,12 @@ func (r *reclaiming) loop() {
 	for {
 		select {
 		case <-r.wake:
-		case <-r.ended:
+		case <-r.ctx.Done():
 			return
 		}
 		select {
 		case <-time.After(after):
-		case <-r.ended:
+		case <-r.ctx.Done():
 			return
 		}
 		if err := r.giveBack(); err != nil {
@@ -71,7 +75,10 @@ func (r *reclaiming) giveBack() error {
 	if d.n.dead.Load() || !d.n.store.Reclaimable() {
 		return nil
 	}
-	if err := d.n.store.Sweep(); err != nil {
+	if err := d.n.store.Sweep(r.ctx); err != nil {
+		if errors.Is(err, context.Canceled) {
+			return nil // what is left is for the next start
+		}
 		return err
 	}
 	d.applying.Lock() // no commit is made meanwhile

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"reflect"
@@ -165,7 +166,7 @@ func (d *disk) commit(records []paxos.Record) {
 func (d *disk) reclaim() {
 	if d.store.Reclaimable() {
 		d.w.Events["space given back"]++
-		d.must("sweep", d.store.Sweep())
+		d.must("sweep", d.store.Sweep(context.Background()))
 		d.must("reclaim", d.store.Reclaim())
 	}
 }

@@ -115,7 +115,7 @@ func TestCrash(t *testing.T) {
 					}
 					if s.Reclaimable() {
 						swept = true
-						if err := s.Sweep(); err != nil {
+						if err := s.Sweep(t.Context()); err != nil {
 							t.Fatal(err)
 						}
 					}

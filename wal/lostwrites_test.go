@@ -72,7 +72,7 @@ func TestShortManifest(t *testing.T) {
 				raise(t, s, r+1, "p1")
 				if r%10 == 9 {
 					mustClose(t, s)
-					s = mustOpen(t, s.opts.FS, paxos.RoleAcceptor) // its log goes into a table
+					s = mustOpen(t, s.writes.FS, paxos.RoleAcceptor) // its log goes into a table
 				}
 				if r == 19 {
 					if err := s.db.Compact(t.Context(), []byte{0}, []byte{255}, false); err != nil { // which is no longer numbered
@@ -81,7 +81,7 @@ func TestShortManifest(t *testing.T) {
 				}
 			}
 			mustClose(t, s)
-			return mustOpen(t, s.opts.FS, paxos.RoleAcceptor) // only the last edit tells how far the numbers go
+			return mustOpen(t, s.writes.FS, paxos.RoleAcceptor) // only the last edit tells how far the numbers go
 		},
 		"many tables": func(t *testing.T, s *Store) *Store {
 			for r := range uint64(60) {
@@ -154,7 +154,7 @@ func tellOfLog(t *testing.T, s *Store, flushed bool) *Store {
 		flush(t, s)
 	} else {
 		mustClose(t, s)
-		s = mustOpen(t, s.opts.FS, paxos.RoleAcceptor)
+		s = mustOpen(t, s.writes.FS, paxos.RoleAcceptor)
 	}
 	five()
 	manifest := newestManifest(t, s.opts.FS)

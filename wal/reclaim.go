@@ -45,16 +45,17 @@ const sweepBatch = 1 << 10
 func (s *Store) Reclaimable() bool { return s.trimmed.Load() }
 
 // Sweep prepares Reclaim, beside whatever else uses the Store. It deletes where commands of
-// sessions are that were trimmed: these keys are in no order that a trim knows.
-func (s *Store) Sweep() error {
+// sessions are that were trimmed: these keys are in no order that a trim knows. When ctx ends it
+// returns its error soon; what is left is for the next start.
+func (s *Store) Sweep(ctx context.Context) error {
 	s.trimmed.Store(false) // first: what is trimmed from now on is for the next time
 	if s.recent != nil {
-		if err := s.sweepRuns(); err != nil {
+		if err := s.sweepRuns(ctx); err != nil {
 			return err
 		}
 	}
 	if s.db.FormatMajorVersion() < pebble.FormatVirtualSSTables {
-		return s.compactTrimmed()
+		return s.compactTrimmed(ctx)
 	}
 	return s.flush()
 }
@@ -116,14 +117,18 @@ func (s *Store) trimmedRanges() (ranges []pebble.KeyRange, err error) {
 }
 
 // compactTrimmed serves directories whose files are of a version that knows no cuts: what is
-// trimmed is read once more.
-func (s *Store) compactTrimmed() error {
+// trimmed is read once more. That may take minutes. When ctx ends nobody waits for it any more,
+// and Close ends it.
+func (s *Store) compactTrimmed(ctx context.Context) error {
 	if err := s.flush(); err != nil {
 		return err
 	}
 	ranges, err := s.trimmedRanges()
 	for _, r := range ranges {
-		if err := s.db.Compact(context.Background(), r.Start, r.End, false); err != nil {
+		switch err := s.db.Compact(ctx, r.Start, r.End, false); {
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
+		case err != nil:
 			return explain(s.dir, err)
 		}
 	}
@@ -132,7 +137,7 @@ func (s *Store) compactTrimmed() error {
 
 // sweepRuns deletes the keys of runs of which all are in what was trimmed: no load returns
 // them.
-func (s *Store) sweepRuns() error {
+func (s *Store) sweepRuns(ctx context.Context) error {
 	first, err := s.firstInstance()
 	if err != nil || first <= 1 {
 		return err
@@ -140,6 +145,9 @@ func (s *Store) sweepRuns() error {
 	var gone [][]byte
 	lo, hi := prefixRange(keyRun)
 	err = s.scan(lo, hi, func(k, v []byte) (bool, error) {
+		if ctx.Err() != nil {
+			return false, context.Cause(ctx)
+		}
 		runs, err := decodeRuns(k, v)
 		if err != nil || runs[len(runs)-1].Instance >= first {
 			return err == nil, err

@@ -1,13 +1,19 @@
 package wal
 
 import (
+	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"runtime"
+	"strings"
+	"sync/atomic"
 	"testing"
 
+	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/paxlog/paxlog/paxos"
@@ -16,7 +22,7 @@ import (
 // reclaim does what package node does when something was trimmed.
 func reclaim(t testing.TB, s *Store) {
 	t.Helper()
-	if err := s.Sweep(); err != nil {
+	if err := s.Sweep(context.Background()); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.Reclaim(); err != nil {
@@ -159,6 +165,120 @@ func TestSpaceComesBack(t *testing.T) {
 			mustClose(t, s)
 		})
 	}
+}
+
+// initWithoutCuts makes an acceptor's directory whose files are of a version that knows no cuts.
+func initWithoutCuts(t *testing.T, fs vfs.FS) {
+	t.Helper()
+	initDir(t, fs, paxos.RoleAcceptor)
+	id, err := ReadIdentity(fs, dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	db := fs.PathJoin(dir, dbDir)
+	if err := fs.RemoveAll(db); err != nil {
+		t.Fatal(err)
+	}
+	d, err := pebble.Open(db, &pebble.Options{FS: fs, FormatMajorVersion: pebble.FormatVirtualSSTables - 1, Logger: quiet{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(d.Set([]byte{keyMeta}, binary.BigEndian.AppendUint64(nil, id.Incarnation), pebble.Sync), d.Close()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// heldReads is a file system of which, while it is on, tables are read one piece at a time: each read
+// is told, and waits until it is let go.
+type heldReads struct {
+	vfs.FS
+	on        atomic.Bool
+	told, let chan struct{}
+}
+
+func (h *heldReads) Unwrap() vfs.FS { return h.FS }
+
+func (h *heldReads) Open(name string, opts ...vfs.OpenOption) (vfs.File, error) {
+	f, err := h.FS.Open(name, opts...)
+	if err != nil || !strings.HasSuffix(name, ".sst") {
+		return f, err
+	}
+	return heldFile{f, h}, nil
+}
+
+type heldFile struct {
+	vfs.File
+	h *heldReads
+}
+
+func (f heldFile) ReadAt(p []byte, at int64) (int, error) {
+	if f.h.on.Load() {
+		f.h.told <- struct{}{}
+		<-f.h.let
+	}
+	return f.File.ReadAt(p, at)
+}
+
+// TestCloseWhileSpaceIsGivenBack: where what was trimmed is read once more, a process that is told to
+// stop waits for the read that is under way, and for no other one. The next start gives the space
+// back.
+func TestCloseWhileSpaceIsGivenBack(t *testing.T) {
+	fs := &heldReads{FS: vfs.NewMem(), told: make(chan struct{}), let: make(chan struct{})}
+	initWithoutCuts(t, fs)
+	var armed atomic.Bool
+	s, err := Open(dir, identity(paxos.RoleAcceptor), Options{FS: fs, Fatal: neverFatal, FoldEach: 5, adjust: func(o *pebble.Options) {
+		o.EventListener.CompactionBegin = func(pebble.CompactionInfo) { fs.on.Store(armed.Load()) }
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := &bulk{role: paxos.RoleAcceptor, r: rand.NewChaCha8([32]byte{1})}
+	for range 4 {
+		for range 20 {
+			mustCommit(t, s, f.next(), false)
+		}
+		flush(t, s)
+	}
+	mustCommit(t, s, f.trimTo(80), true)
+	armed.Store(true)
+	ctx, cancel := context.WithCancel(t.Context())
+	swept := make(chan error)
+	go func() { swept <- s.Sweep(ctx) }()
+	<-fs.told
+	cancel()
+	if err := <-swept; !errors.Is(err, context.Canceled) {
+		t.Errorf("it was told to end: %v", err)
+	}
+	closed := make(chan error)
+	go func() { closed <- s.Close() }()
+	for !s.writes.closing.Load() {
+		runtime.Gosched()
+	}
+	fs.let <- struct{}{}
+	for waiting := true; waiting; {
+		select {
+		case <-fs.told:
+			t.Error("it reads on")
+			fs.on.Store(false)
+			fs.let <- struct{}{}
+		case err := <-closed:
+			if waiting = false; err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	fs.on.Store(false)
+	s = mustOpen(t, fs, paxos.RoleAcceptor)
+	if !s.Reclaimable() {
+		t.Error("the next start does not go on")
+	}
+	reclaim(t, s)
+	mustClose(t, s)
+	s = mustOpen(t, fs, paxos.RoleAcceptor)
+	if got := mustLoad(t, s, paxos.Load{Kind: paxos.LoadVotes, To: everything, MaxBytes: 1 << 30}); s.Reclaimable() || len(got.Votes) != 1 {
+		t.Errorf("%d votes are left; is there more to give back: %v", len(got.Votes), s.Reclaimable())
+	}
+	mustClose(t, s)
 }
 
 // TestSweepRuns: where commands of sessions were that were trimmed goes, also that of sessions

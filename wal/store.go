@@ -141,8 +141,12 @@ func (s *Store) openPebble(db string) (last uint64, err error) {
 		EventListener: &pebble.EventListener{
 			// Pebble retries failed flushes for ever: after a failed write the only
 			// sound thing is to stop.
-			BackgroundError: func(err error) { s.fatal(err) },
-			DataCorruption:  func(i pebble.DataCorruptionInfo) { s.fatal(i.Details) },
+			BackgroundError: func(err error) {
+				if !errors.Is(err, errClosing) {
+					s.fatal(err)
+				}
+			},
+			DataCorruption: func(i pebble.DataCorruptionInfo) { s.fatal(i.Details) },
 		},
 	}
 	memTable := int64(maxMemTable)
@@ -261,12 +265,14 @@ func (s *Store) fatal(err error) {
 // Identity is whose data this is.
 func (s *Store) Identity() Identity { return s.id }
 
-// Close closes the directory. Commits that were not waited for are synced.
+// Close closes the directory. Commits that were not waited for are synced. What gives space back is
+// cut short: the next start goes on with it. Nobody may use s meanwhile.
 func (s *Store) Close() error {
 	var err error
 	if s.db != nil {
 		if !s.opts.ReadOnly {
 			err = s.db.LogData(nil, pebble.Sync)
+			s.writes.closing.Store(true)
 		}
 		if err = errors.Join(err, s.db.Close()); err != nil {
 			err = explain(s.dir, err)

@@ -1,11 +1,13 @@
 package wal
 
 import (
+	"fmt"
 	"io"
 	"os"
 	"strings"
 	"sync/atomic"
 
+	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
@@ -31,7 +33,12 @@ type writable struct {
 	room     atomic.Int64            // bytes that the memtable of the newest log takes, about
 	durable  atomic.Uint64           // number of Pebble's latest write that is durable
 	syncs    atomic.Int64            // of logs, begun so far
+	closing  atomic.Bool             // nothing is read any more
 }
+
+// errClosing is what a compaction ends with that is under way while the store is closed. Pebble
+// takes it for one that gave way, and deletes what that has written.
+var errClosing = fmt.Errorf("the store is being closed: %w", pebble.ErrCancelledCompaction)
 
 func (w *writable) Unwrap() vfs.FS { return w.FS }
 
@@ -86,6 +93,15 @@ func (w *writable) OpenReadWrite(name string, category vfs.DiskWriteCategory, op
 	var f vfs.File
 	err := w.try(func() (err error) { f, err = w.FS.OpenReadWrite(name, category, opts...); return err })
 	return w.wrap(name, f, err)
+}
+
+// Open opens a file to be read.
+func (w *writable) Open(name string, opts ...vfs.OpenOption) (vfs.File, error) {
+	f, err := w.FS.Open(name, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return tableFile{f, w}, nil
 }
 
 func (w *writable) OpenDir(name string) (vfs.File, error) {
@@ -144,4 +160,19 @@ func (f writtenFile) Stat() (vfs.FileInfo, error) {
 func (f writtenFile) SyncTo(length int64) (bool, error) {
 	full, err := f.File.SyncTo(length)
 	return full, f.w.check(err)
+}
+
+// tableFile is a file that is read, until the store is closed. Then only compactions read: Close waits
+// for them, and one may take minutes (compactTrimmed). Nothing rests on it: what it would have
+// written is what is there already, in another form.
+type tableFile struct {
+	vfs.File
+	w *writable
+}
+
+func (f tableFile) ReadAt(p []byte, at int64) (int, error) {
+	if f.w.closing.Load() {
+		return 0, errClosing
+	}
+	return f.File.ReadAt(p, at)
 }
