@@ -20,6 +20,10 @@ var built struct {
 	err  error
 }
 
+// IsRace reports whether the processes are built with the race detector, which PAXLOG_RACE asks for:
+// they take several times the time and memory.
+func IsRace() bool { return os.Getenv("PAXLOG_RACE") != "" }
+
 // Binary builds the program once in a run of tests and returns its path.
 func Binary(t testing.TB) string {
 	t.Helper()
@@ -30,7 +34,11 @@ func Binary(t testing.TB) string {
 			return
 		}
 		built.path = filepath.Join(dir, "paxlog")
-		build := exec.Command("go", "build", "-o", built.path, "github.com/paxlog/paxlog/cmd/paxlog")
+		args := []string{"build", "-o", built.path}
+		if IsRace() {
+			args = append(args, "-race")
+		}
+		build := exec.Command("go", append(args, "github.com/paxlog/paxlog/cmd/paxlog")...)
 		if _, here, _, ok := runtime.Caller(0); ok { // the test may be in a directory of its own
 			build.Dir = filepath.Dir(here)
 		}

@@ -22,6 +22,8 @@ type Target struct {
 	Cluster *config.Cluster
 	Session paxos.SessionID // one that has many entries
 	Seed    uint64
+	// Secure, if not nil, puts TLS on a connection of a client.
+	Secure func(context.Context, net.Conn, paxos.Role, paxos.NodeID) (net.Conn, error)
 }
 
 // place is one process.
@@ -70,9 +72,16 @@ func (t *Target) hello(p place, role paxos.Role, id paxos.NodeID) ([]byte, error
 
 // connect is a connection that was let in as a client.
 func (t *Target) connect(ctx context.Context, p place) (net.Conn, *bufio.Reader, error) {
-	nc, err := dial(ctx, p)
+	raw, err := dial(ctx, p)
 	if err != nil {
 		return nil, nil, err
+	}
+	nc := raw
+	if t.Secure != nil {
+		if nc, err = t.Secure(ctx, raw, p.role, p.ID); err != nil {
+			_ = raw.Close()
+			return nil, nil, err
+		}
 	}
 	hello, err := t.hello(p, paxos.RoleClient, "")
 	if err == nil {

@@ -43,7 +43,7 @@ func TestFewFiles(t *testing.T) {
 	for range 3 {
 		<-time.After(500 * time.Millisecond)
 		load.Await(20, "while all that may be opened is")
-		sample(t, k)
+		sample(t, k, "VmRSS")
 	}
 	cancel()
 	wg.Wait()

@@ -3,16 +3,18 @@ package hostile_test
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -22,12 +24,6 @@ import (
 	"github.com/paxlog/paxlog/internal/hostile"
 	"github.com/paxlog/paxlog/paxos"
 )
-
-func TestMain(m *testing.M) {
-	code := m.Run()
-	cluster.RemoveBinary()
-	os.Exit(code)
-}
 
 // Budgets of the cluster that is attacked, and what a process may grow beyond them. What waits
 // in a queue may be there as a message and as a frame; the runtime collects garbage when there
@@ -48,83 +44,169 @@ const (
 // append and one tails. Nobody is deposed, ends, or grows beyond its budgets; appends go on during
 // each attack; and nothing is lost or repeated. PAXLOG_HOSTILE=10s is how long each attack lasts:
 // then the cluster has the timeouts that it would have, and the rate of appends during each attack is
-// compared with the one beside as many busy loops as processes are attacked.
-func TestHostile(t *testing.T) {
+// compared with the one beside as many busy loops as processes are attacked, PAXLOG_PAIRS times.
+func TestHostile(t *testing.T) { besiege(t, hostile.Kinds) }
+
+// TestHostileWithTLS is TestHostile where connections need TLS: those that attack as clients have the
+// certificate of one, and strangers have none. A short run leaves out what is no different without.
+func TestHostileWithTLS(t *testing.T) {
+	kinds := hostile.Kinds
+	if os.Getenv("PAXLOG_HOSTILE") == "" {
+		kinds = slices.DeleteFunc(slices.Clone(kinds), func(k hostile.Kind) bool {
+			return !slices.Contains([]string{"status", "slow", "garbage", "handshakes"}, k.Name)
+		})
+	}
+	besiege(t, kinds, cluster.Made(secured))
+}
+
+// secured has the connections of a cluster need TLS, and its directories initialised.
+func secured(k *cluster.Cluster) {
+	f, err := os.OpenFile(k.File, os.O_APPEND|os.O_WRONLY, 0)
+	if err == nil {
+		_, err = f.WriteString(strings.Replace(k.Must("cert", "ca", "--config", k.File), "mode: accept", "mode: require", 1))
+		err = errors.Join(err, f.Close())
+	}
+	if err != nil {
+		panic(err) // of a test: there is nothing else to do
+	}
+	k.Must("cert", "node", "--config", k.File)
+	k.Must("cert", "client", "--config", k.File)
+	if k.Config, err = config.Load(k.File); err != nil {
+		panic(err)
+	}
+	for _, id := range k.IDs() {
+		if id[0] != 'p' {
+			k.Must("init", "--config", k.File, "--id", string(id), "--data", k.Data(id))
+		}
+	}
+}
+
+// besiege is TestHostile.
+func besiege(t *testing.T, kinds []hostile.Kind, opts ...cluster.Option) {
 	if runtime.GOOS != "linux" {
 		t.Skip("what a process takes is read from /proc")
 	}
-	long, measures := 1500*time.Millisecond, false
+	long, pairs := 1500*time.Millisecond, 0
 	if text := os.Getenv("PAXLOG_HOSTILE"); text != "" {
 		var err error
 		if long, err = time.ParseDuration(text); err != nil {
 			t.Fatalf("PAXLOG_HOSTILE: %v", err)
 		}
-		measures = true
+		if pairs, err = strconv.Atoi(cmp.Or(os.Getenv("PAXLOG_PAIRS"), "1")); err != nil {
+			t.Fatalf("PAXLOG_PAIRS: %v", err)
+		}
 	}
-	k := cluster.New(t, 3, 2, 2, cluster.With(func(c *config.Cluster) {
+	opts = append(opts, cluster.With(func(c *config.Cluster) {
 		c.Limits.ConnQueueBytes, c.Limits.ClientQueueBytes, c.Limits.InboxBytes, c.Limits.QueueBytes = connQueue, clientQueue, inbox, appends
-		if !measures { // a machine that is busy must not be taken for an attack that succeeded
+		if pairs == 0 { // a machine that is busy must not be taken for an attack that succeeded
 			c.Timeouts.Heartbeat, c.Timeouts.ElectionMin, c.Timeouts.ElectionMax, c.Timeouts.Stall = 200*time.Millisecond, 3*time.Second, 6*time.Second, 30*time.Second
 		}
 	}))
+	k := cluster.New(t, 3, 2, 2, opts...)
 	c := k.Client(client.WithTimeout(time.Minute))
-	leader := k.Leader(c)
-	load := cluster.StartLoad(t, c, cluster.LoadOptions{Clients: 4, Bytes: 100})
+	k.Leader(c)
+	s := &siege{Cluster: k, client: c, long: long, pairs: pairs}
+	s.load = cluster.StartLoad(t, c, cluster.LoadOptions{Clients: 4, Bytes: 100})
 	tailed := tail(t, k)
-	load.Await(200, "before any attack")
-	target := &hostile.Target{Cluster: k.Config, Session: longSession(t, k)}
-	before := sample(t, k)
-	quiet := 0.0
-	if measures {
-		quiet = rate(load, long)
+	s.load.Await(200, "before any attack")
+	s.session = longSession(t, k)
+	s.before = sample(t, k, "VmRSS")
+	if pairs > 0 {
+		t.Logf("appends a second while nobody attacks: %.0f", rate(s.load, long))
 	}
-	for _, kind := range hostile.Kinds {
-		t.Run(kind.Name, func(t *testing.T) {
-			used := cpu(t)
-			ctx, cancel := context.WithCancel(context.Background())
-			var wg sync.WaitGroup
-			wg.Go(func() { kind.Run(ctx, target) })
-			attacked := 0.0
-			if measures {
-				attacked = rate(load, long)
-			} else {
-				<-time.After(long)
-				load.Await(20, "during the attack: "+kind.Does)
-			}
-			taken := (cpu(t) - used) / long.Seconds()
-			grown(t, k, before)
-			cancel()
-			wg.Wait()
-			load.Await(100, "after the attack: "+kind.Does)
-			if now := k.Leader(c); now != leader {
-				t.Errorf("%s was deposed, and %s leads", leader, now)
-				leader = now
-			}
-			if measures {
-				<-time.After(5 * time.Second)
-				after := rate(load, long)
-				stop := spin(t, len(k.IDs()))
-				beside := rate(load, long)
-				stop()
-				t.Logf("appends a second: %.0f without, %.0f attacked, %.0f beside %d busy loops: ratio %.2f; %.0f after 5 s; the attackers took %.2f processors",
-					quiet, attacked, beside, len(k.IDs()), attacked/beside, after, taken)
-			}
-		})
+	for _, kind := range kinds {
+		t.Run(kind.Name, func(t *testing.T) { s.attack(t, kind) })
 	}
 	for _, id := range k.IDs() {
 		log := k.Process(id).Stderr()
 		if len(log) > logs {
 			t.Errorf("%s has logged %d bytes", id, len(log))
 		}
-		if strings.Contains(log, "panic") {
-			t.Errorf("%s has panicked", id)
+		for _, wrong := range []string{"panic", "DATA RACE"} {
+			if at := strings.Index(log, wrong); at >= 0 {
+				t.Errorf("%s: %s", id, log[at:min(len(log), at+4000)])
+			}
 		}
 	}
-	grown(t, k, before)
-	k.Check(load)
+	k.Check(s.load)
 	if err := tailed(); err != nil {
 		t.Error(err)
 	}
+}
+
+// siege is a cluster that is attacked, and who uses it meanwhile.
+type siege struct {
+	*cluster.Cluster
+	client  *client.Client
+	load    *cluster.Load
+	session paxos.SessionID
+	before  map[paxos.NodeID]int // their memory
+	long    time.Duration
+	pairs   int
+}
+
+// attack is one kind of attack, and what becomes of everybody else meanwhile.
+func (s *siege) attack(t *testing.T, kind hostile.Kind) {
+	s.forgetPeaks(t)
+	order := order{Kind: kind.Name, File: s.File, Session: s.session}
+	if s.pairs == 0 {
+		leader := s.Leader(s.client)
+		a := attack(t, order)
+		<-time.After(s.long)
+		s.load.Await(20, "during the attack: "+kind.Does)
+		a.stop()
+		s.leads(t, leader)
+	}
+	for range s.pairs {
+		leader := s.Leader(s.client)
+		a := attack(t, order)
+		attacked := rate(s.load, s.long)
+		taken := a.stop()
+		s.leads(t, leader) // busy loops may depose it, too
+		<-time.After(5 * time.Second)
+		after := rate(s.load, s.long)
+		stop := spin(t, len(s.IDs()))
+		beside := rate(s.load, s.long)
+		stop()
+		t.Logf("appends a second: %.0f attacked, %.0f beside %d busy loops: ratio %.2f; %.0f after 5 s; the attacker took %.2f processors",
+			attacked, beside, len(s.IDs()), attacked/beside, after, taken)
+	}
+	s.load.Await(100, "after the attack: "+kind.Does)
+	s.grown(t)
+}
+
+// leads fails if another one leads than before.
+func (s *siege) leads(t *testing.T, before paxos.NodeID) {
+	t.Helper()
+	if now := s.Leader(s.client); now != before {
+		t.Errorf("%s was deposed, and %s leads", before, now)
+	}
+}
+
+// forgetPeaks has the most that a process has had of memory begin with what it has now.
+func (s *siege) forgetPeaks(t *testing.T) {
+	t.Helper()
+	for _, id := range s.IDs() {
+		if err := os.WriteFile(filepath.Join("/proc", strconv.Itoa(s.Process(id).PID()), "clear_refs"), []byte("5"), 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// grown fails if a process has grown by more than its budgets since the start, at any moment of
+// the attack.
+func (s *siege) grown(t *testing.T) {
+	t.Helper()
+	most, who := 0, paxos.NodeID("")
+	for id, peak := range sample(t, s.Cluster, "VmHWM") {
+		if peak-s.before[id] > most {
+			most, who = peak-s.before[id], id
+		}
+		if peak > s.before[id]+budgets+growth && !cluster.IsRace() {
+			t.Errorf("%s has grown from %d MiB to %d", id, s.before[id]>>20, peak>>20)
+		}
+	}
+	t.Logf("%s has grown most, by %d MiB", who, most>>20)
 }
 
 // longSession is the session of the first entry.
@@ -181,16 +263,6 @@ func rate(l *cluster.Load, long time.Duration) float64 {
 	return float64(after-before) / time.Since(began).Seconds()
 }
 
-// cpu is the processor time of this process, in seconds.
-func cpu(t *testing.T) float64 {
-	t.Helper()
-	var u syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		t.Fatal(err)
-	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano()).Seconds()
-}
-
 // spin keeps a process busy for each that is attacked: as much as an attack can take of the
 // processors.
 func spin(t *testing.T, n int) (stop func()) {
@@ -210,8 +282,8 @@ func spin(t *testing.T, n int) (stop func()) {
 	}
 }
 
-// sample is the memory of each process.
-func sample(t *testing.T, k *cluster.Cluster) map[paxos.NodeID]int {
+// sample is the memory of each process: a line of its status, in bytes.
+func sample(t *testing.T, k *cluster.Cluster, line string) map[paxos.NodeID]int {
 	t.Helper()
 	out := map[paxos.NodeID]int{}
 	for _, id := range k.IDs() {
@@ -226,24 +298,11 @@ func sample(t *testing.T, k *cluster.Cluster) map[paxos.NodeID]int {
 			t.Fatal(err)
 		}
 		for lines := bufio.NewScanner(bytes.NewReader(status)); lines.Scan(); {
-			if name, value, _ := strings.Cut(lines.Text(), ":"); name == "VmRSS" {
+			if name, value, _ := strings.Cut(lines.Text(), ":"); name == line {
 				n, _ := strconv.Atoi(strings.TrimSuffix(strings.TrimSpace(value), " kB"))
 				out[id] = n << 10
 			}
 		}
 	}
 	return out
-}
-
-// grown fails if a process has grown by more than its budgets.
-func grown(t *testing.T, k *cluster.Cluster, before map[paxos.NodeID]int) {
-	t.Helper()
-	most := 0
-	for id, now := range sample(t, k) {
-		most = max(most, now-before[id])
-		if now > before[id]+budgets+growth {
-			t.Errorf("%s has grown from %d MiB to %d", id, before[id]>>20, now>>20)
-		}
-	}
-	t.Logf("the process that has grown most has by %d MiB", most>>20)
 }

@@ -2,6 +2,7 @@ package hostile
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/binary"
 	"fmt"
 	"io"
@@ -30,6 +31,7 @@ var Kinds = []Kind{
 	{"garbage", "bytes that are no greeting, and frames that are none", garbage},
 	{"extreme", "a client sends well-formed messages of every kind it may send, with extreme numbers", extreme},
 	{"impostors", "servers under names of others, of other roles, and of nobody", impostors},
+	{"handshakes", "strangers begin TLS, with no certificate, and with a first record that is cut off or noise", handshakes},
 }
 
 func status(ctx context.Context, t *Target) {
@@ -231,6 +233,35 @@ func impostors(ctx context.Context, t *Target) {
 		}
 		_ = nc.SetReadDeadline(time.Now().Add(50 * time.Millisecond)) // it is not to wait for long
 		_, err = io.Copy(io.Discard, nc)
+		return err
+	})
+}
+
+func handshakes(ctx context.Context, t *Target) {
+	stranger := &tls.Config{MinVersion: tls.VersionTLS13, InsecureSkipVerify: true} // it wants nothing of whoever answers
+	crowd(ctx, t.everybody(), 8, func(ctx context.Context, p place, i int) error {
+		nc, err := dial(ctx, p)
+		if err != nil {
+			return err
+		}
+		defer nc.Close()
+		if i%2 == 0 {
+			if err = tls.Client(nc, stranger).HandshakeContext(ctx); err == nil {
+				_, err = io.Copy(io.Discard, nc) // it is refused in what follows
+			}
+			return err
+		}
+		record := make([]byte, 5+512)
+		for k := range record {
+			record[k] = byte(rand.Uint32())
+		}
+		copy(record, []byte{0x16, 3, 1, 2, 0})
+		if i%4 == 1 {
+			record = record[:5+rand.IntN(len(record)-5)]
+		}
+		if _, err = nc.Write(record); err == nil {
+			_, err = io.Copy(io.Discard, nc)
+		}
 		return err
 	})
 }
