@@ -40,7 +40,8 @@ type inbox struct {
 	wake    chan struct{} // holds one
 
 	ofClients atomic.Int64 // bytes in lanes
-	flooded   atomic.Bool  // some client repeats a question
+	floods    atomic.Int64 // lanes that flood
+	now       func() time.Time
 }
 
 // lane is what waits of one client.
@@ -51,11 +52,14 @@ type lane struct {
 	// repeats are the questions in whose place query came; more than a few of them are a flood. The
 	// reader of a client that was found out is one of its own, and waits.
 	repeats int
-	own     bool
+	pacing
+	over   bool // it has asked for more than it may, and its reader has not rested since
+	floods bool // it repeats a question, or has asked for more than it may
+	own    bool
 }
 
 func newInbox(limit int) *inbox {
-	b := &inbox{limit: limit, wake: make(chan struct{}, 1), lanes: map[paxos.NodeID]*lane{}}
+	b := &inbox{limit: limit, wake: make(chan struct{}, 1), lanes: map[paxos.NodeID]*lane{}, now: time.Now}
 	b.room.L = &b.mu
 	return b
 }
@@ -75,11 +79,18 @@ func (b *inbox) putQuiet(it item) {
 	b.mu.Unlock()
 }
 
-// left adds, as the last of a client, that it is gone.
+// left adds, as the last of a client, that it is gone. What it asked is not stepped any more: there
+// is nobody to be answered. What it appended, or ordered, is.
 func (b *inbox) left(id paxos.NodeID, it item) {
 	b.mu.Lock()
 	l := b.lanes[id]
 	delete(b.lanes, id)
+	if l != nil {
+		b.forgetQuestions(l)
+		if l.floods {
+			b.floods.Add(-1)
+		}
+	}
 	if l != nil && l.Len() > 0 {
 		l.Push(it)
 		b.waits++
@@ -88,6 +99,22 @@ func (b *inbox) left(id paxos.NodeID, it item) {
 	}
 	b.mu.Unlock()
 	b.signal()
+}
+
+// forgetQuestions takes what a client asked out of its lane; mu is held. An empty lane keeps its turn
+// until that comes.
+func (b *inbox) forgetQuestions(l *lane) {
+	for range l.Len() {
+		x := l.Pop()
+		if _, asks := costOf(x.msg); !asks {
+			l.Push(x)
+			continue
+		}
+		l.bytes -= x.size
+		b.ofClients.Add(int64(-x.size))
+		b.waits--
+	}
+	l.query = nil
 }
 
 // putRemote adds a message from a connection, when there is room. The caller sees to
@@ -114,6 +141,7 @@ func (b *inbox) putClient(it item) {
 	l := b.lanes[it.from]
 	if l == nil {
 		l = &lane{}
+		l.rested(b.now())
 		b.lanes[it.from] = l
 	}
 	// How this process is takes longer to find out than to ask: the later question takes the place
@@ -122,10 +150,18 @@ func (b *inbox) putClient(it item) {
 	for asks && l.query != nil && l.own && !b.stopped {
 		b.await()
 	}
+	cost, _ := costOf(it.msg)
+	if asks && l.query != nil {
+		cost = 1 // it is only read
+	}
+	if l.count(cost, b.now) {
+		l.over = true
+		b.foundOut(l)
+	}
 	if asks && l.query != nil {
 		l.query.Nonce = query.Nonce
 		if l.repeats++; l.repeats > maxRepeats {
-			b.flooded.Store(true)
+			b.foundOut(l)
 		}
 		return
 	}
@@ -164,17 +200,39 @@ func (b *inbox) await() {
 // crowded reports whether a client has so much waiting that who reads for many clients
 // should not read for it: it would have to wait.
 func (b *inbox) crowded(id paxos.NodeID) bool {
-	if b.ofClients.Load() < laneSlack/2 && !b.flooded.Load() {
+	if b.ofClients.Load() < laneSlack/2 && b.floods.Load() == 0 {
 		return false
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	l := b.lanes[id]
-	if l != nil && l.repeats > maxRepeats {
+	if l != nil && l.floods {
 		l.own = true
-		b.flooded.Store(false) // until it is found of another one
 	}
 	return l != nil && (l.own || l.bytes > min(b.share(), laneSlack/2))
+}
+
+// foundOut notes that a client floods this process; mu is held.
+func (b *inbox) foundOut(l *lane) {
+	if !l.floods {
+		l.floods = true
+		b.floods.Add(1)
+	}
+}
+
+// rest is how long the reader of a client is to rest before it reads on, since that asked for much;
+// late is how late it was after its last rest. It is of readers of one client.
+func (b *inbox) rest(id paxos.NodeID, late time.Duration) time.Duration {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	l := b.lanes[id]
+	if l == nil || !l.over {
+		return 0
+	}
+	l.own, l.over = true, false
+	d := restFor(late)
+	l.rested(b.now().Add(d))
+	return d
 }
 
 // waiting is how many messages wait.
@@ -212,6 +270,10 @@ func (b *inbox) take() (items []item, more bool) {
 	// Each round takes one message of each client.
 	most := min(maxClients, maxClient*b.turns.Len())
 	for n, bytes := 0, 0; b.turns.Len() > 0 && n < most && bytes < drainBytes; n++ {
+		if b.turns.First().Len() == 0 {
+			b.turns.Pop() // it has left
+			continue
+		}
 		it := b.next()
 		bytes += it.size
 		items = append(items, it)

@@ -18,6 +18,13 @@ const (
 	// maxRepeats is how many questions how this process is a client may send before one is answered,
 	// and not be taken to flood it.
 	maxRepeats = 16
+	// allowance is how much a client may ask for in a paceWindow (pace.go), in units of costOf. Who
+	// asks for more has its reader rest, restTimes as long as that is late, within bounds.
+	allowance  = 100
+	paceWindow = 100 * time.Millisecond
+	leastRest  = 2 * time.Millisecond
+	mostRest   = 250 * time.Millisecond
+	restTimes  = 4
 	// few is how many messages a reader steps itself; for more it wakes the loop.
 	few = 2
 	// maxSpare bounds the items of an inbox that is kept for the next messages.

@@ -12,6 +12,8 @@
 //	Pebble's  which syncs its log, then sends the SendAfter of what is durable
 //	load      reads the store for the machine
 //
+// A reader of a client that asks for much rests now and then (pace.go).
+//
 // So while one sync is under way the next commit fills, and a disk that hangs
 // stops no heartbeat, no read and no answer that does not depend on it.
 package node

@@ -53,9 +53,11 @@ type conn struct {
 	polled    atomic.Bool                 // a poller reads it
 	heard     atomic.Int64                // when a poller last read a message, in nanoseconds since 1970
 
+	late    time.Duration // of the reader, after its last rest
 	wake    chan struct{} // holds one: something to write
 	done    chan struct{} // closed when the connection ends
 	parting *wire.Refusal // set before done is closed: the last to be written
+	held    atomic.Bool   // it stays open for a while when it has ended
 }
 
 func newConn(n *Network, nc net.Conn) *conn {
@@ -146,9 +148,24 @@ func (c *conn) signal() {
 // close ends the connection; the first reason given is kept.
 func (c *conn) close(why error) {
 	if c.end(why) {
+		c.held.Store(!c.drop && isHarm(why) && c.n.mayHold())
 		close(c.done)
 	}
+	if c.held.Load() && c.shut() {
+		return
+	}
 	_ = c.nc.Close() // its only effect is to end both loops
+}
+
+// isHarm reports whether a connection is ended because of what its client does: it would be as bad
+// when it comes again.
+func isHarm(why error) bool { return errors.Is(why, wire.ErrFrame) || errors.Is(why, ErrSlow) }
+
+// shut ends both loops, too, and lets the other end find out later.
+func (c *conn) shut() bool {
+	c.w.shut.Store(true)
+	half, ok := c.nc.(interface{ CloseRead() error })
+	return ok && half.CloseRead() == nil && c.nc.SetWriteDeadline(time.Unix(1, 0)) == nil
 }
 
 // part ends the connection, too, but tells the other end why, if its version has that.
@@ -190,9 +207,10 @@ func (c *conn) read(id paxos.NodeID, role paxos.Role) error {
 	return c.readLoop(id, role)
 }
 
-// takeBuffered hands over the frames that are at hand as a whole.
+// takeBuffered hands over the frames that are at hand as a whole, unless the client asks for so much
+// that it needs a reader which may rest.
 func (c *conn) takeBuffered(id paxos.NodeID, role paxos.Role) (received bool, err error) {
-	for wire.Buffered(c.r) {
+	for wire.Buffered(c.r) && !(received && c.n.crowded(id)) {
 		some, err := c.readOne(id, role)
 		received = received || some
 		if err != nil {
@@ -229,7 +247,35 @@ func (c *conn) readLoop(id paxos.NodeID, role paxos.Role) error {
 		if err != nil {
 			return err
 		}
+		if role == paxos.RoleClient && c.rest(id) {
+			received = false
+		}
 	}
+}
+
+// rest has the reader of a client rest that asks for much, and reports whether it did. One that
+// has ended the connection meanwhile is read no further.
+func (c *conn) rest(id paxos.NodeID) bool {
+	if c.n.cfg.Rest == nil {
+		return false
+	}
+	d := c.n.cfg.Rest(id, c.late)
+	if d == 0 {
+		return false
+	}
+	c.n.h.Rest()
+	began := time.Now()
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-c.done:
+	}
+	c.late = time.Since(began) - d
+	if isLeft(c.w.stream) {
+		c.close(io.EOF)
+	}
+	return true
 }
 
 // readOne reads a frame, and hands the message over if it is one for the machine.

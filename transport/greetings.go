@@ -1,10 +1,17 @@
 package transport
 
 import (
+	"context"
 	"errors"
+	"fmt"
+	"io"
 	"net"
 	"slices"
 	"sync"
+	"time"
+
+	"github.com/paxlog/paxlog/paxos"
+	"github.com/paxlog/paxlog/wire"
 )
 
 // ErrCrowd ends a connection that says nothing while many others are opened.
@@ -15,32 +22,43 @@ var ErrCrowd = errors.New("it had not said who it is when too many others came: 
 // longest: a process of the cluster says who it is with its first packet, so it gets in
 // whoever holds connections open, and however many. Who has said that it is a process of the
 // cluster, or proved it, goes only when all have: what it waits for is this process.
+//
+// A place is kept for a moment by whoever has it, also by one that was refused. So strangers that
+// come again as soon as they are closed, or refused, come a few hundred times a second and not as
+// often as processors allow; and a process that comes meanwhile waits for a moment.
 type greetings struct {
 	mu    sync.Mutex
 	most  int
-	conns []greeter // the oldest first
+	least time.Duration // for which a place is kept
+	conns []greeter     // the oldest first
 }
 
 // greeter is a connection, and whether a process of the cluster is at its other end, as it says.
 type greeter struct {
 	net.Conn
+	came      time.Time
 	isProcess bool
 }
 
-// add gives c a place.
-func (g *greetings) add(c net.Conn) {
+// add gives c a place, or returns how long it is to wait for one.
+func (g *greetings) add(c net.Conn, now time.Time) (wait time.Duration) {
 	g.mu.Lock()
 	var oldest net.Conn
 	if len(g.conns) >= g.most {
 		i := max(0, slices.IndexFunc(g.conns, func(o greeter) bool { return !o.isProcess }))
+		if wait = g.least - now.Sub(g.conns[i].came); wait > 0 {
+			g.mu.Unlock()
+			return min(wait, g.least/16+time.Millisecond) // one may be given back sooner
+		}
 		oldest = g.conns[i].Conn
 		g.conns = slices.Delete(g.conns, i, i+1)
 	}
-	g.conns = append(g.conns, greeter{Conn: c})
+	g.conns = append(g.conns, greeter{Conn: c, came: now})
 	g.mu.Unlock()
 	if oldest != nil {
 		_ = oldest.Close() // its reader meets it, and hasLost says why
 	}
+	return 0
 }
 
 // index is the place of c, -1 if it has none; mu is held.
@@ -71,4 +89,107 @@ func (g *greetings) done(c net.Conn) {
 	if i := g.index(c); i >= 0 {
 		g.conns = slices.Delete(g.conns, i, i+1)
 	}
+}
+
+func (n *Network) acceptLoop(ln net.Listener) {
+	defer n.wg.Done()
+	for {
+		c, err := ln.Accept()
+		if err != nil {
+			if n.ctx.Err() != nil || errors.Is(err, net.ErrClosed) {
+				return
+			}
+			// Out of file descriptors, most likely: wait for some to come back.
+			n.h.Refused("", ln.Addr().String(), fmt.Errorf("accepting connections: %w", err))
+			pause(n.ctx, 100*time.Millisecond)
+			continue
+		}
+		for wait := n.greetings.add(c, time.Now()); wait > 0; wait = n.greetings.add(c, time.Now()) {
+			pause(n.ctx, wait)
+		}
+		n.wg.Add(1)
+		go func() {
+			defer n.wg.Done()
+			n.greet(c)
+		}()
+	}
+}
+
+// greet serves an accepted connection until it ends.
+func (n *Network) greet(nc net.Conn) {
+	stop := context.AfterFunc(n.ctx, func() { _ = nc.Close() })
+	defer stop()
+	defer nc.Close()
+	c := newConn(n, nc)
+	err := c.expectTLS()
+	var hello *wire.Hello
+	if err == nil {
+		hello, err = c.answerHello()
+	}
+	if err != nil {
+		if n.greetings.hasLost(nc) {
+			err = ErrCrowd
+		}
+		n.h.Refused("", nc.RemoteAddr().String(), err)
+		c.linger()
+		n.hold(nc)
+		n.greetings.done(nc)
+		return
+	}
+	n.greetings.done(nc)
+	n.identity.take(c.candidate)
+	id := hello.ID
+	n.turn.Lock()
+	n.mu.Lock()
+	if _, ok := n.isOusting(c.candidate); ok { // the other came since this one was welcomed
+		n.accepted--
+		n.mu.Unlock()
+		n.turn.Unlock()
+		return // it comes again, and is told
+	}
+	if hello.Role == paxos.RoleClient {
+		n.clients++
+		c.drop, c.share = false, n.budget // set before anybody can send: a client that does not read is cut off
+		c.principal = paxos.Anonymous
+		if p := c.proof.Load(); p != nil {
+			c.principal = p.Principal()
+		}
+		id = paxos.NodeID(fmt.Sprintf("@%d", n.clients))
+	}
+	l := n.link(id, hello.Role)
+	old := l.accepted
+	l.accepted = c
+	n.oust(c, l.dialed)
+	n.mu.Unlock()
+	if old != nil {
+		old.part(wire.RefusedReplaced, ErrReplaced)
+		n.h.Refused(id, nc.RemoteAddr().String(), ErrReplaced)
+	}
+	n.h.PeerUp(&paxos.PeerUp{ID: id, Role: hello.Role, Incarnation: hello.Incarnation, Principal: c.principal})
+	n.turn.Unlock()
+	n.review(c) // it may have become known just now which log is the right one
+	err = c.run(id, hello.Role)
+	n.unlink(id, c, err)
+	if c.held.Load() {
+		c = nil // and what it has of memory
+		pause(n.ctx, n.cfg.Held)
+	}
+	n.leave()
+}
+
+// hold keeps the connection of one that was refused open for as long as it would have kept its place
+// if it had been silent: it reads why, and most end it then.
+func (n *Network) hold(nc net.Conn) {
+	if nc.SetReadDeadline(time.Now().Add(n.cfg.Silent)) == nil {
+		_, _ = io.CopyN(io.Discard, nc, 2*helloBytes) // its end is all that is wanted
+	}
+}
+
+// mayHold reports whether a client that is cut off for what it does is to find out when it has
+// waited for a while: else it would come again at once, and cost as much again. Its place among the
+// connections is taken meanwhile, so that is done while few are.
+func (n *Network) mayHold() bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.accepted <= n.cfg.Connections/2
 }

@@ -158,7 +158,7 @@ func config(role paxos.Role, id paxos.NodeID) Config {
 	return Config{
 		Members: members(), Role: role, ID: id, Incarnation: 7,
 		FrameBytes: 1 << 20, QueueBytes: 1 << 20, Connections: 200,
-		Dial: patience, Handshake: patience, Idle: patience,
+		Dial: patience, Handshake: patience, Idle: patience, Silent: time.Millisecond, Held: time.Millisecond,
 	}
 }
 

@@ -53,6 +53,8 @@ const (
 	// once is no reason to hurry, whoever ended it.
 	usefulTime = time.Second
 	minBackoff = 20 * time.Millisecond
+	// leastSilence is for how long a stranger keeps its place, where nothing else is asked for.
+	leastSilence = 250 * time.Millisecond
 )
 
 // maxBackoffs bound the wait after each outcome of dialling; backoff says why they differ.

@@ -173,6 +173,8 @@ func (pc *polled) take(well bool, now time.Time) (received, on bool, bad error) 
 		switch {
 		case bad != nil:
 			return received, false, bad
+		case wire.Buffered(r): // it is crowded
+			return received, false, nil
 		case err != nil && err != errAgain, wire.Needs(r) > r.Size(), pc.many, !isVeiled && got >= room:
 			return received, false, nil
 		case !isVeiled, err != nil:
@@ -280,7 +282,7 @@ func (p *poller) serve(c *conn, id paxos.NodeID, role paxos.Role) (done bool, wh
 func (pc *polled) begin() (needs bool, why error) {
 	c := pc.c
 	received, err := c.takeBuffered(pc.id, pc.role)
-	needs = wire.Needs(c.r) > c.r.Size()
+	needs = wire.Buffered(c.r) || wire.Needs(c.r) > c.r.Size()
 	if c.in.try = pc.try; c.veil != nil {
 		c.in.try = pc.tryVeiled
 	}
@@ -333,6 +335,20 @@ func (p *poller) control(pc *polled, op int, e *unix.EpollEvent) (ok bool) {
 		_ = pc.raw.Control(func(fd uintptr) { ok = unix.EpollCtl(int(ep), op, int(fd), e) == nil })
 	})
 	return ok
+}
+
+// isLeft reports whether the other end has ended a connection, whatever of it is still to be read.
+func isLeft(s stream) (left bool) {
+	r, ok := s.(*rawStream)
+	if !ok {
+		return false
+	}
+	_ = r.raw.Control(func(fd uintptr) { // its error means that it is closed here
+		fds := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLRDHUP}}
+		n, err := unix.Poll(fds, 0)
+		left = err == nil && n > 0
+	})
+	return left
 }
 
 func (p *poller) close() { _ = p.ep.Close() }

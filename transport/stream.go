@@ -3,6 +3,7 @@ package transport
 import (
 	"net"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -59,6 +60,7 @@ type writer struct {
 	stream stream
 	seal   func([]byte) ([]byte, error) // not nil: what is encoded passes through it
 	idle   time.Duration                // how long a write may wait
+	shut   atomic.Bool                  // nothing is written any more
 	spare  []byte                       // to encode into
 	left   []byte                       // encoded, and not written yet: what try could not write
 	last   time.Time                    // when something was last encoded
@@ -157,6 +159,9 @@ func (w *writer) flush(buf []byte) error {
 	}
 	if err := w.stream.SetWriteDeadline(time.Now().Add(w.idle)); err != nil {
 		return err
+	}
+	if w.shut.Load() { // who sets it has the write of now end after that
+		return net.ErrClosed
 	}
 	_, err := w.stream.Write(buf)
 	return err

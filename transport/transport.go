@@ -10,6 +10,9 @@
 // Servers' connections have a reader each. Those of clients, which may be many, are read
 // in passes by a few pollers where the system has epoll (poll_linux.go).
 //
+// Whoever harms costs most by coming again. So strangers, and clients that are cut off for what
+// they do, hear late that they were closed (greetings.go).
+//
 // Delivery is not guaranteed: what was queued on a connection that breaks is
 // lost, and a full queue drops what is sent to a server (a client that does not
 // read is cut off). One stopped process therefore never stalls another; the
@@ -20,8 +23,6 @@ package transport
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"net"
 	"slices"
 	"sync"
@@ -29,7 +30,6 @@ import (
 
 	"github.com/paxlog/paxlog/credentials"
 	"github.com/paxlog/paxlog/paxos"
-	"github.com/paxlog/paxlog/wire"
 )
 
 // Config is what a Network needs to know.
@@ -78,6 +78,15 @@ type Config struct {
 	// Crowded, if not nil, says that so much waits of a client that Receive is about to wait:
 	// who reads for many clients reads for it no further. It must not block.
 	Crowded func(paxos.NodeID) bool
+
+	// Rest, if not nil, is how long the reader of a client, which is one of its own, is to rest before
+	// it reads on. It is told how late that was after its last rest. It must not block.
+	Rest func(id paxos.NodeID, late time.Duration) time.Duration
+
+	// Silent is for how long a connection that has not said who it is keeps its place, also when it
+	// is refused; 0: 250 ms. Held is how much later than this process a client that it has cut off,
+	// for what that does, finds out; 0: Idle.
+	Silent, Held time.Duration
 
 	// Lookup resolves the name of a host; nil: the operating system's way.
 	Lookup func(context.Context, string) ([]string, error)
@@ -134,9 +143,15 @@ func New(cfg Config, h Handler) *Network {
 	if cfg.Greetings == 0 {
 		cfg.Greetings = maxGreetings
 	}
+	if cfg.Silent == 0 {
+		cfg.Silent = leastSilence
+	}
+	if cfg.Held == 0 {
+		cfg.Held = cfg.Idle
+	}
 	n := &Network{
 		cfg: cfg, h: h, identity: newIdentity(cfg), links: map[paxos.NodeID]*link{}, dialling: map[paxos.NodeID]*dialer{},
-		greetings: greetings{most: cfg.Greetings},
+		greetings: greetings{most: cfg.Greetings, least: cfg.Silent},
 	}
 	if cfg.ClientBytes > 0 {
 		n.budget = &budget{limit: int64(cfg.ClientBytes)}
@@ -215,86 +230,6 @@ func (n *Network) Addr() net.Addr {
 		return nil
 	}
 	return n.listener.Addr()
-}
-
-func (n *Network) acceptLoop(ln net.Listener) {
-	defer n.wg.Done()
-	for {
-		c, err := ln.Accept()
-		if err != nil {
-			if n.ctx.Err() != nil || errors.Is(err, net.ErrClosed) {
-				return
-			}
-			// Out of file descriptors, most likely: wait for some to come back.
-			n.h.Refused("", ln.Addr().String(), fmt.Errorf("accepting connections: %w", err))
-			pause(n.ctx, 100*time.Millisecond)
-			continue
-		}
-		n.greetings.add(c)
-		n.wg.Add(1)
-		go func() {
-			defer n.wg.Done()
-			n.greet(c)
-		}()
-	}
-}
-
-// greet serves an accepted connection until it ends.
-func (n *Network) greet(nc net.Conn) {
-	stop := context.AfterFunc(n.ctx, func() { _ = nc.Close() })
-	defer stop()
-	defer nc.Close()
-	c := newConn(n, nc)
-	err := c.expectTLS()
-	var hello *wire.Hello
-	if err == nil {
-		hello, err = c.answerHello()
-	}
-	if err != nil {
-		if n.greetings.hasLost(nc) {
-			err = ErrCrowd
-		}
-		n.h.Refused("", nc.RemoteAddr().String(), err)
-		c.linger()
-	}
-	n.greetings.done(nc)
-	if err != nil {
-		return
-	}
-	n.identity.take(c.candidate)
-	id := hello.ID
-	n.turn.Lock()
-	n.mu.Lock()
-	if _, ok := n.isOusting(c.candidate); ok { // the other came since this one was welcomed
-		n.accepted--
-		n.mu.Unlock()
-		n.turn.Unlock()
-		return // it comes again, and is told
-	}
-	if hello.Role == paxos.RoleClient {
-		n.clients++
-		c.drop, c.share = false, n.budget // set before anybody can send: a client that does not read is cut off
-		c.principal = paxos.Anonymous
-		if p := c.proof.Load(); p != nil {
-			c.principal = p.Principal()
-		}
-		id = paxos.NodeID(fmt.Sprintf("@%d", n.clients))
-	}
-	l := n.link(id, hello.Role)
-	old := l.accepted
-	l.accepted = c
-	n.oust(c, l.dialed)
-	n.mu.Unlock()
-	if old != nil {
-		old.part(wire.RefusedReplaced, ErrReplaced)
-		n.h.Refused(id, nc.RemoteAddr().String(), ErrReplaced)
-	}
-	n.h.PeerUp(&paxos.PeerUp{ID: id, Role: hello.Role, Incarnation: hello.Incarnation, Principal: c.principal})
-	n.turn.Unlock()
-	n.review(c) // it may have become known just now which log is the right one
-	err = c.run(id, hello.Role)
-	n.unlink(id, c, err)
-	n.leave()
 }
 
 func (n *Network) link(id paxos.NodeID, role paxos.Role) *link {
