@@ -18,10 +18,12 @@ import (
 //	ErrFenced           Append, Wait                      certainly not appended
 //	ErrSessionEnded     Session.Append, AppendAsync, Wait certainly not appended
 //	ErrClosed           all, once Close was called        certainly not appended
-//	ErrRefused          all: a wrong cluster, or TLS       certainly not appended
-//	ErrOtherLog         with ErrRefused: another log      certainly not appended
+//	ErrRefused          all: a wrong cluster, or TLS      certainly not appended
+//	ErrOtherLog         with ErrRefused: another log; or  certainly not appended
+//	                    with ErrUnavailable: those that
+//	                    answer are of another log
 //	ErrNotPermitted     all: the log grants no such right certainly not appended
-//	ErrNotFound         Read; Tail, as *AheadError
+//	ErrNotFound         Read; Tail and Trim, as *AheadError
 //	ErrTrimmed          Read, Tail
 //	ErrFutureAppend     Resolve
 //	ErrForgotten        Resolve
@@ -29,7 +31,8 @@ import (
 //
 // An append whose fate is not known never passes for one that certainly was not
 // appended: its error is an *UnknownOutcomeError, in which errors.Is finds
-// ErrUnknownOutcome and the error of the caller's context, and none of the others.
+// ErrUnknownOutcome and the error of the caller's context, and none of the others. It has the
+// append id, and how much else of its session is unknown.
 //
 // When a call's context ends, its error is found: context.Canceled,
 // context.DeadlineExceeded or its cause. An append that was not sent by then fails with
@@ -59,10 +62,10 @@ var (
 // and Cause, why there is no answer.
 type UnknownOutcomeError = core.UnknownOutcomeError
 
-// AheadError says that a tail was to begin further ahead than one past the end of the
-// log: the position is mistyped, or of another log. errors.Is finds ErrNotFound in it.
+// AheadError says that a tail was to begin, or a trim to end, further ahead than one past the
+// end of the log: the position is mistyped, or of another log. errors.Is finds ErrNotFound in it.
 type AheadError struct {
-	Index Index // where it was to begin
+	Index Index // where it was to begin, or to end
 	Last  Index // where the log ends
 	// Learner is set if only this learner was asked (TailOptions.Stale): Last is how far
 	// it has come, and the log may be longer.

@@ -1,6 +1,7 @@
 package core
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -284,7 +285,9 @@ func (m *Machine) explain(k *Call, why error) error {
 	}
 	for _, peers := range [][]paxos.NodeID{m.cfg.Learners, m.cfg.Proposers} {
 		for _, id := range peers {
-			if t := m.troubles[id]; t.why != nil {
+			if t := m.troubles[id]; t.why != nil && errors.Is(t.why, ErrOtherLog) && !errors.Is(m.unreachable(), ErrOtherLog) {
+				return fmt.Errorf("%w: %s; %s: %v", why, what, id, t.why) // others are of the log that is meant
+			} else if t.why != nil {
 				return fmt.Errorf("%w: %s; %s: %w", why, what, id, t.why)
 			}
 		}

@@ -33,7 +33,8 @@ var (
 	// was certainly not appended.
 	ErrRefused = errors.New("this client is refused")
 	// ErrOtherLog: the processes reached are of another log than the one that the client
-	// was told to use, or met first. It comes with ErrRefused.
+	// was told to use, or met first. It comes with ErrRefused, or, where some of a role are and
+	// no other of that role answered in time, with ErrUnavailable.
 	ErrOtherLog = errors.New("another log")
 	// ErrNotPermitted: the client may not do that, as the log has decided; an append was
 	// certainly not appended.

@@ -1,6 +1,7 @@
 package core
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/paxlog/paxlog/paxos"
@@ -277,22 +278,28 @@ func (m *Machine) refusedByAll() error {
 	return nil
 }
 
-// unreachable says which role cannot be reached at all, and why; "" if both can.
-func (m *Machine) unreachable() string {
+// unreachable says which role cannot be reached at all, and why; nil if both can. If one of that
+// role is of another log, and can become of no other, the error is ErrOtherLog: nobody who was
+// reached is of the log that is meant.
+func (m *Machine) unreachable() error {
 	for _, r := range []struct {
 		name  string
 		peers []paxos.NodeID
 	}{{"proposer", m.cfg.Proposers}, {"learner", m.cfg.Learners}} {
-		up, why := false, ""
-		for _, id := range r.peers {
-			up = up || m.up[id]
-			if t := m.troubles[id]; t.why != nil && why == "" {
-				why = fmt.Sprintf("; %s: %v", id, t.why)
+		err := fmt.Errorf("no %s can be reached", r.name)
+		for i := len(r.peers) - 1; i >= 0 && err != nil; i-- {
+			switch id, t := r.peers[i], m.troubles[r.peers[i]]; {
+			case m.up[id]:
+				err = nil
+			case t.final && errors.Is(t.why, ErrOtherLog):
+				err = fmt.Errorf("no %s can be reached; %s: %w", r.name, id, t.why)
+			case t.why != nil && !errors.Is(err, ErrOtherLog):
+				err = fmt.Errorf("no %s can be reached; %s: %v", r.name, id, t.why) // no outcome of this call
 			}
 		}
-		if !up {
-			return fmt.Sprintf("no %s can be reached%s", r.name, why)
+		if err != nil {
+			return err
 		}
 	}
-	return ""
+	return nil
 }

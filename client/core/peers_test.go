@@ -2,6 +2,7 @@ package core
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -216,4 +217,37 @@ func TestElsewhere(t *testing.T) {
 	h.m.Step("l1", &paxos.Elsewhere{})
 	h.m.Step("l2", &paxos.Elsewhere{Drained: true})
 	uses("the first one is not any more", "l1")
+}
+
+// TestOtherLogAndSilent: where everybody who answers is of another log, and the others of that role
+// are silent, waiting for the end of an outage would be for nothing: the error says so. While
+// one of the log that is meant is there, the other ones are no reason.
+func TestOtherLogAndSilent(t *testing.T) {
+	other := fmt.Errorf("%w: refused", ErrOtherLog)
+	for name, test := range map[string]struct {
+		down  paxos.NodeID
+		final bool
+		want  bool
+	}{
+		"p2 is silent":             {"p2", true, true},
+		"p2 is there":              {"", true, false},
+		"p1 may still learn which": {"p2", false, false},
+	} {
+		h := newHarness(t, 0)
+		for _, id := range []paxos.NodeID{"p1", test.down} {
+			h.m.Step(id, &paxos.PeerDown{ID: id})
+		}
+		h.m.Trouble("p1", other, test.final)
+		h.m.Trouble("l1", other, true)
+		k := &Call{Kind: CallEnd, Deadline: 100} // l2 is there, and does not answer
+		h.m.Ask(k)
+		a := h.add(100)
+		h.tick(101)
+		if !errors.Is(a.Err, ErrUnavailable) || errors.Is(a.Err, ErrOtherLog) != test.want {
+			t.Errorf("%s: append: %v", name, a.Err)
+		}
+		if test.down == "" && (!errors.Is(k.Err, ErrUnavailable) || errors.Is(k.Err, ErrOtherLog)) {
+			t.Errorf("%s: call: %v", name, k.Err)
+		}
+	}
 }

@@ -265,8 +265,8 @@ func (s *Session) overdue() {
 func (s *Session) noAnswer() error {
 	text := "no answer in time"
 	switch why := s.m.unreachable(); {
-	case why != "":
-		text += ": " + why
+	case why != nil:
+		return fmt.Errorf("%s: %w", text, why)
 	case s.full:
 		return fmt.Errorf("%w: %s", ErrNoSpace, s.why)
 	case s.why != "":
@@ -278,8 +278,8 @@ func (s *Session) noAnswer() error {
 // Why says why an entry has no answer for so long, as far as it is known; "" if
 // everything seems well.
 func (s *Session) Why() string {
-	if why := s.m.unreachable(); why != "" {
-		return why
+	if why := s.m.unreachable(); why != nil {
+		return why.Error()
 	}
 	return s.why
 }

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/paxlog/paxlog/client"
+	"github.com/paxlog/paxlog/cmd/paxlog/internal/command"
 	"github.com/paxlog/paxlog/internal/cluster"
 	"github.com/paxlog/paxlog/paxos"
 )
@@ -172,6 +173,22 @@ func TestLogIsNamed(t *testing.T) {
 	}
 	if _, errs, code := a.Run("tail", "--log", "x"); code != 2 || !strings.Contains(errs, "is no log id") {
 		t.Errorf("exit %d, it said %q", code, errs)
+	}
+}
+
+// TestPartOfAnotherLog: a part of the processes is down, and those that are up are of another log: no
+// outage ends there, so the exit code is not that of one.
+func TestPartOfAnotherLog(t *testing.T) {
+	a, b := cluster.New(t, 1, 2, 1), cluster.New(t, 1, 1, 1)
+	a.Must("append", "of A")
+	b.Must("append", "of B")
+	a.Kill("p2")
+	out, errs, code := a.Run("append", "--log", logOf(t, b), "--timeout", "2s", "x")
+	if code != command.ExitFailed || out != "" || !strings.Contains(errs, "another log") || strings.Contains(errs, "unknown") {
+		t.Errorf("exit %d, it printed %q and said %q", code, out, errs)
+	}
+	if out := a.Must("tail"); out != "of A\n" {
+		t.Errorf("A's log is %q", out)
 	}
 }
 
