@@ -340,7 +340,7 @@ func (h handler) PeerDown(id paxos.NodeID, _ paxos.Role, why error) {
 func (h handler) Refused(id paxos.NodeID, _ string, why error) {
 	var refused *transport.RefusedError
 	final := errors.As(why, &refused) && refused.Code != wire.RefusedFull
-	if isOfAnotherLog(why) {
+	if IsOtherLog(why) {
 		why = fmt.Errorf("%w: %w", ErrOtherLog, why)
 		final = h.c.opts.log.IsZero() || !refused.Log.IsZero() // else it may learn the id that is asked for
 	}

@@ -193,15 +193,16 @@ func (o *operation) PeerDown(id paxos.NodeID, _ paxos.Role, why error) {
 
 // Refused implements transport.Handler.
 func (o *operation) Refused(id paxos.NodeID, _ string, why error) {
-	if isOfAnotherLog(why) {
+	if IsOtherLog(why) {
 		o.settle(nil, fmt.Errorf("%w: %s cannot be asked: %w", ErrOtherLog, id, why))
 		return
 	}
 	o.settle(nil, fmt.Errorf("%w: %s cannot be asked: %w", ErrUnavailable, id, why))
 }
 
-// isOfAnotherLog reports whether a process was not asked since it is of another log.
-func isOfAnotherLog(why error) bool {
+// IsOtherLog reports whether a process could not be asked since it is of another log, or its data
+// directory was initialised anew: ProcessStatus.Err.
+func IsOtherLog(why error) bool {
 	var refused *transport.RefusedError
 	return errors.As(why, &refused) && refused.Code == wire.RefusedLog
 }

@@ -19,9 +19,17 @@ type Trimmed struct {
 
 // Trim has the log keep entries below index no more. A checkpoint is made first, if the newest
 // one is below that. It may end below what was asked for; asking again goes on from there.
-// The error is a *DeclinedError if nothing was done, and says why.
+// The error is an *AheadError, and nothing was deleted, if index is further ahead than one past
+// the end of the log: that deletes all of it, and further ahead is a slip. It is a
+// *DeclinedError if the leader has done nothing, and says why. It takes the rights admin and read.
 func (c *Client) Trim(ctx context.Context, index Index) (Trimmed, error) {
-	leader, reply, err := c.askLeader(ctx, "trim", &paxos.Order{Nonce: operateNonce, Trim: min(index, paxos.Bound-1)})
+	switch _, last, err := c.End(ctx); {
+	case err != nil:
+		return Trimmed{}, err
+	case index > last+1: // the log only grows: what is not ahead now is not when the leader has it
+		return Trimmed{}, &AheadError{Index: index, Last: last}
+	}
+	leader, reply, err := c.askLeader(ctx, "trim", &paxos.Order{Nonce: operateNonce, Trim: index})
 	if err != nil {
 		return Trimmed{}, err
 	}

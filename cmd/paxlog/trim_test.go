@@ -27,6 +27,11 @@ func TestTrim(t *testing.T) {
 	if got := k.Must("trim", "--to", "4"); got != "the first index was 1 and is 4\n" {
 		t.Fatal(got)
 	}
+	// A digit too many deletes nothing, whatever is asked on the way.
+	const slip = "paxlog: 50 is ahead of the log, which ends at 5: nothing was deleted; --to 6 deletes all of it\n"
+	if out, text, code := k.Run("trim", "--to", "50", "--yes"); code != command.ExitNoIndex || out != "" || text != slip {
+		t.Fatalf("%q %q %d", out, text, code)
+	}
 	if got := k.Must("trim", "--to", "2", "-o", "json"); !strings.Contains(got, `"before":4,"after":4,"asked":2`) {
 		t.Fatal(got)
 	}
@@ -71,4 +76,18 @@ func TestTrim(t *testing.T) {
 		k.Kill(id)
 		k.Must("inspect", "--verify", k.Data(id))
 	}
+}
+
+// TestTrimHeldBack: a trim for which no checkpoint can be completed has done nothing, and says so, with
+// the learner that is missing.
+func TestTrimHeldBack(t *testing.T) {
+	k := cluster.New(t, 1, 1, 2)
+	k.Must("append", "one", "two")
+	k.Kill("l2")
+	out, text, code := k.Run("trim", "--to", "2", "--timeout", "30s")
+	if code != command.ExitFailed || out != "" || !strings.Contains(text, "nothing was deleted: ") || !strings.Contains(text, "that takes two learners, and l2 is not up") {
+		t.Fatalf("%q %q %d", out, text, code)
+	}
+	k.Start("l2")
+	k.Await("it trims", func() bool { _, _, code := k.Run("trim", "--to", "2"); return code == command.ExitDone })
 }

@@ -53,7 +53,7 @@ func TestTroubles(t *testing.T) {
 		{fmt.Errorf("a1: %w", transport.ErrNoAnswer), Hangs},
 		{&transport.RefusedError{Addr: "h:1", Text: "no"}, Refuses},
 	} {
-		if got := troubleOf(test.err); got != test.want {
+		if got := TroubleOf(test.err); got != test.want {
 			t.Errorf("%v: %d, want %d", test.err, got, test.want)
 		}
 	}

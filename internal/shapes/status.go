@@ -83,9 +83,9 @@ const (
 	Refuses           // it answers, as somebody else than was meant
 )
 
-// troubleOf says what a failure to ask means. What does not tell for sure that nobody is
+// TroubleOf says what a failure to ask means. What does not tell for sure that nobody is
 // there is no reason to say so.
-func troubleOf(err error) Trouble {
+func TroubleOf(err error) Trouble {
 	var refusal *transport.RefusedError
 	switch {
 	case err == nil:
@@ -180,7 +180,7 @@ func NewStatus(cluster string, s client.Status) Status {
 		base := Process{ID: p.ID, Addr: p.Addr, Up: up, Drained: Known(r.Drained, up)}
 		base.takeTLS(r, up)
 		if !up {
-			base.Error, base.Trouble = Known(OneLine(p.Err), true), troubleOf(p.Err)
+			base.Error, base.Trouble = Known(OneLine(p.Err), true), TroubleOf(p.Err)
 		}
 		switch p.Role {
 		case paxos.RoleAcceptor:

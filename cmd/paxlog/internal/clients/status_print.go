@@ -29,7 +29,7 @@ func writeTable(s shapes.Status, now time.Time, w io.Writer) error {
 	row := func(p shapes.Process, role string, cells ...string) {
 		if !p.Up {
 			// Why, below the table: a row of fewer cells would end its columns.
-			up := map[shapes.Trouble]string{shapes.Hangs: "hangs", shapes.Unasked: "?"}[p.Trouble]
+			up := map[shapes.Trouble]string{shapes.Hangs: "hangs", shapes.Unasked: "?", shapes.Refuses: "refused"}[p.Trouble]
 			fmt.Fprintf(t, "%s\t%s\t%s\t%s%s\n", p.ID, role, p.Addr, cmp.Or(up, "no"), strings.Repeat("\t-", len(cells)))
 			troubles = append(troubles, p.ID+": "+strings.TrimPrefix(shapes.OrDash(p.Error), fmt.Sprintf("%s at %s: ", p.ID, p.Addr)))
 			return

@@ -1,7 +1,9 @@
 package clients
 
 import (
+	"fmt"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -9,6 +11,8 @@ import (
 	"github.com/paxlog/paxlog/config"
 	"github.com/paxlog/paxlog/internal/shapes"
 	"github.com/paxlog/paxlog/paxos"
+	"github.com/paxlog/paxlog/transport"
+	"github.com/paxlog/paxlog/wire"
 )
 
 // TestStatusSaysWhyNotVoting: an acceptor that is up and does not vote says why, below the
@@ -105,6 +109,31 @@ func TestStatusSaysWhereTheLogBegins(t *testing.T) {
 		}
 		if known := shape.FirstIndex != nil; known != (s.Epoch != 0) || known && *shape.FirstIndex != 40 {
 			t.Errorf("%v", shape.FirstIndex)
+		}
+	}
+}
+
+// TestStatusSaysHowNotUp: the table tells a process that is down from one that runs, and says why below
+// it; in JSON neither is up, and both have an error.
+func TestStatusSaysHowNotUp(t *testing.T) {
+	s := shapes.NewStatus("orders", client.Status{Processes: []client.ProcessStatus{
+		{Role: paxos.RoleAcceptor, Peer: client.Peer{ID: "a1", Addr: "h:1"}, Err: fmt.Errorf("dial: %w", syscall.ECONNREFUSED)},
+		{Role: paxos.RoleAcceptor, Peer: client.Peer{ID: "a2", Addr: "h:2"}, Err: &transport.RefusedError{Addr: "h:2", Code: wire.RefusedLog, Text: "initialised anew"}},
+		{Role: paxos.RoleAcceptor, Peer: client.Peer{ID: "a3", Addr: "h:3"}, Err: transport.ErrNoAnswer},
+	}})
+	var out strings.Builder
+	if err := writeTable(s, time.Now(), &out); err != nil {
+		t.Fatal(err)
+	}
+	table := strings.Join(strings.Fields(out.String()), " ")
+	for _, want := range []string{"a1 acceptor h:1 no -", "a2 acceptor h:2 refused -", "a3 acceptor h:3 hangs -", "a2: refused by h:2: initialised anew"} {
+		if !strings.Contains(table, want) {
+			t.Errorf("no %q in:\n%s", want, out.String())
+		}
+	}
+	for _, a := range s.Acceptors {
+		if a.Up || a.Error == nil {
+			t.Errorf("%+v", a)
 		}
 	}
 }

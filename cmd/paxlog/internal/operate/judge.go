@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/paxlog/paxlog/client"
+	"github.com/paxlog/paxlog/internal/shapes"
 	"github.com/paxlog/paxlog/paxos"
 )
 
@@ -27,7 +28,19 @@ type Left struct {
 	Need     int      // of them
 	Without  []string // those that are not stopped and do not count, with the reason
 	Survives int      // how many more may fail
+
+	next map[remedy][]string // what to do about those that do not count, by their ids
 }
+
+// remedy is what to do about a process that does not do its part.
+type remedy byte
+
+const (
+	startIt remedy = iota // nobody takes connections at its address
+	undrainIt
+	awaitIt // it comes on by itself
+	lookAtIt
+)
 
 // Yes reports whether the processes can be stopped.
 func (j *Judgement) Yes() bool { return len(j.Reasons) == 0 }
@@ -68,10 +81,14 @@ func Judge(s client.Status, m paxos.Membership, lag uint64, stop ...string) Judg
 		}
 		left := j.of(p.Role)
 		left.Of++
-		switch why := whyNot(p, chosen, lag); {
+		switch why, next := whyNot(p, chosen, lag); {
 		case slices.Contains(stop, p.ID):
 		case why != "":
 			left.Without = append(left.Without, fmt.Sprintf("%s %s", p.ID, why))
+			if left.next == nil {
+				left.next = map[remedy][]string{}
+			}
+			left.next[next] = append(left.next[next], p.ID)
 		default:
 			left.IDs = append(left.IDs, p.ID)
 		}
@@ -103,25 +120,43 @@ func (j *Judgement) of(role paxos.Role) *Left {
 	return &j.Learners
 }
 
-// whyNot says why a process does not do its part, or "".
-func whyNot(p client.ProcessStatus, chosen paxos.Instance, lag uint64) string {
+// whyNot says why a process does not do its part, or "", and what to do about it.
+func whyNot(p client.ProcessStatus, chosen paxos.Instance, lag uint64) (why string, next remedy) {
 	switch {
-	case p.Err != nil:
-		return "is not up"
+	case p.Err != nil && shapes.TroubleOf(p.Err) == shapes.Down:
+		return whyUnasked(p.Err), startIt
+	case p.Err != nil: // it may run: a second one beside it does harm
+		return whyUnasked(p.Err), lookAtIt
 	case p.Drained:
-		return "is drained"
+		return "is drained", undrainIt
 	case p.Role == paxos.RoleAcceptor && !p.Voting:
-		return "does not vote"
+		return "does not vote", lookAtIt
 	case p.Role == paxos.RoleAcceptor && p.DiskHangs > 0:
-		return fmt.Sprintf("has a disk that hangs for %d s", int(p.DiskHangs.Seconds()))
+		return fmt.Sprintf("has a disk that hangs for %d s", int(p.DiskHangs.Seconds())), lookAtIt
 	case p.Role == paxos.RoleAcceptor && p.Missing > lag:
-		return fmt.Sprintf("misses %d instances", p.Missing)
+		return fmt.Sprintf("misses %d instances", p.Missing), awaitIt
 	case p.Role == paxos.RoleLearner && p.Reason != "":
-		return "is wrong, and serves nobody"
+		return "is wrong, and serves nobody", lookAtIt
 	case p.Role == paxos.RoleLearner && uint64(chosen-min(chosen, p.Applied)) > lag:
-		return fmt.Sprintf("is %d instances behind", chosen-p.Applied)
+		return fmt.Sprintf("is %d instances behind", chosen-p.Applied), awaitIt
 	}
-	return ""
+	return "", 0
+}
+
+// whyUnasked says of a process that could not be asked what that means.
+func whyUnasked(err error) string {
+	switch shapes.TroubleOf(err) {
+	case shapes.Down:
+		return "is not up"
+	case shapes.Hangs:
+		return "runs and does not answer"
+	case shapes.Refuses:
+		if client.IsOtherLog(err) {
+			return "runs, and counts for nothing: its directory was initialised anew, or is of another log"
+		}
+		return "runs, and refuses to be asked"
+	}
+	return "could not be asked"
 }
 
 // refusal says that too few are left, why, and what to do.
@@ -130,11 +165,24 @@ func (l *Left) refusal(role paxos.Role, n int) string {
 	if len(l.Without) == 0 {
 		return text + ": there are no others in the cluster file"
 	}
-	next := "start it, or wait until it has caught up (`paxlog status`)"
-	if strings.HasSuffix(l.Without[0], "is drained") {
-		next = "`paxlog undrain " + strings.Fields(l.Without[0])[0] + "` first"
+	return fmt.Sprintf("%s: %s: %s", text, strings.Join(l.Without, ", "), l.remedies())
+}
+
+// remedies says what to do so that those count again that do not.
+func (l *Left) remedies() string {
+	var parts []string
+	add := func(of remedy, format string) {
+		if ids := l.next[of]; len(ids) > 0 {
+			parts = append(parts, fmt.Sprintf(format, strings.Join(ids, ", ")))
+		}
 	}
-	return fmt.Sprintf("%s: %s: %s", text, strings.Join(l.Without, ", "), next)
+	add(startIt, "start %s (`paxlog status` says how)")
+	for _, id := range l.next[undrainIt] {
+		parts = append(parts, fmt.Sprintf("`paxlog undrain %s` first", id))
+	}
+	add(awaitIt, "wait for %s to catch up (`paxlog status`)")
+	add(lookAtIt, "`paxlog status` says more of %s")
+	return strings.Join(parts, "; ")
 }
 
 // oneMore says what one more failure would do.

@@ -5,12 +5,15 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/paxlog/paxlog/client"
 	"github.com/paxlog/paxlog/paxos"
 	"github.com/paxlog/paxlog/paxos/control"
+	"github.com/paxlog/paxlog/transport"
+	"github.com/paxlog/paxlog/wire"
 )
 
 // state is a cluster of which everything is up and caught up; p1 leads.
@@ -31,7 +34,8 @@ func state(acceptors, proposers, learners int) client.Status {
 
 // TestJudge: what can be stopped, for every quorum system and state that matters.
 func TestJudge(t *testing.T) {
-	down := func(p *client.ProcessStatus) { p.Err = errors.New("connection refused") }
+	down := func(p *client.ProcessStatus) { p.Err = fmt.Errorf("dial: %w", syscall.ECONNREFUSED) }
+	failed := func(err error) func(*client.ProcessStatus) { return func(p *client.ProcessStatus) { p.Err = err } }
 	drained := func(p *client.ProcessStatus) { p.Drained = true }
 	behind := func(n uint64) func(*client.ProcessStatus) {
 		return func(p *client.ProcessStatus) { p.Missing, p.Applied = n, paxos.Instance(1000-n) }
@@ -63,14 +67,20 @@ func TestJudge(t *testing.T) {
 		{4, 2, 2, 2, 3, nil, "a1", "", "appends stop until one is back, and reads go on"},
 		{4, 2, 2, 1, 4, nil, "a1", "3 of 4 acceptors would be left, and 4 are needed", ""},
 		// Who does not do its part does not count.
-		{3, 2, 2, 0, 0, change{"a3": down}, "a1", "a3 is not up", ""},
+		{3, 2, 2, 0, 0, change{"a3": down}, "a1", "a3 is not up: start a3 (`paxlog status` says how)", ""},
 		{3, 2, 2, 0, 0, change{"a3": down}, "a3", "", "if one of a1, a2"},
 		{3, 2, 2, 0, 0, change{"a3": drained}, "a1", "a3 is drained: `paxlog undrain a3` first", ""},
-		{3, 2, 2, 0, 0, change{"a3": behind(65)}, "a1", "a3 misses 65 instances: start it, or wait until it has caught up", ""},
+		{3, 2, 2, 0, 0, change{"a3": behind(65)}, "a1", "a3 misses 65 instances: wait for a3 to catch up", ""},
 		{3, 2, 2, 0, 0, change{"a3": behind(64)}, "a1", "", ""},
 		{3, 2, 2, 0, 0, change{"a3": behind(65)}, "a3", "", ""},
 		{3, 2, 2, 0, 0, change{"a3": func(p *client.ProcessStatus) { p.Voting = false }}, "a1", "a3 does not vote", ""},
 		{3, 2, 2, 0, 0, change{"a3": func(p *client.ProcessStatus) { p.DiskHangs = 7 * time.Second }}, "a1", "a3 has a disk that hangs for 7 s", ""},
+		// Who answers otherwise than meant, or not at all, may run: nobody is told to start it.
+		{3, 2, 2, 0, 0, change{"a3": failed(&transport.RefusedError{Code: wire.RefusedLog})}, "a1", "a3 runs, and counts for nothing: its directory was initialised anew, or is of another log: `paxlog status` says more of a3", ""},
+		{3, 2, 2, 0, 0, change{"a3": failed(&transport.RefusedError{Code: wire.RefusedPlain})}, "a1", "a3 runs, and refuses to be asked: `paxlog status` says more of a3", ""},
+		{3, 2, 2, 0, 0, change{"a3": failed(transport.ErrNoAnswer)}, "a1", "a3 runs and does not answer: `paxlog status` says more of a3", ""},
+		{3, 2, 2, 0, 0, change{"a3": failed(errors.New("no route"))}, "a1", "a3 could not be asked: `paxlog status` says more of a3", ""},
+		{5, 2, 2, 0, 0, change{"a3": down, "a4": down, "a5": drained}, "a1", "a3 is not up, a4 is not up, a5 is drained: start a3, a4 (`paxlog status` says how); `paxlog undrain a5` first", ""},
 		{3, 2, 2, 0, 0, change{"p2": drained}, "p1", "p2 is drained", ""},
 		{3, 2, 2, 0, 0, change{"p2": down}, "p1", "p2 is not up", ""},
 		{3, 2, 2, 0, 0, change{"l2": behind(500)}, "l1", "l2 is 500 instances behind", ""},
@@ -131,5 +141,40 @@ func TestJudgeMembers(t *testing.T) {
 	s.Members, s.Processes[0].Level = nil, control.LevelMembers
 	if j := Judge(s, membership(&s, file), 10, "l2"); j.Yes() || !strings.Contains(j.Reasons[0], "try again when one leads") {
 		t.Errorf("nobody says who the acceptors are: %+v", j)
+	}
+}
+
+// TestTrimPlan: the question before a trim says what goes, and how much of it, or that it is all.
+func TestTrimPlan(t *testing.T) {
+	for _, test := range []struct {
+		first, last, to client.Index
+		plan            string
+	}{
+		{3, 1009, 1010, "Entries 3 to 1009, all that there are, are deleted everywhere, for good."},
+		{3, 1009, 1009, "Entries 3 to 1008, 1006 of 1007, are deleted everywhere, for good."},
+		{3, 1009, 4, "Entries 3 to 3, 1 of 1007, are deleted everywhere, for good."},
+		{3, 1009, 3, ""},
+		{3, 1009, 1, ""},
+		{0, 0, 1, ""},
+		{1010, 1009, 1010, ""}, // all was deleted before
+	} {
+		if got := trimPlan(test.first, test.last, test.to); got != test.plan {
+			t.Errorf("%d-%d to %d: %q, not %q", test.first, test.last, test.to, got, test.plan)
+		}
+	}
+}
+
+// TestWhyNoCheckpoint: who trims and is held back is told which learners a checkpoint lacks.
+func TestWhyNoCheckpoint(t *testing.T) {
+	s := state(3, 2, 2)
+	if why := whyNoCheckpoint(s); !strings.HasPrefix(why, "that takes two learners, and all answer: ask again") {
+		t.Error(why)
+	}
+	s.Processes[6].Err = fmt.Errorf("dial: %w", syscall.ECONNREFUSED)
+	if why := whyNoCheckpoint(s); !strings.HasPrefix(why, "that takes two learners, and l2 is not up: `paxlog status`") {
+		t.Error(why)
+	}
+	if why := whyNoCheckpoint(state(3, 2, 1)); !strings.HasPrefix(why, "that takes the learner, and") {
+		t.Error(why)
 	}
 }

@@ -2,6 +2,7 @@ package operate
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -30,7 +31,8 @@ func Trim() *command.Command {
 			"applied again, and resolve answers `chosen below N`. First a checkpoint is made, if\n" +
 			"the newest one is below: the log is never trimmed beyond it. Prints the first index\n" +
 			"before and after. Exit code 1 says that nothing was done, and why; 3 that nobody\n" +
-			"leads. It takes admin (`paxlog grants`).",
+			"leads; 5 that N is beyond the end of the log. It takes admin and read (`paxlog\n" +
+			"grants`).",
 		Example: "paxlog trim --to 100000\npaxlog trim --to @-7d --yes",
 		Flags: []command.Option{
 			{Name: "to", Value: "N|@TIME", Usage: "the first index that is kept, or its time; @-10m, @-7d"},
@@ -72,7 +74,7 @@ func readTrimOptions(in *command.Input, env *command.Environment) (trimOptions, 
 	return opts, err
 }
 
-// runTrim has the leader trim. Its errors ask for ExitFailed or ExitUnavailable.
+// runTrim has the leader trim. Its errors ask for ExitFailed, ExitUnavailable or ExitNoIndex.
 func runTrim(ctx context.Context, env *command.Environment, opts trimOptions) error {
 	return opts.connected(ctx, func(ctx context.Context, c *client.Client) error {
 		to := opts.To
@@ -82,21 +84,86 @@ func runTrim(ctx context.Context, env *command.Environment, opts trimOptions) er
 				return err
 			}
 		}
-		if err := opts.agree(env, fmt.Sprintf("Entries below index %d are deleted everywhere, for good.", to)); err != nil {
+		first, last, err := c.End(ctx)
+		if err != nil {
 			return err
 		}
+		if plan := trimPlan(first, last, to); to <= last+1 && plan != "" { // what is ahead is refused by Trim
+			if err := opts.agree(env, plan); err != nil {
+				return err
+			}
+		}
 		done, err := c.Trim(ctx, to)
+		var ahead *client.AheadError
+		if errors.As(err, &ahead) {
+			return &command.ExitError{Code: command.ExitNoIndex, Err: fmt.Errorf("%w: nothing was deleted; --to %d deletes all of it", err, ahead.Last+1)}
+		}
 		if err != nil {
 			return explain(err)
 		}
-		if opts.JSON {
-			return shapes.NewEncoder(env.Stdout).Encode(shapes.Trimmed{Before: done.Before, After: done.After, Asked: to, Checkpoint: done.Checkpoint})
-		}
-		held := ""
+		return opts.printTrimmed(ctx, env, c, done, to)
+	})
+}
+
+// trimPlan says which entries a trim of a log from first to last deletes, and how many of how many
+// they are; "" if it deletes none.
+func trimPlan(first, last, to client.Index) string {
+	switch first = max(1, first); {
+	case to <= first || last < first:
+		return ""
+	case to > last:
+		return fmt.Sprintf("Entries %d to %d, all that there are, are deleted everywhere, for good.", first, last)
+	}
+	return fmt.Sprintf("Entries %d to %d, %d of %d, are deleted everywhere, for good.", first, to-1, to-first, last-first+1)
+}
+
+// printTrimmed prints what a trim did. Its error asks for ExitFailed if that is nothing, although
+// something was to be deleted.
+func (o *trimOptions) printTrimmed(ctx context.Context, env *command.Environment, c *client.Client, done client.Trimmed, to client.Index) error {
+	nothing := done.After < to && done.After == done.Before
+	var err error
+	switch held := ""; {
+	case o.JSON:
+		err = shapes.NewEncoder(env.Stdout).Encode(shapes.Trimmed{Before: done.Before, After: done.After, Asked: to, Checkpoint: done.Checkpoint})
+	case !nothing:
 		if done.After < to {
 			held = fmt.Sprintf("; held back by the newest checkpoint, at index %d", done.Checkpoint)
 		}
 		_, err = fmt.Fprintf(env.Stdout, "the first index was %d and is %d%s\n", done.Before, done.After, held)
+	}
+	if err != nil || !nothing {
 		return err
-	})
+	}
+	s, err := c.Status(ctx)
+	if err != nil {
+		return err
+	}
+	return command.Exitf(command.ExitFailed, "nothing was deleted: the log is never trimmed beyond the newest checkpoint, which is at index %d, and no newer one was completed: %s", done.Checkpoint, whyNoCheckpoint(s))
+}
+
+// whyNoCheckpoint says what a checkpoint takes, and which learners are missing for it.
+func whyNoCheckpoint(s client.Status) string {
+	learners, missing := 0, []string(nil)
+	for _, p := range s.Processes {
+		if p.Role != client.RoleLearner || p.Former {
+			continue
+		}
+		learners++
+		switch {
+		case p.Err != nil:
+			missing = append(missing, p.ID+" "+whyUnasked(p.Err))
+		case p.Reason != "":
+			missing = append(missing, p.ID+" is wrong, and serves nobody")
+		case p.DiskRoom.IsKnown() && p.DiskRoom.Bytes() == 0:
+			missing = append(missing, p.ID+" has a full disk")
+		}
+	}
+	takes := "that takes two learners"
+	if learners == 1 {
+		takes = "that takes the learner"
+	}
+	if len(missing) == 0 {
+		return takes + ", and all answer: ask again in a while, and look at their logs if that goes on"
+	}
+	return fmt.Sprintf("%s, and %s: `paxlog status` says what to do about that; then ask again", takes, strings.Join(missing, ", "))
 }
