@@ -1,8 +1,11 @@
 package node
 
 import (
+	"errors"
 	"fmt"
 	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/paxlog/paxlog/paxos"
 	"github.com/paxlog/paxlog/wal"
@@ -18,6 +21,9 @@ const (
 	// roomNews is by how many bytes that must have changed to be told to the machine, which counts
 	// what it takes itself.
 	roomNews = 256 << 10
+
+	// blindAgain is how often it is said that nothing is to be seen of the volume.
+	blindAgain = time.Minute
 )
 
 // rooming tells the machine what there is room for on the disk, in a goroutine of its own: to
@@ -27,6 +33,7 @@ type rooming struct {
 	ended chan struct{}
 	told  wal.Room
 	ever  bool
+	blind time.Time // when it was last said that nothing is to be seen
 }
 
 // start measures for the first time, so that the machine knows it before it takes anything.
@@ -43,8 +50,12 @@ func (r *rooming) stop() { close(r.ended) }
 // what was told stays: the next look may see more.
 func (r *rooming) look() {
 	n := r.d.n
-	now, known := n.store.Room()
-	if !known {
+	now, err := n.store.Room()
+	if err != nil {
+		if at := time.Now(); !errors.Is(err, vfs.ErrUnsupported) && at.Sub(r.blind) >= blindAgain {
+			r.blind = at
+			n.log.Warn().Err(err).Msg("the system does not say how much room there is on the disk: it is taken to be what it was; `df` on the data directory should say the same")
+		}
 		return
 	}
 	if r.isNews(now) {

@@ -88,6 +88,9 @@
 // Under a quota the system may say that more is free than this user gets. So after a write that
 // found no room a store is short until as much as all that can be had for a moment.
 //
+// That the system does not say what is free (an error of statfs) is told, and ends nothing: what was
+// known last counts until it says it again.
+//
 // Example: five stores are on a volume of 100 MiB, with memtables of 1.5 MiB and 10 MB laid by
 // each. Each byte of a value costs 8 of the volume. They are short when 17 MB are free.
 //

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 
@@ -153,9 +154,9 @@ func (f *filling) vote(bytes int) (err error) {
 
 func (f *filling) room() Room {
 	f.t.Helper()
-	r, known := f.s.Room()
-	if !known {
-		f.t.Fatal("what there is room for is not known")
+	r, err := f.s.Room()
+	if err != nil {
+		f.t.Fatal("what there is room for is not known: ", err)
 	}
 	return r
 }
@@ -276,5 +277,56 @@ func TestCostIsMeasured(t *testing.T) {
 		if v.measure(c.free, c.written, 1<<20); fmt.Sprintf("%.1f", v.cost) != c.want {
 			t.Errorf("%d: %.2f, want %s", i, v.cost, c.want)
 		}
+	}
+}
+
+// blind is a file system that does not say what is free, from some time on.
+type blind struct {
+	vfs.FS
+	is    atomic.Bool
+	asked atomic.Int64
+}
+
+func (b *blind) GetDiskUsage(path string) (vfs.DiskUsage, error) {
+	if b.is.Load() {
+		b.asked.Add(1)
+		return vfs.DiskUsage{}, syscall.EIO
+	}
+	return b.FS.GetDiskUsage(path)
+}
+
+// TestRoomThatCannotBeSeen: that the system does not say what is free ends no store, however it asks, and
+// Pebble does; who looks is told; and a store that could not see it when it began sees it later.
+func TestRoomThatCannotBeSeen(t *testing.T) {
+	for _, first := range []bool{true, false} {
+		volume := &blind{FS: bound(vfs.NewMem(), 256<<20)}
+		initDir(t, volume, paxos.RoleAcceptor)
+		volume.is.Store(first)
+		f, err := fillingOf(t, volume)
+		if err != nil {
+			t.Fatal(err)
+		}
+		volume.is.Store(true)
+		asked := volume.asked.Load()
+		if err := f.vote(1000); err != nil {
+			t.Fatal(err)
+		}
+		if err := f.s.db.Flush(); err != nil {
+			t.Fatal(err)
+		}
+		if err := f.s.db.Compact(t.Context(), []byte{0}, []byte{255}, false); err != nil {
+			t.Fatal(err)
+		}
+		if volume.asked.Load() == asked {
+			t.Error("Pebble does not ask")
+		}
+		if _, err := f.s.Room(); !errors.Is(err, syscall.EIO) {
+			t.Errorf("who looks is told %v", err)
+		}
+		volume.is.Store(false)
+		if r := f.room(); r.Free == 0 || r.Values == 0 {
+			t.Errorf("then it sees %+v", r)
+		}
+		mustClose(t, f.s)
 	}
 }

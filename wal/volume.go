@@ -102,7 +102,7 @@ func noSpace(err error) bool {
 type volume struct {
 	fs    vfs.FS
 	dir   string
-	total uint64 // its size when it was opened; 0: not known, and nothing is laid by
+	total uint64 // its size when it was first seen; 0: not known, and nothing is laid by
 
 	mu     sync.Mutex
 	spare  [len(reserveFiles)]uint64 // bytes that the files have, 0 if one is not there
@@ -117,20 +117,23 @@ type volume struct {
 	written0 uint64  // when so much had been written
 }
 
-// newVolume looks at the volume of dir. Where that cannot be done, it is taken for a large one.
+// newVolume looks at the volume of dir. Where that cannot be done, it is taken for a large one until it can.
 func newVolume(fs vfs.FS, dir string) *volume {
 	v := &volume{fs: fs, dir: dir, cost: firstCost, short: true} // until it is known not to be
-	usage, err := fs.GetDiskUsage(dir)
-	if err != nil {
-		return v
+	if usage, err := fs.GetDiskUsage(dir); err == nil {
+		v.begin(usage)
 	}
+	return v
+}
+
+// begin notes how large the volume is, and what is laid by there.
+func (v *volume) begin(usage vfs.DiskUsage) {
 	v.total = usage.TotalBytes
 	for i := range reserveFiles {
-		if info, err := fs.Stat(v.path(i)); err == nil {
+		if info, err := v.fs.Stat(v.path(i)); err == nil {
 			v.spare[i] = blocks(info)
 		}
 	}
-	return v
 }
 
 func (v *volume) path(i int) string { return v.fs.PathJoin(v.dir, reserveFiles[i]) }
@@ -154,18 +157,21 @@ func (v *volume) measure(free, written, least uint64) {
 func (v *volume) values(bytes uint64) uint64 { return uint64(float64(bytes) / v.cost) }
 
 // free is what this user may take, as the system says.
-func (v *volume) free() (uint64, bool) {
+func (v *volume) free() (uint64, error) {
 	usage, err := v.fs.GetDiskUsage(v.dir)
-	return usage.AvailBytes, err == nil
+	if err == nil && v.total == 0 {
+		v.begin(usage)
+	}
+	return usage.AvailBytes, err
 }
 
 // checkFree returns an error, of a full disk, unless there is room for a start, which copies
 // what the logs hold into tables. Where others have filled the volume the reserve makes room;
 // where that is not enough it is kept.
 func (v *volume) checkFree(logged uint64) error {
-	free, known := v.free()
+	free, err := v.free()
 	need := startNeed(v.total) + logged
-	if !known || free >= need {
+	if err != nil || free >= need { // what cannot be seen may be plenty
 		return nil
 	}
 	if free+v.spare[0]+v.spare[1] < need {
@@ -222,14 +228,17 @@ type inLogs struct {
 	memTable   uint64 // the size of the next one
 }
 
-// look measures, and lays by what belongs into the reserve as soon as there is plenty. known is
-// false where the system does not say what is free.
-func (v *volume) look(lowBytes uint64, now inLogs) (r Room, known bool) {
+// look measures, and lays by what belongs into the reserve as soon as there is plenty. It is an
+// error where the system does not say what is free.
+func (v *volume) look(lowBytes uint64, now inLogs) (r Room, err error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	free, known := v.free()
-	if !known || v.total == 0 {
-		return r, false
+	free, err := v.free()
+	if err != nil {
+		return r, err
+	}
+	if v.total == 0 {
+		return r, fmt.Errorf("the system says that the volume of %s has no bytes", v.dir)
 	}
 	v.measure(free, now.written, now.memTable/2)
 	low := min(lowBytes, v.total/lowShare)
@@ -254,7 +263,9 @@ func (v *volume) look(lowBytes uint64, now inLogs) (r Room, known bool) {
 	if enough {
 		v.short, v.met = false, false
 	}
-	free, _ = v.free()
+	if free, err = v.free(); err != nil {
+		return r, err
+	}
 	r = Room{Free: free, Low: mark, Short: v.short, Spare: v.spare[0] + v.spare[1]}
 	switch {
 	case !v.short:
@@ -265,7 +276,7 @@ func (v *volume) look(lowBytes uint64, now inLogs) (r Room, known bool) {
 	default:
 		r.Beyond = v.values(min(free, mark) - min(free, behind))
 	}
-	return r, true
+	return r, nil
 }
 
 // lay makes the files of the reserve as large as is wanted, and reports whether they are; mu is
@@ -318,10 +329,11 @@ func writeAll(f vfs.File, size uint64) error {
 	return f.Sync()
 }
 
-// Room measures what the store may still write; known is false where the system does not say
-// what is free. One goroutine calls it, again and again: it also keeps the reserve.
-func (s *Store) Room() (r Room, known bool) {
-	r, known = s.volume.look(s.opts.LowBytes, s.writes.logged())
-	s.writes.tight.Store(known && r.Short)
-	return r, known
+// Room measures what the store may still write; it is an error where the system does not say
+// what is free, one that wraps vfs.ErrUnsupported where it never does. One goroutine calls it, again and
+// again: it also keeps the reserve.
+func (s *Store) Room() (r Room, err error) {
+	r, err = s.volume.look(s.opts.LowBytes, s.writes.logged())
+	s.writes.tight.Store(err == nil && r.Short)
+	return r, err
 }

@@ -42,6 +42,16 @@ var errClosing = fmt.Errorf("the store is being closed: %w", pebble.ErrCancelled
 
 func (w *writable) Unwrap() vfs.FS { return w.FS }
 
+// GetDiskUsage is asked by Pebble, for its own pace. That the system does not say it now is no failed
+// write, and Pebble would tell of it as of one. Who uses the store is told by Room.
+func (w *writable) GetDiskUsage(path string) (vfs.DiskUsage, error) {
+	usage, err := w.FS.GetDiskUsage(path)
+	if err != nil {
+		err = fmt.Errorf("%w: %w", vfs.ErrUnsupported, err)
+	}
+	return usage, err
+}
+
 func (w *writable) Lock(name string) (io.Closer, error) { return locked.take(w.FS, name) }
 
 // check tells of an error.
