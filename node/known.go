@@ -117,9 +117,9 @@ func (k *known) hasPassed() bool { return k.passed+1 >= k.members.From }
 // who lacks something down there may copy it from it. Whoever has passed that instance needs
 // nothing of it any more, and a leader does not once the change is complete (R8).
 //
-// A proposer is refused if it was one and is none any more. One of which nothing is known is not: it
-// may have been named since, and its machine judges that. Nor is a learner, which copies the log
-// before it is one: nothing that it says counts.
+// A proposer, or a learner, is refused if it was one and is none any more. One of which nothing is known
+// is not: a proposer may have been named since, and its machine judges that; a learner copies the log
+// before it is one, and nothing that it says counts.
 func (k *known) former(role paxos.Role, id paxos.NodeID) string {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -140,6 +140,10 @@ func (k *known) former(role paxos.Role, id paxos.NodeID) string {
 
 // takeLog takes the log's id, and reports whether it is new.
 func (k *known) takeLog(log paxos.LogID) (isNew bool) {
+	if role == paxos.RoleLearner && k.roster.IsGone(id) {
+		return fmt.Sprintf("%s is a learner of this log no more, whose learners are %v: its process can be stopped, and its directory deleted; "+
+			"another one takes another id (`paxlog init --join --role learner --id ID`)", id, k.roster.Of(role))
+	}
 	if log.IsZero() {
 		return false
 	}

@@ -70,14 +70,14 @@ func TestFormerMembersAreRefused(t *testing.T) {
 	}
 }
 
-// TestFormerProposersAreRefused: and nobody of whom nothing is known.
-func TestFormerProposersAreRefused(t *testing.T) {
+// TestFormerProcessesAreRefused: proposers and learners, and nobody of whom nothing is known.
+func TestFormerProcessesAreRefused(t *testing.T) {
 	var k known
 	k.start(nil, "", 0)
 	if k.former(paxos.RoleProposer, "p9") != "" {
 		t.Error("refused before anything was decided")
 	}
-	r := configuration.Roster{Version: 1, List: []configuration.Process{{Role: paxos.RoleProposer, ID: "p1"}, {Role: paxos.RoleLearner, ID: "l1"}}, Gone: []configuration.Process{{Role: paxos.RoleProposer, ID: "p2"}}}
+	r := configuration.Roster{Version: 1, List: []configuration.Process{{Role: paxos.RoleProposer, ID: "p1"}, {Role: paxos.RoleLearner, ID: "l1"}}, Gone: []configuration.Process{{Role: paxos.RoleProposer, ID: "p2"}, {Role: paxos.RoleLearner, ID: "l2"}}}
 	if !k.takeMembers(configuration.History{}, r) || k.takeMembers(configuration.History{}, r) {
 		t.Error("it is news once")
 	}
@@ -86,7 +86,9 @@ func TestFormerProposersAreRefused(t *testing.T) {
 			t.Errorf("%s as a proposer is refused: %v", id, got)
 		}
 	}
-	if k.former(paxos.RoleLearner, "l9") != "" {
-		t.Error("a learner that comes is refused")
+	for id, want := range map[paxos.NodeID]bool{"l1": false, "l9": false, "l2": true} {
+		if got := k.former(paxos.RoleLearner, id) != ""; got != want {
+			t.Errorf("%s as a learner is refused: %v", id, got)
+		}
 	}
 }

@@ -187,6 +187,9 @@ func (p *Proposer) rosterOf(m *paxos.Member, answer *paxos.Membered) (next confi
 // asked by who wants them changed: a leader hears of none.
 func (p *Proposer) risksOf(m *paxos.Member, next *configuration.Roster, answer *paxos.Membered) string {
 	lives := func(r *configuration.Roster) (n int) {
+		if comes.Role == paxos.RoleLearner && now.IsGone(comes.ID) {
+			return next, fmt.Sprintf("%s was a process of this log, and nobody lets it copy the log as a learner: take another id", comes.ID)
+		}
 		for _, id := range r.Of(paxos.RoleProposer) {
 			if id == p.cfg.ID || p.up[id] || id == m.With {
 				n++ // the newcomer was asked by who wants it

@@ -41,6 +41,15 @@ func TestRosterOrder(t *testing.T) {
 			p.control.Members.Gone, m.With = []configuration.Acceptor{{ID: "a9"}}, "a9"
 		}, "was an acceptor of it"},
 		"an address in use":     {func(_ *Proposer, m *paxos.Member) { m.Addr = "h:31" }, "h:31 is the address of"},
+		"a former learner": {func(p *Proposer, m *paxos.Member) {
+			more := p.named.With(configuration.Process{Role: paxos.RoleLearner, ID: "l2", Addr: "h:32"}, "")
+			p.control.Roster = more.With(configuration.Process{}, "l2")
+			m.With, m.Role = "l2", paxos.RoleLearner
+		}, "nobody lets it copy"},
+		"a former proposer": {func(p *Proposer, m *paxos.Member) {
+			more := p.named.With(configuration.Process{Role: paxos.RoleProposer, ID: "p3", Addr: "h:23"}, "")
+			p.control.Roster = more.With(configuration.Process{}, "p3")
+		}, ""},
 		"the last learner":      {func(_ *Proposer, m *paxos.Member) { m.Order, m.ID, m.With, m.Role = paxos.MemberRemove, "l1", "", 0 }, "a log needs a learner"},
 		"the last that lives":   {func(_ *Proposer, m *paxos.Member) { m.Order, m.ID, m.With = paxos.MemberRemove, "p2", "" }, "none after it"},
 		"the leader":            {func(_ *Proposer, m *paxos.Member) { m.Order, m.ID, m.With = paxos.MemberRemove, "p1", "" }, "p1 leads: `paxlog leader transfer` first"},
