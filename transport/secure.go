@@ -130,11 +130,13 @@ const remoteError = "remote error"
 
 // isProved returns why a greeting is refused that is not what was proved, code 0 if it is.
 func (c *conn) isProved(h *wire.Hello) (wire.RefusalCode, string) {
-	p := c.proof.Load()
+	p, err := c.proof.Load(), c.judgeAgain(time.Now())
 	switch {
 	case p == nil && c.n.cfg.Credentials.IsRequired():
 		return wire.RefusedPlain, "connections are taken with TLS only (tls.mode is require), and this one is plain: the cluster file of the process that dials needs the section tls, and the process a certificate"
 	case p == nil:
+	case err != nil: // the files have changed since this handshake began
+		return wire.RefusedCertificate, fmt.Sprintf("the certificate that it shows is refused by now: %v", err)
 	case p.Role != h.Role || h.Role != paxos.RoleClient && p.ID != string(h.ID):
 		return wire.RefusedCertificate, fmt.Sprintf("it says that it is %s %.32q, and its certificate is that of %s", h.Role, h.ID, p.Identity)
 	}
@@ -232,19 +234,38 @@ func (n *Network) Judge(now time.Time) {
 	if !n.cfg.Credentials.IsOn() {
 		return
 	}
-	newest := n.cfg.Credentials.Snapshot()
 	for _, c := range n.connected() {
-		p := c.proof.Load()
-		if p == nil || c.judgedBy.Load() == newest && !now.After(p.Until) {
-			continue
-		}
-		again, err := newest.Again(p)
-		if err != nil {
-			c.part(wire.RefusedCertificate, fmt.Errorf("its certificate is refused now: %w", err))
-			continue
-		}
+		n.judgeConn(c, now)
+	}
+}
+
+// judgeConn ends a connection whose other end is not believed any more, and reports whether it is. It is
+// called, too, once a connection has its place among those that Judge looks at: so one whose
+// handshake began by files that have changed meanwhile is judged by the new ones, whichever comes first.
+func (n *Network) judgeConn(c *conn, now time.Time) bool {
+	if err := c.judgeAgain(now); err != nil {
+		c.part(wire.RefusedCertificate, fmt.Errorf("its certificate is refused now: %w", err))
+		return false
+	}
+	return true
+}
+
+// judgeAgain judges the other end by what is believed now, if it was judged by something else or its
+// proof has come to its end.
+func (c *conn) judgeAgain(now time.Time) error {
+	p := c.proof.Load()
+	if p == nil {
+		return nil
+	}
+	newest := c.n.cfg.Credentials.Snapshot()
+	if c.judgedBy.Load() == newest && !now.After(p.Until) {
+		return nil
+	}
+	again, err := newest.Again(p)
+	if err == nil {
 		c.proved(again, newest)
 	}
+	return err
 }
 
 // Plain are the processes that a connection without TLS is open to, and how many clients have

@@ -432,6 +432,49 @@ func TestJudgedAgain(t *testing.T) {
 	}
 }
 
+// TestHandshakeAmidReload: a handshake that begins by files that change before it ends is judged by the
+// new ones when it ends, on both sides, and not when somebody looks next.
+func TestHandshakeAmidReload(t *testing.T) {
+	f := newFiles(t)
+	reload := func(p *process, id string) {
+		t.Helper()
+		if _, _, err := f.Revoke(id); err != nil {
+			t.Fatal(err)
+		}
+		if err := p.cfg.Credentials.Reload(); err != nil {
+			t.Fatal(err)
+		}
+		p.Judge(f.now()) // which finds nobody
+	}
+	a := listen(t, f.config(acceptor, "a1", require))
+	r := f.dialRaw(a, proposer, "p1")
+	reload(a, "p1")
+	if m, ok := r.greet(hello(proposer, "p1", a)).(*wire.Refusal); !ok || !strings.Contains(m.Text, "is refused by now: it was revoked at") {
+		t.Errorf("who dials is answered %+v", m)
+	}
+	if n := len(a.of(up, "")); n > 0 {
+		t.Errorf("%d are let in", n)
+	}
+
+	addr, conns := listenRaw(t)
+	p := start(t, f.config(proposer, "p2", require), newRecorder())
+	certificate := f.store(acceptor, "a2", require)
+	p.Dial(Peer{acceptor, "a2", addr})
+	r = next(t, conns)
+	var proof *credentials.Proof
+	c := tls.Server(r.nc, certificate.Snapshot().Listener(&proof))
+	if err := c.Handshake(); err != nil {
+		t.Fatal(err)
+	}
+	r = newRaw(t, c)
+	r.heard()
+	reload(p, "a2")
+	r.welcome(&wire.Welcome{Role: acceptor, ID: "a2", Incarnation: 7})
+	if e := p.await(t, 1, down, "a2"); !strings.Contains(e.err.Error(), "its certificate is refused now: it was revoked at") {
+		t.Errorf("who listens is let in: %v", e.err)
+	}
+}
+
 // TestEndAmidTLSIsNotPlain: who has begun to speak TLS speaks it, also if it ends then, and
 // nobody falls back to a plain connection for that.
 func TestEndAmidTLSIsNotPlain(t *testing.T) {

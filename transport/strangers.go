@@ -2,6 +2,7 @@ package transport
 
 import (
 	"errors"
+	"time"
 
 	"github.com/paxlog/paxlog/paxos"
 	"github.com/paxlog/paxlog/wire"
@@ -54,6 +55,9 @@ func (n *Network) connected() (conns []*conn) {
 // review ends a connection whose other end is not of this process's log, or cannot take part
 // in it; and tells the others which log that is, if they do not know it yet.
 func (n *Network) review(c *conn) {
+	if !n.judgeConn(c, time.Now()) {
+		return
+	}
 	shown := c.shown()
 	if k, mine := n.identity.judge(shown); k == otherLog {
 		c.part(wire.RefusedLog, n.identity.otherLogError(shown, c.nc.RemoteAddr().String(), mine))

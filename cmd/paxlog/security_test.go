@@ -155,6 +155,48 @@ func (k *secured) isRevoked() {
 	})
 }
 
+// TestProposerJoinsWithTLS: with TLS required, a proposer that no cluster file names joins with a certificate,
+// is named, and leads when the others are gone; without one it is told where to get one.
+func TestProposerJoinsWithTLS(t *testing.T) {
+	var shell *secured
+	k := cluster.New(t, 1, 1, 1, cluster.Made(func(k *cluster.Cluster) {
+		shell = &secured{k, t}
+		for _, line := range pageOf(t, "security.md", "Set up TLS") {
+			shell.do(line)
+		}
+		shell.reread()
+		for _, id := range []string{"a1", "l1"} {
+			k.Must("init", "--id", id, "--data", k.Data(paxos.NodeID(id)))
+		}
+	}))
+	k.Must("append", "hello")
+	bare := k.StartWith("proposer", "--config", k.File, "--id", "p2", "--join", "--addr", k.Address("p2"))
+	k.Await("who has no certificate ends", func() bool {
+		select {
+		case <-bare.Done():
+			return true
+		default:
+			return false
+		}
+	})
+	if text := bare.Stderr(); !strings.Contains(text, "p2.crt: there is no such file") {
+		t.Errorf("without a certificate it says: %s", text)
+	}
+	shell.shell("paxlog cert node p2 --role proposer")
+	k.StartJoined("p2")
+	k.Await("p2 is named", func() bool {
+		_, _, code := k.Run("member", "add", "p2", "--role", "proposer", "--addr", k.Address("p2"), "--yes", "--timeout", "20s")
+		return code == command.ExitDone
+	})
+	k.Kill("p1")
+	if got := k.Must("append", "more"); got != "2\n" {
+		t.Errorf("p2 appends at %q", got)
+	}
+	if peers, clients := shell.plain(); len(peers)+clients > 0 {
+		t.Errorf("without TLS are %v, and %d clients", peers, clients)
+	}
+}
+
 // TestPlainIsRefused: with TLS required, who comes without is told so, at both ends, by each
 // command; and who has no certificate, where to get one.
 func TestPlainIsRefused(t *testing.T) {
