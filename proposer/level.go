@@ -31,7 +31,9 @@ func (p *Proposer) onRaise(from paxos.NodeID, m *paxos.Raise) {
 	switch {
 	case !leads:
 		why = fmt.Sprintf("%s does not lead (`paxlog status` shows who does)", p.cfg.ID)
-	case m.Level == 0 || m.Level > p.cfg.Knows || p.cfg.LogID.IsZero():
+	case m.Level == 0:
+		why = fmt.Sprintf("level 0 is that of a log which has decided none, and a level is only raised: ask for one from 1 to %d (`paxlog upgrade status`)", p.cfg.Knows)
+	case m.Level > p.cfg.Knows || p.cfg.LogID.IsZero():
 		why = fmt.Sprintf("%s knows levels up to %d: replace its program first", p.cfg.ID, p.cfg.Knows)
 	case p.stopping || l.handing != nil:
 		why = fmt.Sprintf("%s hands over: try again", p.cfg.ID)

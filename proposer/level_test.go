@@ -198,7 +198,7 @@ func TestRaiseRefused(t *testing.T) {
 		want  string
 	}{
 		"nobody knows it":     {later + 1, nil, 0, "p1 knows levels up to"},
-		"no level":            {0, nil, 0, "p1 knows levels up to"},
+		"no level":            {0, nil, 0, "a level is only raised: ask for one from 1 to"},
 		"an older acceptor":   {later, []uint64{later, control.Level, later}, 0, fmt.Sprintf("a2 knows levels up to %d", control.Level)},
 		"two older acceptors": {later, []uint64{later, 0, control.Level}, 0, fmt.Sprintf("a2 knows levels up to 0, a3 knows levels up to %d", control.Level)},
 		"a silent acceptor":   {later, []uint64{later, later}, 500, "a3 does not answer"},
