@@ -58,6 +58,8 @@ type Client struct {
 	wake  chan struct{} // for sendLoop: there is something to send
 	rearm chan struct{} // for timer: the machine is due earlier
 
+	following sync.Mutex // held by who dials what a directory says, before mu
+
 	mu       sync.Mutex
 	closed   bool
 	m        *core.Machine
@@ -303,8 +305,8 @@ type handler struct{ c *Client }
 func (h handler) Receive(from paxos.NodeID, msg paxos.Message, _ int) {
 	c := h.c
 	c.step(from, msg)
-	if d, is := msg.(*paxos.Directory); is {
-		c.follow(d)
+	if _, is := msg.(*paxos.Directory); is {
+		c.follow()
 	}
 }
 

@@ -95,37 +95,44 @@ func (b *book) find(id string) (Role, Peer, bool) {
 	return 0, Peer{}, false
 }
 
-// take takes a directory, and returns whom to dial from now on, and whom no more.
+// take goes by a directory, and returns whom to dial from now on, and whom no more. What the one before
+// said of an address says nothing any more.
 func (b *book) take(d *paxos.Directory) (dial []transport.Peer, hangup []paxos.NodeID) {
 	b.listed = d
+	now := map[paxos.NodeID]transport.Peer{}
 	for _, p := range d.List {
 		peer := transport.Peer{Role: p.Role, ID: p.ID, Addr: p.Addr}
 		isOld := slices.ContainsFunc(b.file[p.Role], func(f Peer) bool { return f.ID == string(p.ID) && f.Addr == p.Addr })
 		_, _, err := net.SplitHostPort(p.Addr)
-		if p.Role != RoleProposer && p.Role != RoleLearner || isOld || err != nil || b.dialling[p.ID] == peer {
+		if d.Version == 0 || p.Role != RoleProposer && p.Role != RoleLearner || isOld || err != nil {
 			continue
 		}
-		b.dialling[p.ID] = peer
-		dial = append(dial, peer)
-	}
-	for id, p := range b.dialling {
-		if !d.Has(p.Role, id) {
-			delete(b.dialling, id)
-			if !slices.ContainsFunc(b.file[p.Role], func(f Peer) bool { return f.ID == string(id) }) {
-				hangup = append(hangup, id)
-			}
+		now[p.ID] = peer
+		if b.dialling[p.ID] != peer {
+			dial = append(dial, peer)
 		}
 	}
+	for id, p := range b.dialling {
+		if _, still := now[id]; still {
+			continue
+		}
+		if i := slices.IndexFunc(b.file[p.Role], func(f Peer) bool { return f.ID == string(id) }); i >= 0 {
+			dial = append(dial, transport.Peer{Role: p.Role, ID: id, Addr: b.file[p.Role][i].Addr})
+		} else {
+			hangup = append(hangup, id)
+		}
+	}
+	b.dialling = now
 	return dial, hangup
 }
 
-// follow dials the processes of a directory that was told.
-func (c *Client) follow(d *paxos.Directory) {
+// follow dials the processes of the directory that the client goes by.
+func (c *Client) follow() {
+	c.following.Lock() // so that the latest one is followed last
+	defer c.following.Unlock()
 	c.mu.Lock()
-	if c.closed || c.m.Directory() != d || d.Version == 0 {
-		if c.m.Directory() == d {
-			c.book.listed = d
-		}
+	d := c.m.Directory()
+	if c.closed || d == nil || d == c.book.listed {
 		c.mu.Unlock()
 		return
 	}
@@ -176,6 +183,7 @@ func (c *Client) seek() {
 		case <-ctx.Done():
 		}
 	}()
+	var before *paxos.Directory // by which it has reached nobody in the round before
 	for wait := seekFirst; ; wait = min(2*wait, seekMost) {
 		t := time.NewTimer(wait)
 		select {
@@ -192,5 +200,12 @@ func (c *Client) seek() {
 		}
 		c.mu.Unlock()
 		c.askAll(ctx)
+		c.mu.Lock()
+		if !c.m.Reaches() && c.m.Directory() == before {
+			c.m.TryDirectory()
+		}
+		before = c.m.Directory()
+		c.mu.Unlock()
+		c.follow()
 	}
 }

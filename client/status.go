@@ -230,7 +230,7 @@ func (c *Client) followOne(all []ProcessStatus, told map[paxos.NodeID]*paxos.Dir
 	for _, p := range all {
 		if d := told[paxos.NodeID(p.ID)]; d != nil && p.Err == nil && p.Log == log {
 			c.step(paxos.NodeID(p.ID), d)
-			c.follow(d)
+			c.follow()
 		}
 	}
 }

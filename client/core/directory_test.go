@@ -37,6 +37,57 @@ func TestDirectory(t *testing.T) {
 	}
 }
 
+// TestOneWordOfDirectory: a list with a number that no other reaches does not hide what two tell, in
+// whatever order they come, and not for good what one tells.
+func TestOneWordOfDirectory(t *testing.T) {
+	list := func(version uint64, p, l paxos.NodeID) *paxos.Directory {
+		return &paxos.Directory{Version: version, List: []paxos.Listed{{Role: paxos.RoleProposer, ID: p}, {Role: paxos.RoleLearner, ID: l}}}
+	}
+	for _, order := range [][]paxos.NodeID{{"p1", "p2", "l1"}, {"p2", "p1", "l1"}, {"p2", "l1", "p1"}} {
+		m := newMachine()
+		for _, from := range order {
+			if from == "p1" {
+				m.Step(from, list(1<<60, "x", "y"))
+			} else {
+				m.Step(from, list(3, "p3", "l3"))
+			}
+		}
+		if m.directory.Version != 3 || m.cfg.Proposers[0] != "p3" || m.cfg.Learners[0] != "l3" {
+			t.Errorf("%v: it goes by version %d, proposers %v, learners %v", order, m.directory.Version, m.cfg.Proposers, m.cfg.Learners)
+		}
+		m.Step("p1", list(1<<61, "x", "y"))
+		if m.directory.Version != 3 {
+			t.Errorf("%v: and then by version %d", order, m.directory.Version)
+		}
+	}
+	m := newMachine()
+	m.Step("p1", list(1<<60, "x", "y"))
+	m.Step("l1", list(0, "p9", "l9")) // it knows of no change
+	if m.directory.Version != 1<<60 || m.cfg.Proposers[0] != "x" {
+		t.Errorf("of one each it goes by version %d, proposers %v", m.directory.Version, m.cfg.Proposers)
+	}
+	m.TryDirectory()
+	if m.directory.Version != 0 || !slices.Equal(m.cfg.Proposers, m.file.Proposers) || !slices.Equal(m.cfg.Learners, m.file.Learners) {
+		t.Errorf("then by version %d, proposers %v, learners %v", m.directory.Version, m.cfg.Proposers, m.cfg.Learners)
+	}
+	m.Step("l1", list(2, "p3", "l3"))
+	m.TryDirectory()
+	if m.directory.Version != 2 || m.cfg.Proposers[0] != "p3" {
+		t.Errorf("then by version %d, proposers %v", m.directory.Version, m.cfg.Proposers)
+	}
+	m.Step("p1", &paxos.PeerUp{ID: "p1"})
+	m.TryDirectory()
+	if m.directory.Version != 2 {
+		t.Errorf("and by version %d of one that has begun anew", m.directory.Version)
+	}
+	for i := range 2 * maxTellers {
+		m.Step(paxos.NodeID(rune('a'+i)), list(uint64(i), "p", "l"))
+	}
+	if len(m.told) > maxTellers {
+		t.Errorf("%d directories are remembered", len(m.told))
+	}
+}
+
 // TestListedLearnerIsConnected: what waits for a learner goes on at one that was connected before it
 // was listed.
 func TestListedLearnerIsConnected(t *testing.T) {

@@ -30,8 +30,9 @@ type Machine struct {
 	up       map[paxos.NodeID]bool
 	troubles map[paxos.NodeID]trouble
 
-	file      Config           // as it began
-	directory *paxos.Directory // the newest that a process told, or nil
+	file      Config // as it began
+	told      told
+	directory *paxos.Directory // of these the one that it goes by, or nil
 
 	leadership
 	learner    int                   // place of the learner in use
@@ -63,7 +64,7 @@ type trouble struct {
 // New returns a client that is not connected to anybody.
 func New(cfg Config) *Machine {
 	return &Machine{
-		cfg: cfg, file: cfg, due: never, up: map[paxos.NodeID]bool{}, troubles: map[paxos.NodeID]trouble{}, drained: map[paxos.NodeID]bool{},
+		cfg: cfg, file: cfg, due: never, told: told{}, up: map[paxos.NodeID]bool{}, troubles: map[paxos.NodeID]trouble{}, drained: map[paxos.NodeID]bool{},
 		leadership: newLeadership(), attachment: 1,
 		sessions: map[paxos.SessionID]*Session{}, asked: map[uint64]*Call{},
 	}
@@ -105,7 +106,7 @@ func (m *Machine) Step(from paxos.NodeID, msg paxos.Message) {
 	case *paxos.Elsewhere:
 		m.onElsewhere(from, msg)
 	case *paxos.Directory:
-		m.onDirectory(msg)
+		m.onDirectory(from, msg)
 	case *paxos.Located:
 		m.onLocated(msg)
 	case *paxos.LogPage:
@@ -115,6 +116,7 @@ func (m *Machine) Step(from paxos.NodeID, msg paxos.Message) {
 	case *paxos.NotPermitted:
 		m.onNotPermitted(msg)
 	case *paxos.PeerUp:
+		delete(m.told, msg.ID) // it may have come back with less
 		m.onPeerUp(msg.ID)
 	case *paxos.PeerDown:
 		m.onPeerDown(msg.ID)
