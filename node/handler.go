@@ -68,6 +68,15 @@ func (n *Node) dropped(id paxos.NodeID) {
 	n.inbox.put(item{from: n.opts.ID, msg: &paxos.Dropped{ID: id}})
 }
 
+// differs is what transport.Config.Differs calls: the other end has limits that this process has
+// otherwise, and neither can know who is right.
+func (n *Node) differs(id paxos.NodeID, what string) {
+	if more, ok := n.peerLog.tell(string(id), "differs", 1); ok {
+		repeats(n.log.Warn(), more).Str("peer", string(id)).Str("difference", what).Msg("the cluster files differ in limits that all processes should have alike: " +
+			"entries may be refused, or connections ended, by whom they are too large for; make the files alike, and restart one process after the other")
+	}
+}
+
 // repeats adds how many lines of the same kind were left out since the last.
 func repeats(e *zerolog.Event, more int) *zerolog.Event {
 	if more > 0 {

@@ -92,6 +92,8 @@ func (n *Node) transportConfig() transport.Config {
 		cfg.Incarnation = n.store.Identity().Incarnation
 		cfg.Remembered = n.known.of
 	}
+	cfg.Terms = []transport.Term{{Name: "limits.entry_bytes", Value: uint64(l.EntryBytes)}, {Name: "limits.batch_bytes", Value: uint64(l.BatchBytes)}}
+	cfg.Differs = n.differs
 	cfg.Credentials = n.creds
 	cfg.Named = func(id paxos.NodeID) paxos.Role {
 		if role, _, named := n.opts.Cluster.Lookup(id); named {

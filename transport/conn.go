@@ -42,8 +42,10 @@ type conn struct {
 	drop   bool        // a full queue drops; else it closes the connection
 	// principal is that of a client that dialled, else "".
 	principal  paxos.Principal
-	isFallback bool // the dialler tried TLS before
-	lingers    bool // its TLS was refused, which the other end has to read yet
+	isFallback bool          // the dialler tried TLS before
+	lingers    bool          // its TLS was refused, which the other end has to read yet
+	idle       time.Duration // the shorter of what both ends wait for something to come
+	differs    []string      // terms that the other end has otherwise
 
 	proof    atomic.Pointer[credentials.Proof]    // nil: plain
 	judgedBy atomic.Pointer[credentials.Snapshot] // of proof
@@ -65,7 +67,7 @@ func newConn(n *Network, nc net.Conn) *conn {
 		_ = t.SetWriteBuffer(sendBuffer) // a hint; the kernel's own size works too
 	}
 	c := &conn{
-		n: n, nc: nc, in: input{from: nc}, drop: true, version: wire.Oldest, until: time.Now().Add(n.cfg.Handshake),
+		n: n, nc: nc, in: input{from: nc}, drop: true, version: wire.Oldest, idle: n.cfg.Idle, until: time.Now().Add(n.cfg.Handshake),
 		w:    writer{stream: asStream(nc), idle: n.cfg.Idle},
 		wake: make(chan struct{}, 1), done: make(chan struct{}),
 	}
@@ -311,10 +313,10 @@ func (c *conn) readOne(id paxos.NodeID, role paxos.Role) (received bool, err err
 }
 
 // writeLoop writes what is queued, as much at once as there is, and keeps alive a
-// connection on which nothing else is written for half of Idle: that leaves as much again
-// for the way.
+// connection on which nothing else is written for half of what the other end waits, or this one: that
+// leaves as much again for the way.
 func (c *conn) writeLoop() error {
-	most := c.n.cfg.Idle / 2
+	most := c.idle / 2
 	ping := time.NewTimer(most)
 	defer ping.Stop()
 	for {

@@ -194,6 +194,7 @@ func (d *dialer) serve(c *conn, greeted *greeting) outcome {
 	n.mu.Unlock()
 	n.h.PeerUp(&paxos.PeerUp{ID: p.ID, Role: p.Role, Incarnation: greeted.incarnation})
 	n.turn.Unlock()
+	n.compare(p.ID, p.Role, c)
 	n.review(c) // it may have become known just now which log is the right one
 	err := c.run(p.ID, p.Role)
 	n.unlink(p.ID, c, err)

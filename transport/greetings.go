@@ -167,6 +167,7 @@ func (n *Network) greet(nc net.Conn) {
 	}
 	n.h.PeerUp(&paxos.PeerUp{ID: id, Role: hello.Role, Incarnation: hello.Incarnation, Principal: c.principal})
 	n.turn.Unlock()
+	n.compare(id, hello.Role, c)
 	n.review(c) // it may have become known just now which log is the right one
 	err = c.run(id, hello.Role)
 	n.unlink(id, c, err)

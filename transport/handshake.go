@@ -54,7 +54,7 @@ func (c *conn) sayHello(p Peer, plain bool) (*greeting, error) {
 	if !plain {
 		hello.Version = wire.Version
 		c.showed = c.n.identity.log()
-		says = append(says, &wire.Offer{Oldest: wire.Oldest, Known: c.n.identity.shown(), Log: c.showed})
+		says = append(says, &wire.Offer{Oldest: wire.Oldest, Known: c.n.identity.shown(), Later: c.n.says(), Log: c.showed})
 	}
 	if err := c.writeFrames(preface, says...); err != nil {
 		return nil, c.notSecured(p, err)
@@ -75,6 +75,7 @@ func (c *conn) sayHello(p Peer, plain bool) (*greeting, error) {
 				return nil, fmt.Errorf("%w: version %d is agreed on, which was not offered", wire.ErrFrame, m.Version)
 			}
 			c.version, agreement = m.Version, m
+			c.hears(m.Later)
 			if c.isFallback && slices.Contains(m.Later, laterTLS) {
 				return nil, fmt.Errorf("%s at %s: it speaks TLS as this process does, and the connection came to be without; it is tried again", p.ID, p.Addr)
 			}
@@ -129,6 +130,7 @@ func (c *conn) answerHello() (*wire.Hello, error) {
 	}
 	c.candidate = candidate{hello.Role, hello.ID, claims(hello.Role, hello.ID, hello.Incarnation, offer.Known), offer.Log}
 	c.version = min(hello.Version, wire.Version)
+	c.hears(offer.Later)
 	if code, why := c.isProved(hello); code != 0 {
 		return nil, c.refuse(hello, code, why, nil)
 	}
@@ -146,9 +148,9 @@ func (c *conn) answerHello() (*wire.Hello, error) {
 	answers := []paxos.Message{&wire.Welcome{Role: c.n.cfg.Role, ID: c.n.cfg.ID, Incarnation: c.n.cfg.Incarnation}}
 	if c.version > wire.Oldest {
 		c.showed = c.n.identity.log()
-		agreed := &wire.Agreed{Version: c.version, Known: mine.list(), Log: c.showed}
+		agreed := &wire.Agreed{Version: c.version, Known: mine.list(), Later: c.n.says(), Log: c.showed}
 		if c.n.cfg.Credentials.IsOn() {
-			agreed.Later = []string{laterTLS}
+			agreed.Later = c.n.says(laterTLS)
 		}
 		answers = append([]paxos.Message{agreed}, answers...)
 	}

@@ -67,6 +67,11 @@ type Config struct {
 	Handshake   time.Duration // to say who one is
 	Idle        time.Duration // without a whole frame, before a connection is given up
 
+	// Terms are limits that the other end is told, and is to have alike. Differs, if not nil, is told
+	// which of a server's are not, each time that one connects. It must not block.
+	Terms   []Term
+	Differs func(id paxos.NodeID, what string)
+
 	// Dropped, if not nil, is told that something which was sent to a node, or by it, may be
 	// lost, although a connection to it is open: the queue was full, or one of two
 	// connections has ended. While the queue stays full it is told once. It must not block.
