@@ -71,7 +71,7 @@ func (l *leading) wantsMark(p *Proposer) bool {
 		return d.stale.Due(p.now)
 	}
 	newest := s.Newest()
-	return orders || d.retain.mark || l.rooms.mark || d.grown >= max(p.cfg.MarkBytes, markShare*int(newest.Size)) || l.chosenUpTo >= max(newest.T, s.Since)+paxos.Instance(p.cfg.MarkInstances)
+	return orders || d.retain.mark || l.rooms.wantsMark(p, &d.retain) || d.grown >= max(p.cfg.MarkBytes, markShare*int(newest.Size)) || l.chosenUpTo >= max(newest.T, s.Since)+paxos.Instance(p.cfg.MarkInstances)
 }
 
 // decide proposes the command that waits, behind the appends.
@@ -135,7 +135,7 @@ func (l *leading) nextDecide(p *Proposer) paxos.Ticks {
 	case p.control.Under.T != 0 && p.cfg.MarkBytes != 0 && len(p.learners) > 0:
 		at = min(at, d.stale.At()) // a checkpoint that does not come on is given up
 	}
-	return min(at, d.retain.at.At())
+	return min(at, d.retain.at.At(), l.rooms.nextMark(&d.retain))
 }
 
 // order is a trim that somebody waits for. A checkpoint is made for it first, if the newest one

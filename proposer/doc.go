@@ -105,6 +105,19 @@
 // refuses for nothing appends nothing. When somebody becomes short a checkpoint is asked for, while
 // everybody can make one: what a trim deletes ends at a checkpoint.
 //
+// Learners have no connection to the leader, so one acceptor that lies could speak for all of them. The
+// leader believes of a learner what two of the acceptors that it hears say, and nothing of one that
+// the log does not name. What one that lies can still do:
+//
+//   - Of itself it says what it likes. Where the others without it are no Phase 2 quorum appends are
+//     refused; by not voting it would stop them as well.
+//   - Where only one other acceptor is heard it takes back what that one says of a learner: then
+//     appends go on until the learner stops applying by itself, and nobody answers them.
+//   - It asks for a checkpoint, at most one each second in which entries come (markPause).
+//
+// Example: a2 says that l1 and l2, all learners, have no room. a1 and a3 say that they have. Appends go
+// on. If a3 alone says that l1 is short, since it hears l1 and nobody else does, they go on, too.
+//
 // Example: a1 and a2 are short, a3 is not. p1 refuses appends and names a1 and a2. `paxlog trim`
 // has p1 propose the command; a1 and a2 vote for it on what they have laid by, hold it, and delete.
 // Their next answers say that there is room.

@@ -6,6 +6,15 @@ import "github.com/paxlog/paxlog/paxos"
 const (
 	// maxReported is how many votes one acceptor may report: as many as it keeps.
 	maxReported = 1 << 20
+	// witnesses is how many acceptors have to say the same, of more than one, of what only acceptors can
+	// say: one of them may lie.
+	witnesses = 2
+	// triedTimeouts is for how many election timeouts no quorum has to answer before a standby asks by
+	// what a single acceptor has shown, and for how long it does: long enough to be elected.
+	triedTimeouts = 5
+	// mostAhead is how far ahead of the acceptors' clocks the time of a value may be: more than an answer
+	// is under way, and clocks that somebody looks after differ by.
+	mostAhead = paxos.UnixNanos(10e9)
 	// warnTicks is how often one trouble that lasts is told, at most.
 	warnTicks = paxos.Ticks(60_000)
 

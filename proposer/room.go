@@ -19,7 +19,7 @@ type rooms struct {
 	proposed  []proposedBytes               // within roomTicks
 	near      bool                          // somebody has little
 	refusing  bool                          // it was told that appends are refused
-	mark      bool                          // a checkpoint is wanted, as long as everybody has room for one
+	mark      bool                          // somebody became short since the newest Mark
 }
 
 // proposedBytes are bytes of entries that were proposed at about a time.
@@ -64,7 +64,7 @@ func (l *leading) onRoom(p *Proposer, place int, m *paxos.HeartbeatAck) {
 	})
 	r.acceptors[place] = paxos.RoomOf{ID: p.members.Acceptors[place], Room: m.Room, Free: m.DiskFree}
 	r.learners[place] = m.Learners
-	if news && l.deciding.retain.fresh {
+	if news {
 		r.mark = true
 	}
 	r.near = r.isNear()
@@ -109,6 +109,20 @@ func (l *leading) refuseWithoutRoom(p *Proposer) {
 	}
 }
 
+// wantsMark reports whether a checkpoint is wanted since somebody became short: while everybody has
+// room for one, and not again for a while, however often an acceptor says that.
+func (r *rooms) wantsMark(p *Proposer, retain *retaining) bool {
+	return r.mark && retain.fresh && retain.again.Due(p.now)
+}
+
+// nextMark is when wantsMark turns true by itself.
+func (r *rooms) nextMark(retain *retaining) paxos.Ticks {
+	if !r.mark || !retain.fresh {
+		return paxos.Never
+	}
+	return retain.again.At()
+}
+
 // isNear reports whether somebody has so little that it has to be looked at for each append.
 func (r *rooms) isNear() bool {
 	little := func(o paxos.RoomOf) bool { return o.Room.IsKnown() && o.Room.Bytes() < nearRoom }
@@ -141,25 +155,49 @@ func (l *leading) short(p *Proposer, since uint64) string {
 	return ""
 }
 
-// learnersWithout are the learners that lack room, as far as some acceptor that is heard says so,
-// and whether another one has room.
+// learnersWithout are the learners that lack room, and whether another one has room, as far as
+// enough acceptors that are heard say so. A learner of which fewer speak counts as neither.
 func (l *leading) learnersWithout(p *Proposer, since uint64) (without []paxos.RoomOf, others bool) {
+	type word struct {
+		paxos.RoomOf     // of the first that says it lacks room
+		short, roomy int // how many acceptors say so
+	}
 	fresh := p.not(l.gone)
-	var with []paxos.NodeID
-	for i, list := range l.rooms.learners {
-		for _, o := range list {
+	need := min(witnesses, fresh.Len())
+	var words []word
+	for place, list := range l.rooms.learners {
+		if !fresh.Has(place) {
+			continue
+		}
+		for j, o := range list {
 			is := func(x paxos.RoomOf) bool { return x.ID == o.ID }
-			switch {
-			case !fresh.Has(i) || slices.ContainsFunc(without, is):
-			case !o.Room.Holds(since):
-				without = append(without, o)
-				with = slices.DeleteFunc(with, func(id paxos.NodeID) bool { return id == o.ID })
-			case !slices.Contains(with, o.ID):
-				with = append(with, o.ID)
+			if slices.ContainsFunc(list[:j], is) || len(p.learners) > 0 && !slices.Contains(p.learners, o.ID) {
+				continue // nobody speaks twice, nor of whom the log does not name
+			}
+			k := slices.IndexFunc(words, func(w word) bool { return w.ID == o.ID })
+			if k < 0 {
+				k, words = len(words), append(words, word{RoomOf: o})
+			}
+			switch w := &words[k]; {
+			case o.Room.Holds(since):
+				w.roomy++
+			default:
+				if w.short == 0 {
+					w.RoomOf = o
+				}
+				w.short++
 			}
 		}
 	}
-	return without, len(with) > 0
+	for i := range words {
+		switch w := &words[i]; {
+		case w.roomy >= need && w.roomy >= w.short:
+			others = true
+		case w.short >= need && w.short > w.roomy:
+			without = append(without, w.RoomOf)
+		}
+	}
+	return without, others
 }
 
 // lacking says what is left to those that lack room, and what to do.

@@ -35,7 +35,7 @@ func TestRefusesWithoutRoom(t *testing.T) {
 	} {
 		p := led(t)
 		roomSaid(p, "a1", c.a1, c.learners...)
-		roomSaid(p, "a2", c.a2)
+		roomSaid(p, "a2", c.a2, c.learners...)
 		roomSaid(p, "a3", c.a3)
 		p.Step("@1", appendOf(1, "one"))
 		out := p.Flush()
@@ -55,12 +55,81 @@ func TestRefusesWithoutRoom(t *testing.T) {
 				t.Errorf("%s: a fence is not proposed: %+v", name, out.SendNow)
 			}
 			roomSaid(p, "a1", plenty, l2)
-			roomSaid(p, "a2", plenty)
+			roomSaid(p, "a2", plenty, l2)
 			p.Step("@1", appendOf(1, "one"))
 			if refused := sentTo[*paxos.Refused](p.Flush(), "@1"); len(refused) > 0 {
 				t.Errorf("%s, and then there is room: %+v", name, refused[0])
 			}
 		}
+	}
+}
+
+// TestOneWordOfLearners: what one acceptor says of learners neither refuses appends nor has them
+// taken; two that say the same do; those that are not heard any more, and learners that the log does
+// not name, do not count.
+func TestOneWordOfLearners(t *testing.T) {
+	full, plenty := paxos.RoomFor(0), paxos.RoomFor(1<<40)
+	of := func(id paxos.NodeID, r paxos.Room) paxos.RoomOf { return paxos.RoomOf{ID: id, Room: r} }
+	type list = []paxos.RoomOf
+	short, roomy := list{of("l1", full)}, list{of("l1", plenty)}
+	for name, c := range map[string]struct {
+		a1, a2, a3 list
+		silent     []paxos.NodeID // acceptors whose answers are old
+		refuses    bool
+	}{
+		"one of three lies":                     {short, roomy, roomy, nil, false},
+		"one speaks, the others say nothing":    {short, nil, nil, nil, false},
+		"two say it":                            {short, short, nil, nil, true},
+		"two say it, and one denies it":         {short, short, roomy, nil, true},
+		"one says it twice":                     {append(short, short...), nil, nil, nil, false},
+		"one hides behind one that it made up":  {append(list{of("l9", plenty)}, short...), short, short, nil, true},
+		"one hides behind one that is switched": {append(list{of("l2", plenty)}, short...), short, short, nil, true},
+		"another one has room":                  {append(list{of("l2", plenty)}, short...), append(list{of("l2", plenty)}, short...), short, nil, false},
+		"of two that are heard one denies it":   {short, roomy, short, []paxos.NodeID{"a3"}, false},
+		"of two that are heard both say it":     {short, short, roomy, []paxos.NodeID{"a3"}, true},
+		"both of whom the log does not know":    {list{of("l9", full)}, list{of("l9", full)}, nil, nil, false},
+	} {
+		p := led(t)
+		p.learners = []paxos.NodeID{"l1", "l2"}
+		for id, list := range map[paxos.NodeID]list{"a1": c.a1, "a2": c.a2, "a3": c.a3} {
+			roomSaid(p, id, plenty, list...)
+		}
+		l := leads(p)
+		for _, id := range c.silent {
+			l.gone[p.place(id)].Set(0)
+		}
+		if why := l.short(p, 0); (why != "") != c.refuses {
+			t.Errorf("%s: %q", name, why)
+		}
+	}
+}
+
+// TestShortAgainAndAgain: an acceptor that says again and again that somebody became short costs no
+// checkpoint for each time.
+func TestShortAgainAndAgain(t *testing.T) {
+	p := retained(t, 0, control.Retention{})
+	p.learners, p.cfg.MarkBytes, p.cfg.MarkInstances = []paxos.NodeID{"l1"}, 1<<30, 1<<30
+	l := leads(p)
+	marks := 0
+	for range 40 { // 4 s
+		for _, room := range []paxos.Room{paxos.RoomFor(1 << 40), paxos.RoomFor(0)} {
+			roomSaid(p, "a1", paxos.RoomFor(1<<40), paxos.RoomOf{ID: "l1", Room: room})
+		}
+		roomSaid(p, "a2", paxos.RoomFor(1<<40))
+		p.Tick(p.now+97, 1)
+		l.deciding.retain.fresh = true // entries come
+		for _, c := range commanded(t, p.Flush()) {
+			if _, is := c.(control.Mark); is {
+				marks++
+			}
+		}
+		for _, id := range []paxos.NodeID{"a1", "a2"} {
+			p.Step(id, &paxos.Accepted{Runs: []paxos.VoteRun{{First: l.start, Last: l.next - 1, Ballot: l.ballot}}})
+		}
+		p.control.Under.T = 0 // the learners are done
+	}
+	if marks < 2 || marks > 5 {
+		t.Errorf("%d checkpoints in 4 s", marks)
 	}
 }
 
