@@ -74,15 +74,8 @@ func (p *Proposer) denies(from paxos.NodeID, m paxos.Message) bool {
 // knows more.
 func (p *Proposer) mayAppend(from paxos.NodeID, m *paxos.Append) bool {
 	reason, why := paxos.RefuseRights, p.refusesAppend(from, m)
-	if l, leads := p.phase.(*leading); why == "" && leads && m.Session.IsOwned() {
-		switch {
-		case !m.Session.IsOf(p.control.Log):
-			why = fmt.Sprintf("session %s is of another log than %s", m.Session, p.control.Log)
-		case p.control.Level < control.LevelRights && l.chosenUpTo >= l.upTo:
-			why = fmt.Sprintf("the log has level %d, which has no such sessions", p.control.Level)
-		case p.control.Level < control.LevelRights: // it may have it once what was reported is chosen again
-			reason, why = paxos.RefuseBusy, fmt.Sprintf("%s has just been elected", p.cfg.ID)
-		}
+	if l, leads := p.phase.(*leading); leads {
+		reason, why = l.refusesNow(p, m, why)
 	}
 	if why != "" {
 		p.refuse(from, m, reason, why)
@@ -100,6 +93,40 @@ func (p *Proposer) refusesAppend(from paxos.NodeID, m *paxos.Append) string {
 		}
 	}
 	if p.owns(from, m) || !leads && m.First == 0 {
+// refusesNow is how a leader refuses an append, if it does. RefuseRights is final, so a leader that another
+// one may have deposed says it of nothing that the other may have decided otherwise meanwhile.
+//
+// Example: p1 is cut off, p2 leads and raises the log to level 6, and grants app append. A client of app
+// asks p1 to go on with a session that the log has by now. It is told to try elsewhere.
+func (l *leading) refusesNow(p *Proposer, m *paxos.Append, why string) (paxos.RefuseReason, string) {
+	s := &p.control
+	switch {
+	case why != "" && !l.isHeard(p):
+		return paxos.RefuseNoLeader, fmt.Sprintf("%s may lead no more, and refuses by what it knew: %s", p.cfg.ID, why)
+	case why != "" || !m.Session.IsOwned():
+		return paxos.RefuseRights, why
+	case !s.Log.IsZero() && !m.Session.IsOf(s.Log):
+		return paxos.RefuseRights, fmt.Sprintf("session %s is of another log than %s", m.Session, s.Log)
+	case s.Level < control.LevelRights:
+		// Learners begin such sessions at a level that has them: another leader has raised it, or the
+		// command is among what this one still has to get chosen.
+		return paxos.RefuseNoLeader, fmt.Sprintf("%s knows the log at level %d, which has no such sessions: it has just been elected, or leads no more", p.cfg.ID, s.Level)
+	}
+	return 0, ""
+}
+
+// isHeard reports whether a Phase 2 quorum has answered what was sent within the shortest election
+// timeout: until then nobody else can have been elected, but by a handover.
+func (l *leading) isHeard(p *Proposer) bool {
+	var heard paxos.Set
+	for i, t := range l.gone {
+		if p.now < t.At()-p.freshUntil(0)+p.cfg.ElectionMin {
+			heard = heard.With(i)
+		}
+	}
+	return p.members.At(l.chosenUpTo + 1).IsPhase2(heard)
+}
+
 		return ""
 	}
 	return rights.RefusesSession(p.sender(from, m), m, g.Grants)

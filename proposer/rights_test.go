@@ -311,12 +311,39 @@ func TestSessionsOfOthers(t *testing.T) {
 	if out := p.Flush(); len(sentTo[*paxos.Append](out, "p2")) != 1 {
 		t.Error("a standby does not leave to the leader who may end a session")
 	}
-	s.Level = control.LevelRights - 1
-	s.Grants, s.GrantedAt = nil, 0
-	p = leadsAbove(t, s, 10)
-	come(p)
-	p.Step("@2", ownedBy("app", log, 1))
-	if r := sentTo[*paxos.Refused](p.Flush(), "@2"); len(r) != 1 {
-		t.Error("a log of a lower level has such a session")
+}
+
+// TestDeposedLeaderRefusesNothingForGood: what a leader refuses for good it knows. One that does not know
+// the level that has such sessions, the log's id, or whether it still leads, sends the client elsewhere.
+func TestDeposedLeaderRefusesNothingForGood(t *testing.T) {
+	log := paxos.LogID{1}
+	s := narrow(t)
+	older, unfounded := s, control.State{}
+	older.Level, older.Grants, older.GrantedAt = control.LevelRights-1, nil, 0
+	for name, test := range map[string]struct {
+		state  control.State
+		from   paxos.NodeID
+		m      *paxos.Append
+		late   bool // its heartbeats are not answered
+		reason paxos.RefuseReason
+	}{
+		"it may":                                {s, "@2", ownedBy("app", log, 1), false, 0},
+		"it may, and the leader is late":        {s, "@2", ownedBy("app", log, 1), true, 0},
+		"it may not":                            {s, "@3", appendOf(1, "x"), false, paxos.RefuseRights},
+		"it may not, and the leader is late":    {s, "@3", appendOf(1, "x"), true, paxos.RefuseNoLeader},
+		"another log's":                         {s, "@2", ownedBy("app", paxos.LogID{2}, 1), true, paxos.RefuseRights},
+		"of a level that the leader has missed": {older, "@2", ownedBy("app", log, 1), false, paxos.RefuseNoLeader},
+		"of a log that was founded since":       {unfounded, "@2", ownedBy("app", log, 1), false, paxos.RefuseNoLeader},
+	} {
+		p := leadsAbove(t, test.state, 10)
+		come(p)
+		if test.late { // and still within its longest timeout
+			p.now += p.cfg.ElectionMin
+		}
+		p.Step(test.from, test.m)
+		refused := sentTo[*paxos.Refused](p.Flush(), test.from)
+		if (len(refused) == 0) != (test.reason == 0) || len(refused) > 0 && (refused[0].Reason != test.reason || refused[0].Detail == "") {
+			t.Errorf("%s: %+v", name, refused)
+		}
 	}
 }
