@@ -81,6 +81,19 @@ func (k *known) takeMembers(h configuration.History, r configuration.Roster) (is
 	return isNew
 }
 
+// follow takes what a proposer goes by, which keeps nothing: what single acceptors have shown it tries,
+// and drops again. It reports whether that is another thing.
+func (k *known) follow(h *configuration.History, r *configuration.Roster) (isNew bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if h.Now.Epoch == k.members.Now.Epoch && h.At == k.members.At && r.Version == k.roster.Version {
+		return false
+	}
+	isNew = h.Changed() || k.members.Changed() || r.Version != k.roster.Version
+	k.members, k.roster = *h, *r
+	return isNew
+}
+
 // processes are what is known of them.
 func (k *known) processes() (configuration.History, configuration.Roster) {
 	k.mu.Lock()
@@ -127,6 +140,10 @@ func (k *known) former(role paxos.Role, id paxos.NodeID) string {
 		return fmt.Sprintf("%s is a proposer of this log no more, whose proposers are %v: its process can be stopped, or named again by `paxlog member add %s --role proposer --addr HOST:PORT`",
 			id, k.roster.Of(role), id)
 	}
+	if role == paxos.RoleLearner && k.roster.IsGone(id) {
+		return fmt.Sprintf("%s is a learner of this log no more, whose learners are %v: its process can be stopped, and its directory deleted; "+
+			"another one takes another id (`paxlog init --join --role learner --id ID`)", id, k.roster.Of(role))
+	}
 	if role != paxos.RoleAcceptor {
 		return ""
 	}
@@ -140,10 +157,6 @@ func (k *known) former(role paxos.Role, id paxos.NodeID) string {
 
 // takeLog takes the log's id, and reports whether it is new.
 func (k *known) takeLog(log paxos.LogID) (isNew bool) {
-	if role == paxos.RoleLearner && k.roster.IsGone(id) {
-		return fmt.Sprintf("%s is a learner of this log no more, whose learners are %v: its process can be stopped, and its directory deleted; "+
-			"another one takes another id (`paxlog init --join --role learner --id ID`)", id, k.roster.Of(role))
-	}
 	if log.IsZero() {
 		return false
 	}

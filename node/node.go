@@ -259,10 +259,8 @@ func (n *Node) act(out paxos.Output) {
 	newLog, newMembers := n.known.learn(out.Writes)
 	if p, ok := n.turn.machine.(*proposer.Proposer); ok { // it keeps nothing
 		newLog = n.known.takeLog(p.Log())
-		if h, r := p.Members(), p.Roster(); h.Changed() || r.Version > 0 {
-			newMembers = n.known.takeMembers(*h, *r)
-			newMembers = n.known.pass(p.Passed()) || newMembers
-		}
+		newMembers = n.known.follow(p.Members(), p.Roster())
+		newMembers = n.known.pass(p.Passed()) || newMembers
 	}
 	if newLog {
 		n.net.LogKnown()

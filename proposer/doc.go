@@ -20,7 +20,7 @@
 //	leading.go    the third: in office, and out of it
 //	propose.go    appends become proposals, and are sent again; which votes it asks for
 //	chosen.go     votes are counted               repair.go   what nobody holds
-//	rights.go     who may ask for what
+//	rights.go     who may ask for what            judge.go    what is believed of acceptors
 //	room.go       disks that are full
 //	rejoin.go     an acceptor that has forgotten votes
 //	handover.go   leaving office in good order
@@ -121,6 +121,30 @@
 // Example: a1 and a2 are short, a3 is not. p1 refuses appends and names a1 and a2. `paxlog trim`
 // has p1 propose the command; a1 and a2 vote for it on what they have laid by, hold it, and delete.
 // Their next answers say that there is room.
+//
+// # What one acceptor says
+//
+// A proposer that does not lead knows what the log has decided from what acceptors show: who the
+// acceptors are, who the proposers and learners are, and who may do what. It takes what two of the
+// acceptors that it asks show alike, or the only one if there are no two, so that no number that one of them has
+// made up stands for good. Of the time since which rights are as they are it takes the latest that two know.
+//
+// A configuration may be known to one only that can still be reached: all that the cluster file names were
+// replaced. So a standby to which no Phase 1 quorum answers for some election timeouts asks by what single
+// ones have shown, each in turn, and by what is sure between them, until a quorum answers.
+//
+// Nothing of safety rests on this: who leads by a configuration has found it in Phase 1. What one acceptor
+// that lies can still do:
+//
+//   - Where only one other acceptor is heard, standbys learn nothing new: they refuse to be drained, or judge
+//     that by older rights.
+//   - Where no quorum answers for long, a standby may ask by its list for a few seconds, in turn with others.
+//   - In its promise it can show what it likes, as each acceptor of a Paxos can: who has its key, or its
+//     directory, can break the log.
+//
+// Example: a3 shows a configuration of epoch 2^60 that names nobody who lives. a1 and a2 show another one, or
+// none, so the standbys go on asking a1, a2 and a3. If only a3 had copied the newest configuration, and a1 and a2
+// had been switched off, p1 would ask by it after 1.5 s.
 //
 // # Handing over
 //

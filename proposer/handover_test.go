@@ -240,7 +240,8 @@ func TestNamed(t *testing.T) {
 		t.Error("what was said long ago counts")
 	}
 	p = standby()
-	p.hearGranted(0)
+	p.hearGranted("a1", 0)
+	p.hearGranted("a2", 0)
 	p.Step("@op", &paxos.Drain{Nonce: 1})
 	if n := named(p, "a1", "a2", "a3"); n != 0 {
 		t.Error("a drained proposer campaigns")
@@ -257,7 +258,8 @@ func TestNamed(t *testing.T) {
 func TestDrain(t *testing.T) {
 	p := New(config())
 	p.Tick(1, 5)
-	p.hearGranted(0)
+	p.hearGranted("a1", 0)
+	p.hearGranted("a2", 0)
 	p.Step("@op", &paxos.Drain{Nonce: 4})
 	for _, id := range members.Acceptors {
 		p.Step(id, &paxos.PeerUp{ID: id}) // which is asked at once

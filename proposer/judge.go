@@ -1,9 +1,13 @@
 package proposer
 
 import (
+	"bytes"
+	"maps"
 	"slices"
 
 	"github.com/paxlog/paxlog/paxos"
+	"github.com/paxlog/paxlog/paxos/configuration"
+	"github.com/paxlog/paxlog/paxos/control"
 )
 
 // rounds are the highest that each acceptor has shown. One acceptor's word is not enough to
@@ -113,4 +117,161 @@ func (q *quorumRead) highestHeld() (h paxos.Instance) {
 		h = max(h, q.promises[i].held)
 	}
 	return h
+}
+
+// word is what one acceptor says of what the log has decided. See the package doc, "What one
+// acceptor says".
+type word struct {
+	state   *control.State  // the latest that it has shown, or nil
+	heard   bool            // it has said since when rights are as it knows them
+	granted paxos.Instance  // since when
+}
+
+// wordOf is what an acceptor has said, to be changed, or nil if there is no room for it.
+func (p *Proposer) wordOf(id paxos.NodeID) *word {
+	if w := p.words[id]; w != nil {
+		return w
+	}
+	if len(p.words) >= 2*paxos.MaxAcceptors { // those that came and went since this process began
+		maps.DeleteFunc(p.words, func(id paxos.NodeID, _ *word) bool { return p.place(id) < 0 && !p.up[id] })
+	}
+	if p.place(id) < 0 && len(p.words) >= 2*paxos.MaxAcceptors {
+		return nil
+	}
+	w := &word{}
+	p.words[id] = w
+	return w
+}
+
+// enough is how many acceptors have to say the same of what one of them may have made up.
+func (p *Proposer) enough() int { return min(witnesses, len(p.members.Acceptors)) }
+
+// agreed is, of the states that members have shown, the newest of which enough of them say the same;
+// nil if there is none.
+func (p *Proposer) agreed(age func(*control.State) uint64, same func(a, b *control.State) bool) (newest *control.State) {
+	var shown []*control.State
+	for _, id := range p.members.Acceptors {
+		if w := p.words[id]; w != nil && w.state != nil {
+			shown = append(shown, w.state)
+		}
+	}
+	for _, s := range shown {
+		n := 0
+		for _, o := range shown {
+			if same(s, o) {
+				n++
+			}
+		}
+		if n >= p.enough() && (newest == nil || age(newest) < age(s)) {
+			newest = s
+		}
+	}
+	return newest
+}
+
+func epochOf(s *control.State) uint64   { return s.Members.Now.Epoch }
+func versionOf(s *control.State) uint64 { return s.Roster.Version }
+func sinceOf(s *control.State) uint64   { return uint64(s.GrantedAt) }
+
+func sameMembers(a, b *control.State) bool {
+	return bytes.Equal(a.Members.AppendTo(nil), b.Members.AppendTo(nil))
+}
+
+func sameRoster(a, b *control.State) bool {
+	return bytes.Equal(a.Roster.AppendTo(nil), b.Roster.AppendTo(nil))
+}
+
+func sameGrants(a, b *control.State) bool {
+	return a.GrantedAt == b.GrantedAt && slices.Equal(a.Grants, b.Grants)
+}
+
+// grantedSince is since when rights are as enough members know them, and whether enough have said so.
+func (p *Proposer) grantedSince() (at paxos.Instance, heard bool) {
+	var said []paxos.Instance
+	for _, id := range p.members.Acceptors {
+		if w := p.words[id]; w != nil && w.heard {
+			said = append(said, w.granted)
+		}
+	}
+	if len(said) < p.enough() {
+		return 0, false
+	}
+	slices.Sort(said)
+	return said[len(said)-p.enough()], true
+}
+
+// tried is a newer state that a single acceptor has shown, by which a standby asks for a while
+// because nobody else answers.
+type tried struct {
+	by    paxos.NodeID   // who has shown it, "" if none is tried
+	last  paxos.NodeID   // who had shown the one that was tried last
+	state *control.State // nil: none
+	until paxos.Timer    // when something else is tried; while a quorum answers it is put off
+}
+
+// history is what the state that is tried says of the acceptors.
+func (t *tried) history() (h configuration.History) {
+	if t.state != nil {
+		h = t.state.Members
+	}
+	return h
+}
+
+// another is whose word is tried next, "" for nobody's: that of each who has shown something newer
+// than what is sure, in turn, and between them what is sure.
+func (p *Proposer) another() (next paxos.NodeID) {
+	if p.tried.by != "" {
+		return ""
+	}
+	var ids []paxos.NodeID
+	epoch := p.sure().Now.Epoch
+	for id, w := range p.words {
+		if w.state != nil && w.state.Members.Now.Epoch > epoch {
+			ids = append(ids, id)
+		}
+	}
+	if len(ids) == 0 {
+		return ""
+	}
+	slices.Sort(ids)
+	i, found := slices.BinarySearch(ids, p.tried.last)
+	if found {
+		i++
+	}
+	return ids[i%len(ids)]
+}
+
+// tries reports whether something else than now may be tried.
+func (p *Proposer) tries() bool { return p.tried.by != "" || p.another() != "" }
+
+// tickTried has a standby ask by something else when no Phase 1 quorum answers for long, and reports
+// whether it does.
+func (s *standby) tickTried(p *Proposer) bool {
+	t := &p.tried
+	if p.members.Newest().IsPhase1(s.known(p)) {
+		t.until.Set(p.now + triedTimeouts*p.cfg.ElectionMax)
+		return false
+	}
+	if !t.until.Due(p.now) || !p.tries() {
+		return false
+	}
+	t.by, t.state = p.another(), nil
+	if t.by != "" {
+		t.last, t.state = t.by, p.words[t.by].state
+		p.Info("no quorum of the acceptors that it knows answers: it asks by what a single one has shown", "peer", string(t.by), "epoch", t.state.Members.Now.Epoch)
+	}
+	p.deriveRoster()
+	p.standBy(p.reason, 0)
+	p.believe(t.by) // they are members now, of what is tried
+	return true
+}
+
+// known are the acceptors that have lately said whom they hear.
+func (s *standby) known(p *Proposer) (known paxos.Set) {
+	for i := range s.answers {
+		if s.answers[i].known(p) {
+			known = known.With(i)
+		}
+	}
+	return known
 }

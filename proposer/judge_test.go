@@ -1,9 +1,12 @@
 package proposer
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/paxlog/paxlog/paxos"
+	"github.com/paxlog/paxlog/paxos/configuration"
+	"github.com/paxlog/paxlog/paxos/control"
 )
 
 // TestFarVote: a vote far above the log, and a hint of one, make a leader neither hang nor
@@ -165,5 +168,102 @@ func TestOrderOfNoLog(t *testing.T) {
 		if r := sentTo[*paxos.Ordered](out, "@1"); len(r) != 1 || r[0].Why == "" || leads(p).deciding.order != nil {
 			t.Errorf("%d: answered %+v", to, r)
 		}
+	}
+}
+
+// decidedBy is a state in which an acceptor was replaced by another one, by the change of that epoch, the
+// processes have changed, and rights were granted at instance at.
+func decidedBy(t *testing.T, gone, comes paxos.NodeID, epoch uint64, at paxos.Instance) *control.State {
+	t.Helper()
+	s := narrow(t)
+	first := configuration.Begin(configuration.Of(members, func(paxos.NodeID) uint64 { return 0 }))
+	first.Now.Epoch = epoch - 1
+	h, err := first.Decide(configuration.LeastAlpha)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.Members, err = h.Apply(at-1, h.Now.Replacement(gone, configuration.Acceptor{ID: comes, Incarnation: 44, Addr: "h:4"})); err != nil {
+		t.Fatal(err)
+	}
+	s.Roster = configuration.Roster{Version: epoch, List: []configuration.Process{
+		{Role: paxos.RoleProposer, ID: "p1", Addr: "h:21"}, {Role: paxos.RoleProposer, ID: "p9", Addr: "h:29"}, {Role: paxos.RoleLearner, ID: "l" + comes, Addr: "h:31"}}}
+	s.At, s.GrantedAt = at, at
+	return &s
+}
+
+// TestOneWordOfConfiguration: what one acceptor shows of acceptors, processes and rights changes
+// nothing, however far its numbers are ahead, and two that show the same are believed afterwards.
+func TestOneWordOfConfiguration(t *testing.T) {
+	wrong, right := decidedBy(t, "a1", "x1", 1<<50, 1<<50), decidedBy(t, "a3", "a4", 2, 9)
+	say := func(p *Proposer, from paxos.NodeID, s *control.State) {
+		p.Step(from, &paxos.QueryReply{Nonce: 1000, GrantedAt: s.GrantedAt, Stays: true})
+		p.Step(from, &paxos.Configured{State: s.Encode()})
+	}
+	for name, lies := range map[string]func(p *Proposer){
+		"once":           func(p *Proposer) { say(p, "a3", wrong) },
+		"again and more": func(p *Proposer) { say(p, "a3", wrong); say(p, "a3", decidedBy(t, "a1", "x1", 1<<51, 1<<51)) },
+		"as one that is no member": func(p *Proposer) {
+			p.Step("x1", &paxos.PeerUp{ID: "x1", Role: paxos.RoleAcceptor, Incarnation: 44})
+			say(p, "a3", wrong)
+			say(p, "x1", wrong)
+		},
+	} {
+		p := standingBy(t)
+		p.cfg.Knows = control.Level
+		lies(p)
+		if g, known := p.granted(); p.Members().Changed() || p.Roster().Version > 0 || len(g.Grants) > 0 || !known || !slices.Equal(p.members.Acceptors, members.Acceptors) {
+			t.Errorf("%s: it believes one: epoch %d, version %d, rights %v (%v)", name, p.Members().Now.Epoch, p.Roster().Version, g, known)
+		}
+		say(p, "a1", right)
+		say(p, "a2", right)
+		if g, known := p.granted(); p.Members().Now.Epoch != 2 || p.Roster().Version != 2 || g.at != 9 || !known || !slices.Equal(p.members.Acceptors, []paxos.NodeID{"a1", "a2", "a4"}) {
+			t.Errorf("%s: it does not believe two: epoch %d, version %d, rights %v (%v), acceptors %v", name, p.Members().Now.Epoch, p.Roster().Version, g, known, p.members.Acceptors)
+		}
+	}
+	p := leader(t, begun())
+	for _, s := range []*control.State{wrong, decidedBy(t, "a1", "x1", 1<<51, 1<<51)} {
+		if say(p, "a3", s); leads(p) == nil {
+			t.Error("a leader resigns by the word of one acceptor")
+		}
+	}
+	if say(p, "a1", right); leads(p) == nil {
+		t.Error("a leader resigns by what two acceptors say differently")
+	}
+	if say(p, "a2", right); leads(p) != nil {
+		t.Error("a leader goes on although two acceptors show a newer configuration")
+	}
+}
+
+// TestSingleWordIsTried: a standby to which no quorum answers asks by what single acceptors have shown,
+// each in turn, and by what it knew between them, until a quorum answers.
+func TestSingleWordIsTried(t *testing.T) {
+	p := standingBy(t)
+	p.cfg.Knows = control.Level
+	p.Step("a1", &paxos.Configured{State: decidedBy(t, "a1", "x1", 1<<50, 1<<50).Encode()})
+	p.Step("a3", &paxos.Configured{State: decidedBy(t, "a2", "a4", 2, 9).Encode()})
+	var asked [][]paxos.NodeID
+	change := func() {
+		if n := len(asked); n == 0 || !slices.Equal(asked[n-1], p.members.Acceptors) {
+			asked = append(asked, p.members.Acceptors)
+		}
+	}
+	for end := p.now + 20_000; p.now < end; change() {
+		p.Flush()
+		if p.members.Place("a4") >= 0 { // they live, and a4 and a3 hear nobody else than p2
+			for _, a := range []paxos.NodeID{"a3", "a4"} {
+				if !p.up[a] {
+					p.Step(a, &paxos.PeerUp{ID: a, Role: paxos.RoleAcceptor})
+				}
+				p.Step(a, &paxos.QueryReply{Nonce: uint64(p.phase.(*standby).answers[p.place(a)].asked), Heard: paxos.Ballot{Round: 4, Proposer: "p2"}, Stays: true})
+			}
+		}
+		p.Tick(min(max(p.Next(), p.now+1), end), 0)
+	}
+	want := [][]paxos.NodeID{{"a1", "a2", "a3"}, {"a2", "a3", "x1"}, {"a1", "a2", "a3"}, {"a1", "a3", "a4"}}
+	if !slices.EqualFunc(asked, want, slices.Equal) {
+		t.Errorf("it asks %v, want %v", asked, want)
+	}
+	if p.Roster().Version != 2 || p.Members().Now.Epoch != 2 {
+		t.Errorf("it goes by version %d and epoch %d", p.Roster().Version, p.Members().Now.Epoch)
 	}
 }

@@ -9,12 +9,19 @@ import (
 	"github.com/paxlog/paxlog/paxos/control"
 )
 
-// newest is the newest configuration that this process has heard of; zero if it knows only
-// that of the cluster file.
+// sure is the newest configuration that Phase 1, or enough acceptors, have shown; zero if this
+// process knows only that of the cluster file.
+func (p *Proposer) sure() configuration.History { return newer(p.control.Members, &p.shown) }
+
+// newest is sure, or a newer one that is tried.
 func (p *Proposer) newest() configuration.History {
-	h := p.control.Members
-	if s := &p.shown; s.Now.Epoch > h.Now.Epoch || s.Now.Epoch == h.Now.Epoch && h.Alpha == 0 {
-		h = *s
+	t := p.tried.history()
+	return newer(p.sure(), &t)
+}
+
+func newer(h configuration.History, s *configuration.History) configuration.History {
+	if s.Now.Epoch > h.Now.Epoch || s.Now.Epoch == h.Now.Epoch && h.Alpha == 0 {
+		return *s
 	}
 	return h
 }
@@ -46,6 +53,7 @@ func (p *Proposer) adopt(e configuration.Electorate) {
 		}
 	}
 	p.members, p.marks, p.rounds = e, marks, rounds{shown, e.Translate(p.rounds.heard, &p.members)}
+	p.judging.believe(p)
 }
 
 // of says whose the marks are that this process sends, by place: nothing as long as they are
@@ -144,24 +152,33 @@ func (p *Proposer) mayLead(c *preparing, state control.State, values map[paxos.I
 	return changeAt, true
 }
 
-// onConfigured takes a newer configuration than this process knew. It is a hint: who leads by it
-// has found it in a Phase 1 quorum.
+// onConfigured takes what an acceptor shows of what the log has decided. It is a hint: who leads by a
+// configuration has found it in a Phase 1 quorum.
 func (p *Proposer) onConfigured(from paxos.NodeID, m *paxos.Configured) {
 	s, err := control.Decode(m.State, p.cfg.Knows)
 	if err != nil || s.Level > p.cfg.Knows || !p.control.Log.IsZero() && p.control.Log != s.Log {
 		return
 	}
-	if g := grantedIn(&s); g.at > p.judging.shown.at {
-		p.judging.shown = g
+	if w := p.wordOf(from); w != nil {
+		w.state = &s
+		p.believe(from)
 	}
-	if _, leads := p.phase.(*leading); !leads {
-		p.enrol(s.Roster)
+}
+
+// believe takes what enough acceptors say, after one of them has said something else.
+func (p *Proposer) believe(from paxos.NodeID) {
+	p.judging.believe(p)
+	if s := p.agreed(versionOf, sameRoster); s != nil {
+		if _, leads := p.phase.(*leading); !leads {
+			p.enrol(s.Roster)
+		}
 	}
-	if known := p.newest(); s.Members.Now.Epoch <= known.Now.Epoch {
+	s, known := p.agreed(epochOf, sameMembers), p.newest()
+	if s == nil || s.Members.Now.Epoch <= known.Now.Epoch {
 		return
 	}
 	p.shown = s.Members
-	why := fmt.Sprintf("%s holds a newer configuration, of epoch %d", from, s.Members.Now.Epoch)
+	why := fmt.Sprintf("%s, and not it alone, holds a newer configuration, of epoch %d", from, s.Members.Now.Epoch)
 	switch phase := p.phase.(type) {
 	case *standby:
 		p.standBy(p.reason, 0)
@@ -175,12 +192,16 @@ func (p *Proposer) onConfigured(from paxos.NodeID, m *paxos.Configured) {
 	}
 }
 
-// Members is the newest configuration that this process has heard of.
+// Members is the newest configuration that this process has heard of, and goes by.
 func (p *Proposer) Members() *configuration.History {
-	if p.shown.Now.Epoch > p.control.Members.Now.Epoch {
+	switch known := &p.control.Members; {
+	case p.tried.state != nil && p.tried.state.Members.Now.Epoch > max(p.shown.Now.Epoch, known.Now.Epoch):
+		return &p.tried.state.Members
+	case p.shown.Now.Epoch > known.Now.Epoch:
 		return &p.shown
+	default:
+		return known
 	}
-	return &p.control.Members
 }
 
 // Passed is the instance up to which a leader needs nothing of the configuration before the

@@ -70,10 +70,13 @@ type Proposer struct {
 	// members are whom the present phase asks, and what it counts as a quorum. They change
 	// only where a phase begins: all that is kept by place is of one order of them.
 	members   configuration.Electorate
-	shown     configuration.History // as somebody showed it: a hint, which Phase 1 has to confirm
-	enrolled  configuration.Roster  // the newest that this process has heard of
+	shown     configuration.History // as Phase 1, or enough acceptors, have shown it: a hint, which Phase 1 has to confirm
+	named     configuration.Roster  // the newest that Phase 1, or enough acceptors, have shown
+	enrolled  configuration.Roster  // that, or a newer one that is tried
 	learners  []paxos.NodeID        // of it
-	directory *paxos.Directory      // what clients were told of all that, nil for nothing
+	words     map[paxos.NodeID]*word
+	tried     tried
+	directory *paxos.Directory // what clients were told of all that, nil for nothing
 	joiners   map[paxos.NodeID]joiner
 	order     *memberOrder // under way, or nil
 
@@ -125,7 +128,7 @@ type phase interface {
 func New(cfg Config) *Proposer {
 	p := &Proposer{
 		cfg: cfg, rand: paxos.Rand{State: cfg.Seed}, up: map[paxos.NodeID]bool{}, claims: map[paxos.NodeID]paxos.Ballot{}, known: map[paxos.NodeID]uint64{},
-		joiners: map[paxos.NodeID]joiner{}, judging: judging{gate: rights.Gate{Blind: cfg.Blind}},
+		joiners: map[paxos.NodeID]joiner{}, words: map[paxos.NodeID]*word{}, judging: judging{gate: rights.Gate{Blind: cfg.Blind}},
 	}
 	p.enrol(configuration.Enrol(cfg.Processes))
 	p.standBy("just started", 0)
@@ -190,7 +193,7 @@ func (p *Proposer) Step(from paxos.NodeID, m paxos.Message) {
 		}
 	case *paxos.QueryReply:
 		if p.place(from) >= 0 {
-			p.hearGranted(m.GrantedAt)
+			p.hearGranted(from, m.GrantedAt)
 		}
 		p.phase.step(p, from, m)
 	default:

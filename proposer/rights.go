@@ -13,9 +13,19 @@ import (
 // rights, "Who judges").
 type judging struct {
 	gate  rights.Gate
-	heard bool           // some acceptor has said since when rights are as they are
-	since paxos.Instance // the latest that one said
-	shown granted        // the latest that one has shown
+	heard bool           // enough acceptors have said since when rights are as they are, or it has led
+	since paxos.Instance // the latest of which enough say that
+	shown granted        // the latest that enough have shown
+}
+
+// believe takes what enough acceptors say by now.
+func (j *judging) believe(p *Proposer) {
+	if at, heard := p.grantedSince(); heard {
+		j.heard, j.since = true, at
+	}
+	if s := p.agreed(sinceOf, sameGrants); s != nil && s.GrantedAt > j.shown.at {
+		j.shown = grantedIn(s)
+	}
 }
 
 // granted is who may do what, from an instance on.
@@ -63,7 +73,7 @@ func (p *Proposer) denies(from paxos.NodeID, m paxos.Message) bool {
 	}
 	if d, drains := m.(*paxos.Drain); drains && !known {
 		p.Send(from, &paxos.Drained{Nonce: d.Nonce, Drained: p.drained, Why: fmt.Sprintf(
-			"%s has not heard from an acceptor yet who has which rights: try again when it reaches one (`paxlog status`)", p.cfg.ID)})
+			"%s has not heard from %d acceptors yet who has which rights: try again when it reaches so many (`paxlog status`)", p.cfg.ID, p.enough())})
 		return true
 	}
 	return false
@@ -83,16 +93,6 @@ func (p *Proposer) mayAppend(from paxos.NodeID, m *paxos.Append) bool {
 	return why == ""
 }
 
-// refusesAppend returns why whoever sent m may not, or "".
-func (p *Proposer) refusesAppend(from paxos.NodeID, m *paxos.Append) string {
-	g, _ := p.granted()
-	_, leads := p.phase.(*leading)
-	if leads && len(g.Grants) > 0 {
-		if why := rights.Refuses(p.sender(from, m), m, g.Grants); why != "" {
-			return why
-		}
-	}
-	if p.owns(from, m) || !leads && m.First == 0 {
 // refusesNow is how a leader refuses an append, if it does. RefuseRights is final, so a leader that another
 // one may have deposed says it of nothing that the other may have decided otherwise meanwhile.
 //
@@ -127,6 +127,16 @@ func (l *leading) isHeard(p *Proposer) bool {
 	return p.members.At(l.chosenUpTo + 1).IsPhase2(heard)
 }
 
+// refusesAppend returns why whoever sent m may not, or "".
+func (p *Proposer) refusesAppend(from paxos.NodeID, m *paxos.Append) string {
+	g, _ := p.granted()
+	_, leads := p.phase.(*leading)
+	if leads && len(g.Grants) > 0 {
+		if why := rights.Refuses(p.sender(from, m), m, g.Grants); why != "" {
+			return why
+		}
+	}
+	if p.owns(from, m) || !leads && m.First == 0 {
 		return ""
 	}
 	return rights.RefusesSession(p.sender(from, m), m, g.Grants)
@@ -161,9 +171,11 @@ func (p *Proposer) sender(from paxos.NodeID, m *paxos.Append) paxos.Principal {
 }
 
 // hearGranted takes from an acceptor since when rights are as it knows them.
-func (p *Proposer) hearGranted(at paxos.Instance) {
-	p.judging.heard = true
-	p.judging.since = max(p.judging.since, at)
+func (p *Proposer) hearGranted(from paxos.NodeID, at paxos.Instance) {
+	if w := p.wordOf(from); w != nil && (!w.heard || w.granted != at) {
+		w.heard, w.granted = true, at
+		p.judging.believe(p)
+	}
 }
 
 // permitting is a change of rights that somebody waits for.

@@ -193,11 +193,15 @@ func TestStandbyJudges(t *testing.T) {
 	p.Step("@3", &paxos.Drain{Nonce: 1, Undo: true})
 	p.cfg.Knows = control.Level
 	s := narrow(t)
-	p.Step("a1", &paxos.QueryReply{Nonce: 1000, GrantedAt: s.GrantedAt})
+	for _, a := range []paxos.NodeID{"a1", "a2"} {
+		p.Step(a, &paxos.QueryReply{Nonce: 1000, GrantedAt: s.GrantedAt})
+	}
 	if why, done := drained("@1"); done || !strings.Contains(why, "has not heard") {
 		t.Errorf("of grants that it has not got: %v, %s", done, why)
 	}
-	p.Step("a1", &paxos.Configured{State: s.Encode()})
+	for _, a := range []paxos.NodeID{"a1", "a2"} {
+		p.Step(a, &paxos.Configured{State: s.Encode()})
+	}
 	if why, done := drained("@2"); done || !strings.Contains(why, "grant app admin") {
 		t.Errorf("by app: %v, %s", done, why)
 	}

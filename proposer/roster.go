@@ -12,29 +12,42 @@ import (
 // Who the proposers and learners are stands in the log, once somebody has changed it. It needs no
 // campaign and no instance from which it is in force: no quorum is counted of them.
 
-// enrol takes a roster that is newer than the one known here. What somebody showed is a hint:
+// enrol takes a roster that is newer than the one known here. What acceptors showed is a hint:
 // whoever leads goes on from what was chosen.
 func (p *Proposer) enrol(r configuration.Roster) {
-	if r.Version <= p.enrolled.Version && (len(r.List) == 0 || p.enrolled.List != nil) {
+	if r.Version <= p.named.Version && (len(r.List) == 0 || p.named.List != nil) {
 		return
 	}
 	was := p.isEnrolled()
-	p.enrolled, p.learners = r, r.Of(paxos.RoleLearner)
+	p.named = r
+	p.deriveRoster()
 	if _, waits := p.phase.(*standby); waits && was != p.isEnrolled() {
 		p.standBy(p.reason, 0) // it is patient for another time from now on
 	}
+}
+
+// deriveRoster goes by the roster that is known, or by a newer one that is tried.
+func (p *Proposer) deriveRoster() {
+	p.enrolled = p.named
+	if t := p.tried.state; t != nil && t.Roster.Version > p.named.Version {
+		p.enrolled = t.Roster
+	}
+	p.learners = p.enrolled.Of(paxos.RoleLearner)
 }
 
 // enrolChosen takes the roster of the log that this process leads, by what was chosen: whatever
 // somebody has shown, of whom a Phase 1 quorum knows nothing, is dropped.
 func (p *Proposer) enrolChosen(r configuration.Roster) {
 	switch {
-	case r.Version == p.enrolled.Version:
+	case r.Version > 0:
+		p.named = r
+	case p.named.Version > 0:
+		p.named = configuration.Enrol(p.cfg.Processes)
+	case p.tried.state == nil:
 		return
-	case r.Version == 0:
-		r = configuration.Enrol(p.cfg.Processes)
 	}
-	p.enrolled, p.learners = r, r.Of(paxos.RoleLearner)
+	p.tried.by, p.tried.state = "", nil
+	p.deriveRoster()
 }
 
 // isEnrolled reports whether this process is a proposer of the log, as far as it knows: else it
@@ -174,6 +187,9 @@ func (p *Proposer) rosterOf(m *paxos.Member, answer *paxos.Membered) (next confi
 		if other, is := now.Find(comes.ID); is && (m.Order == paxos.MemberAdd || m.With != m.ID) || found {
 			return next, fmt.Sprintf("%s is a process of this log already, or was an acceptor of it (%s %s): take another id", comes.ID, other.Role, other.Addr)
 		}
+		if comes.Role == paxos.RoleLearner && now.IsGone(comes.ID) {
+			return next, fmt.Sprintf("%s was a process of this log, and nobody lets it copy the log as a learner: take another id", comes.ID)
+		}
 	}
 	next = now.With(comes, m.ID)
 	if err := next.Valid(); err != nil {
@@ -187,9 +203,6 @@ func (p *Proposer) rosterOf(m *paxos.Member, answer *paxos.Membered) (next confi
 // asked by who wants them changed: a leader hears of none.
 func (p *Proposer) risksOf(m *paxos.Member, next *configuration.Roster, answer *paxos.Membered) string {
 	lives := func(r *configuration.Roster) (n int) {
-		if comes.Role == paxos.RoleLearner && now.IsGone(comes.ID) {
-			return next, fmt.Sprintf("%s was a process of this log, and nobody lets it copy the log as a learner: take another id", comes.ID)
-		}
 		for _, id := range r.Of(paxos.RoleProposer) {
 			if id == p.cfg.ID || p.up[id] || id == m.With {
 				n++ // the newcomer was asked by who wants it

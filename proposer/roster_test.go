@@ -13,10 +13,11 @@ import (
 // filed is the leader of a log whose cluster file names p1, p2 and l1.
 func filed(t *testing.T) *Proposer {
 	p := leader(t, begun())
-	p.enrolled = configuration.Enrol([]configuration.Process{
+	p.named = configuration.Enrol([]configuration.Process{
 		{Role: paxos.RoleProposer, ID: "p1", Addr: "h:21"}, {Role: paxos.RoleProposer, ID: "p2", Addr: "h:22"}, {Role: paxos.RoleLearner, ID: "l1", Addr: "h:31"},
 	})
-	p.cfg.Processes = p.enrolled.List
+	p.deriveRoster()
+	p.cfg.Processes = p.named.List
 	p.up["p2"] = true
 	p.Step("@c", &paxos.PeerUp{ID: "@c", Role: paxos.RoleClient})
 	p.Flush()
@@ -40,7 +41,6 @@ func TestRosterOrder(t *testing.T) {
 		"a former acceptor": {func(p *Proposer, m *paxos.Member) {
 			p.control.Members.Gone, m.With = []configuration.Acceptor{{ID: "a9"}}, "a9"
 		}, "was an acceptor of it"},
-		"an address in use":     {func(_ *Proposer, m *paxos.Member) { m.Addr = "h:31" }, "h:31 is the address of"},
 		"a former learner": {func(p *Proposer, m *paxos.Member) {
 			more := p.named.With(configuration.Process{Role: paxos.RoleLearner, ID: "l2", Addr: "h:32"}, "")
 			p.control.Roster = more.With(configuration.Process{}, "l2")
@@ -50,6 +50,7 @@ func TestRosterOrder(t *testing.T) {
 			more := p.named.With(configuration.Process{Role: paxos.RoleProposer, ID: "p3", Addr: "h:23"}, "")
 			p.control.Roster = more.With(configuration.Process{}, "p3")
 		}, ""},
+		"an address in use":     {func(_ *Proposer, m *paxos.Member) { m.Addr = "h:31" }, "h:31 is the address of"},
 		"the last learner":      {func(_ *Proposer, m *paxos.Member) { m.Order, m.ID, m.With, m.Role = paxos.MemberRemove, "l1", "", 0 }, "a log needs a learner"},
 		"the last that lives":   {func(_ *Proposer, m *paxos.Member) { m.Order, m.ID, m.With = paxos.MemberRemove, "p2", "" }, "none after it"},
 		"the leader":            {func(_ *Proposer, m *paxos.Member) { m.Order, m.ID, m.With = paxos.MemberRemove, "p1", "" }, "p1 leads: `paxlog leader transfer` first"},

@@ -37,12 +37,16 @@ func (p *Proposer) standBy(reason string, wait paxos.Ticks) {
 		s.timeout *= paxos.StrangerShare
 	}
 	s.backoff.Set(p.now + wait)
+	p.tried.until.Set(p.now + triedTimeouts*p.cfg.ElectionMax)
 	p.phase = s
 }
 
 func (s *standby) name() string { return "standby" }
 
 func (s *standby) tick(p *Proposer) {
+	if s.tickTried(p) {
+		return
+	}
 	for i := range s.answers {
 		if p.now >= s.askAt(p, i) {
 			s.ask(p, i)
@@ -110,6 +114,9 @@ func (s *standby) nextTick(p *Proposer) paxos.Ticks {
 	}
 	if s.letThrough(p) != 0 {
 		at = min(at, s.named.stale.At())
+	}
+	if p.tries() && !p.members.Newest().IsPhase1(s.known(p)) {
+		at = min(at, p.tried.until.At())
 	}
 	return at
 }

@@ -36,10 +36,11 @@
 //     learner that learns of it, also where it waits for something.
 //   - A leader by what it knows to be chosen. It judges appends that standbys pass on, too, which
 //     say from whom they are: a client's own claim is overwritten by the first proposer.
-//   - A standby by what acceptors show it. They say at which instance the grants that they hold
-//     have changed last. As long as a standby has not heard of any acceptor, or has not got grants
-//     that one of them has, it refuses what needs a right. That keeps nobody from anything that a
-//     log without grants allows, but from draining a proposer that reaches no acceptor.
+//   - A standby by what two acceptors show it alike, if there are two (package proposer, "What one acceptor
+//     says"). They say at which instance the grants that they hold have changed last. As long as a
+//     standby has not heard of so many, or has not got grants that they have, it refuses what needs a
+//     right. That keeps nobody from anything that a log without grants allows, but from draining a
+//     proposer that reaches too few acceptors.
 //
 // # Whose a session is
 //

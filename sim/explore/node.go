@@ -202,7 +202,9 @@ func (x *cluster) campaign(id paxos.NodeID, n int, heard *paxos.Configured) *pro
 	}
 	x.join(id, p.Machine)
 	if p.Heard = heard; heard != nil {
-		p.Machine.Step(x.members.Acceptors[0], heard)
+		for _, a := range x.members.Acceptors[:min(2, len(x.members.Acceptors))] { // it believes no single one
+			p.Machine.Step(a, heard)
+		}
 	}
 	p.Machine.Tick(1, 0)
 	return p
