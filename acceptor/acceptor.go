@@ -73,6 +73,7 @@ type Acceptor struct {
 	joined    paxos.Timer    // when a newcomer says again that it would be a member
 
 	now     paxos.Ticks
+	wall    paxos.UnixNanos // as leaders are told it; nothing is decided by it
 	started bool
 	late    bool // the next Tick comes much later than was asked for
 	hearing hearing
@@ -201,7 +202,8 @@ func (a *Acceptor) Step(from paxos.NodeID, m paxos.Message) {
 }
 
 // Tick implements paxos.Machine.
-func (a *Acceptor) Tick(mono paxos.Ticks, _ paxos.UnixNanos) {
+func (a *Acceptor) Tick(mono paxos.Ticks, wall paxos.UnixNanos) {
+	a.wall = min(max(wall, 0), paxos.Bound-1) // whatever a clock shows
 	if !a.started {
 		a.started, a.late, a.admission.since = true, true, mono
 	}

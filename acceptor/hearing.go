@@ -74,7 +74,7 @@ func (a *Acceptor) onHeartbeat(from paxos.NodeID, m *paxos.Heartbeat) {
 	}
 	ack := &paxos.HeartbeatAck{
 		Ballot: m.Ballot, Nonce: m.Nonce, Held: a.held, Highest: a.highest, Knows: a.cfg.Knows,
-		Room: a.room.values, DiskFree: a.room.free, Learners: a.roomOfLearners(),
+		Room: a.room.values, DiskFree: a.room.free, Learners: a.roomOfLearners(), Clock: a.wall,
 	}
 	if ack.Runs = a.votesUnder(&m.Ballot, m.ChosenUpTo, a.synced); len(ack.Runs) > 0 {
 		ack.Mark = a.durableMark

@@ -74,7 +74,7 @@ func (a *Acceptor) sendPromise(p pending, m *paxos.Loaded) {
 	}
 	a.After(p.to, &paxos.Promise{
 		Ballot: p.ballot, Nonce: p.nonce, Page: p.page, Last: !m.More, Held: p.held, Marks: a.marks(), Of: a.of(), Votes: m.Votes,
-		Control: p.control, Knows: a.cfg.Knows,
+		Control: p.control, Knows: a.cfg.Knows, Clock: a.wall,
 	})
 }
 

@@ -70,6 +70,10 @@ type ProcessState struct {
 	PlainClients int
 	CertEnds     time.Time
 
+	// Ahead is how far its clock is ahead of that in the middle of all that were asked, as far as can be
+	// told: less what an answer takes; negative if it is behind. It is nil where a clock is not known.
+	Ahead *time.Duration
+
 	// Of an acceptor.
 	Promised Ballot
 	Highest  Instance // highest instance accepted, and synced
@@ -99,6 +103,11 @@ type ProcessState struct {
 	Open     Instance // the instance that it waits for, 0 if none
 	Sessions int
 	Chain    Chain // of what it has applied up to Applied, zero if the log has none
+	// LogAhead is how far the time of the entry that it applied last is ahead of that clock in the middle,
+	// nil as Ahead, and if it is not ahead.
+	LogAhead *time.Duration
+
+	clock, logTime time.Duration // ahead of the clock of this process
 }
 
 // stateOf is a process's answer as applications see it.
@@ -117,6 +126,9 @@ func stateOf(r *paxos.StatusReply) ProcessState {
 	}
 	if r.TLS == "" {
 		s.TLS = config.TLSOff
+	}
+	if now := paxos.UnixNanos(time.Now().UnixNano()); r.Clock > 0 {
+		s.Ahead, s.clock, s.logTime = new(time.Duration), time.Duration(r.Clock-now), time.Duration(r.LogTime-now)
 	}
 	if r.Ends > 0 {
 		s.CertEnds = time.Unix(int64(r.Ends), 0).UTC()
@@ -285,6 +297,7 @@ func summarise(answers []ProcessStatus) Status {
 	all := slices.Clone(answers)
 	s := Status{Processes: all}
 	var best paxos.Ballot
+	compareClocks(all)
 	chosen := paxos.Instance(0) // as far as any process knows
 	for _, p := range all {
 		if p.Err == nil {
@@ -308,6 +321,32 @@ func summarise(answers []ProcessStatus) Status {
 		}
 	}
 	return s
+}
+
+// compareClocks says how far each clock, and the time of the log, is ahead of the clock in the middle.
+func compareClocks(all []ProcessStatus) {
+	var clocks []time.Duration
+	for _, p := range all {
+		if p.Err == nil && p.Ahead != nil {
+			clocks = append(clocks, p.clock)
+		}
+	}
+	if len(clocks) == 0 {
+		return
+	}
+	slices.Sort(clocks)
+	middle := clocks[(len(clocks)-1)/2]
+	for i := range all {
+		p := &all[i]
+		if p.Err != nil || p.Ahead == nil {
+			continue
+		}
+		ahead := p.clock - middle
+		p.Ahead = &ahead
+		if log := p.logTime - middle; p.Role == paxos.RoleLearner && p.Last > 0 && log > 0 {
+			p.LogAhead = &log
+		}
+	}
 }
 
 // probe asks each process once.

@@ -72,7 +72,8 @@ const (
 
 // maxTimeStep bounds how far one value advances the log's time: a leader with a
 // broken clock cannot push it years ahead at once. 7 days in nanoseconds; a log
-// that rests for longer catches up over a few values.
+// that rests for longer catches up over a few values. That many values do not is seen to by
+// leaders, which take no time that lies far ahead of the acceptors' clocks (package proposer).
 const maxTimeStep = paxos.UnixNanos(7 * 24 * 3600 * 1e9)
 
 // Fetching what was missed.

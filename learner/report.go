@@ -66,6 +66,6 @@ func (l *Learner) onStatus(from paxos.NodeID, m *paxos.StatusQuery) {
 		Program: l.cfg.Program, Oldest: paxos.FirstVersion, Speaks: paxos.NewestVersion, Knows: l.cfg.Knows, Log: r.Control.Log, Level: r.Control.Level,
 		Nonce: m.Nonce, Role: paxos.RoleLearner, ID: r.ID, Applied: r.Applied, Chosen: r.Chosen, First: r.First, Last: r.Last,
 		Reason: r.Wrong, Open: r.Open, Sessions: r.Sessions, Drained: r.Drained, Chain: r.Chain,
-		DiskRoom: r.Room,
+		DiskRoom: r.Room, LogTime: l.state.Time,
 	})
 }

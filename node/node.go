@@ -269,7 +269,7 @@ func (n *Node) act(out paxos.Output) {
 		n.dialPeers()
 		n.net.MembersKnown()
 	}
-	n.send(n.withoutAnswers(n.withLinks(out.SendNow)))
+	n.send(n.withoutAnswers(n.withLinks(withClock(out.SendNow))))
 	if n.disk != nil {
 		n.disk.submit(out)
 	} else {

@@ -78,6 +78,18 @@ func (u *usage) sendLocked() {
 	u.n.send(answers)
 }
 
+// withClock adds to answers about this process what its clock shows.
+func withClock(envelopes []paxos.Envelope) []paxos.Envelope {
+	for i, e := range envelopes {
+		if r, ok := e.Msg.(*paxos.StatusReply); ok {
+			told := *r
+			told.Clock = paxos.UnixNanos(time.Now().UnixNano())
+			envelopes[i].Msg = &told
+		}
+	}
+	return envelopes
+}
+
 // withoutAnswers gives answers about this process to usage, and returns the rest. There is
 // nothing to be seen of a file system that is not the operating system's.
 func (n *Node) withoutAnswers(envelopes []paxos.Envelope) []paxos.Envelope {

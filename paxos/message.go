@@ -40,6 +40,7 @@ type Promise struct {
 	Control Encoded         `since:"3"`
 	Knows   uint64          `since:"3"`
 	Of      ByPlace[NodeID] `since:"3"`
+	Clock   UnixNanos       `since:"3"` // of the sender, 0 if it does not say it
 }
 
 // Accept asks to accept Value at Instance under Ballot (Phase 2a), and announces
@@ -122,6 +123,8 @@ type HeartbeatAck struct {
 	Room     Room     `since:"3"`
 	DiskFree uint64   `since:"3"`
 	Learners []RoomOf `since:"3"`
+
+	Clock UnixNanos `since:"3"` // of the sender, 0 if it does not say it
 }
 
 // Query asks an acceptor what it hears. Only standbys send it. With Stay the sender wants

@@ -299,6 +299,11 @@ type StatusReply struct {
 	Ends         uint64   `since:"3"`
 	// DiskRoom is what an acceptor or a learner has room for.
 	DiskRoom Room `since:"3"`
+
+	// Clock is what the process's clock shows, 0 if that is not known; the driver fills it in. LogTime is,
+	// of a learner, the time of the entry that it applied last.
+	Clock   UnixNanos `since:"3"`
+	LogTime UnixNanos `since:"3"`
 }
 
 func (*Append) MessageKind() Kind      { return 64 }

@@ -146,6 +146,18 @@
 // none, so the standbys go on asking a1, a2 and a3. If only a3 had copied the newest configuration, and a1 and a2
 // had been switched off, p1 would ask by it after 1.5 s.
 //
+// # Clocks
+//
+// Each value has a time, by its leader's clock. Learners make of it the time of the log, which never goes
+// back, and that one value advances by 7 days at most (package learner). A clock that is years ahead would
+// still carry the log there within a few hundred values. So acceptors tell what their clocks show, in
+// promises and answers to heartbeats, and a leader takes no time that is more than 10 s ahead of the clock
+// in the middle of theirs (of an even number, and its own). The wrong clocks of fewer than half of the acceptors move nothing either.
+// Ages (retention) are counted by the same time.
+//
+// What bounds it, then: the clocks of most acceptors; and, of a leader that ignores them on purpose or is of
+// an earlier release, 7 days a value. Nothing of safety rests on time.
+//
 // # Handing over
 //
 // A leader hands over when an operator asks for it (Transfer), when it is drained, and when

@@ -125,6 +125,8 @@ type word struct {
 	state   *control.State  // the latest that it has shown, or nil
 	heard   bool            // it has said since when rights are as it knows them
 	granted paxos.Instance  // since when
+	clock   paxos.UnixNanos // what its clock showed last, 0 if it has not said it
+	clockAt paxos.Ticks     // and when it came
 }
 
 // wordOf is what an acceptor has said, to be changed, or nil if there is no room for it.
@@ -274,4 +276,53 @@ func (s *standby) known(p *Proposer) (known paxos.Set) {
 		}
 	}
 	return known
+}
+
+// limit is up to where the time of values may go, as it was at some moment; most is 0 if that is not known.
+type limit struct {
+	most paxos.UnixNanos
+	at   paxos.Ticks
+}
+
+// hearClock takes what an acceptor's clock shows.
+func (p *Proposer) hearClock(place int, clock paxos.UnixNanos) {
+	if w := p.wordOf(p.members.Acceptors[place]); w != nil && clock > 0 {
+		w.clock, w.clockAt = clock, p.now
+		p.limitTime()
+	}
+	_, leads := p.phase.(*leading)
+	if ahead := p.clock - p.bounded(p.clock); leads && ahead > 0 && p.ahead.Due(p.now) {
+		p.ahead.Set(p.now + warnTicks)
+		p.Warn("the clock of this process is ahead of the acceptors': entries get the time that those show, and 10 s; put the clock right (`paxlog status` shows how far each is ahead)",
+			"ahead_ms", int64(ahead+mostAhead)/1e6)
+	}
+}
+
+// limitTime finds out up to where the time of values may go: mostAhead of the clock in the middle of those
+// that the acceptors show, as long as most show one.
+func (p *Proposer) limitTime() {
+	var clocks []paxos.UnixNanos
+	for _, id := range p.members.Acceptors {
+		if w := p.words[id]; w != nil && w.clock > 0 {
+			clocks = append(clocks, w.clock+paxos.UnixNanos(p.now-w.clockAt)*1e6)
+		}
+	}
+	if p.limit = (limit{}); 2*len(clocks) <= len(p.members.Acceptors) {
+		return
+	}
+	if len(clocks)%2 == 0 {
+		clocks = append(clocks, p.clock) // so that there is a middle, and no single wrong one is it
+	}
+	slices.Sort(clocks)
+	p.limit = limit{clocks[len(clocks)/2] + mostAhead, p.now}
+}
+
+// bounded is what this process's clock shows, or less: the time of the log never goes back, so a leader whose
+// clock is years ahead would leave it there. See the package doc, "Clocks".
+func (p *Proposer) bounded(wall paxos.UnixNanos) paxos.UnixNanos {
+	most := p.limit.most + paxos.UnixNanos(p.now-p.limit.at)*1e6
+	if p.limit.most == 0 || wall <= most {
+		return wall
+	}
+	return most
 }

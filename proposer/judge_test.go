@@ -267,3 +267,51 @@ func TestSingleWordIsTried(t *testing.T) {
 		t.Errorf("it goes by version %d and epoch %d", p.Roster().Version, p.Members().Now.Epoch)
 	}
 }
+
+// TestClockAhead: the time of values is no further ahead than the clock in the middle of the acceptors'
+// allows, from the first value on; fewer than half of them move nothing; and a clock that is right, or
+// behind, is what counts.
+func TestClockAhead(t *testing.T) {
+	const now, year = paxos.UnixNanos(1_700_000_000e9), paxos.UnixNanos(365 * 24 * 3600e9)
+	for name, test := range map[string]struct {
+		own       paxos.UnixNanos
+		acceptors [3]paxos.UnixNanos
+		least     paxos.UnixNanos
+		most      paxos.UnixNanos
+	}{
+		"all are right":                  {now, [3]paxos.UnixNanos{now, now, now}, now, now},
+		"it is years ahead":              {now + 80*year, [3]paxos.UnixNanos{now, now, now}, now, now + 11e9},
+		"it is behind":                   {now - year, [3]paxos.UnixNanos{now, now, now}, now - year, now - year},
+		"and one acceptor is, too":       {now + 80*year, [3]paxos.UnixNanos{now, now + 80*year, now}, now, now + 11e9},
+		"one acceptor is behind":         {now, [3]paxos.UnixNanos{now, 1, now}, now, now},
+		"one does not say it":            {now + 80*year, [3]paxos.UnixNanos{now, 0, now}, now, now + 11e9},
+		"two do not, of releases before": {now + 80*year, [3]paxos.UnixNanos{now, 0, 0}, now + 80*year, now + 80*year},
+	} {
+		p, prep := campaigning(t, knowing())
+		p.Tick(p.now+1, test.own)
+		for i, id := range []paxos.NodeID{"a1", "a2", "a3"}[:2] {
+			p.Step(id, &paxos.Promise{Ballot: prep[id].Ballot, Nonce: prep[id].Nonce, Last: true, Marks: make([]paxos.Mark, 3), Knows: control.Level, Clock: test.acceptors[i]})
+		}
+		l := leads(p)
+		if l == nil {
+			t.Fatalf("%s: it does not lead", name)
+		}
+		for range 3 {
+			p.Tick(p.now+10, test.own)
+			for i, id := range []paxos.NodeID{"a1", "a2", "a3"} {
+				p.Step(id, &paxos.HeartbeatAck{Ballot: l.ballot, Nonce: uint64(p.now), Clock: test.acceptors[i]})
+			}
+		}
+		p.Tick(p.now+10, test.own)
+		p.Step("@1", appendOf(1, "x"))
+		p.Flush()
+		for i := l.start; i < l.next; i++ {
+			if at := l.open[i].value.Time; (i > 1 || test.acceptors[1] == now) && (at < test.least || at > test.most+1e9) {
+				t.Errorf("%s: instance %d has the time %d, and not %d to %d", name, i, at, test.least, test.most)
+			}
+		}
+		if l.next < 2 {
+			t.Fatalf("%s: nothing is proposed", name)
+		}
+	}
+}

@@ -90,7 +90,7 @@ func (p *Proposer) lead(c *preparing) {
 	if !ok {
 		return
 	}
-	p.control = state
+	p.control, p.wall = state, p.bounded(p.clock) // the promises have said what acceptors' clocks show
 	p.enrolChosen(state.Roster)
 	held, n := max(c.read.held(), state.FirstInstance()-1), len(p.members.Acceptors)
 	l := &leading{
@@ -210,6 +210,7 @@ func (l *leading) onHeartbeatAck(p *Proposer, place int, m *paxos.HeartbeatAck) 
 	}
 	l.held[place] = max(l.held[place], m.Held)
 	until := p.freshUntil(sent)
+	p.hearClock(place, m.Clock)
 	l.gone[place].Set(max(l.gone[place].At(), until))
 	l.doubtful[place].Set(max(l.doubtful[place].At(), until))
 	if m.Highest > l.next+paxos.MaxJump {

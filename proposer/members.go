@@ -54,6 +54,7 @@ func (p *Proposer) adopt(e configuration.Electorate) {
 	}
 	p.members, p.marks, p.rounds = e, marks, rounds{shown, e.Translate(p.rounds.heard, &p.members)}
 	p.judging.believe(p)
+	p.limitTime()
 }
 
 // of says whose the marks are that this process sends, by place: nothing as long as they are

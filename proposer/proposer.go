@@ -53,8 +53,9 @@ type Proposer struct {
 	cfg  Config
 	rand paxos.Rand
 
-	now  paxos.Ticks
-	wall paxos.UnixNanos
+	now   paxos.Ticks
+	wall  paxos.UnixNanos // no further ahead than the acceptors' clocks allow
+	clock paxos.UnixNanos // as this process's own shows
 
 	round  uint64 // highest round seen anywhere
 	rounds rounds
@@ -75,6 +76,8 @@ type Proposer struct {
 	enrolled  configuration.Roster  // that, or a newer one that is tried
 	learners  []paxos.NodeID        // of it
 	words     map[paxos.NodeID]*word
+	ahead     paxos.Timer // when it is told again that this process's clock is ahead
+	limit     limit       // of p.wall
 	tried     tried
 	directory *paxos.Directory // what clients were told of all that, nil for nothing
 	joiners   map[paxos.NodeID]joiner
@@ -217,7 +220,8 @@ func (p *Proposer) onStopping() {
 
 // Tick implements paxos.Machine.
 func (p *Proposer) Tick(mono paxos.Ticks, wall paxos.UnixNanos) {
-	p.now, p.wall = mono, min(max(wall, 1-paxos.Bound), paxos.Bound-1) // whatever a clock shows
+	p.now, p.clock = mono, min(max(wall, 1-paxos.Bound), paxos.Bound-1) // whatever a clock shows
+	p.wall = p.bounded(p.clock)
 	p.phase.tick(p)
 }
 

@@ -127,6 +127,7 @@ func (q *quorumRead) onPromise(p *Proposer, from paxos.NodeID, m *paxos.Promise)
 	for i, mark := range marks {
 		p.see(i, mark)
 	}
+	p.hearClock(place, m.Clock)
 	c.life = marks[place].Life
 	c.next++
 	if c.knows = m.Knows; m.Held >= c.held {

@@ -52,6 +52,9 @@ type Process struct {
 	PlainPeers   *[]string `json:"plain_peers"`
 	PlainClients *int      `json:"plain_clients"`
 	CertEnds     *string   `json:"certificate_ends"`
+	// ClockAhead is how far its clock is ahead of that in the middle of all, negative if it is behind,
+	// null where it is not known.
+	ClockAhead *int64 `json:"clock_ahead_ms"`
 
 	Trouble Trouble `json:"-"` // what Error means
 }
@@ -142,11 +145,12 @@ type Proposer struct {
 type Learner struct {
 	Process
 	Learned    *paxos.Instance `json:"learned"`
-	FirstIndex *paxos.Index    `json:"first_index"` // 0 if the log is empty
-	LastIndex  *paxos.Index    `json:"last_index"`  // 0 if the log is empty
-	Lag        *uint64         `json:"lag"`         // chosen instances that it has not learned
-	Chain      *string         `json:"chain"`       // of the instance learned; null if the log has none
-	Reason     *string         `json:"reason"`      // why it serves nobody: it is wrong
+	FirstIndex *paxos.Index    `json:"first_index"`  // 0 if the log is empty
+	LastIndex  *paxos.Index    `json:"last_index"`   // 0 if the log is empty
+	Lag        *uint64         `json:"lag"`          // chosen instances that it has not learned
+	Chain      *string         `json:"chain"`        // of the instance learned; null if the log has none
+	Reason     *string         `json:"reason"`       // why it serves nobody: it is wrong
+	LogAhead   *int64          `json:"log_ahead_ms"` // how far the time of its last entry is ahead of the clock in the middle; null if it is not, or not known
 	Disk
 }
 
@@ -179,6 +183,9 @@ func NewStatus(cluster string, s client.Status) Status {
 		up, r := p.Err == nil, p.ProcessState
 		base := Process{ID: p.ID, Addr: p.Addr, Up: up, Drained: Known(r.Drained, up)}
 		base.takeTLS(r, up)
+		if up && r.Ahead != nil {
+			base.ClockAhead = Known(r.Ahead.Milliseconds(), true)
+		}
 		if !up {
 			base.Error, base.Trouble = Known(OneLine(p.Err), true), TroubleOf(p.Err)
 		}
@@ -198,8 +205,13 @@ func NewStatus(cluster string, s client.Status) Status {
 				Refuses: Known(Printable(r.Reason), up && r.Reason != "" && r.State == leadingState),
 			})
 		case paxos.RoleLearner:
+			var ahead *int64
+			if up && r.LogAhead != nil {
+				ahead = Known(r.LogAhead.Milliseconds(), true)
+			}
 			out.Learners = append(out.Learners, Learner{
-				Process: base, Learned: Known(r.Applied, up), FirstIndex: Known(r.First, up), LastIndex: Known(r.Last, up),
+				LogAhead: ahead,
+				Process:  base, Learned: Known(r.Applied, up), FirstIndex: Known(r.First, up), LastIndex: Known(r.Last, up),
 				Lag: Known(uint64(chosen-min(chosen, r.Applied)), up), Disk: diskOf(r, up),
 				Chain: Known(r.Chain.String(), up && !r.Chain.IsZero()), Reason: Known(Printable(r.Reason), up && r.Reason != ""),
 			})

@@ -38,7 +38,7 @@ func writeTable(s shapes.Status, now time.Time, w io.Writer) error {
 			cells[0] += ", drained"
 		}
 		fmt.Fprintf(t, "%s\t%s\t%s\tyes\t%s\n", p.ID, role, p.Addr, strings.Join(cells, "\t"))
-		troubles = append(troubles, ofTLS(p, now)...)
+		troubles = append(append(troubles, ofTLS(p, now)...), ofClock(p)...)
 	}
 	for _, a := range s.Acceptors {
 		if a.Reason != nil {
@@ -67,6 +67,10 @@ func writeTable(s shapes.Status, now time.Time, w io.Writer) error {
 		}
 		if l.Hangs != nil && *l.Hangs > 0 {
 			state = fmt.Sprintf("disk hangs %d s", *l.Hangs/1000)
+		}
+		if l.LogAhead != nil && *l.LogAhead >= farClock.Milliseconds() {
+			troubles = append(troubles, fmt.Sprintf("%s has entries whose time is %v ahead of most clocks: a leader's clock was; later entries keep that time until clocks reach it, and ages are counted from it",
+				l.ID, duration(*l.LogAhead)))
 		}
 		row(l.Process, "learner", state, "-", "-", "-", shapes.OrDash(l.Learned), shapes.OrDash(l.Lag), indexes, size(l.Bytes), size(l.Free))
 	}
@@ -115,6 +119,31 @@ func ofTLS(p shapes.Process, now time.Time) (out []string) {
 		out = append(out, fmt.Sprintf("%s has a certificate that ends at %s: renew it, and nobody is disturbed; after that nobody believes it", p.ID, *p.CertEnds))
 	}
 	return out
+}
+
+// farClock is how far a clock must be off to be told: people and ages do not notice less, and an answer may take as
+// long.
+const farClock = 5 * time.Second
+
+// ofClock says that a process's clock is far from the others'.
+func ofClock(p shapes.Process) (out []string) {
+	switch {
+	case p.ClockAhead == nil:
+	case *p.ClockAhead >= farClock.Milliseconds():
+		out = append(out, fmt.Sprintf("%s has a clock that is %v ahead of most: put it right; while it leads, entries are at most 10 s ahead of most acceptors' clocks", p.ID, duration(*p.ClockAhead)))
+	case *p.ClockAhead <= -farClock.Milliseconds():
+		out = append(out, fmt.Sprintf("%s has a clock that is %v behind most: put it right", p.ID, duration(-*p.ClockAhead)))
+	}
+	return out
+}
+
+// duration is a number of milliseconds as people read it.
+func duration(ms int64) time.Duration {
+	d := time.Duration(ms) * time.Millisecond
+	if d >= time.Minute {
+		return d.Round(time.Second)
+	}
+	return d.Round(100 * time.Millisecond)
 }
 
 // isFull reports whether a process takes no more entries, for want of room.
