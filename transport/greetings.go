@@ -25,7 +25,9 @@ var ErrCrowd = errors.New("it had not said who it is when too many others came: 
 //
 // A place is kept for a moment by whoever has it, also by one that was refused. So strangers that
 // come again as soon as they are closed, or refused, come a few hundred times a second and not as
-// often as processors allow; and a process that comes meanwhile waits for a moment.
+// often as processors allow. Whoever comes meanwhile waits behind them, for as long as they come
+// faster than that: so places are not kept while a process of the cluster is missed, which could
+// not come back before they tire (misses).
 type greetings struct {
 	mu    sync.Mutex
 	most  int
@@ -40,13 +42,13 @@ type greeter struct {
 	isProcess bool
 }
 
-// add gives c a place, or returns how long it is to wait for one.
-func (g *greetings) add(c net.Conn, now time.Time) (wait time.Duration) {
+// add gives c a place, or returns how long it is to wait for one: not at all with hurry.
+func (g *greetings) add(c net.Conn, now time.Time, hurry bool) (wait time.Duration) {
 	g.mu.Lock()
 	var oldest net.Conn
 	if len(g.conns) >= g.most {
 		i := max(0, slices.IndexFunc(g.conns, func(o greeter) bool { return !o.isProcess }))
-		if wait = g.least - now.Sub(g.conns[i].came); wait > 0 {
+		if wait = g.least - now.Sub(g.conns[i].came); wait > 0 && !hurry {
 			g.mu.Unlock()
 			return min(wait, g.least/16+time.Millisecond) // one may be given back sooner
 		}
@@ -91,6 +93,15 @@ func (g *greetings) done(c net.Conn) {
 	}
 }
 
+// misses reports whether a process of the cluster is not connected that was, or all of them may still
+// have to come, since this one has just begun. One that says it is another, and leaves, has it
+// miss that: it is no worse off then than if no place was ever kept.
+func (n *Network) misses(now time.Time) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.servers < n.mostServers || now.Sub(n.began) < gathering
+}
+
 func (n *Network) acceptLoop(ln net.Listener) {
 	defer n.wg.Done()
 	for {
@@ -104,7 +115,12 @@ func (n *Network) acceptLoop(ln net.Listener) {
 			pause(n.ctx, 100*time.Millisecond)
 			continue
 		}
-		for wait := n.greetings.add(c, time.Now()); wait > 0; wait = n.greetings.add(c, time.Now()) {
+		for {
+			now := time.Now()
+			wait := n.greetings.add(c, now, n.misses(now))
+			if wait <= 0 {
+				break
+			}
 			pause(n.ctx, wait)
 		}
 		n.wg.Add(1)

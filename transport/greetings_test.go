@@ -32,7 +32,7 @@ func TestPlacesAreKept(t *testing.T) {
 	for i := range conns {
 		conns[i] = &closing{}
 	}
-	come := func(i int, after time.Duration) time.Duration { return g.add(conns[i], began.Add(after)) }
+	come := func(i int, after time.Duration) time.Duration { return g.add(conns[i], began.Add(after), false) }
 	if come(0, 0) != 0 || come(1, 10*time.Millisecond) != 0 {
 		t.Fatal("there is no place where there are two")
 	}
@@ -53,6 +53,40 @@ func TestPlacesAreKept(t *testing.T) {
 	if come(4, 10*least) != 0 || conns[1].closed || !conns[3].closed {
 		t.Error("a process has lost its place where there was a stranger")
 	}
+	if g.add(conns[2], began.Add(10*least), true) != 0 || !conns[4].closed {
+		t.Error("one that comes in a hurry waits")
+	}
+}
+
+// TestNobodyWaitsWhileAProcessIsMissed: strangers that come fast fill the queue before this process, in
+// which one of the cluster that comes back stands, too. So places are kept only while all are here.
+func TestNobodyWaitsWhileAProcessIsMissed(t *testing.T) {
+	a := listen(t, config(acceptor, "a1"))
+	misses := func() bool { return a.misses(a.began.Add(gathering)) }
+	if !a.misses(a.began.Add(gathering-1)) || misses() {
+		t.Error("it misses others just when it has been up for long, and none has come")
+	}
+	p1, p2 := connect(t, a, proposer, "p1"), connect(t, a, proposer, "p2")
+	a.await(t, 1, up, "p1")
+	a.await(t, 1, up, "p2")
+	c := connect(t, a, client, "")
+	a.await(t, 1, up, "@1")
+	_ = c.nc.Close()
+	a.await(t, 1, down, "@1")
+	if misses() {
+		t.Error("it misses somebody, and only a client has gone")
+	}
+	_ = p1.nc.Close()
+	a.await(t, 1, down, "p1")
+	if !misses() {
+		t.Error("it does not miss p1")
+	}
+	connect(t, a, proposer, "p1")
+	a.await(t, 2, up, "p1")
+	if misses() {
+		t.Error("it misses somebody when p1 has come back")
+	}
+	_ = p2.nc.Close()
 }
 
 // TestRefusedKeepTheirPlace: a stranger that was refused, and does not end the connection, keeps it for

@@ -54,7 +54,9 @@ const (
 	usefulTime = time.Second
 	minBackoff = 20 * time.Millisecond
 	// leastSilence is for how long a stranger keeps its place, where nothing else is asked for.
-	leastSilence = 250 * time.Millisecond
+	leastSilence = 100 * time.Millisecond
+	// gathering is for how long after its start a process keeps no places: everybody dials it anew.
+	gathering = 10 * time.Second
 )
 
 // maxBackoffs bound the wait after each outcome of dialling; backoff says why they differ.

@@ -89,7 +89,7 @@ type Config struct {
 	Rest func(id paxos.NodeID, late time.Duration) time.Duration
 
 	// Silent is for how long a connection that has not said who it is keeps its place, also when it
-	// is refused; 0: 250 ms. Held is how much later than this process a client that it has cut off,
+	// is refused; 0: 100 ms. Held is how much later than this process a client that it has cut off,
 	// for what that does, finds out; 0: Idle.
 	Silent, Held time.Duration
 
@@ -118,9 +118,13 @@ type Network struct {
 	dialling map[paxos.NodeID]*dialer
 	listener net.Listener
 	accepted int // accepted connections that have said who they are
-	clients  uint64
-	pollers  []*poller // made when the first client comes
-	polling  uint64    // connections given to one, ever
+	began    time.Time
+	servers  int // processes of the cluster that are connected
+	// mostServers is how many were at once.
+	mostServers int
+	clients     uint64
+	pollers     []*poller // made when the first client comes
+	polling     uint64    // connections given to one, ever
 }
 
 // link is the connections to one node: the one dialled from here, if any, and
@@ -156,7 +160,7 @@ func New(cfg Config, h Handler) *Network {
 	}
 	n := &Network{
 		cfg: cfg, h: h, identity: newIdentity(cfg), links: map[paxos.NodeID]*link{}, dialling: map[paxos.NodeID]*dialer{},
-		greetings: greetings{most: cfg.Greetings, least: cfg.Silent},
+		greetings: greetings{most: cfg.Greetings, least: cfg.Silent}, began: time.Now(),
 	}
 	if cfg.ClientBytes > 0 {
 		n.budget = &budget{limit: int64(cfg.ClientBytes)}
@@ -242,8 +246,20 @@ func (n *Network) link(id paxos.NodeID, role paxos.Role) *link {
 	if l == nil {
 		l = &link{role: role}
 		n.links[id] = l
+		if role != paxos.RoleClient {
+			n.servers++
+			n.mostServers = max(n.mostServers, n.servers)
+		}
 	}
 	return l
+}
+
+// forget takes out a node without connections; mu is held.
+func (n *Network) forget(id paxos.NodeID, l *link) {
+	delete(n.links, id)
+	if l.role != paxos.RoleClient {
+		n.servers--
+	}
 }
 
 // unlink forgets a connection that ended.
@@ -263,7 +279,7 @@ func (n *Network) unlink(id paxos.NodeID, c *conn, why error) {
 	}
 	gone := l.dialed == nil && l.accepted == nil
 	if gone {
-		delete(n.links, id)
+		n.forget(id, l)
 	}
 	n.mu.Unlock()
 	if gone {
