@@ -176,6 +176,8 @@ func (o *operation) Receive(_ paxos.NodeID, m paxos.Message, _ int) {
 		}
 	case *paxos.Membered, *paxos.Transferred, *paxos.Drained, *paxos.Ordered, *paxos.Raised, *paxos.Settled, *paxos.Permitted:
 		o.settle(m, nil)
+	case *paxos.Unsettled:
+		o.settle(nil, fmt.Errorf("%w: %s: %s", ErrUnavailable, o.id, m.Why))
 	case *paxos.NotPermitted:
 		o.settle(nil, notPermitted(o.id, m))
 	}

@@ -121,6 +121,7 @@
 //	120 Permit        client            -> proposer                     urgent, since 3  to the leader: grant rights to somebody, or take them, or tell who has which; takes admin, or any to look
 //	121 Permitted     proposer          -> client                       urgent, since 3  who has which rights; or why nothing was done
 //	122 NotPermitted  any               -> client                       since 3  you may not ask for that, and what it takes
+//	123 Unsettled     proposer          -> client                       urgent, since 3  I lead no more: what you asked for may be done yet, or not
 //
 // Local messages (Loaded, Synced, PeerUp, PeerDown, Dropped, Late, Stopping) are stepped by the driver
 // and never travel.

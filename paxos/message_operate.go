@@ -163,6 +163,13 @@ type Permission struct {
 	Rights Rights
 }
 
+// Unsettled answers what a leader was asked for by that nonce, and has proposed or was about to, when it
+// ceases to lead: nobody knows whether that is chosen. Who wants to know looks how things are.
+type Unsettled struct {
+	Nonce uint64
+	Why   string
+}
+
 // NotPermitted answers what a client may not send, by its nonce or its session. An append is
 // answered by Refused.
 type NotPermitted struct {
@@ -174,3 +181,4 @@ type NotPermitted struct {
 func (*Permit) MessageKind() Kind       { return 120 }
 func (*Permitted) MessageKind() Kind    { return 121 }
 func (*NotPermitted) MessageKind() Kind { return 122 }
+func (*Unsettled) MessageKind() Kind    { return 123 }

@@ -92,6 +92,7 @@ var Messages = NewTable(
 	NewRow[Permitted](proposers, clients, "who has which rights; or why nothing was done", urgent, Since(3),
 		Elements(func(m Message) int { return len(m.(*Permitted).List) })),
 	NewRow[NotPermitted](servers, clients, "you may not ask for that, and what it takes", Since(3)),
+	NewRow[Unsettled](proposers, clients, "I lead no more: what you asked for may be done yet, or not", urgent, Since(3)),
 	NewRow[Directory](servers, clients, "who the processes of the log are by now, and where", upkeep, Since(3),
 		Elements(func(m Message) int { return len(m.(*Directory).List) })),
 	NewRow[Elsewhere](learners, clients, "I am drained: use another learner; or not any more", upkeep, Since(3)),

@@ -33,6 +33,9 @@ func (p *Proposer) campaign(why string, rejoin rejoiner) { p.campaignFor(why, re
 // campaignFor is campaign, with a change of the acceptors that was voted for, or is to be
 // proposed.
 func (p *Proposer) campaignFor(why string, rejoin rejoiner, found *configuration.Found) {
+	if l, leads := p.phase.(*leading); leads {
+		l.abandon(p, fmt.Sprintf("%s renews its ballot", p.cfg.ID))
+	}
 	p.adopt(p.electorate(found))
 	p.round++
 	c := &preparing{

@@ -31,9 +31,11 @@ func (p *Proposer) dropOrder(why string) {
 	}
 	p.order = nil
 	p.Info("the acceptors are not changed", "reason", why)
-	if o.asker != "" {
-		p.Send(o.asker, &paxos.Membered{Nonce: o.nonce, Why: why})
+	if o.at != 0 { // it is proposed
+		p.Send(o.asker, &paxos.Unsettled{Nonce: o.nonce, Why: why + mayBeDone})
+		return
 	}
+	p.Send(o.asker, &paxos.Membered{Nonce: o.nonce, Why: why})
 }
 
 // tickOrder gives an order up that cannot be proposed, since too few hold what is chosen.

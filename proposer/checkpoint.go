@@ -24,6 +24,38 @@ type deciding struct {
 	stale      paxos.Timer // when a checkpoint that does not come on is given up
 }
 
+// abandon answers all who wait for a command of this leader, which leads no more, or begins anew: what
+// was not proposed yet is not done, and of the rest nobody knows.
+func (l *leading) abandon(p *Proposer, why string) {
+	d := &l.deciding
+	tell := func(asker paxos.NodeID, nonce uint64, proposed bool, declined paxos.Message) {
+		if proposed {
+			declined = &paxos.Unsettled{Nonce: nonce, Why: why + mayBeDone}
+		}
+		p.Send(asker, declined)
+	}
+	undone := why + "; try again"
+	if o := d.order; o != nil {
+		tell(o.asker, o.nonce, o.trimmed, &paxos.Ordered{Nonce: o.nonce, Why: undone})
+	}
+	if w := d.settling; w != nil {
+		tell(w.asker, w.nonce, w.proposed, &paxos.Settled{Nonce: w.nonce, Why: undone})
+	}
+	if w := d.permitting; w != nil {
+		tell(w.asker, w.ask.Nonce, w.proposed, &paxos.Permitted{Nonce: w.ask.Nonce, Why: undone})
+	}
+	if o := d.roster; o != nil {
+		tell(o.asker, o.nonce, o.proposed, &paxos.Membered{Nonce: o.nonce, Why: undone})
+	}
+	if r := d.raise; r != nil {
+		tell(r.asker, r.nonce, r.proposed, &paxos.Raised{Nonce: r.nonce, Why: undone})
+	}
+	d.order, d.settling, d.permitting, d.roster, d.raise = nil, nil, nil, nil, nil
+}
+
+// mayBeDone goes with what nobody knows of.
+const mayBeDone = "; what was asked for may be done all the same: look how it is, and ask again if it is not"
+
 // isFree reports whether no command waits, and none is in flight.
 func (l *leading) isFree() bool {
 	return l.deciding.waiting == nil && l.deciding.proposed <= l.chosenUpTo

@@ -178,6 +178,9 @@ func (l *leading) yield(p *Proposer) {
 	p.broadcast(&paxos.Heartbeat{
 		Ballot: l.ballot, Nonce: uint64(p.now), ChosenUpTo: l.chosenUpTo, Resign: true, Marks: slices.Clone(p.marks), Of: p.of(), Next: h.chosen,
 	})
+	over := fmt.Sprintf("%s hands over to %s", p.cfg.ID, h.chosen)
+	p.dropOrder(over + "; try again")
+	l.abandon(p, over)
 	y := &yielding{handover: h, ballot: l.ballot, queue: l.queue}
 	y.giveUp.Set(p.now + p.cfg.ElectionMax)
 	p.reason = fmt.Sprintf("it hands over to %s", h.chosen)

@@ -252,7 +252,9 @@ func (l *leading) refuseQueue(p *Proposer, reason paxos.RefuseReason, why string
 func (l *leading) resign(p *Proposer, reason string, wait paxos.Ticks) {
 	p.Warn("stepped down", "ballot", l.ballot.String(), "reason", reason, "in_flight", len(l.open), "refused", l.queue.n)
 	p.broadcast(&paxos.Heartbeat{Ballot: l.ballot, Nonce: uint64(p.now), ChosenUpTo: l.chosenUpTo, Resign: true})
-	p.dropOrder(fmt.Sprintf("%s has stepped down: %s; try again", p.cfg.ID, reason))
+	down := fmt.Sprintf("%s has stepped down: %s", p.cfg.ID, reason)
+	p.dropOrder(down + "; try again")
+	l.abandon(p, down)
 	l.keepOffice(p, fmt.Sprintf("%s has stepped down: %s (`paxlog status` shows who leads)", p.cfg.ID, reason))
 	l.refuseQueue(p, paxos.RefuseNoLeader, "the leader stepped down: "+reason)
 	p.standBy("stepped down: "+reason, wait)

@@ -135,6 +135,8 @@ func (p *Proposer) mayLead(c *preparing, state control.State, values map[paxos.I
 			break
 		}
 		need = e
+		p.order.at = 0 // where this process proposed it before, nobody of a quorum has voted for it
+		p.order.giveUp.Set(p.now + p.cfg.StallTicks)
 	}
 	if !p.members.Covers(&need) {
 		p.shown, p.control = h, state

@@ -74,6 +74,7 @@ var allowed = map[string][]pair{
 	"Permit":       between(from(client), proposer),
 	"Permitted":    between(from(proposer), client),
 	"NotPermitted": between(from(acceptor, proposer, learner), client),
+	"Unsettled":    between(from(proposer), client),
 	"Append":       between(from(client, proposer), proposer),
 	"Refused":      between(from(proposer), client, proposer),
 	"Leader":       between(from(proposer), client),
