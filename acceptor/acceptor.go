@@ -287,10 +287,13 @@ func (a *Acceptor) onPeerUp(m *paxos.PeerUp) {
 	a.gate.Up(m)
 	a.endStreams(m.ID) // it had another connection, and what was under way on that may be lost
 	a.admission.askNow(m.ID)
-	if a.tellConfiguration(m.ID); m.Role == paxos.RoleProposer && !slices.Contains(a.proposers, m.ID) && a.enrolled > 0 {
+	d := a.control.state.Directory()
+	switch a.tellConfiguration(m.ID); {
+	case m.Role == paxos.RoleProposer && !slices.Contains(a.proposers, m.ID) && a.enrolled > 0:
 		a.After(m.ID, &paxos.Configured{State: a.control.encoded}) // it may take itself for one
-	}
-	if d := a.control.state.Directory(); m.Role == paxos.RoleClient && d != nil {
+	case m.Role == paxos.RoleLearner && !slices.Contains(a.sources, m.ID) && d != nil:
+		a.After(m.ID, &paxos.Configured{State: a.control.encoded}) // it may know nobody whom it could copy from
+	case m.Role == paxos.RoleClient && d != nil:
 		a.Send(m.ID, d)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"github.com/paxlog/paxlog/paxos"
 	"github.com/paxlog/paxlog/paxos/control"
 	"github.com/paxlog/paxlog/transport"
+	"github.com/paxlog/paxlog/wire"
 )
 
 // LogID names one log for ever.
@@ -380,6 +382,11 @@ func (p *probe) settle(id paxos.NodeID, err error, state ProcessState) {
 func (p *probe) Receive(from paxos.NodeID, m paxos.Message, _ int) {
 	switch m := m.(type) {
 	case *paxos.StatusReply:
+		if from == "" { // whoever answers there was asked
+			p.mu.Lock()
+			p.all[p.index[from]].ID = string(m.ID)
+			p.mu.Unlock()
+		}
 		p.settle(from, nil, stateOf(m))
 	case *paxos.Directory:
 		p.mu.Lock()
@@ -413,4 +420,28 @@ func (p *probe) Refused(id paxos.NodeID, _ string, why error) { p.settle(id, why
 func (c *Client) Ask(ctx context.Context, role Role, peer Peer) ProcessStatus {
 	answers, _ := c.askEach(ctx, []ProcessStatus{{Peer: peer, Role: role}})
 	return answers[0]
+}
+
+// Meet asks the process at an address who it is, whichever process of the log that may be. From then on
+// Status asks it, too, and finds the others by what it says.
+func (c *Client) Meet(ctx context.Context, addr string) (p ProcessStatus, err error) {
+	for _, role := range roles {
+		answers, _ := c.askEach(ctx, []ProcessStatus{{Peer: Peer{Addr: addr}, Role: role}})
+		var refused *transport.RefusedError
+		if p = answers[0]; !errors.As(p.Err, &refused) || refused.Code != wire.RefusedIdentity {
+			break // else it is of another role
+		}
+	}
+	switch {
+	case p.Err != nil:
+		return p, fmt.Errorf("%w: nobody at %s says who the processes of this log are: %w", ErrUnavailable, addr, p.Err)
+	case !p.Log.IsZero() && !c.Log().IsZero() && p.Log != c.Log():
+		return p, fmt.Errorf("%w: the %s at %s is of log %s; this is log %s", ErrOtherLog, p.Role, addr, p.Log, c.Log())
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	file := maps.Clone(c.book.file)
+	file[p.Role] = append(slices.DeleteFunc(slices.Clone(file[p.Role]), func(q Peer) bool { return q.ID == p.ID }), p.Peer)
+	c.book.file = file
+	return p, nil
 }

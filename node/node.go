@@ -209,7 +209,9 @@ func (n *Node) open() error {
 			return errors.Join(err, n.closeStore())
 		}
 		n.known.start(st.Peers, st.Control, st.Held)
-		n.turn.machine = acceptor.New(acceptorConfig(c, id, n.opts.Join, n.store.Identity().Incarnation, seed), st)
+		cfg := acceptorConfig(c, id, n.opts.Join, n.store.Identity().Incarnation, seed)
+		meets(&cfg, n.opts.Met)
+		n.turn.machine = acceptor.New(cfg, st)
 		return nil
 	}
 	st, err := n.store.Learner()

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"slices"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -47,6 +48,20 @@ func acceptorConfig(c *config.Cluster, id paxos.NodeID, addr string, incarnation
 		RetryTicks: ticks(t.Retry), StallTicks: ticks(t.Stall), IdleTicks: ticks(t.Idle),
 		PageBytes: c.Limits.PageBytes, ValueBytes: FrameBytes(c) - wire.Overhead,
 		Knows: control.Level, Program: program.Version(),
+	}
+}
+
+// meets has an acceptor that joins know the processes that it was told of when it started, as those of
+// its cluster file: of these nobody may be there whom it could copy from.
+func meets(cfg *acceptor.Config, met []configuration.Process) {
+	for _, p := range met {
+		list := &cfg.Sources
+		if p.Role == paxos.RoleProposer {
+			list = &cfg.Proposers
+		}
+		if p.ID != cfg.ID && !slices.Contains(*list, p.ID) {
+			*list = append(*list, p.ID)
+		}
 	}
 }
 

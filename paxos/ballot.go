@@ -3,6 +3,7 @@ package paxos
 import (
 	"cmp"
 	"fmt"
+	"strings"
 )
 
 // Bound is above every number of the protocol that counts something: rounds, instances,
@@ -21,6 +22,26 @@ type NodeID string
 
 // IsClient reports whether id was given to a client connection.
 func (id NodeID) IsClient() bool { return len(id) > 0 && id[0] == '@' }
+
+// anewDigits are the hexadecimal digits by which a directory that is initialised anew is told from the
+// one before it.
+const anewDigits = 8
+
+// Anew is the id of an acceptor that is to take the place of id, whose directory is gone: id, "-", and
+// digits of the random bits. An id never comes back once it was that of a member, so the directory's is
+// another one. It has up to 9 characters more.
+func (id NodeID) Anew(random uint64) NodeID {
+	return id.Stem() + NodeID(fmt.Sprintf("-%0*x", anewDigits, random>>(64-4*anewDigits)))
+}
+
+// Stem is the id without what Anew has added: a2 of a2-1f3c9a02, and of a2.
+func (id NodeID) Stem() NodeID {
+	at := len(id) - anewDigits - 1
+	if at < 1 || id[at] != '-' || strings.Trim(string(id[at+1:]), "0123456789abcdef") != "" {
+		return id
+	}
+	return id[:at]
+}
 
 // Instance numbers one execution of single-decree Paxos. The first is 1; 0 means none.
 type Instance uint64

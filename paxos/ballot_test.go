@@ -75,3 +75,17 @@ func TestClientIDs(t *testing.T) {
 		}
 	}
 }
+
+// TestStem: the id with which an acceptor comes back is told from the one before, and says whose it is.
+func TestStem(t *testing.T) {
+	for id, want := range map[NodeID]NodeID{
+		"a2": "a2", "a2-1f3c9a02": "a2", "a2-1f3c9a0": "a2-1f3c9a0", "a2-1F3C9A02": "a2-1F3C9A02", "-1f3c9a02": "-1f3c9a02", "a2-11111111-22222222": "a2-11111111", "": "",
+	} {
+		if got := id.Stem(); got != want {
+			t.Errorf("%q comes of %q, want %q", id, got, want)
+		}
+	}
+	if got := NodeID("a2").Anew(0x1f3c9a02 << 32); got != "a2-1f3c9a02" || got.Anew(1) != "a2-00000000" {
+		t.Errorf("%q, and then %q", got, got.Anew(1))
+	}
+}

@@ -68,6 +68,9 @@ type Identity struct {
 	// Join is where others dial an acceptor that joins the log, and that the cluster file does
 	// not name.
 	Join string `json:"join,omitempty"`
+	// From is where somebody is dialled who knows the processes of the log, as well as those of the
+	// cluster file, of which none may be there any more; "" if nobody is.
+	From string `json:"from,omitempty"`
 }
 
 // NewIdentity returns the identity of a node, without an incarnation.

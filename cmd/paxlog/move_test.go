@@ -8,10 +8,12 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/paxlog/paxlog/client"
+	"github.com/paxlog/paxlog/cmd/paxlog/internal/command"
 	"github.com/paxlog/paxlog/config"
 	"github.com/paxlog/paxlog/internal/cluster"
 	"github.com/paxlog/paxlog/paxos"
@@ -63,6 +65,7 @@ func TestMove(t *testing.T) {
 	end := load.Highest()
 	k.Await("who followed from the beginning has all", func() bool { return seen.Load() >= end })
 	whoBegins(t, k, now)
+	whoJoins(t, k, now)
 	k.Config.Acceptors, k.Config.Proposers, k.Config.Learners = nodes(k, now, 'a'), nodes(k, now, 'p'), nodes(k, now, 'l')
 	k.Check(load)
 }
@@ -148,19 +151,69 @@ func whoBegins(t *testing.T, k *cluster.Cluster, now []paxos.NodeID) {
 		living := nodes(k, now, role)[0]
 		list := map[byte]*[]config.Node{'a': &c.Acceptors, 'p': &c.Proposers, 'l': &c.Learners}[role]
 		*list = append(slices.Clone(*list)[1:], living)
-		yaml, err := c.YAML()
-		if err != nil {
-			t.Fatal(err)
-		}
-		file := filepath.Join(t.TempDir(), "paxlog.yaml")
-		if err := os.WriteFile(file, yaml, 0o644); err != nil {
-			t.Fatal(err)
-		}
+		file := write(t, &c)
 		for _, args := range [][]string{{"status"}, {"tail", "-n", "1", "--timeout", "20s"}, {"member", "list"}} {
 			out, errs, code := k.Run(append(args, "--config", file)...)
 			if code != 0 || out == "" {
 				t.Errorf("a file that names %s alone: %v exits with %d: %s%s", living.ID, args, code, out, errs)
 			}
 		}
+	}
+}
+
+// write writes a cluster file, and returns its name.
+func write(t *testing.T, c *config.Cluster) string {
+	t.Helper()
+	yaml, err := c.YAML()
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "paxlog.yaml")
+	if err := os.WriteFile(file, yaml, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+// whoJoins: a newcomer whose cluster file names nobody who lives is told where any process of the log is,
+// of whichever role, and finds the others by that.
+func whoJoins(t *testing.T, k *cluster.Cluster, now []paxos.NodeID) {
+	t.Helper()
+	initialise := func(id paxos.NodeID, role, from string) (string, int) {
+		_, errs, code := k.Run("init", "--join", "--role", role, "--id", string(id), "--addr", k.Address(id), "--data", k.Data(id), "--from", from)
+		return errs, code
+	}
+	if errs, code := initialise("a9", "acceptor", k.Address("nobody")); code != command.ExitUnavailable || !strings.Contains(errs, "says who the processes of this log are") {
+		t.Errorf("nobody is there: %d %s", code, errs)
+	}
+	if _, err := os.Stat(k.Data("a9")); !os.IsNotExist(err) {
+		t.Errorf("a directory was made: %v", err)
+	}
+	c := *k.Config // of who asks for the changes
+	c.Learners = append(slices.Clone(c.Learners)[1:], nodes(k, now, 'l')[0])
+	file := write(t, &c)
+	knows := func(role byte) string { return nodes(k, now, role)[0].Addr }
+	for id, from := range map[paxos.NodeID]string{"a9": knows('l'), "l9": knows('a'), "p9": knows('p')} {
+		role := map[byte]string{'a': "acceptor", 'l': "learner", 'p': "proposer"}[id[0]]
+		args := []string{role, "--config", k.File, "--id", string(id)}
+		if role == "proposer" {
+			args = append(args, "--join", "--addr", k.Address(id), "--from", from)
+		} else if errs, code := initialise(id, role, from); code != command.ExitDone {
+			t.Fatal(errs)
+		} else {
+			args = append(args, "--data", k.Data(id))
+		}
+		started, why := k.StartWith(args...), ""
+		t.Cleanup(func() {
+			_ = syscall.Kill(started.PID(), syscall.SIGKILL)
+			if t.Failed() {
+				t.Logf("%s: %s\n%s", id, why, started.Stderr())
+			}
+		})
+		k.Await(string(id)+" is added", func() bool {
+			var code int
+			_, why, code = k.Run("member", "add", string(id), "--config", file, "--role", role, "--addr", k.Address(id), "--timeout", "20s")
+			return code == command.ExitDone
+		})
 	}
 }

@@ -24,6 +24,7 @@ type daemonOptions struct {
 	Data    string // the data directory; "" for a proposer
 	Listen  string // the address to bind: --listen, else Node.Addr
 	Join    string // where others dial one that joins, "" if the cluster file names it
+	From    string // where one that joins asks who the processes are, beside those of the file; "": nowhere
 }
 
 // readDaemonOptions reads the flags of a process of the given role.
@@ -51,7 +52,7 @@ func readDaemonOptions(in *command.Input, env *command.Environment, role paxos.R
 	if role == paxos.RoleProposer && in.On("join") {
 		return opts, opts.joinAs(in, id)
 	}
-	if opts.Node, err = opts.Cluster.Find(role, paxos.NodeID(id)); err != nil && !opts.joins(id) {
+	if opts.Node, err = opts.Cluster.Find(role, paxos.NodeID(id)); !opts.joins(id, err == nil) && err != nil {
 		return opts, inFile(opts.File, err)
 	}
 	if opts.Listen == "" {
@@ -74,6 +75,9 @@ func (opts *daemonOptions) joinAs(in *command.Input, id string) error {
 	case !isListenAddress(addr) || strings.HasPrefix(addr, ":"):
 		return in.Bad("addr", "is not HOST:PORT")
 	}
+	if opts.From, err = readFrom(in); err != nil {
+		return err
+	}
 	opts.Node, opts.Join = config.Node{ID: paxos.NodeID(id), Addr: addr}, addr
 	if opts.Listen == "" {
 		opts.Listen = addr
@@ -81,16 +85,32 @@ func (opts *daemonOptions) joinAs(in *command.Input, id string) error {
 	return nil
 }
 
-// joins reports whether the data directory is of a process that joins, by this role and id.
-func (opts *daemonOptions) joins(id string) bool {
+var fromOption = command.Option{Name: "from", Value: "HOST:PORT", Usage: "with --join: of any process of the log, which is asked who the others are; without it those of the cluster file are, of which one has to live"}
+
+// readFrom reads it, "" if it is not given.
+func readFrom(in *command.Input) (string, error) {
+	from := in.Text("from")
+	if from == "" {
+		return "", nil
+	}
+	if why := config.CheckAddr(from); why != "" {
+		return "", in.Bad("from", "%s", why)
+	}
+	return from, nil
+}
+
+// joins reports whether the data directory is of a process that joins, by this role and id, or is the
+// one with which an acceptor of this id that has lost its own comes back. One that the cluster file names
+// is none by its own id.
+func (opts *daemonOptions) joins(id string, named bool) bool {
 	if opts.Role == paxos.RoleProposer {
 		return false
 	}
 	held, err := wal.ReadIdentity(vfs.Default, opts.Data)
-	if err != nil || held.Join == "" || held.ID != paxos.NodeID(id) || held.Role != opts.Role.String() {
+	if err != nil || held.Join == "" || held.Role != opts.Role.String() || held.ID == paxos.NodeID(id) && named || held.ID != paxos.NodeID(id) && held.ID.Stem() != paxos.NodeID(id) {
 		return false
 	}
-	opts.Node, opts.Join = config.Node{ID: held.ID, Addr: held.Join}, held.Join
+	opts.Node, opts.Join, opts.From = config.Node{ID: held.ID, Addr: held.Join}, held.Join, held.From
 	return true
 }
 

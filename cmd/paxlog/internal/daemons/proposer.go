@@ -22,6 +22,7 @@ func Proposer() *command.Command {
 			command.IDOption, command.ListenOption,
 			{Name: "join", Usage: "the cluster file does not name it: it joins a log that there is"},
 			{Name: "addr", Value: "HOST:PORT", Usage: "with --join: where the other processes dial it"},
+			fromOption,
 		},
 		Daemon: true,
 		Action: func(ctx context.Context, env *command.Environment, in *command.Input) error {

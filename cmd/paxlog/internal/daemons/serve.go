@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -56,7 +57,7 @@ func untilDone(ctx context.Context, env *command.Environment, reload func()) {
 	}
 }
 
-// discover asks the processes of the cluster file which log this is, and where its processes are by
+// discover asks the processes of the cluster file, and whoever is at the address From, which log this is, and where its processes are by
 // now, for one that joins: as every client, it needs a file that names one which lives. One that
 // keeps nothing has to know the log before it is let in.
 func (opts *daemonOptions) discover(ctx context.Context) (log paxos.LogID, known []configuration.Process, err error) {
@@ -68,9 +69,16 @@ func (opts *daemonOptions) discover(ctx context.Context) (log paxos.LogID, known
 		return log, nil, err
 	}
 	defer c.Close()
+	var alone error
+	if opts.From != "" {
+		_, alone = c.Meet(ctx, opts.From) // the file may still name somebody
+	}
 	s, err := c.Status(ctx)
 	if err != nil {
 		return log, nil, err
+	}
+	if alone != nil && !slices.ContainsFunc(s.Processes, func(p client.ProcessStatus) bool { return p.Err == nil }) {
+		return log, nil, alone
 	}
 	for _, p := range s.Processes {
 		if !p.Former && p.ID != string(opts.Node.ID) {
@@ -150,5 +158,6 @@ func (opts daemonOptions) uninitialised() error {
 		return fmt.Errorf("%s: check --data, or initialise it with %s; a learner learns everything again", what, command)
 	}
 	return fmt.Errorf("%s: check --data. %s may have voted before: then its directory must be restored, for initialising it anew can lose entries. "+
-		"Only if it has never run, initialise it with %s", what, opts.Node.ID, command)
+		"Only if it has never run, initialise it with %s. If its disk is gone for good, `paxlog init --join --id %s --data %s` and `paxlog member replace %s --with %s` put an empty one in its place",
+		what, opts.Node.ID, command, opts.Node.ID, opts.Data, opts.Node.ID, opts.Node.ID)
 }
