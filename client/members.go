@@ -31,6 +31,9 @@ type Members struct {
 	Phase1  int      // sizes of its quorums
 	Phase2  int
 	List    []Member
+	// Coming is the acceptor that came by the newest change and has not arrived: it does not hold yet
+	// what it takes to vote, as far as the leader has heard. "" if there is none.
+	Coming string
 	// After a change or a plan: how many acceptors, or proposers, may be lost before it, while it
 	// is made, and after it.
 	Before, During, After int
@@ -54,6 +57,7 @@ const (
 	ReplaceMember = paxos.MemberReplace // ID, which is dead, by With
 	AddMember     = paxos.MemberAdd     // With
 	RemoveMember  = paxos.MemberRemove  // ID, which lives
+	CancelMember  = paxos.MemberCancel  // the newest change, whose newcomer ID has not arrived; With, if not "", comes in its place
 )
 
 // MemberChange is a change of the acceptors, proposers or learners.
@@ -106,7 +110,7 @@ func membersIn(leader string, reply paxos.Message) (Members, error) {
 	if !ok {
 		return Members{}, fmt.Errorf("%s answers something else: %T", leader, reply)
 	}
-	out := Members{Epoch: m.Epoch, Version: m.Version, From: m.From, Phase1: m.Phase1, Phase2: m.Phase2, Before: m.Before, During: m.During, After: m.After}
+	out := Members{Epoch: m.Epoch, Version: m.Version, From: m.From, Phase1: m.Phase1, Phase2: m.Phase2, Coming: string(m.Coming), Before: m.Before, During: m.During, After: m.After}
 	for _, a := range m.List {
 		out.List = append(out.List, Member{
 			ID: string(a.ID), Role: a.Role, Addr: a.Addr, Incarnation: a.Incarnation, IsMember: a.IsMember, Up: a.Up, Votes: a.Votes, Held: a.Held, Behind: a.Behind, Gone: a.Gone,

@@ -20,6 +20,7 @@ const (
 	MemberReplace MemberOrder = 1 // ID, which is dead, by With
 	MemberAdd     MemberOrder = 2 // With
 	MemberRemove  MemberOrder = 3 // ID, which lives
+	MemberCancel  MemberOrder = 4 // the newest change, whose newcomer ID has not arrived; With, if not empty, comes in its place
 )
 
 // Member asks a leader to change the acceptors, proposers or learners, or, if Plan is set, whether
@@ -56,6 +57,9 @@ type Membered struct {
 	List   []MemberState
 	// Version is that of who the proposers and learners are; 0: as the cluster files say.
 	Version uint64
+	// Coming is the acceptor that the newest configuration has and the one before has not, until it
+	// has been heard to hold everything below the instance from which it is a member; else "".
+	Coming NodeID
 }
 
 // MemberState is one process, as a leader sees it. Of a proposer it is known whether it is up, and

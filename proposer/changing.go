@@ -150,7 +150,7 @@ func (l *leading) isComplete(p *Proposer) bool {
 // describe adds how the acceptors are.
 func (l *leading) describe(p *Proposer, m *paxos.Membered) {
 	h := p.newest()
-	m.Epoch, m.Phase1, m.Phase2 = h.Now.Epoch, int(h.Now.Phase1), int(h.Now.Phase2)
+	m.Epoch, m.Phase1, m.Phase2, m.Coming = h.Now.Epoch, int(h.Now.Phase1), int(h.Now.Phase2), l.coming(p)
 	fresh := p.not(l.gone)
 	add := func(s paxos.MemberState) {
 		s.Role = paxos.RoleAcceptor

@@ -27,7 +27,13 @@ func (p *Proposer) onMember(from paxos.NodeID, m *paxos.Member) {
 		return
 	}
 	var change configuration.Change
-	if answer.Why = l.mayOrder(p); answer.Why == "" {
+	if m.Order == paxos.MemberCancel {
+		m, answer.Why = l.cancels(p, m)
+	}
+	if answer.Why == "" {
+		answer.Why = l.mayOrder(p)
+	}
+	if answer.Why == "" {
 		change, answer.Why = l.changeOf(p, m)
 	}
 	if answer.Why == "" {
@@ -42,6 +48,41 @@ func (p *Proposer) onMember(from paxos.NodeID, m *paxos.Member) {
 	p.order.giveUp.Set(p.now + p.cfg.StallTicks)
 	l.refuseQueue(p, paxos.RefuseNoLeader, "the leader renews its ballot to change the acceptors")
 	p.campaignFor(fmt.Sprintf("the acceptors are to change, to epoch %d", change.Config.Epoch), rejoiner{}, &configuration.Found{At: configuration.Unset, Change: change})
+}
+
+// coming is the newcomer of the newest change, as long as it has not arrived, as far as this leader
+// has heard; "" if there is none.
+func (l *leading) coming(p *Proposer) paxos.NodeID {
+	h, answer := p.newest(), p.not(l.doubtful)
+	for _, a := range h.Now.Acceptors {
+		i := p.place(a.ID)
+		if _, was := h.Before.Find(a.ID); h.Changed() && !was && !answer.Has(i) && (i < 0 || l.held[i]+1 < h.From) {
+			return a.ID
+		}
+	}
+	return ""
+}
+
+// cancels is the order by which the newest change is cancelled, or why there is none: another
+// newcomer takes the place of the one that has not arrived, or nobody does (package configuration,
+// "A newcomer that never arrives").
+func (l *leading) cancels(p *Proposer, m *paxos.Member) (*paxos.Member, string) {
+	h, coming := p.newest(), l.coming(p)
+	switch {
+	case p.now-l.since < p.cfg.ElectionMax:
+		return m, fmt.Sprintf("%s has just been elected, and has not heard from everybody yet: try again", p.cfg.ID)
+	case coming == "":
+		return m, fmt.Sprintf("nothing is to be cancelled: the acceptors of epoch %d are %v, and none of them has still to arrive", h.Now.Epoch, acceptorsOf(h.Now))
+	case m.ID != "" && m.ID != coming:
+		return m, fmt.Sprintf("it is %s that has not arrived, and not %s", coming, m.ID)
+	case m.With != "":
+		return &paxos.Member{Nonce: m.Nonce, Order: paxos.MemberReplace, ID: coming, With: m.With, Plan: m.Plan, Force: m.Force}, ""
+	}
+	remove := &paxos.Member{Nonce: m.Nonce, Order: paxos.MemberRemove, ID: coming, Phase1: m.Phase1, Phase2: m.Phase2, Plan: m.Plan, Force: m.Force}
+	if h.Replaced == "" && m.Phase1 == 0 { // it was added: the configuration before comes back
+		remove.Phase1, remove.Phase2 = int(h.Before.Phase1), int(h.Before.Phase2)
+	}
+	return remove, ""
 }
 
 // mayOrder returns why the acceptors cannot be changed now, or "".
@@ -115,6 +156,8 @@ func (l *leading) newcomer(p *Proposer, h *configuration.History, id paxos.NodeI
 	j, joins := p.joiners[id]
 	_, is := h.Now.Find(id)
 	switch {
+	case is && !joins:
+		return a, fmt.Sprintf("%s is an acceptor of this log already; if its disk is gone, `paxlog init --join --id %s --anew --data DIR` makes another directory, and those that have joined are %v", id, id.Stem(), p.joinerIDs())
 	case is:
 		return a, fmt.Sprintf("%s is an acceptor of this log already", id)
 	case h.WasReplaced(id):
@@ -143,9 +186,10 @@ func (l *leading) risks(p *Proposer, m *paxos.Member, x configuration.Change, an
 	}
 	need := func(c configuration.Configuration) int { return int(max(c.Phase1, c.Phase2)) }
 	now := p.newest().Now
+	without := votes(x.Config, "") - need(x.Config) // until a newcomer has arrived
 	answer.Before = votes(now, "") - need(now)
 	answer.During = votes(now, x.Replaces) - need(now)
-	answer.After = votes(x.Config, "") - need(x.Config)
+	answer.After = without
 	if m.Order != paxos.MemberRemove {
 		answer.After++ // the newcomer, which has caught up
 	}
@@ -155,8 +199,14 @@ func (l *leading) risks(p *Proposer, m *paxos.Member, x configuration.Change, an
 	switch {
 	case m.Order == paxos.MemberReplace && len(now.Acceptors) < 3:
 		return fmt.Sprintf("with %d acceptors there is no quorum without %s: what is left is to restore its directory, or a backup", len(now.Acceptors), m.ID)
+	case m.Order == paxos.MemberReplace && m.With.Stem() == m.ID.Stem() && fresh.Has(p.place(m.ID)): // --force makes no difference
+		return fmt.Sprintf("%s lives and votes, so its disk is not gone, and %s, which has joined for it, was begun by mistake: stop that one", m.ID, m.With)
 	case answer.During < 0:
 		return fmt.Sprintf("%d acceptors that vote are needed meanwhile beside %s, and there are %d: start the others first", need(now), m.ID, votes(now, x.Replaces))
+	case m.Order == paxos.MemberAdd && without < 0 && answer.Before >= 0 && !m.Force:
+		return fmt.Sprintf("until %s has arrived, %d acceptors that vote would be needed and there are %d: were %s lost meanwhile, nothing could be appended ever again, nor this be cancelled; "+
+			"start those that are down, or replace one of them (`paxlog member replace ID --with %s`); --force adds it all the same",
+			m.With, need(x.Config), votes(x.Config, ""), m.With, m.With)
 	case answer.After < 0:
 		return fmt.Sprintf("fewer than a quorum of %v would vote: start the others first", acceptorsOf(x.Config))
 	case m.Order == paxos.MemberReplace && fresh.Has(p.place(m.ID)) && !m.Force:

@@ -27,8 +27,12 @@ func TestMemberOrder(t *testing.T) {
 		set  func(*Proposer, *paxos.Member)
 		want string
 	}{
-		"a dead one":          {func(p *Proposer, _ *paxos.Member) { leads(p).gone[1].Set(0) }, ""},
-		"one that lives":      {func(*Proposer, *paxos.Member) {}, "a2 lives and votes: add a4, and then remove a2"},
+		"a dead one":     {func(p *Proposer, _ *paxos.Member) { leads(p).gone[1].Set(0) }, ""},
+		"one that lives": {func(*Proposer, *paxos.Member) {}, "a2 lives and votes: add a4, and then remove a2"},
+		"one that lives, by its own id": {func(p *Proposer, m *paxos.Member) {
+			m.With, m.Force = "a2-00000001", true
+			p.joiners[m.With], p.known[m.With], p.up[m.With] = joiner{"h:1", leads(p).chosenUpTo}, 45, true
+		}, "a2 lives and votes, so its disk is not gone"},
 		"one that is none":    {func(_ *Proposer, m *paxos.Member) { m.ID = "a9" }, "a9 is no acceptor of this log"},
 		"a mistyped newcomer": {func(_ *Proposer, m *paxos.Member) { m.With = "a5" }, "no acceptor a5 has joined"},
 		"a member":            {func(_ *Proposer, m *paxos.Member) { m.With = "a3" }, "a3 is an acceptor of this log already"},
@@ -36,7 +40,11 @@ func TestMemberOrder(t *testing.T) {
 		"a log of level 1":    {func(p *Proposer, _ *paxos.Member) { p.control.Level = 1 }, "the log has level 1"},
 		"too few others":      {func(p *Proposer, _ *paxos.Member) { leads(p).gone[1].Set(0); leads(p).gone[2].Set(0) }, "start the others first"},
 		"an addition":         {func(_ *Proposer, m *paxos.Member) { m.Order = paxos.MemberAdd }, ""},
-		"a removal":           {func(_ *Proposer, m *paxos.Member) { m.Order, m.Force = paxos.MemberRemove, true }, ""},
+		"an addition that has to arrive": {func(p *Proposer, m *paxos.Member) {
+			leads(p).gone[1].Set(0)
+			m.Order = paxos.MemberAdd
+		}, "until a4 has arrived, 3 acceptors that vote would be needed and there are 2"},
+		"a removal": {func(_ *Proposer, m *paxos.Member) { m.Order, m.Force = paxos.MemberRemove, true }, ""},
 		"a change under way": {func(p *Proposer, _ *paxos.Member) {
 			p.members.After, p.members.From = p.members.Before, 100
 		}, "the change before is not complete"},
@@ -47,6 +55,85 @@ func TestMemberOrder(t *testing.T) {
 		got := sentTo[*paxos.Membered](p.Flush(), "@op")
 		if len(got) != 1 || !strings.Contains(got[0].Why, test.want) || (got[0].Why == "") != (test.want == "") {
 			t.Errorf("%s: %+v", name, got)
+		}
+	}
+}
+
+// TestCancelOrder: which order comes of it that a change is to be cancelled, and what is refused.
+func TestCancelOrder(t *testing.T) {
+	changed := func(x func(configuration.Configuration) configuration.Change) *Proposer {
+		p := leader(t, begun())
+		h, err := configuration.Begin(configuration.Of(p.cfg.Membership, func(paxos.NodeID) uint64 { return 0 })).Decide(1)
+		if err == nil {
+			h, err = h.Apply(1, x(h.Now))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.control.Level, p.control.Members = control.LevelMembers, h
+		e, err := h.Electorate(2, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		l := leads(p)
+		p.adopt(e)
+		n := len(e.Acceptors)
+		l.held, l.knows, l.gone, l.doubtful = make([]paxos.Instance, n), make([]uint64, n), make([]paxos.Timer, n), make([]paxos.Timer, n)
+		l.chosenUpTo, l.next, p.now = max(l.chosenUpTo, 4), max(l.next, 5), p.now+p.cfg.ElectionMax
+		for i, id := range e.Acceptors {
+			if id != "a4" {
+				l.held[i] = l.chosenUpTo
+				l.gone[i].Set(p.now + 1000)
+				l.doubtful[i].Set(p.now + 1000)
+			}
+		}
+		p.joiners["a5"], p.known["a5"], p.up["a5"] = joiner{"h:1", l.chosenUpTo}, 55, true
+		return p
+	}
+	newcomer := configuration.Acceptor{ID: "a4", Incarnation: 44, Addr: "h:1"}
+	replaced := func(c configuration.Configuration) configuration.Change { return c.Replacement("a2", newcomer) }
+	added := func(c configuration.Configuration) configuration.Change { return c.Addition(newcomer, 3, 2) }
+	arrives := func(p *Proposer) { leads(p).held[p.place("a4")] = 1 }
+	none := func(*Proposer) {}
+	for name, test := range map[string]struct {
+		change  func(configuration.Configuration) configuration.Change
+		set     func(*Proposer)
+		m       paxos.Member
+		why     string
+		want    []paxos.NodeID
+		quorums [2]uint64
+		voids   paxos.NodeID
+	}{
+		"a replacement, and nobody comes":     {replaced, none, paxos.Member{}, "", []paxos.NodeID{"a1", "a3"}, [2]uint64{2, 2}, ""},
+		"a replacement, and another one":      {replaced, none, paxos.Member{ID: "a4", With: "a5"}, "", []paxos.NodeID{"a1", "a3", "a5"}, [2]uint64{2, 2}, "a4"},
+		"an addition":                         {added, none, paxos.Member{}, "", []paxos.NodeID{"a1", "a2", "a3"}, [2]uint64{2, 2}, ""},
+		"an addition, and another one":        {added, none, paxos.Member{With: "a5"}, "", []paxos.NodeID{"a1", "a2", "a3", "a5"}, [2]uint64{3, 2}, "a4"},
+		"of somebody else":                    {added, none, paxos.Member{ID: "a3"}, "it is a4 that has not arrived", nil, [2]uint64{}, ""},
+		"one that has arrived":                {added, arrives, paxos.Member{}, "nothing is to be cancelled", nil, [2]uint64{}, ""},
+		"one that answers as a member":        {added, func(p *Proposer) { leads(p).doubtful[p.place("a4")].Set(p.now + 9) }, paxos.Member{}, "nothing is to be cancelled", nil, [2]uint64{}, ""},
+		"under a leader that is new":          {added, func(p *Proposer) { leads(p).since = p.now }, paxos.Member{}, "try again", nil, [2]uint64{}, ""},
+		"where what is below has to be held":  {replaced, func(p *Proposer) { clear(leads(p).held) }, paxos.Member{}, "the change before is not complete", nil, [2]uint64{}, ""},
+		"by one that was replaced":            {replaced, none, paxos.Member{With: "a2"}, "a2 was an acceptor of this log, and does not come back", nil, [2]uint64{}, ""},
+		"by one that has not joined":          {replaced, none, paxos.Member{With: "a6"}, "no acceptor a6 has joined", nil, [2]uint64{}, ""},
+		"and the others are too few for that": {replaced, func(p *Proposer) { leads(p).gone[p.place("a1")].Set(0) }, paxos.Member{}, "start the others first", nil, [2]uint64{}, ""},
+	} {
+		p, m := changed(test.change), test.m
+		test.set(p)
+		m.Order = paxos.MemberCancel
+		p.Step("@op", &m)
+		if answer := sentTo[*paxos.Membered](p.Flush(), "@op"); test.why != "" {
+			if len(answer) != 1 || !strings.Contains(answer[0].Why, test.why) || p.order != nil {
+				t.Errorf("%s: %+v", name, answer)
+			}
+			continue
+		}
+		if p.order == nil {
+			t.Errorf("%s: nothing is ordered", name)
+			continue
+		}
+		x := p.order.change
+		if got := acceptorsOf(x.Config); !slices.Equal(got, test.want) || [2]uint64{x.Config.Phase1, x.Config.Phase2} != test.quorums || x.Replaces != test.voids || p.members.Void != test.voids {
+			t.Errorf("%s: %v, quorums of %d and %d, in the place of %q (asks nothing of %q)", name, got, x.Config.Phase1, x.Config.Phase2, x.Replaces, p.members.Void)
 		}
 	}
 }

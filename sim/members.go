@@ -28,6 +28,9 @@ func moreChanges(r *paxos.Rand, end Micros, t Topology) (faults []Fault) {
 	for at := between(r, 300*Millisecond, 1500*Millisecond); at < end; at += between(r, 500*Millisecond, 4*Second) {
 		f := Fault{At: at, Kind: []FaultKind{ReplaceAcceptor, ReplaceAcceptor, AddAcceptor, RemoveAcceptor}[r.Uint64()%4], Arg: r.Uint64()}
 		f.For = between(r, 100*Millisecond, 3*Second)
+		if f.Kind != RemoveAcceptor && f.Arg>>32%4 == 0 {
+			f.Kind = LoseNewcomer
+		}
 		faults = append(faults, f)
 	}
 	return faults
@@ -62,29 +65,38 @@ func (c *Cluster) changeMembers(f Fault, r *paxos.Rand) {
 	if f.Kind == RemoveAcceptor {
 		c.removing++
 	} else {
-		c.newcomers++
-		m.Order, m.With = paxos.MemberAdd, paxos.NodeID(fmt.Sprintf("b%d", c.newcomers))
-		c.incarnations[m.With] = uint64(100 + c.newcomers)
-		n := c.addAcceptor(m.With)
-		n.incarnation, n.refusal = c.incarnations[m.With], c.refusal
-		n.lag = c.nodes[member].lag
-		c.trace("%s joins", m.With)
-		n.Start()
+		m.Order, m.With = paxos.MemberAdd, c.joins(c.nodes[member].lag)
 	}
 	if f.Kind == AddAcceptor {
 		c.adding++
 	}
 	if f.Kind == ReplaceAcceptor {
 		m.Order = paxos.MemberReplace
-		c.dead[member] = true
-		n := c.nodes[member]
-		n.away = true
-		c.trace("the machine of %s dies for good", member)
-		if n.Up {
-			n.Crash()
-		}
+		c.dies(member)
 	}
 	c.askFor(m, f, r)
+}
+
+// joins starts one more acceptor, which is no member.
+func (c *Cluster) joins(lag Micros) paxos.NodeID {
+	c.newcomers++
+	id := paxos.NodeID(fmt.Sprintf("b%d", c.newcomers))
+	c.incarnations[id] = uint64(100 + c.newcomers)
+	n := c.addAcceptor(id)
+	n.incarnation, n.refusal, n.lag = c.incarnations[id], c.refusal, lag
+	c.trace("%s joins", id)
+	n.Start()
+	return id
+}
+
+// dies has the machine of an acceptor die for good.
+func (c *Cluster) dies(id paxos.NodeID) {
+	n := c.nodes[id]
+	c.dead[id], n.away = true, true
+	c.trace("the machine of %s dies for good", id)
+	if n.Up {
+		n.Crash()
+	}
 }
 
 // askFor asks every proposer that leads, or believes so, again and again.
@@ -113,12 +125,17 @@ func (c *Cluster) askFor(m *paxos.Member, f Fault, r *paxos.Rand) {
 		c.after(300*Millisecond, func() { c.askFor(m, f, r) })
 		return
 	}
+	c.askAll(m)
+	c.after(300*Millisecond, func() { c.askFor(m, f, r) })
+}
+
+// askAll asks every proposer once.
+func (c *Cluster) askAll(m *paxos.Member) {
 	for _, id := range c.Proposers {
 		if n := c.nodes[id]; n.Up {
 			n.receive(operator, m)
 		}
 	}
-	c.after(300*Millisecond, func() { c.askFor(m, f, r) })
 }
 
 func isMember(list paxos.ByPlace[member], id paxos.NodeID) bool {
@@ -129,7 +146,7 @@ func isMember(list paxos.ByPlace[member], id paxos.NodeID) bool {
 func (c *Cluster) isOneDead() bool {
 	h := c.Check.Members()
 	for id := range c.dead {
-		if !h.WasReplaced(id) {
+		if isMember(h.Now.Acceptors, id) {
 			return true
 		}
 	}
@@ -153,4 +170,73 @@ func (c *Cluster) resurrect(id paxos.NodeID, r *paxos.Rand) {
 		c.Events["directory of a replaced acceptor started"]++
 		n.Start()
 	}
+}
+
+// loseNewcomer begins to replace a dead acceptor, or to add one. The newcomer can copy no more from
+// then on, and its machine dies for good: before the change is proposed, while it is, or when it is
+// chosen. Then the change is cancelled, and, half of the time, another newcomer comes in its place.
+func (c *Cluster) loseNewcomer(f Fault, r *paxos.Rand) {
+	h := c.Check.Members()
+	now := h.Now
+	n := len(now.Acceptors)
+	majority := uint64(n/2 + 1)
+	if n < 3 || n > 6 || now.Phase1 != majority || now.Phase2 != majority || c.isOneDead() || !c.haveArrived() || c.forgetful() != "" || c.removing+c.adding > 0 {
+		return // to lose another one now is more than the log survives
+	}
+	member := now.Acceptors[r.Uint64()%uint64(n)].ID
+	lag := c.nodes[member].lag
+	lost := c.joins(lag)
+	first := &paxos.Member{Order: paxos.MemberAdd, With: lost, Force: true}
+	if r.Uint64()%2 == 0 {
+		first.Order, first.ID = paxos.MemberReplace, member
+		c.dies(member)
+	}
+	another := paxos.NodeID("")
+	if r.Uint64()%2 == 0 {
+		another = c.joins(lag)
+	}
+	c.adding++ // until it is over nobody else is lost
+	c.after(between(r, 100*Millisecond, Second), func() {
+		for _, id := range slices.Concat(c.voters(), c.Learners) {
+			c.Net.CutBoth(lost, id)
+		}
+		c.askAll(first)
+		c.after(between(r, 0, 300*Millisecond), func() { c.askAll(first) })
+		c.after(between(r, 0, 600*Millisecond), func() {
+			c.dies(lost)
+			c.cancel(first, lost, another, 0)
+		})
+	})
+}
+
+// cancelTries is how often an operator looks whether a change is made after all of which the
+// newcomer is lost.
+const cancelTries = 10
+
+// cancel goes on to cancel a change whose newcomer is lost, as an operator does, who looks at the
+// members again and again.
+func (c *Cluster) cancel(first *paxos.Member, lost, another paxos.NodeID, tries int) {
+	h := c.Check.Members()
+	replaces := first.Order == paxos.MemberReplace
+	switch {
+	case h.WasReplaced(lost):
+		c.adding--
+		c.Events["change cancelled"]++
+		return
+	case c.forgetful() != "": // an operator sees that one does not vote, and waits
+	case isMember(h.Now.Acceptors, lost) && tries%4 == 3: // a leader may have heard that it has arrived
+		c.askAll(&paxos.Member{Order: paxos.MemberRemove, ID: lost, Force: true})
+	case isMember(h.Now.Acceptors, lost):
+		c.askAll(&paxos.Member{Order: paxos.MemberCancel, ID: lost, With: another, Force: true})
+	case tries < cancelTries:
+	case replaces && isMember(h.Now.Acceptors, first.ID): // it was never made
+		if another == "" {
+			another = c.joins(c.nodes[lost].lag)
+		}
+		c.askAll(&paxos.Member{Order: paxos.MemberReplace, ID: first.ID, With: another, Force: true})
+	default:
+		c.adding--
+		return
+	}
+	c.after(300*Millisecond, func() { c.cancel(first, lost, another, tries+1) })
 }

@@ -72,6 +72,50 @@ func TestAddedAndLeaderLost(t *testing.T) {
 	await(t, c, "the log goes on with the newcomer", func() bool { return c.Check.Answers > answers+50 })
 }
 
+// TestCancel: an acceptor has died for good and was replaced, and the newcomer dies, too, before it
+// has arrived. The change is cancelled, another one is added, and then the log survives the loss of
+// one more, and that the newcomer's directory is started after all.
+func TestCancel(t *testing.T) {
+	c := checkpointCluster(t, 2)
+	if testing.Verbose() {
+		c.Fault = func(line string) { t.Log(c.stamp(), line) }
+	}
+	await(t, c, "some answers", func() bool { return c.Check.Answers > 50 })
+	c.dies("a3")
+	lost := c.joins(0)
+	replaced := func() bool { h := c.Check.Members(); return isMember(h.Now.Acceptors, lost) }
+	c.Run(300 * Millisecond)
+	for _, id := range append(c.voters(), c.Learners...) {
+		c.Net.CutBoth(lost, id) // it does not get what it would take
+	}
+	c.askAll(&paxos.Member{Order: paxos.MemberReplace, ID: "a3", With: lost, Force: true})
+	await(t, c, "the change", replaced)
+	answers := c.Check.Answers
+	await(t, c, "the log goes on without the newcomer", func() bool { return c.Check.Answers > answers+50 })
+	c.nodes[lost].Crash()
+	ask := func(m *paxos.Member, done func() bool) {
+		await(t, c, "the next change", func() bool {
+			c.askAll(m)
+			c.Run(100 * Millisecond)
+			return done()
+		})
+	}
+	ask(&paxos.Member{Order: paxos.MemberCancel}, func() bool { return !replaced() })
+	if h := c.Check.Members(); len(h.Now.Acceptors) != 2 || h.Now.Phase1 != 2 || h.Now.Phase2 != 2 || !h.WasReplaced("a3") {
+		t.Fatalf("%+v", h.Now)
+	}
+	another := c.joins(0)
+	ask(&paxos.Member{Order: paxos.MemberAdd, With: another}, func() bool { return c.votes(another) })
+	c.Net.Heal()
+	c.nodes[lost].Start()
+	c.nodes["a1"].Crash()
+	answers = c.Check.Answers
+	await(t, c, "the log goes on with the newcomer that came", func() bool { return c.Check.Answers > answers+50 })
+	if c.votes(lost) {
+		t.Fatalf("%s votes, and the change that it came by was cancelled", lost)
+	}
+}
+
 // TestMembers runs seeds in which acceptors die for good and are replaced, are added and removed,
 // all the time, beside all other faults: PAXLOG_SEEDS of them (100 by default) from PAXLOG_SEED on.
 func TestMembers(t *testing.T) {
@@ -95,7 +139,7 @@ func TestMembers(t *testing.T) {
 			t.Fatalf("seed %d (%+v): %v\nreplay: PAXLOG_SEED=%d PAXLOG_SEEDS=1 go test ./sim -run Members", r.Seed, r.Topology, r.Err, r.Seed)
 		}
 	}
-	for _, k := range []string{"acceptor dead for good, and replaced", "acceptor added", "acceptor removed", "acceptors changed", "directory of a replaced acceptor started", "old directory of a replaced acceptor started", "directory rolled back", "rejoined: it votes again", "proposer or learner moved", "move of a proposer or learner done", "leader change"} {
+	for _, k := range []string{"acceptor dead for good, and replaced", "acceptor added", "acceptor removed", "acceptors changed", "newcomer dead for good before it has arrived", "change cancelled", "directory of a replaced acceptor started", "old directory of a replaced acceptor started", "directory rolled back", "rejoined: it votes again", "proposer or learner moved", "move of a proposer or learner done", "leader change"} {
 		t.Logf("%6d times: %s", total[k], k)
 		if total[k] == 0 && n >= 100 {
 			t.Errorf("there was no %s", k)

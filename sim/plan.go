@@ -83,6 +83,7 @@ const (
 	ReplaceAcceptor
 	AddAcceptor
 	RemoveAcceptor
+	LoseNewcomer
 	StealSession
 	MoveProcess
 	HealNetwork
@@ -96,6 +97,7 @@ var faultNames = [...]string{
 	HandOver: "leader asked to hand over", DrainNode: "drain", TrimLog: "trim", LoseLearner: "learner begun anew",
 	ReplaceProgram: "program replaced", RaiseLevel: "level to be raised",
 	ReplaceAcceptor: "acceptor dead for good, and replaced", AddAcceptor: "acceptor added", RemoveAcceptor: "acceptor removed",
+	LoseNewcomer: "newcomer dead for good before it has arrived",
 	StealSession: "client that goes on with others' sessions", MoveProcess: "proposer or learner moved", HealNetwork: "healed network",
 }
 

@@ -103,6 +103,37 @@
 // what is not chosen yet, and without it there is no quorum of three. So a1 and a3 let somebody
 // lead who fills these instances. Then a4 arrives, and is the third.
 //
+// # A newcomer that never arrives
+//
+// The machine of a newcomer y may be lost after the change is chosen and before y has arrived. The
+// change is cancelled by one more change, as any other: it removes y, or it replaces y by another
+// newcomer z. It needs no rule of its own.
+//
+//   - R8 asks for what is below the first change's instance, and not for y. A log that goes on
+//     without y holds that at a Phase 2 quorum, so the next change may be proposed; a leader proposes
+//     it only where the first one is in force.
+//   - R7 says nothing of x having arrived. If z replaces y, then y is asked for nothing, and whoever
+//     starts its directory does no harm. If y is removed it is a member that lives, as far as anybody
+//     knows: if it arrives after all, its votes count below the instance from which it is none, and
+//     it has forgotten nothing.
+//   - A late leader may find the second change merely voted for. Who votes for a change holds
+//     everything below it. So the Phase 1 that finds this vote begins where the first change is in
+//     force, and two configurations are enough for its Electorate.
+//   - The member x that y has replaced does not come back: what it votes and promises counts nowhere
+//     any more. It can come as a newcomer only, under another id.
+//
+// Why not sooner, where the first change is not in force yet, so that it never is: a cancel chosen
+// between i and i + alpha would have to be known by who proposes at i + alpha. But R3 lets a leader
+// propose there that knows what is chosen up to i only, by the configuration with y. Example, alpha
+// is 2: the change is chosen at 3, the cancel at 4. One leader knows 3, and gets a value chosen at 5
+// by the configuration with y; the next one knows 4, and gets another value chosen there by the one
+// without.
+//
+// So a log that cannot go on without y cannot cancel. It comes to that if so many members are lost
+// before y has arrived that those who are left are no quorum of the configuration with y, though
+// they were one of that before. A replacement makes no difference here, for y and x are one loss
+// each. An addition does: a leader declines it where the log would stop until y has arrived.
+//
 // # Rejoining around a change
 //
 // A directory that has forgotten something rejoins (package paxos, "Rejoining") once a change that

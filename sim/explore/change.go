@@ -144,10 +144,26 @@ func (e *explorer) among(s paxos.Set, c configuration.Configuration) (n int) {
 	return n
 }
 
-// isChanged reports whether the change is chosen in a state. From then on the directory of a
-// member that it replaces is anybody's (R7).
-func (e *explorer) isChanged(s []uint32) bool {
-	return slices.ContainsFunc(e.reignsOf(e.chosenBy(e.toldIn(s))), func(r reign) bool { return r.config.Epoch > 1 })
+// isReplaced reports whether a change that replaces id is chosen in a state. From then on the
+// directory of id is anybody's (R7).
+func (e *explorer) isReplaced(id paxos.NodeID, s []uint32) bool {
+	if o, then := e.cfg.Order, e.cfg.Then; (o.Order != paxos.MemberReplace || o.ID != id) && (then.With == "" || then.ID != id) {
+		return false
+	}
+	return slices.ContainsFunc(e.reignsOf(e.chosenBy(e.toldIn(s))), func(r reign) bool {
+		_, is := r.config.Find(id)
+		return !is && r.config.Epoch > 1
+	})
+}
+
+// isNewer reports whether m tells a newer configuration than o.
+func isNewer(m, o *paxos.Configured) bool {
+	if m.State == o.State {
+		return false
+	}
+	s, err := control.Decode(m.State, control.Level)
+	old, errOld := control.Decode(o.State, control.Level)
+	return err == nil && errOld == nil && s.Members.Now.Epoch > old.Members.Now.Epoch
 }
 
 // reignsOf are the configurations of a log, up to the first instance of which nothing is chosen.
@@ -171,9 +187,9 @@ func (e *explorer) checkChange(t *ballots, chosen map[paxos.Instance]paxos.Value
 			upTo++
 		}
 	}
-	if len(r) > 1 {
+	if last := len(r) - 1; last > 0 && (e.cfg.Then.Order == 0 || last > 1) {
 		e.out.Changed++
-		if _, isChosen := chosen[r[1].from]; isChosen {
+		if _, isChosen := chosen[r[last].from]; isChosen {
 			e.out.After++
 		}
 	}

@@ -65,6 +65,42 @@ func aroundChange(alpha paxos.Instance) []Config {
 		slices.Concat(orderedByThree[:len(orderedByThree)-1], spread[1:], []string{"a1 forgets"}), spreadKept)
 	with("forgets-done", "the same, and what it forgets is that the change was chosen, and a vote where it is in force", add,
 		slices.Concat(inForce(alpha, orderedByThree), []string{"a1 waits", "a1>a4 Vouch"}, spread, []string{"p1>a4 Heartbeat", "a1 forgets"}), spreadKept)
+	return append(list, cancelled(alpha, replace, add)...)
+}
+
+// cancelled are clusters of which the newcomer of a change has not arrived when the change is in
+// force, and is cancelled. It may arrive after all, at any time.
+func cancelled(alpha paxos.Instance, replace, add paxos.Member) (list []Config) {
+	out := paxos.Member{Nonce: 2, Order: paxos.MemberCancel, ID: "a4", Force: true}
+	another := out
+	another.With = "a5"
+	again := []string{"p1 cancels", "p1>a1 Prepare", "p1>a2 Prepare", "a1>p1 Promise", "a2>p1 Promise", "p1>a1 Accept"}
+	againByThree := []string{
+		"p1 cancels", "p1>a1 Prepare", "p1>a2 Prepare", "p1>a3 Prepare", "a1>p1 Promise", "a2>p1 Promise", "a3>p1 Promise", "p1>a1 Accept",
+	}
+	for _, x := range []Config{
+		{Name: "cancel", Summary: "a dead acceptor was replaced, the newcomer has not arrived, and is taken out again", Order: replace, Then: out, Prologue: again},
+		{Name: "cancel-with", Summary: "the same, and another one takes the newcomer's place", Order: replace, Then: another, Prologue: again},
+		{
+			Name: "cancel-late", Summary: "the same while the other proposer collects promises, and learns of both changes late", Order: replace, Then: another,
+			Prologue: slices.Concat(again, lateP2), Kept: lateP2Kept,
+		},
+		{Name: "cancel-add", Summary: "an acceptor was added, has not arrived, and is taken out again", Order: add, Then: out, Prologue: againByThree},
+	} {
+		ordered := ordered
+		if x.Order.Order == paxos.MemberAdd {
+			ordered = orderedByThree
+		} else {
+			x.RollBacks = 1
+		}
+		x.Name, x.Summary = fmt.Sprintf("%s-%d", x.Name, alpha), fmt.Sprintf("%s; alpha %d", x.Summary, alpha)
+		x.Acceptors, x.Newcomers, x.Proposers, x.Alpha, x.Instances, x.Ballots, x.Renewals, x.Held = 3, 1, 2, alpha, int(3+2*alpha), 2, 3, true
+		if x.Then.With != "" {
+			x.Newcomers = 2
+		}
+		x.Prologue = slices.Concat(inForceAlone(alpha, ordered), x.Prologue)
+		list = append(list, x)
+	}
 	return list
 }
 
@@ -87,4 +123,15 @@ func inForce(alpha paxos.Instance, ordered []string) []string {
 		steps = append(steps, votes...)
 	}
 	return append(steps, "a4 waits", "a4>a1 Fetch", "a1>a4 Page", "a4>a1 Vouch", "a1>a4 Vouched")
+}
+
+// inForceAlone is a prologue that goes on: the change is chosen by a1 and a2, which hold everything
+// below the instance from which it is in force, and nothing is proposed there. a4 has not arrived.
+func inForceAlone(alpha paxos.Instance, ordered []string) []string {
+	votes := []string{"p1>a2 Accept", "a1>p1 Accepted", "a2>p1 Accepted"}
+	steps := slices.Concat(ordered, votes)
+	for range alpha - 1 {
+		steps = slices.Concat(steps, []string{"@c>p1 Append", "p1>a1 Accept"}, votes)
+	}
+	return append(steps, "p1 ticks", "p1>a1 Heartbeat", "p1>a2 Heartbeat", "a1>p1 HeartbeatAck", "a2>p1 HeartbeatAck")
 }

@@ -33,6 +33,7 @@ type Config struct {
 	Phase1, Phase2 int            // sizes of quorums; 0: majorities
 	Newcomers      int            // acceptors that join
 	Order          paxos.Member   // what a leader is asked for
+	Then           paxos.Member   // and after that
 	// Unheard leaves out the votes that leaders are told: what they know to be chosen
 	// makes no difference to learners, and many states.
 	Unheard bool

@@ -55,7 +55,7 @@ const (
 	patience      // an acceptor's retry time passes
 	campaign      // a proposer restarts and campaigns, above n rounds
 	tick          // a leader's tick
-	order         // a leader is asked to change the acceptors
+	order         // a leader is asked to change the acceptors; n is 1 for the second change
 	giveUp        // a candidate does not wait for more promises
 	taken         // of a member that was replaced: somebody starts its first directory, which peers vouched for before
 )
@@ -143,7 +143,7 @@ func (x *cluster) step(id paxos.NodeID, n *process, in input) (r result, ok bool
 		if len(c.Jobs) >= x.cfg.Unsynced && x.cfg.Unsynced > 0 {
 			return r, false // the driver waits for room
 		}
-		if m, is := in.msg.(*paxos.Configured); is {
+		if m, is := in.msg.(*paxos.Configured); is && (c.Heard == nil || isNewer(m, c.Heard)) {
 			c.Heard = m
 		}
 		c.Machine.Step(in.from, in.msg)
@@ -186,6 +186,9 @@ func (x *cluster) step(id paxos.NodeID, n *process, in input) (r result, ok bool
 		c.Machine.Tick(c.Now, 0)
 	case order:
 		m := x.cfg.Order
+		if in.n > 0 {
+			m = x.cfg.Then
+		}
 		c.Machine.Step(clientID, &m)
 	}
 	x.flush(id, &r)
@@ -306,7 +309,7 @@ func (n *process) dead(m paxos.Message, putBack bool) bool {
 	case *paxos.Promise:
 		return m.Ballot.Less(n.Ballot)
 	case *paxos.Configured:
-		return n.Heard != nil // there is one change
+		return n.Heard != nil && !isNewer(m, n.Heard)
 	case *paxos.Relay:
 		return !putBack && m.Instance <= n.Disk.Learner.Applied
 	}

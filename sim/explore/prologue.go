@@ -74,6 +74,8 @@ func (e *explorer) parse(s []uint32, step string) (proc int, in uint32) {
 		return proc, action(patience, 0)
 	case "orders":
 		return proc, action(order, 0)
+	case "cancels":
+		return proc, action(order, 1)
 	case "forgets":
 		return proc, action(rollBack, 0)
 	}

@@ -54,7 +54,7 @@ func (e *explorer) expand(s []uint32, number uint32) {
 		if int(b.rollBacks) < e.cfg.RollBacks {
 			after := b
 			after.rollBacks++
-			if e.cfg.Order.ID == e.procs[proc] && e.isChanged(s) {
+			if e.isReplaced(e.procs[proc], s) {
 				e.try(s, number, &base, after, proc, action(taken, 0))
 			} else if e.lossIsKnown(s, proc) {
 				e.try(s, number, &base, after, proc, action(rollBack, 0))

@@ -104,7 +104,7 @@ func (x *messages) carry(cfg Config, from paxos.NodeID, m paxos.Envelope) (uint3
 			return 0, false
 		}
 	case *paxos.Rejoin, *paxos.Rejoined, *paxos.HeartbeatAck:
-		if cfg.RollBacks == 0 {
+		if cfg.RollBacks == 0 && cfg.Then.Order == 0 {
 			return 0, false
 		}
 	case *paxos.Heartbeat, *paxos.Fetch, *paxos.Page:
