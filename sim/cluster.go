@@ -20,6 +20,7 @@ type Topology struct {
 	Entries                                 int // appended by each client
 	PageBytes                               int
 	Scrubs                                  bool // learners read their own logs again
+	Window                                  int  // instances in flight, 8 or more
 }
 
 // Election timeouts of simulated clusters, in ticks.
@@ -138,7 +139,7 @@ func (c *Cluster) addProposer(id paxos.NodeID) *Node {
 	cfg := proposer.Config{
 		ID: id, Membership: c.Members,
 		HeartbeatTicks: HeartbeatTicks, ElectionMin: ElectionMin, ElectionMax: ElectionMax, RenewTicks: renewTicks, RetryTicks: 100, StallTicks: 1500,
-		Window: 8, WindowBytes: 1500, BatchBytes: 400, EntryBytes: 200, QueueBytes: 2000,
+		Window: max(8, c.Topology.Window), WindowBytes: 1500, BatchBytes: 400, EntryBytes: 200, QueueBytes: 2000,
 		MarkBytes: markBytes, MarkInstances: markInstances, MarkTicks: markTicks, Processes: c.first,
 	}
 	return c.Add(paxos.RoleProposer, id, func(*Store) paxos.Machine {

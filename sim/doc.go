@@ -14,6 +14,7 @@
 //	hash.go      one number for all that happened
 //	minimise.go  a run that fails, made shorter, and package picture draws it
 //	scenario.go  situations with a name
+//	rehearsal.go a change of the acceptors of a log that there is, before it is made
 //	guest.go     what another protocol needs to run here beside Paxlog: sim/raft
 //
 // A machine is never inspected: package check is told what it writes, sends, recovers

@@ -3,6 +3,8 @@ package sim
 import (
 	"errors"
 	"fmt"
+	"iter"
+	"runtime"
 
 	"github.com/paxlog/paxlog/paxos"
 	"github.com/paxlog/paxlog/sim/check"
@@ -185,6 +187,44 @@ func (c *Cluster) closeStores() {
 	for _, n := range c.all {
 		if n.store.disk != nil {
 			n.store.disk.close()
+		}
+	}
+}
+
+// ahead bounds the reports that wait for that of an earlier seed: a run on real stores
+// takes as long as many others.
+const ahead = 256
+
+// InOrder runs n seeds from first on, several at a time, and yields their reports in
+// the order of the seeds.
+func InOrder[R any](first, n uint64, run func(seed uint64) R) iter.Seq[R] {
+	return func(yield func(R) bool) {
+		begun := make(chan chan R, ahead)
+		room := make(chan struct{}, runtime.GOMAXPROCS(0))
+		stop := make(chan struct{})
+		go func() {
+			defer close(begun)
+			for seed := first; seed < first+n; seed++ {
+				done := make(chan R, 1)
+				select {
+				case begun <- done:
+				case <-stop:
+					return
+				}
+				room <- struct{}{}
+				go func() {
+					done <- run(seed)
+					<-room
+				}()
+			}
+		}()
+		for done := range begun {
+			if !yield(<-done) {
+				close(stop)
+				for range begun { // none begins after this
+				}
+				return
+			}
 		}
 	}
 }
