@@ -130,6 +130,72 @@ func TestReplaceAMachine(t *testing.T) {
 	k.Check(l)
 }
 
+// TestRehearseAChange follows the page.
+func TestRehearseAChange(t *testing.T) {
+	k := cluster.New(t, 3, 2, 1)
+	k.Leader(k.Client())
+	k.Join("a4")
+	for _, line := range page(t, "Rehearse a change") {
+		follow(t, k, line)
+	}
+	out := k.Must("member", "add", "a4", "--rehearse", "-o", "json")
+	for _, says := range []string{`"failed_seed":null`, `"lost_meanwhile":1`, `"lost_after":1`} {
+		if !strings.Contains(out, says) {
+			t.Errorf("%s: %s", says, out)
+		}
+	}
+	if list := k.Must("member", "list", "-o", "json"); !strings.Contains(list, `"epoch":1`) {
+		t.Errorf("something was changed: %s", list)
+	}
+	k.Kill("a3")
+	k.Await("it is declined", func() bool {
+		_, errs, code := k.Run("member", "add", "a4", "--rehearse")
+		return code == command.ExitFailed && strings.Contains(errs, "until a4 has arrived")
+	})
+}
+
+// TestADiskThatWasWiped follows the page under a load.
+func TestADiskThatWasWiped(t *testing.T) {
+	k := cluster.New(t, 3, 2, 1)
+	l := cluster.StartLoad(t, k.Client(client.WithTimeout(0)), cluster.LoadOptions{Clients: 2, Pace: 5 * time.Millisecond})
+	l.Await(50, "at the beginning")
+	k.Kill("a2")
+	if err := os.RemoveAll(k.Data("a2")); err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range page(t, "A disk that was wiped") {
+		follow(t, k, strings.NewReplacer("/var/lib/paxlog/a2", k.Data("a2")).Replace(line))
+		l.Await(50, line)
+	}
+	k.Kill("a1")
+	l.Await(50, "with a2")
+	l.Stop()
+	k.Check(l)
+}
+
+// TestCancelAChange follows the page under a load, after a4 has taken the place of a2 and died at once.
+func TestCancelAChange(t *testing.T) {
+	k := cluster.New(t, 3, 2, 1)
+	l := cluster.StartLoad(t, k.Client(client.WithTimeout(0)), cluster.LoadOptions{Clients: 2, Pace: 5 * time.Millisecond})
+	l.Await(50, "at the beginning")
+	k.Kill("a2")
+	neverArrives(t, k, "a4", "replace", "a2", "--with", "a4")
+	l.Await(50, "without a4")
+	for _, line := range page(t, "Cancel a change") {
+		line = strings.NewReplacer("10.0.0.5:7101", k.Address("a5"), "/var/lib/paxlog/a5", k.Data("a5")).Replace(line)
+		if line == "systemctl start paxlog-a5" {
+			k.StartJoined("a5")
+		} else {
+			follow(t, k, line)
+		}
+		l.Await(50, line)
+	}
+	k.Kill("a1")
+	l.Await(50, "with a5")
+	l.Stop()
+	k.Check(l)
+}
+
 // TestMoveToOtherHosts follows the page under a load.
 func TestMoveToOtherHosts(t *testing.T) {
 	k := cluster.New(t, 3, 2, 2)

@@ -12,6 +12,7 @@ type Members struct {
 	Version   uint64   `json:"version"` // of who the proposers and learners are, 0: as the cluster file says
 	Phase1    int      `json:"phase1"`
 	Phase2    int      `json:"phase2"`
+	Coming    *string  `json:"coming"` // an acceptor that has come and not arrived, null if there is none
 	Acceptors []Member `json:"acceptors"`
 	Proposers []Member `json:"proposers"`
 	Learners  []Member `json:"learners"`
@@ -32,7 +33,7 @@ type Member struct {
 // MembersOf is m as JSON. addrs are those of the cluster file, and s is what the processes say of
 // themselves, which tells how learners are.
 func MembersOf(m client.Members, addrs map[string]string, s *client.Status) Members {
-	out := Members{Epoch: m.Epoch, Version: m.Version, Phase1: m.Phase1, Phase2: m.Phase2, Acceptors: []Member{}, Proposers: []Member{}, Learners: []Member{}}
+	out := Members{Epoch: m.Epoch, Version: m.Version, Phase1: m.Phase1, Phase2: m.Phase2, Coming: Known(m.Coming, m.Coming != ""), Acceptors: []Member{}, Proposers: []Member{}, Learners: []Member{}}
 	for _, a := range m.List {
 		x := Member{ID: a.ID, Role: a.Role.String(), Member: a.IsMember}
 		if a.Addr == "" {
@@ -109,6 +110,8 @@ func MemberState(m client.Members, a client.Member) string {
 			}
 		}
 		return "no member any more: it may be switched off"
+	case !a.Up && a.ID == m.Coming:
+		return "down, and has not arrived: start it, or take it out again (`paxlog member cancel`)"
 	case !a.Up:
 		return "down"
 	case a.IsMember && a.Votes:

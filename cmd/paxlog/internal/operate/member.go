@@ -19,9 +19,9 @@ func Member() *command.Command {
 	return &command.Command{
 		Name:    "member",
 		Group:   command.GroupOperating,
-		Summary: "the processes of the log: list, replace, add and remove them",
+		Summary: "the processes of the log: list, replace, add and remove them, or cancel that",
 		Example: "paxlog member list\npaxlog member replace a2 --with a4",
-		Subs:    []*command.Command{memberList(), memberReplace(), memberAdd(), memberRemove()},
+		Subs:    []*command.Command{memberList(), memberReplace(), memberAdd(), memberRemove(), memberCancel()},
 	}
 }
 
@@ -82,17 +82,18 @@ func (o *options) printMembers(w io.Writer, m client.Members, s *client.Status) 
 }
 
 var (
-	forceOption  = command.Option{Name: "force", Usage: "although fewer processes may be lost meanwhile than now"}
-	roleOption   = command.Option{Name: "role", Value: "ROLE", Usage: "of the process: acceptor, the default, proposer or learner"}
-	quorumOption = command.Option{Name: "quorum", Value: "phase1=N,phase2=N", Usage: "the sizes of the quorums after it; without it they stay majorities, or as they are"}
-	addrOption   = command.Option{Name: "addr", Value: "HOST:PORT", Usage: "where a proposer or learner is dialled; an acceptor says so itself"}
+	rehearseOption = command.Option{Name: "rehearse", Usage: "play it in the simulator, with the acceptors that there are and those of them that are up, and change nothing"}
+	forceOption    = command.Option{Name: "force", Usage: "although fewer processes may be lost meanwhile than now"}
+	roleOption     = command.Option{Name: "role", Value: "ROLE", Usage: "of the process: acceptor, the default, proposer or learner"}
+	quorumOption   = command.Option{Name: "quorum", Value: "phase1=N,phase2=N", Usage: "the sizes of the quorums after it; without it they stay majorities, or as they are"}
+	addrOption     = command.Option{Name: "addr", Value: "HOST:PORT", Usage: "where a proposer or learner is dialled; an acceptor says so itself"}
 )
 
 // changing is a command that changes the members.
 func changing(name, args, summary, details, example string, flags []command.Option, read func(*command.Input, *client.MemberChange) error) *command.Command {
 	return &command.Command{
 		Name: name, Args: args, Summary: summary, Details: details, Example: example,
-		Flags: append(flags, forceOption, yesOption, command.OutputOption("plain", "json"), command.LogIDOption, command.TimeoutOption),
+		Flags: append(flags, rehearseOption, forceOption, yesOption, command.OutputOption("plain", "json"), command.LogIDOption, command.TimeoutOption),
 		Action: func(ctx context.Context, env *command.Environment, in *command.Input) error {
 			var opts memberOptions
 			id, err := in.OneArgument()
@@ -106,7 +107,7 @@ func changing(name, args, summary, details, example string, flags []command.Opti
 			if opts.options, err = readOptions(in, env); err != nil {
 				return err
 			}
-			opts.Yes = in.On("yes")
+			opts.Yes, opts.Rehearse = in.On("yes"), in.On("rehearse")
 			return opts.connected(ctx, func(ctx context.Context, c *client.Client) error { return opts.run(ctx, env, c) })
 		},
 	}
@@ -164,8 +165,10 @@ func memberReplace() *command.Command {
 			"place of ID, and waits until it votes. From then on nobody asks ID for anything, and\n"+
 			"its directory is refused if somebody starts it. An acceptor that lives is exchanged\n"+
 			"by add and then remove.\n"+
+			"An acceptor whose disk is gone takes the place of itself, `replace a2 --with a2`, once\n"+
+			"`paxlog init --join --id a2 --data DIR` has made it an empty directory.\n"+
 			"A proposer or a learner, dead or alive: start the newcomer as for `paxlog member add`.\n"+againText,
-		"paxlog member replace a2 --with a4\npaxlog member replace p1 --with p3 --addr 10.0.0.4:7201",
+		"paxlog member replace a2 --with a4\npaxlog member replace a2 --with a2\npaxlog member replace p1 --with p3 --addr 10.0.0.4:7201",
 		[]command.Option{{Name: "with", Value: "ID", Usage: "the process that takes its place"}, addrOption},
 		func(in *command.Input, m *client.MemberChange) (err error) {
 			m.Order = client.ReplaceMember
@@ -209,4 +212,35 @@ func memberRemove() *command.Command {
 			m.Order = client.RemoveMember
 			return readQuorum(in, m)
 		})
+}
+
+func memberCancel() *command.Command {
+	return &command.Command{
+		Name: "cancel", Summary: "take out again an acceptor that was made a member and has not arrived",
+		Details: "The machine of a newcomer was lost after `paxlog member add` or `replace` had made it a\n" +
+			"member, and before it had everything that it takes to vote. With --with another one,\n" +
+			"initialised and started as for `paxlog member replace`, takes its place; without it\n" +
+			"nobody does. An acceptor that was replaced does not come back by that. If every\n" +
+			"acceptor has arrived nothing is done, and the exit code is 0.\n" + againText,
+		Example: "paxlog member cancel\npaxlog member cancel --with a5",
+		Flags: []command.Option{
+			{Name: "with", Value: "ID", Usage: "an acceptor that has joined, and takes its place"}, quorumOption,
+			rehearseOption, forceOption, yesOption, command.OutputOption("plain", "json"), command.LogIDOption, command.TimeoutOption,
+		},
+		Action: func(ctx context.Context, env *command.Environment, in *command.Input) error {
+			opts := memberOptions{Change: client.MemberChange{Order: client.CancelMember, With: in.Text("with"), Force: in.On("force")}}
+			err := in.NoArguments()
+			if err == nil {
+				err = readQuorum(in, &opts.Change)
+			}
+			if err != nil {
+				return err
+			}
+			if opts.options, err = readOptions(in, env); err != nil {
+				return err
+			}
+			opts.Yes, opts.Rehearse = in.On("yes"), in.On("rehearse")
+			return opts.connected(ctx, func(ctx context.Context, c *client.Client) error { return opts.cancel(ctx, env, c) })
+		},
+	}
 }

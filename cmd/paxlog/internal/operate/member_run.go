@@ -10,13 +10,16 @@ import (
 	"github.com/paxlog/paxlog/client"
 	"github.com/paxlog/paxlog/cmd/paxlog/internal/command"
 	"github.com/paxlog/paxlog/internal/shapes"
+	"github.com/paxlog/paxlog/paxos"
 )
 
 // memberOptions say what is to change.
 type memberOptions struct {
 	options
 	Change client.MemberChange
-	role   client.Role // of the process that comes or leaves, as far as it is known
+	// Rehearse plays the change, and does not make it.
+	Rehearse bool
+	role     client.Role // of the process that comes or leaves, as far as it is known
 }
 
 // isAcceptor reports whether it is the acceptors that change.
@@ -31,6 +34,36 @@ func (o *memberOptions) know(m client.Members) {
 		if x, is := m.Find(id); is && o.role == 0 {
 			o.role = x.Role
 		}
+	}
+}
+
+// name finds out who is meant where an acceptor takes the place of itself, since its disk is gone: both
+// have an id of that stem. If nobody has joined for it, and it is gone, it was replaced before.
+func (o *memberOptions) name(m client.Members) {
+	if o.Change.Order != client.ReplaceMember || o.Change.ID != o.Change.With || !o.isAcceptor() {
+		return
+	}
+	var member, joined []string
+	gone, does := false, false
+	for _, a := range m.List {
+		switch {
+		case a.Role != client.RoleAcceptor || string(paxos.NodeID(a.ID).Stem()) != o.Change.ID:
+		case a.IsMember:
+			member, does = append(member, a.ID), a.Up && a.Votes
+		case a.Gone:
+			gone = true
+		default:
+			joined = append(joined, a.ID)
+		}
+	}
+	switch {
+	case len(member) != 1 || len(joined) > 1: // the leader says what it lacks
+	case len(joined) == 1:
+		o.Change.ID, o.Change.With = member[0], joined[0]
+	case gone && does:
+		o.Change.ID, o.Change.With = "", member[0]
+	default:
+		o.Change.ID, o.Change.With = member[0], member[0]
 	}
 }
 
@@ -63,6 +96,10 @@ func (o *memberOptions) run(ctx context.Context, env *command.Environment, c *cl
 		return explain(err)
 	}
 	o.know(m)
+	o.name(m)
+	if o.Rehearse {
+		return o.rehearse(ctx, env, c, m)
+	}
 	if !o.isDone(m) {
 		if err := o.prepare(ctx, env, c); err != nil {
 			return err
@@ -94,6 +131,24 @@ func (o *memberOptions) run(ctx context.Context, env *command.Environment, c *cl
 		case <-time.After(memberPoll):
 		}
 	}
+}
+
+// cancel cancels the newest change, if there is one whose newcomer has not arrived.
+func (o *memberOptions) cancel(ctx context.Context, env *command.Environment, c *client.Client) error {
+	m, err := c.Members(ctx)
+	if err != nil {
+		return explain(err)
+	}
+	with, _ := m.Find(o.Change.With)
+	switch {
+	case with.IsMember: // it was made one before, and may have to arrive
+	case m.Coming == "":
+		o.Change.With = ""
+		return o.printDone(env, m)
+	default:
+		o.Change.ID = m.Coming
+	}
+	return o.run(ctx, env, c)
 }
 
 // prepare asks whether the change may be made, and shows the plan.
@@ -169,6 +224,7 @@ func (o *memberOptions) plan(m client.Members, hands bool) string {
 		client.ReplaceMember: fmt.Sprintf("%s takes the place of %s", o.Change.With, o.Change.ID),
 		client.AddMember:     fmt.Sprintf("%s becomes a member", o.Change.With),
 		client.RemoveMember:  fmt.Sprintf("%s is a member no more", o.Change.ID),
+		client.CancelMember:  fmt.Sprintf("%s, which has not arrived, is a member no more", o.Change.ID),
 	}[o.Change.Order]
 	switch {
 	case hands:
@@ -177,6 +233,8 @@ func (o *memberOptions) plan(m client.Members, hands bool) string {
 		return fmt.Sprintf("%s. Proposers that may be lost: %d now, %d after it.", what, m.Before, m.After)
 	case o.role == client.RoleLearner:
 		return what + "."
+	case o.Change.Order == client.CancelMember && o.Change.With != "":
+		what = fmt.Sprintf("%s takes the place of %s, which has not arrived, and is asked for nothing any more", o.Change.With, o.Change.ID)
 	case o.Change.Order == client.ReplaceMember:
 		what += ", which is asked for nothing any more"
 	}
@@ -203,6 +261,9 @@ func (o *memberOptions) printDone(env *command.Environment, m client.Members) er
 		if o.Change.With != "" {
 			text += fmt.Sprintf("; %s votes", o.Change.With)
 		}
+	}
+	if o.Change.Order == client.CancelMember && o.Change.ID == "" {
+		text += "; nothing is to be cancelled: none of them has still to arrive"
 	}
 	if o.Change.ID != "" && o.Change.ID != o.Change.With {
 		text += fmt.Sprintf("; %s may be switched off", o.Change.ID)
