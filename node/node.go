@@ -322,6 +322,16 @@ func (n *Node) Addr() net.Addr { return n.net.Addr() }
 
 // Stop finishes what was accepted, as long as ctx lasts, and closes cleanly.
 func (n *Node) Stop(ctx context.Context) error {
+// drainMost is for how long a process that stops waits for those that have not read yet what was said to
+// them: who reads has it in less, and who does not asks another one.
+const drainMost = time.Second
+
+func (n *Node) drain(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, drainMost)
+	defer cancel()
+	n.net.Drain(ctx)
+}
+
 	if n.opts.Role == paxos.RoleProposer {
 		n.inbox.put(item{from: n.opts.ID, msg: &paxos.Stopping{}})
 		select {
@@ -336,7 +346,7 @@ func (n *Node) Stop(ctx context.Context) error {
 	if n.disk != nil {
 		n.disk.stop()
 	}
-	n.net.Drain(ctx)
+	n.drain(ctx)
 	n.peerLog.close()
 	n.net.Close()
 	return n.closeStore()

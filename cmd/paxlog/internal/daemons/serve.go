@@ -20,8 +20,9 @@ import (
 	"github.com/paxlog/paxlog/wal"
 )
 
-// stopTimeout bounds how long a daemon finishes what it accepted.
-const stopTimeout = 10 * time.Second
+// stopTimeout bounds how long a daemon finishes what it accepted: a leader that hands over does in an election
+// timeout or two, and resigns after timeouts.stall (3 s) at the latest.
+const stopTimeout = 5 * time.Second
 
 // serve runs a process until ctx ends, closes it cleanly and returns nil.
 func serve(ctx context.Context, env *command.Environment, opts daemonOptions) error {
