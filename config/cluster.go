@@ -19,7 +19,11 @@ type Cluster struct {
 	Timeouts  Timeouts
 	Limits    Limits
 	TLS       TLS
+	LogLevel  string // of daemons: one of LogLevels, "" for info; --log-level comes before it
 }
+
+// LogLevels are what LogLevel may be.
+var LogLevels = []string{"debug", "info", "warn", "error"}
 
 // Node is one process.
 type Node struct {
@@ -213,6 +217,30 @@ func list(nodes []Node) string {
 		ids[i] = string(n.ID)
 	}
 	return strings.Join(ids, ", ")
+}
+
+// Differences are the keys whose values are others in o, as they are written in the file; of a list of
+// processes its name.
+func (c *Cluster) Differences(o *Cluster) (keys []string) {
+	add := func(key string, same bool) {
+		if !same {
+			keys = append(keys, key)
+		}
+	}
+	add("cluster", c.Name == o.Name)
+	for _, role := range roles {
+		add(role.String()+"s", slices.Equal(c.Nodes(role), o.Nodes(role)))
+	}
+	add("quorum", c.Quorum == o.Quorum)
+	for _, f := range durationFields {
+		add("timeouts."+f.key, *f.at(&c.Timeouts) == *f.at(&o.Timeouts))
+	}
+	for _, f := range limitFields {
+		add("limits."+f.key, *f.at(&c.Limits) == *f.at(&o.Limits))
+	}
+	add("tls", c.TLS == o.TLS)
+	add("log_level", c.LogLevel == o.LogLevel)
+	return keys
 }
 
 // roles are the roles that the file lists, in its order.

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -298,4 +299,51 @@ func FuzzParse(f *testing.F) {
 			t.Fatalf("printed cluster differs: %v\n%s", err, text)
 		}
 	})
+}
+
+// TestDifferences: every key that a file may have is told where it differs, and nothing else.
+func TestDifferences(t *testing.T) {
+	if d := Dev(7100).Differences(Dev(7100)); len(d) != 0 {
+		t.Errorf("of the same: %v", d)
+	}
+	var want []string
+	c := Dev(7100)
+	change := func(key string, do func()) {
+		do()
+		want = append(want, key)
+		if got := Dev(7100).Differences(c); !slices.Contains(got, key) || len(got) != len(want) {
+			t.Errorf("with %s changed: %v, not %v", key, got, want)
+		}
+	}
+	change("cluster", func() { c.Name = "other" })
+	change("acceptors", func() { c.Acceptors[0].Addr = "h:1" })
+	change("proposers", func() { c.Proposers = c.Proposers[:1] })
+	change("learners", func() { c.Learners[0].ID = "l9" })
+	change("quorum", func() { c.Quorum.Phase1++ })
+	for _, f := range durationFields {
+		change("timeouts."+f.key, func() { *f.at(&c.Timeouts)++ })
+	}
+	for _, f := range limitFields {
+		change("limits."+f.key, func() { *f.at(&c.Limits)++ })
+	}
+	change("tls", func() { c.TLS.Mode = TLSRequire })
+	change("log_level", func() { c.LogLevel = "warn" })
+}
+
+// TestLogLevel: it is one of those that --log-level takes, and what is written is read.
+func TestLogLevel(t *testing.T) {
+	c := Dev(7100)
+	for _, level := range append(LogLevels, "") {
+		c.LogLevel = level
+		yaml, err := c.FileYAML()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := Parse("f", yaml); err != nil || got.LogLevel != level || strings.Contains(string(yaml), "log_level") != (level != "") {
+			t.Errorf("%q is read as %+v, %v", level, got, err)
+		}
+	}
+	if c.LogLevel = "loud"; c.Validate() == nil {
+		t.Error("any level will do")
+	}
 }

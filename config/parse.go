@@ -321,5 +321,6 @@ func (p *parser) cluster(root *yaml.Node, c *Cluster) error {
 		{"timeouts", section(timeouts)},
 		{"limits", section(limits)},
 		{"tls", p.tls(&c.TLS)},
+		{"log_level", p.text(&c.LogLevel)},
 	})
 }

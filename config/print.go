@@ -57,6 +57,9 @@ func (c *Cluster) write(shows func(limitField) bool) ([]byte, error) {
 	if section := c.TLS.yaml(); section != nil {
 		add(root, "tls", section)
 	}
+	if c.LogLevel != "" { // earlier releases do not know it
+		add(root, "log_level", textNode(c.LogLevel))
+	}
 
 	return encode(root)
 }

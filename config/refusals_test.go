@@ -42,7 +42,7 @@ var refusals = []struct{ text, want string }{
 	{"? [a]\n: b\n", "f:1: a key must be a word, not a list"},
 
 	// Keys.
-	{orders + "colour: red\n", `f:12: unknown key "colour": the file may hold cluster, acceptors, proposers, learners, quorum, timeouts, limits, tls`},
+	{orders + "colour: red\n", `f:12: unknown key "colour": the file may hold cluster, acceptors, proposers, learners, quorum, timeouts, limits, tls, log_level`},
 	{edit(4, "  - {id: a2, adr: b:1}\n"), `f:4: unknown key "acceptors[1].adr": acceptors[1] may hold id, addr`},
 	{orders + "timeouts:\n  heartbeat: 50ms\n  hartbeat: 1s\n", `f:14: unknown key "timeouts.hartbeat": timeouts may hold heartbeat, election_min, election_max, retry, stall, read, dial, handshake, idle`},
 	{orders + "limits: {entry_bytes: 16, batch_bytes: 16, queue_bytes: 4095}\n", "f:12: limits.queue_bytes: 4095 is below 4KiB: however small an entry is, an append weighs about 128 bytes, and a leader needs room for some"},

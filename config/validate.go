@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -51,6 +52,9 @@ func (c *Cluster) validate(at locator) error {
 	}
 	if err := c.validateNodes(at); err != nil {
 		return err
+	}
+	if c.LogLevel != "" && !slices.Contains(LogLevels, c.LogLevel) {
+		return at.fail("log_level", "log_level: %q is not one of %s", c.LogLevel, strings.Join(LogLevels, ", "))
 	}
 	if c.Limits.Sessions < 1 {
 		return at.fail("limits.sessions", "limits.sessions: %d is below 1", c.Limits.Sessions)

@@ -32,16 +32,6 @@ func (n *Node) watchCredentials() {
 	}
 }
 
-// Reload reads again what can be read again while the process runs, which are the certificates.
-func (n *Node) Reload() {
-	if !n.creds.IsOn() {
-		n.log.Info().Msg("nothing to read again: there are no certificates")
-		return
-	}
-	n.credentialsRead(n.creds.Reload())
-	n.net.Judge(time.Now())
-}
-
 // credentialsRead tells what came of reading the files again.
 func (n *Node) credentialsRead(err error) {
 	s := n.creds.Snapshot()

@@ -50,8 +50,7 @@ func placesIn(files, nodes, most, peers int, stores bool) (p places, err error) 
 // findPlaces looks at what this process may open.
 func (n *Node) findPlaces() (err error) {
 	c := n.opts.Cluster
-	peers := len(c.Acceptors) + len(c.Proposers) + len(c.Learners)
-	n.places, err = placesIn(n.opts.files(), 1+n.opts.Beside, c.Limits.Connections, peers, n.opts.Dir != "")
+	n.places, err = n.placesFor(c.Limits.Connections)
 	if err != nil || n.places.connections == c.Limits.Connections {
 		return err
 	}
@@ -63,6 +62,13 @@ func (n *Node) findPlaces() (err error) {
 		"it takes fewer connections than limits.connections, %d, for it may not open enough files: raise their limit to %d (ulimit -n, LimitNOFILE=) if more are needed",
 		c.Limits.Connections, n.places.wanted))
 	return nil
+}
+
+// placesFor divides what this process may open where so many connections are wanted.
+func (n *Node) placesFor(connections int) (places, error) {
+	c := n.opts.Cluster
+	peers := len(c.Acceptors) + len(c.Proposers) + len(c.Learners)
+	return placesIn(n.opts.files(), 1+n.opts.Beside, connections, peers, n.opts.Dir != "")
 }
 
 // files is how many files this process may open, 0 if there is no limit.

@@ -92,6 +92,8 @@ type Node struct {
 	ending    sync.Once
 	peerLog   *peerLog
 	places    places
+	reloadMu  sync.Mutex
+	inForce   *config.Cluster // what of the cluster file this process goes by; reloadMu is held
 	known     known
 	creds     *credentials.Store // nil: TLS is off
 	dialMu    sync.Mutex
@@ -157,7 +159,7 @@ func prepare(opts Options) (*Node, string, error) {
 		return nil, "", err
 	}
 	n := &Node{
-		opts: opts, peerLog: newPeerLog(), ready: make(chan struct{}), stopped: make(chan struct{}), stopping: make(chan struct{}), loopDone: make(chan struct{}), died: make(chan struct{}),
+		opts: opts, inForce: opts.Cluster, peerLog: newPeerLog(), ready: make(chan struct{}), stopped: make(chan struct{}), stopping: make(chan struct{}), loopDone: make(chan struct{}), died: make(chan struct{}),
 		log:   opts.Log.With().Str("role", opts.Role.String()).Str("id", string(opts.ID)).Logger(),
 		inbox: newInbox(opts.Cluster.Limits.InboxBytes),
 	}
@@ -320,8 +322,6 @@ func (n *Node) Ready() <-chan struct{} { return n.ready }
 // Addr is the address bound.
 func (n *Node) Addr() net.Addr { return n.net.Addr() }
 
-// Stop finishes what was accepted, as long as ctx lasts, and closes cleanly.
-func (n *Node) Stop(ctx context.Context) error {
 // drainMost is for how long a process that stops waits for those that have not read yet what was said to
 // them: who reads has it in less, and who does not asks another one.
 const drainMost = time.Second
@@ -332,6 +332,8 @@ func (n *Node) drain(ctx context.Context) {
 	n.net.Drain(ctx)
 }
 
+// Stop finishes what was accepted, as long as ctx lasts, and closes cleanly.
+func (n *Node) Stop(ctx context.Context) error {
 	if n.opts.Role == paxos.RoleProposer {
 		n.inbox.put(item{from: n.opts.ID, msg: &paxos.Stopping{}})
 		select {

@@ -7,7 +7,7 @@ import "sync/atomic"
 // for more. So a few that do not read cost nobody else his connection, nor this process its
 // memory, however many they are.
 type budget struct {
-	limit int64
+	limit atomic.Int64
 	used  atomic.Int64
 }
 
@@ -37,7 +37,7 @@ func (q *queue) owes() int {
 }
 
 // isOver reports whether more waits on all queues than may.
-func (b *budget) isOver() bool { return b != nil && b.used.Load() > b.limit }
+func (b *budget) isOver() bool { return b != nil && b.used.Load() > b.limit.Load() }
 
 // relieve cuts clients off, those for which most waits first, until the budget holds.
 func (n *Network) relieve() {

@@ -208,5 +208,5 @@ func (n *Network) hold(nc net.Conn) {
 func (n *Network) mayHold() bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	return n.accepted <= n.cfg.Connections/2
+	return n.accepted <= n.most/2
 }

@@ -277,7 +277,7 @@ func (n *Network) judge(h *wire.Hello, offer *wire.Offer, kin kinship) (code wir
 		return wire.RefusedIncarnation, fmt.Sprintf("%s %s knows %s by incarnation %016x, which is connected, and this one shows %016x: "+
 			"its data directory was initialised anew, or it is another one's. It cannot take the place of the first", cfg.Role, cfg.ID, h.ID, known, h.Incarnation)
 	}
-	limit := cfg.Connections
+	limit := n.most
 	if isClient {
 		limit -= min(serverReserve, limit/2)
 	}

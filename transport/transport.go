@@ -118,6 +118,7 @@ type Network struct {
 	dialling map[paxos.NodeID]*dialer
 	listener net.Listener
 	accepted int // accepted connections that have said who they are
+	most     int // of them, Config.Connections at first
 	began    time.Time
 	servers  int // processes of the cluster that are connected
 	// mostServers is how many were at once.
@@ -125,6 +126,17 @@ type Network struct {
 	clients     uint64
 	pollers     []*poller // made when the first client comes
 	polling     uint64    // connections given to one, ever
+}
+
+// Limit sets anew what Config.Connections and, unless that was 0, Config.ClientBytes have set. Who is connected stays,
+// also if there are more now; who reads too slowly for the new bound is cut off when more is sent.
+func (n *Network) Limit(connections, clientBytes int) {
+	n.mu.Lock()
+	n.most = connections
+	n.mu.Unlock()
+	if n.budget != nil {
+		n.budget.limit.Store(int64(clientBytes))
+	}
 }
 
 // link is the connections to one node: the one dialled from here, if any, and
@@ -160,10 +172,11 @@ func New(cfg Config, h Handler) *Network {
 	}
 	n := &Network{
 		cfg: cfg, h: h, identity: newIdentity(cfg), links: map[paxos.NodeID]*link{}, dialling: map[paxos.NodeID]*dialer{},
-		greetings: greetings{most: cfg.Greetings, least: cfg.Silent}, began: time.Now(),
+		greetings: greetings{most: cfg.Greetings, least: cfg.Silent}, most: cfg.Connections, began: time.Now(),
 	}
 	if cfg.ClientBytes > 0 {
-		n.budget = &budget{limit: int64(cfg.ClientBytes)}
+		n.budget = &budget{}
+		n.budget.limit.Store(int64(cfg.ClientBytes))
 	}
 	n.ctx, n.cancel = context.WithCancel(context.Background())
 	n.wg.Go(n.cutStrangers)

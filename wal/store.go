@@ -28,7 +28,7 @@ type Options struct {
 	// Commit.Durable tells. It is called by who synced, mostly a goroutine of Pebble's, or
 	// by who applies a commit; it must neither wait nor use the Store.
 	Synced func()
-	// LowBytes is what is kept free on the volume: a store that finds less is short (Room). Of
+	// LowBytes is what is kept free on the volume at first: a store that finds less is short (Room). Of
 	// a small volume it is a part.
 	LowBytes uint64
 	// ReadOnly opens for inspection.
@@ -59,8 +59,9 @@ type Store struct {
 	opts Options
 
 	ending sync.Once
-	writes *writable // the file system, if this is open for writing
-	volume *volume   // likewise
+	low    atomic.Uint64 // as Options.LowBytes, or what came after it
+	writes *writable     // the file system, if this is open for writing
+	volume *volume       // likewise
 	// scratch holds the key and the start of the value that a commit adds; it belongs
 	// to the goroutine that makes commits.
 	scratch []byte
@@ -97,6 +98,7 @@ func Inspect(fs vfs.FS, dir string) (*Store, error) {
 
 func open(dir string, id Identity, opts Options) (*Store, error) {
 	s := &Store{dir: dir, id: id, opts: opts}
+	s.low.Store(opts.LowBytes)
 	if opts.ReadOnly {
 		opts.FS = readOnly{opts.FS}
 	} else {

@@ -329,11 +329,14 @@ func writeAll(f vfs.File, size uint64) error {
 	return f.Sync()
 }
 
+// SetLow sets anew what Options.LowBytes has set.
+func (s *Store) SetLow(bytes uint64) { s.low.Store(bytes) }
+
 // Room measures what the store may still write; it is an error where the system does not say
 // what is free, one that wraps vfs.ErrUnsupported where it never does. One goroutine calls it, again and
 // again: it also keeps the reserve.
 func (s *Store) Room() (r Room, err error) {
-	r, err = s.volume.look(s.opts.LowBytes, s.writes.logged())
+	r, err = s.volume.look(s.low.Load(), s.writes.logged())
 	s.writes.tight.Store(err == nil && r.Short)
 	return r, err
 }

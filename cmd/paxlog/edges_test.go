@@ -287,6 +287,57 @@ func TestNobodyReadsTheLog(t *testing.T) {
 	}
 }
 
+// TestReload: by SIGHUP a daemon takes from its cluster file what can be taken while it runs, says what
+// takes a restart, and goes on with what it had where the file is spoilt. --log-level comes before the file.
+func TestReload(t *testing.T) {
+	k := cluster.New(t, 1, 1, 1)
+	k.Must("append", "one")
+	yaml, err := os.ReadFile(k.File)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write := func(text string) {
+		t.Helper()
+		if err := os.WriteFile(k.File, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	hangUp := func(id paxos.NodeID, want ...string) {
+		t.Helper()
+		before := len(k.Process(id).Stderr())
+		k.Signal(id, syscall.SIGHUP)
+		for _, w := range want {
+			k.Await(fmt.Sprintf("%s says %s", id, w), func() bool { return strings.Contains(k.Process(id).Stderr()[before:], w) })
+		}
+	}
+	spoilt := strings.Replace(string(yaml), "limits:", "limits: [", 1)
+	if spoilt == string(yaml) {
+		t.Fatalf("no limits in:\n%s", yaml)
+	}
+	write(spoilt)
+	hangUp("a1", "cluster file cannot be used, and what was read before stays in force")
+	write(string(yaml))
+	k.Must("append", "two")
+	changed := strings.NewReplacer("connections: ", "connections: 1", "window: ", "window: 1", "disk_low_bytes: ", "disk_low_bytes: 1").Replace(string(yaml)) + "log_level: warn\n"
+	write(changed)
+	hangUp("a1", `"takes_a_restart":"limits.window"`, "limits.connections", "log_level")
+	k.Kill("a1")
+	p := k.Start("a1")
+	k.Must("append", "three")
+	if strings.Contains(p.Stderr(), `"level":"info"`) {
+		t.Errorf("with log_level warn it logs:\n%s", p.Stderr())
+	}
+	write(strings.Replace(changed, "log_level: warn", "log_level: debug", 1))
+	hangUp("a1", `"changed":"log_level"`)
+	for _, id := range k.IDs() {
+		select {
+		case <-k.Process(id).Done():
+			t.Errorf("%s ended", id)
+		default:
+		}
+	}
+}
+
 // TestHangup: SIGHUP ends a client unless it was started to ignore it, and no daemon.
 func TestHangup(t *testing.T) {
 	k := cluster.New(t, 1, 1, 1)

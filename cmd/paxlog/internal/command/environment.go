@@ -11,10 +11,12 @@ import (
 
 // Environment is what a command works with besides its own options.
 type Environment struct {
-	Stdin      io.Reader
-	Stdout     io.Writer // remembers its first failure; a closed pipe ends quietly
-	Stderr     io.Writer
-	Log        zerolog.Logger  // writes to stderr
+	Stdin  io.Reader
+	Stdout io.Writer // remembers its first failure; a closed pipe ends quietly
+	Stderr io.Writer
+	Log    zerolog.Logger // writes to stderr
+	// SetLevel sets the level of Log, "" for that of daemons; nil if the command line has set it.
+	SetLevel   func(level string)
 	EndLog     func()          // no line of it comes after this
 	ConfigFile string          // --config or PAXLOG_CONFIG; "" if neither is given
 	Hangups    <-chan struct{} // in a daemon: a SIGHUP asks it to read again what it can
@@ -47,12 +49,16 @@ func (p *Program) environment(in *Input) (*Environment, error) {
 			format = "console"
 		}
 	}
-	log, endLog := NewLogger(p.Stderr, level, format)
+	log, setLevel, endLog := NewLogger(p.Stderr, level, format)
+	if in.Text("log-level") != "" {
+		setLevel = nil
+	}
 	return &Environment{
 		Stdin:      p.Stdin,
 		Stdout:     p.out,
 		Stderr:     p.Stderr,
 		Log:        log,
+		SetLevel:   setLevel,
 		EndLog:     endLog,
 		ConfigFile: in.Text("config"),
 		Hangups:    p.hangups,

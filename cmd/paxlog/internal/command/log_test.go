@@ -13,7 +13,7 @@ import (
 func TestLogger(t *testing.T) {
 	t.Setenv("NO_COLOR", "")
 	var out bytes.Buffer
-	log, end := NewLogger(&out, "info", "json")
+	log, _, end := NewLogger(&out, "info", "json")
 	log.Debug().Msg("hidden")
 	log.Info().Str("role", "acceptor").Str("id", "a1").Msg("ready")
 	end()
@@ -29,7 +29,7 @@ func TestLogger(t *testing.T) {
 		t.Error(err)
 	}
 	out.Reset()
-	log, end = NewLogger(&out, "info", "console")
+	log, _, end = NewLogger(&out, "info", "console")
 	log.Info().Str("id", "a1").Msg("ready")
 	end()
 	if got := out.String(); strings.ContainsRune(got, '\x1b') || !strings.Contains(got, "INF ready id=a1") {
@@ -43,7 +43,7 @@ func TestLogNobodyReads(t *testing.T) {
 	for _, format := range []string{"json", "console"} {
 		t.Run(format, func(t *testing.T) {
 			out := &blockedWriter{open: make(chan struct{}), first: make(chan struct{})}
-			log, end := NewLogger(out, "error", format)
+			log, _, end := NewLogger(out, "error", format)
 			log.Error().Msg("first")
 			<-out.first // is being written, and blocks
 			const more = 3 * maxLogLines / 1000
@@ -80,7 +80,7 @@ func TestLastNobodyReads(t *testing.T) {
 	if code := p.Run([]string{"paxlog", "nothing"}); code != ExitUsage {
 		t.Errorf("exit code %d", code)
 	}
-	log, end := NewLogger(stuck(), "info", "json")
+	log, _, end := NewLogger(stuck(), "info", "json")
 	log.Info().Msg("stopping")
 	end()
 }
@@ -96,4 +96,32 @@ func (w *blockedWriter) Write(p []byte) (int, error) {
 	w.once.Do(func() { close(w.first) })
 	<-w.open
 	return w.Buffer.Write(p)
+}
+
+// TestLogLevelChanges: a logger, and those made of it, log from the level on that was set last.
+func TestLogLevelChanges(t *testing.T) {
+	var out bytes.Buffer
+	log, set, end := NewLogger(&out, "warn", "json")
+	of := log.With().Str("of", "it").Logger()
+	say := func(text string) {
+		of.Debug().Msg(text + " debug")
+		of.Info().Msg(text + " info")
+		of.Warn().Msg(text + " warn")
+	}
+	say("first")
+	set("debug")
+	say("second")
+	set("error")
+	say("third")
+	set("")
+	say("fourth")
+	end()
+	for text, want := range map[string]bool{
+		"first debug": false, "first info": false, "first warn": true, "second debug": true, "second info": true,
+		"third warn": false, "fourth info": false, "fourth warn": true,
+	} {
+		if got := strings.Contains(out.String(), text); got != want {
+			t.Errorf("%q is logged: %v", text, got)
+		}
+	}
 }

@@ -193,10 +193,13 @@ func (d *devCluster) save() error {
 }
 
 // reload has every process read again what it can.
-func (d *devCluster) reload() {
+func (d *devCluster) reload(env *command.Environment) {
+	c, err := config.Load(d.File)
+	var nodes []*node.Node
 	for _, n := range d.nodes {
-		n.Reload()
+		nodes = append(nodes, n.Node)
 	}
+	reload(env, d.File, c, err, nodes...)
 }
 
 // start runs every process. If one cannot start, it stops the others.

@@ -83,6 +83,6 @@ func (d *devCluster) serve(ctx context.Context, env *command.Environment, opts d
 	if opts.Pipe {
 		return clients.Pipe(ctx, env, c, d.Limits.EntryBytes, keep)
 	}
-	untilDone(ctx, env, d.reload)
+	untilDone(ctx, env, func() { d.reload(env) })
 	return nil
 }

@@ -47,7 +47,7 @@ func TestDevWithTLS(t *testing.T) {
 		if err := c.Close(); err != nil {
 			t.Error(err)
 		}
-		d.reload()
+		d.reload(env)
 		if i > 0 {
 			isShut(t, found)
 			key, err := os.ReadFile("paxlog-dev/tls/peer-ca.key")

@@ -12,7 +12,9 @@ import (
 	"time"
 
 	"github.com/paxlog/paxlog/client"
+	"github.com/paxlog/paxlog/cmd/paxlog/internal/clusterfile"
 	"github.com/paxlog/paxlog/cmd/paxlog/internal/command"
+	"github.com/paxlog/paxlog/config"
 	"github.com/paxlog/paxlog/internal/shapes"
 	"github.com/paxlog/paxlog/node"
 	"github.com/paxlog/paxlog/paxos"
@@ -29,6 +31,7 @@ func serve(ctx context.Context, env *command.Environment, opts daemonOptions) er
 	if err := checkAddressSpace(addressSpace); err != nil {
 		return err
 	}
+	takeLevel(env, opts.Cluster)
 	warnOpen(env, opts.Data)
 	log, known, err := opts.discover(ctx)
 	if err != nil { // it goes on with what its file says
@@ -41,9 +44,35 @@ func serve(ctx context.Context, env *command.Environment, opts daemonOptions) er
 	if err != nil {
 		return opts.explain(err)
 	}
-	untilDone(ctx, env, n.Reload)
+	untilDone(ctx, env, func() {
+		c, file, err := clusterfile.Load(env)
+		reload(env, file, c, err, n)
+	})
 	env.Log.Info().Str("role", opts.Role.String()).Str("id", string(opts.Node.ID)).Msg("stopping")
 	return stopNode(string(opts.Node.ID), n)
+}
+
+// takeLevel logs from the level on that the cluster file says, unless the command line has said one.
+func takeLevel(env *command.Environment, c *config.Cluster) {
+	if env.SetLevel != nil {
+		env.SetLevel(c.LogLevel)
+	}
+}
+
+// reload has nodes take what they can of the cluster file as it is now. One that cannot be read, for err, is
+// told, and changes nothing; certificates are read again all the same.
+func reload(env *command.Environment, file string, c *config.Cluster, err error, nodes ...*node.Node) {
+	for _, n := range nodes {
+		n.ReloadTLS()
+	}
+	if err != nil {
+		env.Log.Warn().AnErr("reason", err).Str("config", file).Msg("the cluster file cannot be used, and what was read before stays in force")
+		return
+	}
+	takeLevel(env, c)
+	for _, n := range nodes {
+		n.Reload(c)
+	}
 }
 
 // untilDone returns when ctx ends. Until then every SIGHUP has reload called.

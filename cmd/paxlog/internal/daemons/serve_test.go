@@ -12,7 +12,7 @@ func TestFatalEndsAtOnce(t *testing.T) {
 	var errs bytes.Buffer
 	var codes []int
 	env := &command.Environment{Stderr: &errs, Kill: func(code int) { codes = append(codes, code) }}
-	env.Log, env.EndLog = command.NewLogger(&errs, "info", "json")
+	env.Log, env.SetLevel, env.EndLog = command.NewLogger(&errs, "info", "json")
 	fatal := fatal(env)
 	fatal(errors.New("the disk\nis full"))
 	env.Log.Info().Msg("a peer connects meanwhile")
