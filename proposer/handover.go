@@ -205,11 +205,12 @@ func (y *yielding) nextTick(*Proposer) paxos.Ticks { return y.giveUp.At() }
 func (y *yielding) step(*Proposer, paxos.NodeID, paxos.Message) {}
 
 func (y *yielding) onAppend(p *Proposer, from paxos.NodeID, m *paxos.Append) {
-	if !y.queue.takes(from, m, p.cfg.QueueBytes) {
+	x := queued{from, p.sender(from, m), m}
+	if !y.queue.takes(x, p.cfg.QueueBytes) {
 		p.refuse(from, m, paxos.RefuseBusy, fmt.Sprintf("%d bytes of appends wait for %s to lead", y.queue.bytes, y.chosen))
 		return
 	}
-	y.queue.push(from, m)
+	y.queue.push(x)
 }
 
 // tick takes up again when the successor does not. Acceptors let it through, for it is the

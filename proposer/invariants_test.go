@@ -18,7 +18,7 @@ func TestInvariants(t *testing.T) {
 		"bytes in flight are those of open proposals":            func(_ *Proposer, l *leading) { l.openBytes = -1 },
 		"bytes that wait are those of the queue":                 func(_ *Proposer, l *leading) { l.queue.bytes = 7 },
 		"the queue is within its bound": func(p *Proposer, l *leading) {
-			l.queue.push("@1", appendOf(2, "x"))
+			l.queue.push(queued{"@1", paxos.Anonymous, appendOf(2, "x")})
 			l.queue.bytes = p.cfg.QueueBytes + 1
 			l.packedAt, l.took = p.now, 100 // it waits
 			l.next++

@@ -46,7 +46,8 @@ func (l *leading) accept(i paxos.Instance) *paxos.Accept {
 
 // onAppend queues, or refuses when the queue is full.
 func (l *leading) onAppend(p *Proposer, from paxos.NodeID, m *paxos.Append) {
-	if !l.queue.takes(from, m, p.cfg.QueueBytes) {
+	x := queued{from, p.sender(from, m), m}
+	if !l.queue.takes(x, p.cfg.QueueBytes) {
 		p.refuse(from, m, paxos.RefuseBusy, fmt.Sprintf("%d bytes of appends are waiting already", l.queue.bytes))
 		return
 	}
@@ -55,7 +56,7 @@ func (l *leading) onAppend(p *Proposer, from paxos.NodeID, m *paxos.Append) {
 		return
 	}
 	l.takeHint(m)
-	l.queue.push(from, m)
+	l.queue.push(x)
 }
 
 // room reports whether one more value may be in flight.

@@ -2,15 +2,25 @@ package proposer
 
 import "github.com/paxlog/paxlog/paxos"
 
-// appends are those that wait to be proposed. Clients take turns, an append each: however much
-// some of them send, another one's append is behind one of each. A client is a connection, here or
-// at the standby that passes its appends on; what it sent keeps its order.
+// appends are those that wait to be proposed. Principals take turns, and of each its clients, an append
+// each: however much some of them send, and over however many connections, another one's append is behind
+// one of each. A client is a connection, here or at the standby that passes its appends on; what it sent
+// keeps its order.
 type appends struct {
-	n     int
+	n      int
+	bytes  int
+	lanes  map[sender]*lane
+	shares map[paxos.Principal]*share
+	turns  paxos.Queue[*share] // with appends, whose turn is next first
+	spare  *lane               // empty, for the next one that comes
+	idle   *share              // likewise
+}
+
+// share is what waits of one principal.
+type share struct {
+	of    paxos.Principal
 	bytes int
-	lanes map[sender]*lane
 	turns paxos.Queue[*lane] // with appends, whose turn is next first
-	spare *lane              // empty, for the next one that comes
 }
 
 // sender is whose append it is.
@@ -20,62 +30,100 @@ type lane struct {
 	sender
 	paxos.Queue[queued]
 	bytes int
+	share *share
 }
 
 type queued struct {
 	from paxos.NodeID
+	who  paxos.Principal
 	msg  *paxos.Append
 }
 
 // takes reports whether one more append is within the limit. Half of it is for whoever comes
-// first. In the other half each client has a share, so that no few of them fill all of it.
-func (q *appends) takes(from paxos.NodeID, m *paxos.Append, limit int) bool {
-	size := len(m.Batch)
+// first. In the other half each principal has a share, where there are several, and in that each of
+// its clients: so no few of them fill all of it, and nobody does by many connections.
+func (q *appends) takes(x queued, limit int) bool {
+	size := len(x.msg.Batch)
 	if q.bytes == 0 || q.bytes+size <= limit/2 {
 		return true
 	}
-	mine := 0
-	if l := q.lanes[sender{from, m.Client}]; l != nil {
-		mine = l.bytes
+	if q.bytes+size > limit {
+		return false
 	}
-	return q.bytes+size <= limit && (mine == 0 || mine+size <= limit/2/(q.turns.Len()+1))
+	s := q.shares[x.who]
+	if s == nil {
+		return true
+	}
+	most := limit / 2
+	if n := len(q.shares); n > 1 {
+		if most /= n + 1; s.bytes+size > most {
+			return false
+		}
+	}
+	l := q.lanes[sender{x.from, x.msg.Client}]
+	return l == nil || l.bytes+size <= most/(s.turns.Len()+1)
 }
 
-func (q *appends) push(from paxos.NodeID, m *paxos.Append) {
-	who := sender{from, m.Client}
+func (q *appends) push(x queued) {
+	who := sender{x.from, x.msg.Client}
 	l := q.lanes[who]
 	if l == nil {
 		if q.lanes == nil {
-			q.lanes = map[sender]*lane{}
+			q.lanes, q.shares = map[sender]*lane{}, map[paxos.Principal]*share{}
 		}
 		if l, q.spare = q.spare, nil; l == nil {
 			l = &lane{}
 		}
-		l.sender = who
+		l.sender, l.share = who, q.shareOf(x.who)
 		q.lanes[who] = l
-		q.turns.Push(l)
+		l.share.turns.Push(l)
 	}
-	l.Push(queued{from, m})
-	l.bytes += len(m.Batch)
+	l.Push(x)
+	size := len(x.msg.Batch)
+	l.bytes += size
+	l.share.bytes += size
 	q.n++
-	q.bytes += len(m.Batch)
+	q.bytes += size
+}
+
+// shareOf is what waits of a principal, which has turns from now on.
+func (q *appends) shareOf(who paxos.Principal) *share {
+	s := q.shares[who]
+	if s == nil {
+		if s, q.idle = q.idle, nil; s == nil {
+			s = &share{}
+		}
+		s.of = who
+		q.shares[who] = s
+		q.turns.Push(s)
+	}
+	return s
 }
 
 // next is the append that pop returns; there is one.
-func (q *appends) next() *paxos.Append { return q.turns.First().First().msg }
+func (q *appends) next() *paxos.Append { return q.turns.First().turns.First().First().msg }
 
 // pop takes out the append whose turn it is; there is one.
 func (q *appends) pop() queued {
-	l := q.turns.Pop()
+	s := q.turns.Pop()
+	l := s.turns.Pop()
 	x := l.Pop()
-	l.bytes -= len(x.msg.Batch)
+	size := len(x.msg.Batch)
+	l.bytes -= size
+	s.bytes -= size
 	q.n--
-	q.bytes -= len(x.msg.Batch)
+	q.bytes -= size
 	if l.Len() > 0 {
-		q.turns.Push(l)
+		s.turns.Push(l)
 	} else {
 		delete(q.lanes, l.sender)
-		q.spare = l
+		l.share, q.spare = nil, l
+	}
+	if s.turns.Len() > 0 {
+		q.turns.Push(s)
+	} else {
+		delete(q.shares, s.of)
+		q.idle = s
 	}
 	return x
 }

@@ -105,7 +105,7 @@ func (l *leading) refuseWithoutRoom(p *Proposer) {
 		}
 	}
 	for _, x := range fences {
-		l.queue.push(x.from, x.msg)
+		l.queue.push(x)
 	}
 }
 

@@ -58,8 +58,8 @@ const RetentionShare = 8
 // No process is believed what it says of the log. A checkpoint is the state that two learners
 // have, byte for byte (D3), with the entries, the bytes and the time of the log up to there. So
 // one learner that counts wrongly, or lies, makes no checkpoint, and no entry is trimmed
-// because of it. What a leader adds is its clock, as to all entries: one whose clock is a week
-// ahead trims a week too early.
+// because of it. What a leader adds is its clock, as to all entries, by as much as those of acceptors
+// allow (package proposer, "Clocks").
 //
 //   - Age and Entries: nothing is trimmed that may be kept. What is kept in excess is what came between
 //     two checkpoints.
