@@ -19,6 +19,9 @@ import (
 	"github.com/paxlog/paxlog/wire"
 )
 
+// ErrShare ends the connection of a client whose principal has most, when all are taken and another one's comes.
+var ErrShare = errors.New("all connections are taken, and its principal has more than another one, who needs one")
+
 // ErrSlow ends the connection of a client that does not read.
 var ErrSlow = errors.New("too much is waiting for this client: it does not read")
 
@@ -42,6 +45,8 @@ type conn struct {
 	drop   bool        // a full queue drops; else it closes the connection
 	// principal is that of a client that dialled, else "".
 	principal  paxos.Principal
+	number     uint64        // of a client that dialled: the how many-eth
+	gives      bool          // it gives way to another principal's; the network's mu is held
 	isFallback bool          // the dialler tried TLS before
 	lingers    bool          // its TLS was refused, which the other end has to read yet
 	idle       time.Duration // the shorter of what both ends wait for something to come

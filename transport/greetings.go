@@ -165,11 +165,10 @@ func (n *Network) greet(nc net.Conn) {
 	}
 	if hello.Role == paxos.RoleClient {
 		n.clients++
+		c.number = n.clients
 		c.drop, c.share = false, n.budget // set before anybody can send: a client that does not read is cut off
-		c.principal = paxos.Anonymous
-		if p := c.proof.Load(); p != nil {
-			c.principal = p.Principal()
-		}
+		c.principal = c.whose()
+		n.shares[c.principal]++
 		id = paxos.NodeID(fmt.Sprintf("@%d", n.clients))
 	}
 	l := n.link(id, hello.Role)

@@ -142,7 +142,7 @@ func (c *conn) answerHello() (*wire.Hello, error) {
 	}
 	kin, mine := c.n.identity.judge(c.candidate)
 	c.kin = kin
-	if code, why := c.n.judge(hello, offer, kin); code != 0 {
+	if code, why := c.n.judge(hello, offer, kin, c.whose()); code != 0 {
 		return nil, c.refuse(hello, code, why, mine)
 	}
 	answers := []paxos.Message{&wire.Welcome{Role: c.n.cfg.Role, ID: c.n.cfg.ID, Incarnation: c.n.cfg.Incarnation}}
@@ -239,7 +239,7 @@ func isName(id paxos.NodeID) bool {
 
 // judge returns why a dialler is refused; or code 0, and then it has a place among the
 // accepted connections.
-func (n *Network) judge(h *wire.Hello, offer *wire.Offer, kin kinship) (code wire.RefusalCode, why string) {
+func (n *Network) judge(h *wire.Hello, offer *wire.Offer, kin kinship, whose paxos.Principal) (code wire.RefusalCode, why string) {
 	cfg := n.cfg
 	isClient := h.Role == paxos.RoleClient
 	switch {
@@ -281,7 +281,7 @@ func (n *Network) judge(h *wire.Hello, offer *wire.Offer, kin kinship) (code wir
 	if isClient {
 		limit -= min(serverReserve, limit/2)
 	}
-	if n.accepted >= limit {
+	if full := n.accepted - limit; full >= 0 && !(isClient && full < givingWay && n.makeRoom(whose)) {
 		return wire.RefusedFull, fmt.Sprintf("%d connections are open already", n.accepted)
 	}
 	n.accepted++

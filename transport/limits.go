@@ -46,6 +46,10 @@ const (
 	settleTime = 200 * time.Millisecond
 	// resolveTime is how long resolving may take: two name servers that are dead, at 5 s
 	// each, which is what resolvers give them.
+	// givingWay is how many connections more than are allowed may be open for a moment, for those that give way
+	// to another principal's have to be closed yet.
+	givingWay = 16
+
 	resolveTime = 10 * time.Second
 	// resolvePatience is how long an answer is waited for while there is an old one.
 	resolvePatience = 100 * time.Millisecond

@@ -3,6 +3,7 @@ package transport
 import (
 	"crypto"
 	"crypto/tls"
+	"errors"
 	"io"
 	"net"
 	"os"
@@ -430,6 +431,42 @@ func TestJudgedAgain(t *testing.T) {
 	if e := a.await(t, 1, down, "p2"); !strings.Contains(e.err.Error(), "its certificate is refused now: it ended at") {
 		t.Errorf("the end is told: %v", e.err)
 	}
+}
+
+// TestPrincipalsShareConnections: when all places of clients are taken, one of a principal that has fewer gets
+// the latest of whoever has most, until they have as many; nobody gets more by that, nor a stranger among
+// strangers.
+func TestPrincipalsShareConnections(t *testing.T) {
+	f := newFiles(t)
+	cfg := f.config(acceptor, "a1", require)
+	cfg.Connections = 8 // 4 of them for clients
+	a := listen(t, cfg)
+	come := func(who paxos.NodeID) any {
+		t.Helper()
+		return f.dialRaw(a, client, who).greet(hello(client, "", a))
+	}
+	taken := func(who paxos.NodeID, n int, want bool) {
+		t.Helper()
+		m := come(who)
+		if _, is := m.(*wire.Welcome); is != want {
+			t.Errorf("connection %d, of %s, is answered %+v", n, who, m)
+		} else if is {
+			a.await(t, n, up, "")
+		}
+	}
+	for n := 1; n <= 4; n++ {
+		taken("many", n, true)
+	}
+	taken("many", 5, false)
+	for n, gone := range []paxos.NodeID{"@4", "@3"} {
+		taken("few", 5+n, true)
+		if e := a.await(t, 1, down, gone); !errors.Is(e.err, ErrShare) {
+			t.Errorf("%s ends with %v", gone, e.err)
+		}
+	}
+	taken("few", 7, false)
+	taken("many", 7, false)
+	taken("other", 7, true) // of whichever has most: two each
 }
 
 // TestHandshakeAmidReload: a handshake that begins by files that change before it ends is judged by the

@@ -117,8 +117,9 @@ type Network struct {
 	links    map[paxos.NodeID]*link
 	dialling map[paxos.NodeID]*dialer
 	listener net.Listener
-	accepted int // accepted connections that have said who they are
-	most     int // of them, Config.Connections at first
+	accepted int                     // accepted connections that have said who they are
+	most     int                     // of them, Config.Connections at first
+	shares   map[paxos.Principal]int // connections of clients, without those that give way to another's
 	began    time.Time
 	servers  int // processes of the cluster that are connected
 	// mostServers is how many were at once.
@@ -172,7 +173,7 @@ func New(cfg Config, h Handler) *Network {
 	}
 	n := &Network{
 		cfg: cfg, h: h, identity: newIdentity(cfg), links: map[paxos.NodeID]*link{}, dialling: map[paxos.NodeID]*dialer{},
-		greetings: greetings{most: cfg.Greetings, least: cfg.Silent}, most: cfg.Connections, began: time.Now(),
+		greetings: greetings{most: cfg.Greetings, least: cfg.Silent}, most: cfg.Connections, shares: map[paxos.Principal]int{}, began: time.Now(),
 	}
 	if cfg.ClientBytes > 0 {
 		n.budget = &budget{}
@@ -289,6 +290,7 @@ func (n *Network) unlink(id paxos.NodeID, c *conn, why error) {
 		l.dialed = nil
 	} else {
 		l.accepted = nil
+		n.leaves(c)
 	}
 	gone := l.dialed == nil && l.accepted == nil
 	if gone {
