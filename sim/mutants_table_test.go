@@ -500,7 +500,7 @@ var mutants = []mutant{
 	{row: 43, name: "a change is cancelled whose newcomer has arrived", file: "proposer/member_order.go", by: "TestCancelOrder",
 		old: "		if _, was := h.Before.Find(a.ID); h.Changed() && !was && !answer.Has(i) && (i < 0 || l.held[i]+1 < h.From) {",
 		new: "		if _, was := h.Before.Find(a.ID); h.Changed() && !was && !answer.Has(i) {"},
-	{row: 43, name: "a second change is judged by the configuration before the first", file: "paxos/configuration/electorate.go", by: "TestCancelOrder", in: "proposer",
+	{row: 43, name: "a second change is judged by the configuration before the first", file: "paxos/configuration/electorate.go", by: "TestExploreChange", in: "sim/explore",
 		old: "	return joint(h.Now, x.Change, from), nil",
 		new: "	if h.Changed() {\n		return joint(h.Before, x.Change, from), nil\n	}\n	return joint(h.Now, x.Change, from), nil"},
 	{row: 43, name: "a leader reckons with a second change and forgets the first", file: "paxos/configuration/electorate.go", by: "TestElectorate",
