@@ -82,11 +82,12 @@ func TestSeeds(t *testing.T) {
 // regressions are seeds that have found a bug. What a seed draws changes with the
 // simulator, so each bug of the machines also has a test of its own.
 var regressions = []uint64{
-	10001246, // an acceptor that had forgotten votes made commits, crashed, and was taken for one that had not
-	60032251, // of the run itself: an acceptor lost for good while another one had to rejoin once more
-	60056009, // of its client: what a leader said was lost, and the one before it was asked for a minute
-	90012666, // of what is checked: a trim while a newcomer copies, and a larger quorum was asked for than there was where the checkpoint stands
-	3379,     // a standby did not say when those that let it through stop doing so
+	10001246,  // an acceptor that had forgotten votes made commits, crashed, and was taken for one that had not
+	60032251,  // of the run itself: an acceptor lost for good while another one had to rejoin once more
+	60056009,  // of its client: what a leader said was lost, and the one before it was asked for a minute
+	90012666,  // of what is checked: a trim while a newcomer copies, and a larger quorum was asked for than there was where the checkpoint stands
+	940514271, // a leader that was deposed, and did not know the log's id yet, refused a session for good
+	3379,      // a standby did not say when those that let it through stop doing so
 }
 
 func TestRegressions(t *testing.T) {
