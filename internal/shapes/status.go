@@ -57,6 +57,7 @@ type Process struct {
 	ClockAhead *int64 `json:"clock_ahead_ms"`
 
 	Trouble Trouble `json:"-"` // what Error means
+	Former  bool    `json:"-"` // it is none of the log any more: whether it is up is of no account
 }
 
 // takeTLS takes what is known of a process's connections.
@@ -181,7 +182,7 @@ func NewStatus(cluster string, s client.Status) Status {
 	chosen := HighestChosen(s)
 	for _, p := range s.Processes {
 		up, r := p.Err == nil, p.ProcessState
-		base := Process{ID: p.ID, Addr: p.Addr, Up: up, Drained: Known(r.Drained, up)}
+		base := Process{ID: p.ID, Addr: p.Addr, Up: up, Former: p.Former, Drained: Known(r.Drained, up)}
 		base.takeTLS(r, up)
 		if up && r.Ahead != nil {
 			base.ClockAhead = Known(r.Ahead.Milliseconds(), true)

@@ -27,6 +27,10 @@ func writeTable(s shapes.Status, now time.Time, w io.Writer) error {
 	fmt.Fprintln(t, "ID\tROLE\tADDRESS\tUP\tSTATE\tBALLOT\tACCEPTED\tCHOSEN\tLEARNED\tLAG\tINDEXES\tDISK\tFREE")
 	var troubles []string
 	row := func(p shapes.Process, role string, cells ...string) {
+		if !p.Up && p.Former {
+			fmt.Fprintf(t, "%s\t%s\t%s\tno\tremoved%s\n", p.ID, role, p.Addr, strings.Repeat("\t-", len(cells)-1))
+			return
+		}
 		if !p.Up {
 			// Why, below the table: a row of fewer cells would end its columns.
 			up := map[shapes.Trouble]string{shapes.Hangs: "hangs", shapes.Unasked: "?", shapes.Refuses: "refused"}[p.Trouble]

@@ -113,23 +113,27 @@ func TestStatusSaysWhereTheLogBegins(t *testing.T) {
 	}
 }
 
-// TestStatusSaysHowNotUp: the table tells a process that is down from one that runs, and says why below
-// it; in JSON neither is up, and both have an error.
+// TestStatusSaysHowNotUp: the table tells a process that is down from one that runs, and from one that was
+// removed, and says below it why the former are so; in JSON neither is up, and both have an error.
 func TestStatusSaysHowNotUp(t *testing.T) {
 	s := shapes.NewStatus("orders", client.Status{Processes: []client.ProcessStatus{
 		{Role: paxos.RoleAcceptor, Peer: client.Peer{ID: "a1", Addr: "h:1"}, Err: fmt.Errorf("dial: %w", syscall.ECONNREFUSED)},
 		{Role: paxos.RoleAcceptor, Peer: client.Peer{ID: "a2", Addr: "h:2"}, Err: &transport.RefusedError{Addr: "h:2", Code: wire.RefusedLog, Text: "initialised anew"}},
 		{Role: paxos.RoleAcceptor, Peer: client.Peer{ID: "a3", Addr: "h:3"}, Err: transport.ErrNoAnswer},
+		{Role: paxos.RoleAcceptor, Peer: client.Peer{ID: "a4", Addr: "h:4"}, Err: fmt.Errorf("dial: %w", syscall.ECONNREFUSED), Former: true},
 	}})
 	var out strings.Builder
 	if err := writeTable(s, time.Now(), &out); err != nil {
 		t.Fatal(err)
 	}
 	table := strings.Join(strings.Fields(out.String()), " ")
-	for _, want := range []string{"a1 acceptor h:1 no -", "a2 acceptor h:2 refused -", "a3 acceptor h:3 hangs -", "a2: refused by h:2: initialised anew"} {
+	for _, want := range []string{"a1 acceptor h:1 no -", "a2 acceptor h:2 refused -", "a3 acceptor h:3 hangs -", "a4 acceptor h:4 no removed -", "a2: refused by h:2: initialised anew"} {
 		if !strings.Contains(table, want) {
 			t.Errorf("no %q in:\n%s", want, out.String())
 		}
+	}
+	if strings.Contains(table, "a4: ") {
+		t.Errorf("nobody has to do anything about a4:\n%s", out.String())
 	}
 	for _, a := range s.Acceptors {
 		if a.Up || a.Error == nil {

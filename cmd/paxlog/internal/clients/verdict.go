@@ -14,6 +14,7 @@ import (
 // verdict returns nil if a leader with a quorum and a learner serve, else an
 // error that asks for ExitUnavailable and says why not, and what to do next.
 func verdict(s shapes.Status, c clusterfile.Found, serving bool) error {
+	s.Acceptors, s.Proposers, s.Learners = ofTheLog(s.Acceptors), ofTheLog(s.Proposers), ofTheLog(s.Learners)
 	switch {
 	case s.Leader != nil && s.Quorum && serving:
 		return nil
@@ -71,6 +72,16 @@ func otherLog(s client.Status, meant client.LogID) error {
 
 // ofProcess is what Acceptor, Proposer and Learner have in common.
 type ofProcess interface{ What() shapes.Process }
+
+// ofTheLog are those that are of the log still.
+func ofTheLog[P ofProcess](all []P) (some []P) {
+	for _, p := range all {
+		if !p.What().Former {
+			some = append(some, p)
+		}
+	}
+	return some
+}
 
 // silent are the processes of which nothing is known.
 func silent[P ofProcess](all []P) (out []shapes.Process) {

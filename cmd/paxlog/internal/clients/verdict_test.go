@@ -69,3 +69,20 @@ func TestVerdicts(t *testing.T) {
 		}
 	}
 }
+
+// TestVerdictWithoutTheRemoved: an acceptor that is none any more is neither counted nor to be started.
+func TestVerdictWithoutTheRemoved(t *testing.T) {
+	c := clusterfile.Found{Cluster: config.Dev(1), File: "f.yaml"}
+	c.Name = "orders"
+	down := &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}
+	s := client.Status{}
+	for _, id := range []string{"a1", "a3", "a4"} {
+		s.Processes = append(s.Processes, client.ProcessStatus{Role: paxos.RoleAcceptor, Peer: client.Peer{ID: id}, Err: down})
+	}
+	s.Processes = append(s.Processes, client.ProcessStatus{Role: paxos.RoleAcceptor, Peer: client.Peer{ID: "a2"}, Err: down, Former: true},
+		client.ProcessStatus{Role: paxos.RoleProposer, Peer: client.Peer{ID: "p1"}}, client.ProcessStatus{Role: paxos.RoleLearner, Peer: client.Peer{ID: "l1"}})
+	const want = "no proposer leads: 0 of 3 acceptors are up, and 2 are needed: start a1, a3 or a4 (`paxlog acceptor --config f.yaml --id a1 --data DIR`)"
+	if err := verdict(shapes.NewStatus(c.Name, s), c, false); command.CodeOf(err) != command.ExitUnavailable || err.Error() != want {
+		t.Errorf("%v\nwant %s", err, want)
+	}
+}

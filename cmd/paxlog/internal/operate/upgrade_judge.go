@@ -15,20 +15,25 @@ import (
 type Upgrade struct {
 	Log       client.LogID
 	Level, To uint64
-	Processes []client.ProcessStatus
-	Converts  []string // processes whose directories would get another format
+	Processes []client.ProcessStatus // of the log, without those that were
+	Converts  []string               // processes whose directories would get another format
 	Obstacles []string
 }
 
 // JudgeUpgrade says it of a cluster in that state.
 func JudgeUpgrade(s client.Status, to uint64) Upgrade {
-	u := Upgrade{To: to, Processes: s.Processes}
+	u := Upgrade{To: to}
 	for _, p := range s.Processes {
+		if !p.Former { // nobody waits for one that is none of the log any more
+			u.Processes = append(u.Processes, p)
+		}
+	}
+	for _, p := range u.Processes {
 		if p.Err == nil && p.Level >= u.Level && !p.Log.IsZero() {
 			u.Level, u.Log = p.Level, p.Log
 		}
 	}
-	for _, p := range s.Processes {
+	for _, p := range u.Processes {
 		switch {
 		case p.Err == nil && p.Knows < u.Level:
 			u.Obstacles = append(u.Obstacles, fmt.Sprintf("%s knows level %d, and the log has level %d: it takes part no more until its program is replaced", p.ID, p.Knows, u.Level))

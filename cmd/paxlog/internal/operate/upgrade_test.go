@@ -39,6 +39,7 @@ func TestJudgeUpgrade(t *testing.T) {
 		"done":           {able(), nil, "", 1, "", ""},
 		"left behind":    {able(), func(p *client.ProcessStatus) { p.Knows = 0 }, "l1", 1, "l1 knows level 0, and the log has level 1: it takes part no more", ""},
 		"done, one down": {able(), func(p *client.ProcessStatus) { p.Err = errors.New("refused") }, "l2", 1, "", ""},
+		"removed":        {able(), func(p *client.ProcessStatus) { p.Err, p.Former = errors.New("refused"), true }, "a2", 2, "", ""},
 		"down":           {able(), func(p *client.ProcessStatus) { p.Err = errors.New("refused") }, "l2", 2, "l2 is not up (refused)", ""},
 		"older":          {able(), func(p *client.ProcessStatus) { p.Knows = 1 }, "p2", 2, "p2 runs v9, which knows level 1", ""},
 		"of level 0":     {able(), func(p *client.ProcessStatus) { p.ProcessState = client.ProcessState{} }, "a2", 2, "a2 knows level 0, and the log has level 1", ""},
