@@ -86,7 +86,7 @@ func (c *Client) askLeader(ctx context.Context, what string, m paxos.Message) (l
 	case s.Leader == "" && refusedByAll(s) != nil:
 		return "", nil, fmt.Errorf("%w: %w", ErrRefused, refusedByAll(s))
 	case s.Leader == "":
-		return "", nil, fmt.Errorf("%w: no proposer leads, so none can %s", ErrUnavailable, what)
+		return "", nil, fmt.Errorf("%w: no proposer leads, and only a leader can %s", ErrUnavailable, what)
 	}
 	reply, err = c.operate(ctx, s.Leader, m)
 	return s.Leader, reply, err

@@ -149,7 +149,7 @@ func TestNoQuorum(t *testing.T) {
 	}
 	k.Await("status says how few acceptors a proposer reaches", func() bool {
 		_, errs, code := k.Run("status")
-		return code == 3 && strings.Contains(errs, "1 of 3 acceptors answer it, and 2 are needed")
+		return code == 3 && strings.Contains(errs, "1 of 3 acceptors answer p") && strings.Contains(errs, ", and 2 are needed")
 	})
 	w.heal()
 	l.Await(100, "healed")

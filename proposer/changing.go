@@ -1,8 +1,10 @@
 package proposer
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/paxlog/paxlog/paxos"
 	"github.com/paxlog/paxlog/paxos/configuration"
@@ -164,9 +166,10 @@ func (l *leading) describe(p *Proposer, m *paxos.Membered) {
 		m.List = append(m.List, s)
 	}
 	for _, a := range h.Now.Acceptors {
-		add(paxos.MemberState{ID: a.ID, Addr: a.Addr, Incarnation: a.Incarnation, IsMember: true})
+		// An acceptor that was not there when the log began has none in it: it is as this leader met it.
+		add(paxos.MemberState{ID: a.ID, Addr: a.Addr, Incarnation: cmp.Or(a.Incarnation, p.known[a.ID]), IsMember: true})
 	}
-	for _, id := range p.joinerIDs() {
+	for _, id := range p.joinersInOrder() {
 		if _, is := h.Now.Find(id); !is {
 			add(paxos.MemberState{ID: id, Addr: p.joiners[id].addr, Incarnation: p.known[id]})
 		}
@@ -192,10 +195,19 @@ func (p *Proposer) onJoin(from paxos.NodeID, m *paxos.Join) {
 	}
 }
 
-func (p *Proposer) joinerIDs() (ids []paxos.NodeID) {
+func (p *Proposer) joinersInOrder() (ids []paxos.NodeID) {
 	for id := range p.joiners {
 		ids = append(ids, id)
 	}
 	slices.Sort(ids)
 	return ids
+}
+
+// joinerIDs are they as people read it.
+func (p *Proposer) joinerIDs() string {
+	var ids []string
+	for _, id := range p.joinersInOrder() {
+		ids = append(ids, string(id))
+	}
+	return cmp.Or(strings.Join(ids, ", "), "none")
 }

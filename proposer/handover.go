@@ -290,7 +290,7 @@ func (p *Proposer) onAble(from paxos.NodeID, m *paxos.Able) {
 	default:
 		r.Reach = s.answering(p)
 		if need := p.members.Newest().Need(); r.Reach < need {
-			r.Why = fmt.Sprintf("%d of %d acceptors answer it, and %d are needed (`paxlog status` shows which are up)", r.Reach, len(s.answers), need)
+			r.Why = fmt.Sprintf("%d of %d acceptors answer %s, and %d are needed (`paxlog status` shows which are up)", r.Reach, len(s.answers), p.cfg.ID, need)
 		}
 	}
 	p.Send(from, r)

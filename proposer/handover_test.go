@@ -107,7 +107,7 @@ func TestHandOverRefused(t *testing.T) {
 			p.Tick(p.now+90, 5)
 		}},
 		"none of two": {others: []paxos.NodeID{"p2", "p3"}, why: "cannot lead", then: func(p *Proposer) {
-			able(p, "p2", 1, "1 of 3 acceptors answer it, and 2 are needed")
+			able(p, "p2", 1, "1 of 3 acceptors answer p2, and 2 are needed")
 			able(p, "p3", 0, "it is stopping")
 			p.Tick(p.now+100, 5)
 		}},
@@ -308,7 +308,7 @@ func TestAble(t *testing.T) {
 	p.Step("p2", &paxos.Able{Nonce: 9, Level: p.cfg.Knows})
 	p.Step("p2", &paxos.Able{Nonce: 10, Level: p.cfg.Knows + 1})
 	r := sentTo[*paxos.AbleReply](p.Flush(), "p2")
-	if len(r) != 3 || !strings.Contains(r[2].Why, "replace that first") || r[0].Reach != 1 || !strings.Contains(r[0].Why, "1 of 3 acceptors answer it, and 2 are needed") || *r[1] != (paxos.AbleReply{Nonce: 9, Reach: 2}) {
+	if len(r) != 3 || !strings.Contains(r[2].Why, "replace that first") || r[0].Reach != 1 || !strings.Contains(r[0].Why, "1 of 3 acceptors answer p1, and 2 are needed") || *r[1] != (paxos.AbleReply{Nonce: 9, Reach: 2}) {
 		t.Errorf("answered %+v", r)
 	}
 }

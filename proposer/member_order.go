@@ -164,7 +164,7 @@ func (l *leading) newcomer(p *Proposer, h *configuration.History, id paxos.NodeI
 		return a, fmt.Sprintf("%s was an acceptor of this log, and does not come back: initialise the newcomer under another id", id)
 	case !joins || p.known[id] == 0:
 		return a, fmt.Sprintf("no acceptor %s has joined: `paxlog init --join --role acceptor --id %s --addr HOST:PORT --data DIR` on its host, and start it; "+
-			"those that have joined are %v", id, id, p.joinerIDs())
+			"those that have joined: %s. A proposer or learner is added by `paxlog member add %s --role proposer|learner --addr HOST:PORT`", id, id, p.joinerIDs(), id)
 	}
 	if behind := l.chosenUpTo - min(j.held, l.chosenUpTo); behind > maxBehind {
 		return a, fmt.Sprintf("%s has not caught up: it is %d instances behind, and %d is the most; try again in a while (`paxlog member list`)", id, behind, maxBehind)

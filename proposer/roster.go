@@ -214,7 +214,7 @@ func (p *Proposer) risksOf(m *paxos.Member, next *configuration.Roster, answer *
 	answer.Before, answer.After = lives(&now)-1, lives(next)-1
 	answer.During = min(answer.Before, answer.After)
 	if answer.After < min(answer.Before, 1) && !m.Force {
-		return fmt.Sprintf("%d proposers may be lost now, and none after it: start another one, and add it first; --force does it all the same", answer.Before)
+		return fmt.Sprintf("%s may be lost now, and none after it: start another one, and add it first; --force does it all the same", proposers(answer.Before))
 	}
 	return ""
 }
@@ -257,4 +257,12 @@ func (p *Proposer) describeRoster(m *paxos.Membered) {
 	for _, x := range r.Gone {
 		m.List = append(m.List, paxos.MemberState{Role: x.Role, ID: x.ID, Addr: x.Addr, Gone: true})
 	}
+}
+
+// proposers is a number of them as people read it.
+func proposers(n int) string {
+	if n == 1 {
+		return "one proposer"
+	}
+	return fmt.Sprintf("%d proposers", n)
 }

@@ -132,7 +132,7 @@ func (s *standby) why(p *Proposer) string {
 	}
 	answer := s.answering(p)
 	if need := p.members.Newest().Need(); answer < need && p.now > s.backoff.At()+p.cfg.ElectionMin {
-		return fmt.Sprintf("%d of %d acceptors answer it, and %d are needed", answer, len(s.answers), need)
+		return fmt.Sprintf("%d of %d acceptors answer %s, and %d are needed", answer, len(s.answers), p.cfg.ID, need)
 	}
 	return p.reason
 }

@@ -25,7 +25,7 @@ func TestWhyNobodyLeads(t *testing.T) {
 		t.Errorf("at the start: %q", got)
 	}
 	p.Step("a1", &paxos.QueryReply{Nonce: 1})
-	const want = "1 of 3 acceptors answer it, and 2 are needed"
+	const want = "1 of 3 acceptors answer p1, and 2 are needed"
 	p.Tick(160, 5)
 	p.Step("a1", &paxos.QueryReply{Nonce: 160})
 	if got := ask(200); got != want {

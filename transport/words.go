@@ -9,6 +9,7 @@ import (
 	"syscall"
 	"unicode"
 
+	"github.com/paxlog/paxlog/paxos"
 	"github.com/paxlog/paxlog/wire"
 )
 
@@ -46,7 +47,11 @@ func meaning(code wire.RefusalCode, p Peer, cfg Config) string {
 	case wire.RefusedSessions:
 		return fmt.Sprintf("the cluster file there has another limits.sessions than %d, as the file here has; its log says which", m.Sessions)
 	case wire.RefusedIdentity:
-		return fmt.Sprintf("the process there is not %s %s, or the cluster file there does not know %s %s", p.Role, p.ID, cfg.Role, cfg.ID)
+		if cfg.Role == paxos.RoleClient {
+			return fmt.Sprintf("the process there is not %s %s", p.Role, p.ID)
+		}
+		return fmt.Sprintf("either the process there is not %s %s, or it finds %s %s neither in its cluster file nor in the log, or this one was of the log and is no more, since it was removed or replaced: "+
+			"`paxlog member list` shows who is; who was replaced does not come back under its id", p.Role, p.ID, cfg.Role, cfg.ID)
 	case wire.RefusedPlain:
 		return "it takes connections with TLS only, and this one is plain"
 	case wire.RefusedCertificate:
