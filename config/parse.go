@@ -120,6 +120,9 @@ func syntaxError(name string, data []byte, err error) error {
 		text = text[len(m[0]):]
 	}
 	e.Problem = "this is not YAML: " + text
+	if strings.Contains(text, "did not find expected") { // the library names where the list or mapping begins
+		e.Problem += "; the slip may be in a later line"
+	}
 	for i, line := range bytes.Split(data, []byte{'\n'}) {
 		if m := bareIPv6.FindSubmatch(line); m != nil {
 			e.Line = i + 1

@@ -33,7 +33,7 @@ var refusals = []struct{ text, want string }{
 	{orders + "---\ncluster: other\n", "f:12: a second document begins here: keep one cluster in a file"},
 	{"- a\n- b\n", "f:1: the file must hold keys and values, not a list"},
 	{"hello\n", `f:1: the file must hold keys and values, not "hello"`},
-	{"cluster: a\nacceptors: [\n", "f:2: this is not YAML: did not find expected node content"},
+	{"cluster: a\nacceptors: [\n", "f:2: this is not YAML: did not find expected node content; the slip may be in a later line"},
 	{edit(4, "  - {id: a2, addr: [::1]:7101}\n"), `f:4: this is not YAML: the address [::1]:7101 needs quotes, because YAML gives [ and : a meaning of its own: write addr: "[::1]:7101"`},
 	{edit(4, "  - {addr: ::1, id: a2}\n"), `f:4: this is not YAML: the address ::1 needs quotes, because YAML gives [ and : a meaning of its own: write addr: "::1"`},
 	{edit(4, "  - id: a2\n    addr: [fe80::1%eth0]:7101\n"), `f:5: this is not YAML: the address [fe80::1%eth0]:7101 needs quotes, because YAML gives [ and : a meaning of its own: write addr: "[fe80::1%eth0]:7101"`},

@@ -15,7 +15,7 @@ import (
 func Lock(fs vfs.FS, name string) (io.Closer, error) {
 	lock, err := fs.Lock(name)
 	if err != nil && isLocked(err) {
-		return nil, fmt.Errorf("%s is %w (%w)", name, ErrBusy, err)
+		return nil, fmt.Errorf("%s is %w", name, ErrBusy)
 	}
 	return lock, err
 }

@@ -117,7 +117,7 @@ func open(dir string, id Identity, opts Options) (*Store, error) {
 	var err error
 	if s.lock, err = pebble.LockDirectory(db, opts.FS); err != nil {
 		if isLocked(err) {
-			return nil, fmt.Errorf("%s is %w (%w); stop that one first", dir, ErrBusy, err)
+			return nil, fmt.Errorf("%s is %w; stop that one first", dir, ErrBusy)
 		}
 		return nil, explain(dir, err)
 	}

@@ -242,6 +242,7 @@ func TestBackupPlaces(t *testing.T) {
 		"nothing to verify":      {[]string{"backup", "verify"}, command.ExitUsage, "takes files"},
 		"the wrong order":        {[]string{"backup", "verify", "file", "piped", "file", "nowhere"}, command.ExitFailed, "nowhere"},
 		"a bucket":               {[]string{"backup", "s3://bucket/key"}, command.ExitUsage, "does not reach buckets"},
+		"no such file":           {[]string{"backup", "verify", "nosuch"}, command.ExitFailed, "paxlog: nosuch: there is no such file: check the path\n"},
 		"a directory":            {[]string{"backup", "verify", "a1"}, command.ExitFailed, "it is a directory"},
 		"no backup":              {[]string{"backup", "verify", "paxlog.yaml"}, command.ExitFailed, "damaged or no backup"},
 		"restore beyond the end": {[]string{"restore", "--data", "r", "--to", "3", "piped"}, command.ExitNoIndex, "the backup ends with 2"},

@@ -140,7 +140,13 @@ func TestAppendOversizeEntry(t *testing.T) {
 	if got := must(t, "", "tail", "--from", "-2"); got != "a\nb\n" {
 		t.Errorf("the log ends with %.100q", got)
 	}
-	if got := paxlog("append", "-f", "no such file"); got.code != command.ExitFailed || got.errors == "" {
+	for _, args := range []string{"tail", "tail --stale"} {
+		got := paxlog(append(strings.Fields(args), "--timeout", "200ms", "--config", deadFile(t))...)
+		if hint := strings.Contains(got.errors, "`paxlog tail --stale` prints what a learner has"); got.code != command.ExitUnavailable || hint != (args == "tail") {
+			t.Errorf("%s: %+v", args, got)
+		}
+	}
+	if got := paxlog("append", "-f", "no such file"); got.code != command.ExitFailed || got.errors != "paxlog: there is no file no such file: check the path\n" {
 		t.Errorf("got %+v", got)
 	}
 }

@@ -25,9 +25,15 @@ import (
 func TestInitAndRefusals(t *testing.T) {
 	commandtest.Alone(t)
 	file := commandtest.ClusterFile(t)
+	aFile := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(aFile, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
 	for _, test := range []struct{ command, want string }{
 		{"acceptor --id a1 --data d", "there is no directory d: check --data. a1 may have voted before: then its directory must be restored, for initialising it anew can lose entries. Only if it has never run, initialise it with `paxlog init --config " + file + " --id a1 --data d`"},
 		{"learner --id l1 --data d", "there is no directory d: check --data, or initialise it with `paxlog init --config " + file + " --id l1 --data d`; a learner learns everything again"},
+		{"acceptor --id a1 --data " + aFile, aFile + " is a file: a data directory is needed, check --data"},
+		{"init --id a1 --data " + aFile, aFile + " is a file: a data directory is needed"},
 		{"init --id a1 --data d", ""},
 		{"init --id a1 --data d", "d is initialised already, for acceptor a1 of cluster dev"},
 		{"init --id l1 --data d", "d is initialised already, for acceptor a1 of cluster dev"},

@@ -388,7 +388,7 @@ func TestEarlyEnd(t *testing.T) {
 		then  string // its last line, if it has more than one
 		code  int
 	}{
-		"oversize":          {strings.NewReader("a\nb\n" + long + "\nc\n"), "append", "paxlog: entry 3 of the input is longer than limits.entry_bytes, 1048576 bytes: neither it nor anything after it was sent (not appended: 1 entry, from input entry 3 on)\n", "", command.ExitFailed},
+		"oversize":          {strings.NewReader("a\nb\n" + long + "\nc\n"), "append", "paxlog: entry 3 of the input is longer than limits.entry_bytes, 1048576 bytes: neither it nor anything after it was sent; `--oversize skip` passes over it, and a cluster file with a larger limits.entry_bytes, of at most 16 MiB, allows it (not appended: 1 entry, from input entry 3 on)\n", "", command.ExitFailed},
 		"oversize skipped":  {strings.NewReader("a\n" + long + "\nb\n" + long), "append --oversize skip", "skipped: 2 entries longer than limits.entry_bytes, 1048576 bytes: input entry 2, 4\n", "", command.ExitDone},
 		"the input breaks":  {io.MultiReader(strings.NewReader("a\nb\nc"), failingReader{}), "append", "paxlog: reading the input", "not appended: 1 entry, from input entry 3 on", command.ExitFailed},
 		"half a record":     {strings.NewReader("a\nb"), "append --require-newline", "no entry: the input ends with 1 bytes that are not ended by a newline, after input entry 1\n", "", command.ExitDone},

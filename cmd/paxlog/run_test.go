@@ -96,7 +96,7 @@ var usageErrors = []struct {
 	{"acceptor --id a1 --data d", "no paxlog.yaml here: pass --config FILE, or set PAXLOG_CONFIG"},
 	{"acceptor --id a9 --data d --config $FILE", "$FILE: cluster \"dev\" has no acceptor \"a9\": its acceptors are a1, a2, a3"},
 	{"learner --id a1 --data d --config $FILE", "$FILE: \"a1\" is an acceptor of cluster \"dev\", not a learner: its learners are l1"},
-	{"proposer --id p1 --data d --config $FILE", "proposer: unknown flag --data (see `paxlog proposer --help`)"},
+	{"proposer --id p1 --data d --config $FILE", "proposer: unknown flag --data: a proposer keeps nothing on disk, so leave it out (see `paxlog proposer --help`)"},
 	{"proposer --id p1 --listen x --config $FILE", "proposer: --listen \"x\": is not HOST:PORT"},
 	{"init --id p1 --data d --config $FILE", "p1 is a proposer: it keeps nothing on disk and needs no init; start it with `paxlog proposer --id p1`"},
 	{"init --id x --data d --config $FILE", "$FILE: cluster \"dev\" has no process \"x\": its acceptors are a1, a2, a3; its learners are l1"},

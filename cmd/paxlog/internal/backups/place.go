@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -97,7 +98,13 @@ func openers(ctx context.Context, places []string) (out []backup.Opener) {
 	for _, place := range places {
 		out = append(out, backup.Opener{Name: place, Open: func() (io.ReadCloser, error) {
 			f, err := os.Open(place)
-			if err != nil {
+			var failed *fs.PathError
+			switch { // whoever reads it names the place
+			case errors.Is(err, fs.ErrNotExist):
+				return nil, errors.New("there is no such file: check the path")
+			case errors.As(err, &failed):
+				return nil, fmt.Errorf("it cannot be read: %w", failed.Err)
+			case err != nil:
 				return nil, err
 			}
 			if info, err := f.Stat(); err == nil && info.IsDir() {

@@ -152,7 +152,7 @@ func (opts appendOptions) open(env *command.Environment) (from input, closeInput
 	if opts.Input != "-" {
 		f, err := os.Open(opts.Input)
 		if err != nil {
-			return nil, nil, err
+			return nil, nil, command.NotOpened(err)
 		}
 		file, closeInput = f, f.Close
 	}

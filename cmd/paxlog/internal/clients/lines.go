@@ -30,7 +30,8 @@ type entrySizeError struct {
 
 // Error implements error.
 func (e *entrySizeError) Error() string {
-	return fmt.Sprintf("entry %d of the input is longer than limits.entry_bytes, %d bytes: neither it nor anything after it was sent", e.Entry, e.Limit)
+	return fmt.Sprintf("entry %d of the input is longer than limits.entry_bytes, %d bytes: neither it nor anything after it was sent; "+
+		"`--oversize skip` passes over it, and a cluster file with a larger limits.entry_bytes, of at most 16 MiB, allows it", e.Entry, e.Limit)
 }
 
 // splitter cuts a stream into entries. It buffers at most one entry of the

@@ -67,7 +67,7 @@ func TestSplitterRefusesALongEntry(t *testing.T) {
 			t.Errorf("%q: got %q, %v", in, got, err)
 		}
 	}
-	want := "entry 3 of the input is longer than limits.entry_bytes, 5 bytes: neither it nor anything after it was sent"
+	want := "entry 3 of the input is longer than limits.entry_bytes, 5 bytes: neither it nor anything after it was sent; `--oversize skip` passes over it, and a cluster file with a larger limits.entry_bytes, of at most 16 MiB, allows it"
 	if got := (&entrySizeError{Entry: 3, Limit: 5}).Error(); got != want {
 		t.Errorf("got %s", got)
 	}

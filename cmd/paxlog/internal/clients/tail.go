@@ -2,6 +2,8 @@ package clients
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"strconv"
 	"time"
 
@@ -110,9 +112,13 @@ func runTail(ctx context.Context, env *command.Environment, opts tailOptions) er
 	defer c.Close()
 	ctx, unwatch := env.WhileRead(ctx)
 	defer unwatch()
-	return printTail(ctx, newEntryPrinter(env.Stdout, opts.Form), c, client.TailOptions{
+	err = printTail(ctx, newEntryPrinter(env.Stdout, opts.Form), c, client.TailOptions{
 		From: opts.From.position(), To: opts.To, Count: opts.Count, Follow: opts.Follow, Stale: opts.Stale,
 	})
+	if errors.Is(err, client.ErrUnavailable) && command.CodeOf(err) == command.ExitUnavailable && !opts.Stale {
+		err = fmt.Errorf("%w; `paxlog status` shows what is missing, and `paxlog tail --stale` prints what a learner has", err)
+	}
+	return err
 }
 
 // tailBuffer is how many entries wait to be printed. Each keeps a page of the log

@@ -229,6 +229,9 @@ func (p *argumentParser) unknown(arg string) error {
 		known = append(known, o.Flag())
 	}
 	hint := didYouMean(arg, known)
+	if c != nil && c.Without[strings.TrimLeft(arg, "-")] != "" {
+		hint = ": " + c.Without[strings.TrimLeft(arg, "-")]
+	}
 	if hint == "" && c != nil && c.AnyText {
 		hint = ": a value that begins with '-' comes after --"
 	}

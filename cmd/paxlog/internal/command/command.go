@@ -13,6 +13,7 @@ type Command struct {
 	Flags   []Option             // its own, besides the common ones
 	words   []string             // the only arguments that make sense, for completion
 	AnyText bool                 // its arguments may be any text, also text that begins with a dash
+	Without map[string]string    // flags that it does not have though others do: why not
 	Files   bool                 // its arguments are completed with the names of files
 	Daemon  bool                 // a signal closes it cleanly, with exit code 0
 	Quiet   func(in *Input) bool // whether this run of a daemon logs as clients do; nil: no

@@ -35,7 +35,11 @@ func runDev(ctx context.Context, env *command.Environment, opts devOptions) (err
 	}
 	err = command.UnlessClosed(d.serve(ctx, env, opts, keep))
 	env.Log.Info().Str("role", "dev").Msg("stopping")
-	return errors.Join(err, d.stop())
+	if stopped := d.stop(); stopped != nil {
+		return errors.Join(err, stopped)
+	}
+	env.Log.Info().Str("role", "dev").Msg("stopped")
+	return err
 }
 
 // startDev opens and starts the cluster.

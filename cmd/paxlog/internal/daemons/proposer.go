@@ -24,7 +24,8 @@ func Proposer() *command.Command {
 			{Name: "addr", Value: "HOST:PORT", Usage: "with --join: where the other processes dial it"},
 			fromOption,
 		},
-		Daemon: true,
+		Without: map[string]string{"data": "a proposer keeps nothing on disk, so leave it out"},
+		Daemon:  true,
 		Action: func(ctx context.Context, env *command.Environment, in *command.Input) error {
 			opts, err := readDaemonOptions(in, env, paxos.RoleProposer)
 			if err != nil {

@@ -49,7 +49,11 @@ func serve(ctx context.Context, env *command.Environment, opts daemonOptions) er
 		reload(env, file, c, err, n)
 	})
 	env.Log.Info().Str("role", opts.Role.String()).Str("id", string(opts.Node.ID)).Msg("stopping")
-	return stopNode(string(opts.Node.ID), n)
+	if err := stopNode(string(opts.Node.ID), n); err != nil {
+		return err
+	}
+	env.Log.Info().Str("role", opts.Role.String()).Str("id", string(opts.Node.ID)).Msg("stopped")
+	return nil
 }
 
 // takeLevel logs from the level on that the cluster file says, unless the command line has said one.
@@ -125,8 +129,8 @@ func warnOpen(env *command.Environment, dir string) {
 		return
 	}
 	info, err := os.Stat(dir)
-	if err != nil || info.Mode().Perm()&0o077 == 0 {
-		return // that it cannot be looked at is told by who opens it
+	if err != nil || !info.IsDir() || info.Mode().Perm()&0o077 == 0 {
+		return // that it cannot be looked at, or is no directory, is told by who opens it
 	}
 	env.Log.Warn().Str("directory", dir).Str("mode", info.Mode().Perm().String()).
 		Msg("others on this host can read this directory, and so what is in the log: `chmod go= " + dir + "` takes that from them")
@@ -180,8 +184,11 @@ func (opts daemonOptions) explain(err error) error {
 // is that votes were lost.
 func (opts daemonOptions) uninitialised() error {
 	what := opts.Data + " is not initialised"
-	if _, err := os.Stat(opts.Data); errors.Is(err, os.ErrNotExist) {
+	switch info, err := os.Stat(opts.Data); {
+	case errors.Is(err, os.ErrNotExist):
 		what = "there is no directory " + opts.Data
+	case err == nil && !info.IsDir():
+		return fmt.Errorf("%s is a file: a data directory is needed, check --data", opts.Data)
 	}
 	command := fmt.Sprintf("`paxlog init --config %s --id %s --data %s`", opts.File, opts.Node.ID, opts.Data)
 	if opts.Role != paxos.RoleAcceptor {

@@ -51,8 +51,12 @@ func (o *options) connected(ctx context.Context, f func(context.Context, *client
 	return f(ctx, c)
 }
 
-// agree shows a plan, and asks whether to go on, if somebody is there to answer.
+// agree shows a plan, and asks whether to go on, if somebody is there to answer. It says which
+// cluster that is about, where nobody has named one.
 func (o *options) agree(env *command.Environment, plan string) error {
+	if o.Cluster.Assumed() && command.IsTerminal(env.Stderr) {
+		fmt.Fprintf(env.Stderr, "No %s here: this is the cluster of `paxlog dev` on this host, whose first acceptor is at %s.\n", clusterfile.DefaultName, o.Cluster.Acceptors[0].Addr)
+	}
 	if o.Yes || !command.IsTerminal(env.Stdin) {
 		return nil
 	}
