@@ -4,7 +4,7 @@
 // It implements the acceptor of "Paxos Made Simple" (Lamport 2001), sections 2.2 and
 // 3. One promise covers all instances. Beyond the paper, an acceptor
 //
-//   - marks how far it holds what was chosen (held.go; package paxos, "Why it is safe");
+//   - remembers how far it holds what was chosen (held.go; package paxos, "Why it is safe");
 //   - refuses candidates while it hears a live leader (hearing.go), and tells standbys
 //     whom it hears (standbys.go);
 //   - copies instances that it missed (copy.go);
@@ -21,6 +21,22 @@
 // paxos.Machine says. An acceptor owns its promise, the ballots of its votes above held,
 // and held. Values are in the store only; the acceptor reads them back by loads.
 //
+// # Where to look
+//
+//	acceptor.go                  the machine
+//	promise.go, vote.go          Phase 1 and Phase 2: what it promises, and what it votes for
+//	tell.go                      whom it tells its votes, and when
+//	judge.go                     what a message may claim
+//	held.go, copy.go, pages.go   what it knows to be chosen; what it missed; what others miss
+//	hearing.go, standbys.go      whom it hears lead, and who is told of that
+//	subscribe.go                 learners that are told each vote
+//	control.go, members.go       what the log has decided about itself; who its processes are
+//	admission.go, vouch.go       who keeps it from voting; what it says of others
+//	marks.go, rejoin.go          how far directories have come; the way back of one that has forgotten
+//	room.go                      a disk that is full
+//	report.go                    what status and metrics show
+//	limits.go, invariants.go     bounds, with reasons; what is asserted
+//
 // # Who keeps an acceptor from voting
 //
 // A peer that remembers an acceptor by another incarnation says one of two things: this
@@ -30,7 +46,7 @@
 // would then end every acceptor of the log. And one peer's word is enough to keep the
 // acceptor from voting, for that peer may be the only one that saw the old votes.
 //
-// Example of the second: a1, a2 and p1 choose a value at instance 7. a2's directory is
+// Example of why one word must be enough: a1, a2 and p1 choose a value at instance 7. a2's directory is
 // initialised anew. Of those that are up only l1 remembers the old a2. If a2 voted because
 // a3 vouches for it, a2 and a3 could choose another value at instance 7.
 //
@@ -118,7 +134,7 @@
 // the PollReply that shows held 5 are dropped. If l1 took itself for subscribed, and a1
 // believed that it has told everything, l1 would stay at 4 until it renews.
 //
-// Processes of version 2 do not ask for this. A subscriber that hears no grant (Stays), as from
+// Processes of version 2 do not ask for this. A subscriber that is not told that it is one (Stays), as from
 // an acceptor of version 2, or from one that does not vote, asks in each heartbeat interval.
 // Linearizable reads always ask.
 //

@@ -8,8 +8,14 @@
 // reads poll a quorum of acceptors, without a leader (after "Paxos Quorum Reads",
 // Charapko et al., HotStorage 2019).
 //
-// Where to look:
+// A learner does no I/O and reads no clock: a driver calls it, from one goroutine, as
+// paxos.Machine says. Nothing that it says waits for its own disk: what it applies was
+// chosen, so a quorum of acceptors has it; a learner that crashes is merely
+// earlier when it returns.
 //
+// # Where to look
+//
+//	learner.go                 the machine
 //	counting.go                votes, and what is chosen
 //	fetching.go                what was missed: from whom, and when; a value that does not come although
 //	                           a quorum voted for it
@@ -18,6 +24,7 @@
 //	judge.go                   what of that is believed
 //	apply.go, session.go       what a value does to the log
 //	control.go                 what a control value does to the log
+//	members.go                 who its processes are
 //	checkpoint.go              a state that is put into the log; or is taken out of it, since what made
 //	                           it was trimmed
 //	encoding.go                its one form
@@ -28,11 +35,12 @@
 //	reads.go, pages.go         where the log ends; entries; what waits for them
 //	questions.go, loads.go     what is asked and not answered; reads of the store
 //	connections.go, pool.go    what each client waits for, and how that is kept
+//	report.go                  what status and metrics show
 //	limits.go, invariants.go   what bounds all this, and what must hold
 //
 // # A learner that is wrong
 //
-// R2: a learner whose log or state is not what follows from the values chosen serves nobody
+// A learner whose log or state is not what follows from the values chosen serves nobody
 // any more, and lets nobody copy from it. That it is wrong is on disk, so that a restart does
 // not forget it. It goes on applying, and says in its log and status what to do: its directory
 // is made anew, and it learns again from the others. It is not repaired by itself, since its
@@ -94,11 +102,6 @@
 // others have fewer. Owners with a floor are few; beyond maxFloors the lowest floor becomes everybody's. That refuses
 // more than it must, and never lets a command be applied twice. Sessions of nobody in particular have one
 // owner, too: among those it is as it was.
-//
-// It does no I/O and reads no clock: a driver calls it, from one goroutine, as
-// paxos.Machine says. Nothing it says waits for its own disk: what it applies was
-// chosen, so a quorum of acceptors has it; a learner that crashes is merely
-// earlier when it returns.
 //
 // # A value that does not come
 //

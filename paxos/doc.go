@@ -1,12 +1,24 @@
 // Package paxos is the vocabulary of Paxlog: ballots, instances, values, messages,
 // quorums, and the contract between a role and whatever drives it. It does no I/O. The
-// three machines (packages acceptor, proposer, learner) import this package, what lies in
-// it (package control), and nothing else of the module.
+// machines (packages acceptor, proposer, learner, and client/core) import this package, what
+// lies in it (packages control, configuration, rights), and nothing else of the module.
 //
 // # Glossary
 //
-// Each word has this one meaning, in code, logs and documents alike.
+// Each word has this one meaning, in code, logs and documents alike. The first are those that one
+// needs for all others; the rest stands by subject.
 //
+//	quorum      as many acceptors as it takes, for electing a leader (a Phase 1 quorum) or for
+//	            choosing a value (a Phase 2 quorum); each of the former meets each of the
+//	            latter. Two of three, unless the log says otherwise
+//	Phase 1     a proposer asks acceptors to promise its ballot and to report their votes;
+//	            once for all instances. Phase 2: it asks them to vote for a proposal
+//	campaign    a Phase 1 under way; a candidate is who campaigns
+//	leader      a proposer whose Phase 1 is complete, until it resigns, or knows of a higher
+//	            ballot; there may be two for a while, and only one of them gets anything chosen
+//	command     what is applied once: the append of an entry, a fence, or a control command
+//	batch       the commands that one value carries, in order
+//	no-op       a value without a command; it fills an instance that was voted for in part
 //	ballot      a proposer's attempt, totally ordered; no ballot is used twice
 //	instance    one execution of single-decree Paxos: 1, 2, 3, ...
 //	value       what an instance chooses: an ordered batch of commands, a no-op, or a
@@ -24,6 +36,8 @@
 //	chosenUpTo  a leader's announcement: every instance <= it is chosen
 //	entry       what a user appends; its index is its place in the log: 1, 2, ...
 //	session     one ordered stream of commands of a client, numbered 1, 2, ...
+//	append id   a session and a number: names one append for ever, in one log
+//	attempt     one sending of an append; a refusal names it, so that the others stay open
 //	run         a stretch without a gap: of commands of one session in a batch (Run), of
 //	            instances at which an acceptor voted under one ballot (VoteRun)
 //	birth       the applied instance at which a session's learner stood
@@ -44,6 +58,17 @@
 //	vouching    a peer's answer that it knows no other incarnation of an acceptor,
 //	            and no higher mark
 //	rejoining   how an acceptor that has forgotten votes comes to vote again
+//	member      an acceptor of the configuration in force
+//	configuration  who the acceptors are and how large their quorums; each has an epoch
+//	relay       the acceptor that sends a learner values, with its votes; the others send
+//	            votes only (Relay)
+//	page        one of several messages that answer together, so that none is too large
+//	repair      a leader reads again an instance that nobody can tell, and gets it chosen
+//	checkpoint  what learners have made of all values up to an instance, in the log itself;
+//	            complete when two learners agree on it, or the only one has made it
+//	trim        the command by which entries below an index are kept no more
+//	version     of the protocol that two processes speak; a release is a program, which
+//	            speaks some versions and knows levels up to one
 //	standby     a proposer that does not lead; passes appends on
 //	chain       a running hash over what a learner applied; equal at learners that have
 //	            applied the same
@@ -55,8 +80,9 @@
 //
 // What travels, by number. "durable" says what must be on an acceptor's disk before the
 // message may leave: it travels in Output.SendAfter, all others may travel in SendNow.
-// An urgent message overtakes what waits on its connection. messages.go is where it comes
-// from, and table.go says what each column means.
+// An urgent message overtakes what waits on its connection. "takes" says which right a client
+// needs for it, "since" the first version of the protocol that has it. messages.go is where it
+// comes from, and table.go says what each column means.
 //
 //	16 Prepare       proposer          -> acceptor                     urgent   a campaign, or a repair read (To != 0)
 //	17 Promise       acceptor          -> proposer                     values   numbered page of votes; durable: the promise and the votes
@@ -136,7 +162,9 @@
 // so promised is one ballot for all of them. Quorums of the two phases need
 // only intersect each other (Howard et al., "Flexible Paxos", 2016).
 //
-// Four additions need their own argument.
+// Four additions need their own argument, below. Changing the acceptors is argued in package
+// configuration, checkpoints and trims in package control, and a log that is restored in package
+// backup.
 //
 // # Held
 //
@@ -185,8 +213,8 @@
 // An acceptor A finds out, by its peers' marks, that its directory has forgotten commits of
 // earlier processes. From then on A neither promises nor votes. It votes again as follows.
 //
-//  1. A asks the leader, and names its present process. It takes no grant for another one.
-//  2. The leader campaigns at a new ballot N, which begins after A's process did. Its quorum
+//  1. A asks the leader, and names its present process. It takes no permission for another one.
+//  2. The leader campaigns at a new ballot N, made after A's process had begun. Its quorum
 //     S is without A. S is a Phase 1 quorum, and so large that it meets every quorum that A
 //     was counted in, of either phase, in another acceptor (Membership.IsRejoin).
 //  3. Each of S writes down, before it promises N, that A's promises are void until A rejoins

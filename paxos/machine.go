@@ -1,6 +1,6 @@
 package paxos
 
-// Machine is a role: an acceptor, a proposer or a learner. It is deterministic
+// Machine is a role, an acceptor, a proposer or a learner, or a client. It is deterministic
 // and does no I/O, reads no clock and draws no randomness of its own.
 //
 // A driver calls Tick before the first Step. After that a turn is: Tick, Step for each
@@ -9,8 +9,8 @@ package paxos
 // called concurrently.
 //
 // There is no tick without a reason. A turn takes place when a message has come, or at the
-// time that Next returned, and Tick does nothing but note the time before that: who is
-// told it more often does nothing else and nothing earlier.
+// time that Next returned, and Tick does nothing but note the time before that: a machine that is
+// told the time more often than it asked does nothing else, and nothing earlier.
 //
 // The first Tick of a turn says when it is, so that what is stepped is dated. Where
 // something is due by then it says the last moment before that: what has arrived is

@@ -13,19 +13,25 @@
 //
 // # Where to look
 //
-//	proposer.go   the machine, and what is common to its phases
-//	standby.go    the first phase: who leads, and passing appends on
-//	answer.go     what acceptors say of whom they hear
-//	campaign.go   the second: Phase 1 under way; read.go: what acceptors report
-//	leading.go    the third: in office, and out of it
-//	propose.go    appends become proposals, and are sent again; which votes it asks for
-//	chosen.go     votes are counted               repair.go   what nobody holds
-//	rights.go     who may ask for what            judge.go    what is believed of acceptors
-//	room.go       disks that are full
-//	rejoin.go     an acceptor that has forgotten votes
-//	handover.go   leaving office in good order
-//	control.go    how a log begins, and what it has decided about itself
-//	limits.go     bounds and waits, with reasons  invariants.go   what is asserted
+//	proposer.go                    the machine, and what is common to its phases
+//	standby.go                     the first phase: who leads, and passing appends on
+//	answer.go                      what acceptors say of whom they hear
+//	campaign.go, read.go           the second phase: Phase 1 under way, also for an acceptor that has
+//	                               forgotten votes; what acceptors report
+//	leading.go                     the third phase: in office, and out of it
+//	queue.go, propose.go           appends wait in turn, become proposals, and are sent again; which
+//	                               votes are asked for
+//	chosen.go                      votes are counted; what nobody holds is read again
+//	judge.go                       what is believed of acceptors
+//	control.go, level.go           how a log begins, what it has decided about itself; its level is raised
+//	members.go, roster.go          who the acceptors are, who the proposers and learners
+//	member_order.go, changing.go   that is to change: whether it may, and how it is done
+//	checkpoint.go, retention.go    checkpoints and trims; how much of the log is kept
+//	rights.go                      who may ask for what
+//	room.go                        disks that are full
+//	handover.go                    leaving office in good order
+//	report.go                      what status and metrics show
+//	limits.go, invariants.go       bounds and waits, with reasons; what is asserted
 //
 // # Who campaigns
 //
@@ -47,8 +53,8 @@
 // them that p1 is alive, and goes on standing by. It has cost six messages.
 //
 // A hint that is lost is told again an election timeout later, as long as it holds. An
-// acceptor that grants no subscription, as one of version 2, is asked in each heartbeat
-// interval, and its answers count as ever. Those that grant it are asked after half of the
+// acceptor that takes no subscription, as one of version 2, is asked in each heartbeat
+// interval, and its answers count as ever. Those that take it are asked after half of the
 // time after which they forget a standby, to find out that they still know it.
 //
 // # Votes that wait

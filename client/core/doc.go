@@ -4,12 +4,22 @@
 // Package client drives it on a real network and lends it to applications; package
 // sim drives the same machine in its simulated world.
 //
+// # Where to look
+//
+//	machine.go                the machine, and whom it cannot use
+//	session.go, results.go    appends: numbered, sent, sent again, given up; their answers
+//	leader.go                 which proposer is used
+//	learner.go                which learner is used
+//	directory.go              who the processes of the log are by now
+//	call.go, answers.go       reading and resolving: what is asked, of whom; what the answers mean
+//	limits.go, errors.go      patience, with reasons; what a caller decides on
+//
 // # How it is driven
 //
 // A driver tells the time with Tick, hands over what arrives with Step (also PeerUp
 // and PeerDown), and calls what applications ask for: Open, Append, GiveUp, End, Ask,
 // Withdraw. Each of these may decide something. Flush returns the messages to send;
-// Delivered returns the appends and calls that are answered. Due says when the machine
+// Delivered returns the appends and calls that are answered. Next says when the machine
 // next has something to do that no message brings: until then it need not be told the
 // time. No method may be called concurrently.
 //
@@ -46,6 +56,6 @@
 //
 // The machine uses one learner as long as it is connected and answers. It leaves a
 // learner that is connected and of no use, once for all who wait (tryOthers). Proposers
-// disagree about who leads for as long as a cut lasts; file leader.go says whom the
+// disagree about who leads for as long as a cut lasts; leader.go says whom the
 // machine believes.
 package core
