@@ -25,6 +25,36 @@ type Retained struct {
 	Checkpoint   Index
 	CheckpointAt time.Time
 	Kept         uint64
+	Holds        []Hold // sorted by name
+}
+
+// Hold is a named position in the log: while it is there, no entry from At on is trimmed, by
+// anybody. A log has at most 256. A name has 1 to 64 letters, digits, and characters out of `-_.`.
+type Hold struct {
+	Name string
+	At   Index
+	Set  time.Time // when it was set, or moved last, by the leader's clock
+}
+
+// SetHold has the log keep the entries from at on until that hold is moved, by setting it again, or
+// released. Whoever reads the log later than others, as an archive, does so when he has read up to
+// there. The error is a *DeclinedError if nothing was done, and says why: at was trimmed already, or
+// the log has too many holds.
+func (c *Client) SetHold(ctx context.Context, name string, at Index) (Retained, error) {
+	return c.settle(ctx, &paxos.Retain{Nonce: operateNonce, Name: name, At: max(1, min(at, paxos.Bound-1))})
+}
+
+// ReleaseHold has the log keep nothing any more for that hold. The error is a *DeclinedError if
+// nothing was done, and says why: there is none of that name.
+func (c *Client) ReleaseHold(ctx context.Context, name string) (Retained, error) {
+	return c.settle(ctx, &paxos.Retain{Nonce: operateNonce, Name: name})
+}
+
+func holdsOf(list []paxos.Hold) (out []Hold) {
+	for _, h := range list {
+		out = append(out, Hold{Name: h.Name, At: h.At, Set: time.Unix(0, int64(h.Time))})
+	}
+	return out
 }
 
 // Retention asks the leader how much of the log is kept.
@@ -40,7 +70,7 @@ func (c *Client) SetRetention(ctx context.Context, r Retention) (Retained, error
 	})
 }
 
-func (c *Client) settle(ctx context.Context, ask *paxos.Settle) (Retained, error) {
+func (c *Client) settle(ctx context.Context, ask paxos.Message) (Retained, error) {
 	leader, reply, err := c.askLeader(ctx, "say what the log keeps", ask)
 	if err != nil {
 		return Retained{}, err
@@ -53,7 +83,7 @@ func (c *Client) settle(ctx context.Context, ask *paxos.Settle) (Retained, error
 		return Retained{}, &DeclinedError{ID: leader, Why: m.Why}
 	}
 	r := Retained{
-		Leader: leader, FirstIndex: m.First, Checkpoint: m.Checkpoint, Kept: m.Kept,
+		Leader: leader, FirstIndex: m.First, Checkpoint: m.Checkpoint, Kept: m.Kept, Holds: holdsOf(m.Holds),
 		Retention: Retention{Age: time.Duration(m.Age) * time.Millisecond, Bytes: m.Bytes, Entries: m.Entries},
 	}
 	if m.Checkpoint > 0 {

@@ -15,6 +15,8 @@ type Trimmed struct {
 	Before, After Index
 	// Checkpoint is the index at the newest checkpoint: the log is never trimmed beyond it.
 	Checkpoint Index
+	// Holds are those below the index that was asked for: the log is never trimmed beyond one.
+	Holds []Hold
 }
 
 // Trim has the log keep entries below index no more. A checkpoint is made first, if the newest
@@ -40,7 +42,7 @@ func (c *Client) Trim(ctx context.Context, index Index) (Trimmed, error) {
 	case m.Why != "":
 		return Trimmed{}, &DeclinedError{ID: leader, Why: m.Why}
 	}
-	return Trimmed{Leader: leader, Before: m.Before, After: m.After, Checkpoint: m.Checkpoint}, nil
+	return Trimmed{Leader: leader, Before: m.Before, After: m.After, Checkpoint: m.Checkpoint, Holds: holdsOf(m.Holds)}, nil
 }
 
 // IndexAt is the index of the first entry of that time or later, one past the end if there is

@@ -140,7 +140,8 @@
 //	104 Raise         client            -> proposer                     urgent, since 3  to the leader: raise the level of the log; takes admin
 //	105 Raised        proposer          -> client                       urgent, since 3  the level, before and after; or why not
 //	106 Settle        client            -> proposer                     urgent, since 3  to the leader: how much of the log is kept; takes admin, or any to look
-//	107 Settled       proposer          -> client                       urgent, since 3  that, and how much there is; or why not
+//	107 Settled       proposer          -> client                       urgent, since 3  that, how much there is, and who holds a trim back; or why not
+//	108 Retain        client            -> proposer                     urgent, since 3  to the leader: trim nothing from an index on, for a named hold; or no longer for that; takes admin
 //	110 Member        client            -> proposer                     urgent, since 3  to the leader: change the acceptors, or tell how they are; takes admin, or any to look
 //	111 Membered      proposer          -> client                       urgent, since 3  done; or why not; and how they are
 //	112 Directory     any               -> client                       since 3  who the processes of the log are by now, and where

@@ -70,13 +70,15 @@ type Order struct {
 }
 
 // Ordered answers Order. Why, if not empty, says why nothing was done. Else the first index
-// that is kept was Before and is After. If that is below what was asked for, the newest
-// checkpoint, at the index Checkpoint, holds it back.
+// that is kept was Before and is After. If that is below what was asked for, it is held back by
+// the newest checkpoint, at the index Checkpoint, or by Holds, which are those below what was
+// asked for.
 type Ordered struct {
 	Nonce      uint64
 	Before     Index
 	After      Index
 	Checkpoint Index
+	Holds      []Hold
 	Why        string
 }
 
@@ -111,9 +113,26 @@ type Settle struct {
 	Entries uint64
 }
 
-// Settled answers Settle. Why, if not empty, says why nothing was done. Else it says what the
-// log keeps by its own decision, the first index that it keeps, and the newest checkpoint:
-// its index, the time of the log there, and the bytes of the values kept up to there.
+// Retain asks a leader to have no entry from At on trimmed, for the hold Name, or, if At is 0, to
+// release that hold. It is answered by Settled.
+type Retain struct {
+	Nonce uint64
+	Name  string
+	At    Index
+}
+
+// Hold is a named position in a log: while it is there, no entry from At on is trimmed. Time is when
+// it was set, or moved last, by the clock of the leader that was asked to.
+type Hold struct {
+	Name string
+	At   Index
+	Time UnixNanos
+}
+
+// Settled answers Settle and Retain. Why, if not empty, says why nothing was done. Else it says
+// what the log keeps by its own decision, the first index that it keeps, and the newest checkpoint:
+// its index, the time of the log there, and the bytes of the values kept up to there. Holds are all
+// of them, sorted by name.
 type Settled struct {
 	Nonce      uint64
 	Age        Ticks
@@ -123,11 +142,13 @@ type Settled struct {
 	Checkpoint Index
 	At         UnixNanos
 	Kept       uint64
+	Holds      []Hold
 	Why        string
 }
 
 func (*Settle) MessageKind() Kind      { return 106 }
 func (*Settled) MessageKind() Kind     { return 107 }
+func (*Retain) MessageKind() Kind      { return 108 }
 func (*Order) MessageKind() Kind       { return 101 }
 func (*Ordered) MessageKind() Kind     { return 102 }
 func (*Decide) MessageKind() Kind      { return 51 }

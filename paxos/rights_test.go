@@ -20,6 +20,7 @@ var rightsOf = map[string]Rights{
 	"Transfer":    RightAdmin,
 	"Drain":       RightAdmin,
 	"Order":       RightAdmin,
+	"Retain":      RightAdmin,
 	"Raise":       RightAdmin,
 	"StatusQuery": public,
 	"Detach":      public,

@@ -208,7 +208,7 @@ func (l *leading) followOrder(p *Proposer) {
 	case !l.orderDue(p):
 	case o.trimmed:
 		d.order = nil
-		p.Send(o.asker, &paxos.Ordered{Nonce: o.nonce, Before: o.before, After: p.control.FirstIndex, Checkpoint: p.control.Newest().Next})
+		p.Send(o.asker, &paxos.Ordered{Nonce: o.nonce, Before: o.before, After: p.control.FirstIndex, Checkpoint: p.control.Newest().Next, Holds: p.control.Holds.Below(o.to)})
 	default:
 		o.trimmed = true
 		d.waiting = control.Batch(control.Trim{To: o.to})

@@ -167,6 +167,8 @@ func (p *Proposer) Step(from paxos.NodeID, m paxos.Message) {
 		p.onRaise(from, m)
 	case *paxos.Settle:
 		p.onSettle(from, m)
+	case *paxos.Retain:
+		p.onRetain(from, m)
 	case *paxos.Permit:
 		p.onPermit(from, m)
 	case *paxos.Drain:

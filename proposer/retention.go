@@ -2,6 +2,7 @@ package proposer
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/paxlog/paxlog/paxos"
 	"github.com/paxlog/paxlog/paxos/control"
@@ -103,63 +104,109 @@ func (r *retaining) look(p *Proposer, grown int) {
 // trims reports whether Retention asks for a trim that was not proposed yet.
 func (r *retaining) trims() bool { return r.to > r.trimmed }
 
-// settling is a setting that somebody waits for.
+// settling is a setting that somebody waits for: how much is kept, or a hold.
 type settling struct {
-	asker     paxos.NodeID
-	nonce     uint64
-	retention control.Retention
-	proposed  bool
+	asker    paxos.NodeID
+	nonce    uint64
+	command  control.Command
+	proposed bool
 }
 
 // onSettle answers how much of the log is kept, and sets it before if it is asked to.
 func (p *Proposer) onSettle(from paxos.NodeID, m *paxos.Settle) {
+	c := control.SetRetention{Retention: control.Retention{Age: m.Age, Bytes: m.Bytes, Entries: m.Entries}}
+	p.onSetting(from, m.Nonce, c, m.Set && c.Retention != p.control.Retention)
+}
+
+// onRetain sets, moves or releases a hold.
+func (p *Proposer) onRetain(from paxos.NodeID, m *paxos.Retain) {
+	c := control.SetHold{Hold: paxos.Hold{Name: m.Name, At: m.At}}
+	if m.At > 0 {
+		c.Time = p.wall
+	}
+	p.onSetting(from, m.Nonce, c, true)
+}
+
+// onSetting takes a setting that is to be made, or answers what there is.
+func (p *Proposer) onSetting(from paxos.NodeID, nonce uint64, c control.Command, change bool) {
 	l, leads := p.phase.(*leading)
-	r := control.Retention{Age: m.Age, Bytes: m.Bytes, Entries: m.Entries}
 	why := ""
-	switch {
+	switch need := control.Needs(c); {
 	case !leads:
 		why = fmt.Sprintf("%s does not lead (`paxlog status` shows who does)", p.cfg.ID)
-	case p.control.Level < control.LevelRetention:
-		why = fmt.Sprintf("the log has level %d, and retention needs level %d (`paxlog upgrade status`)", p.control.Level, control.LevelRetention)
-	case !m.Set:
-		p.Send(from, p.settled(m.Nonce))
+	case p.control.Level < need:
+		what := map[uint64]string{control.LevelRetention: "retention needs", control.LevelHolds: "holds need"}[need]
+		why = fmt.Sprintf("the log has level %d, and %s level %d (`paxlog upgrade status`)", p.control.Level, what, need)
+	case !change:
+		p.Send(from, p.settled(nonce))
 		return
-	case !r.Valid():
-		why = "no log can keep so much"
 	case l.deciding.settling != nil:
 		why = "another setting is under way: try again when that is done"
 	case p.stopping || l.handing != nil:
 		why = fmt.Sprintf("%s hands over: try again", p.cfg.ID)
-	case r == p.control.Retention:
-		p.Send(from, p.settled(m.Nonce))
-		return
+	default:
+		why = p.refusesSetting(c)
 	}
 	if why != "" {
-		p.Send(from, &paxos.Settled{Nonce: m.Nonce, Why: why})
+		p.Send(from, &paxos.Settled{Nonce: nonce, Why: why})
 		return
 	}
-	l.deciding.settling = &settling{asker: from, nonce: m.Nonce, retention: r}
+	l.deciding.settling = &settling{asker: from, nonce: nonce, command: c}
+}
+
+// refusesSetting says why a setting would change nothing, or no process would know it; "" if it
+// can be made.
+func (p *Proposer) refusesSetting(c control.Command) string {
+	s := &p.control
+	switch c := c.(type) {
+	case control.SetRetention:
+		if !c.Retention.Valid() {
+			return "no log can keep so much"
+		}
+	case control.SetHold:
+		switch has := s.Holds.Has(c.Name); {
+		case !paxos.IsName(c.Name):
+			return fmt.Sprintf("%.64q is no name of a hold: it has 1 to 64 letters, digits, and characters out of `-_.`", c.Name)
+		case c.At == 0 && !has:
+			return fmt.Sprintf("there is no hold %s (`paxlog hold list` shows those that there are)", c.Name)
+		case c.At != 0 && c.At < s.FirstIndex:
+			return fmt.Sprintf("%d was trimmed already, so nobody can hold it: the first index is %d", c.At, s.FirstIndex)
+		case c.At >= paxos.Bound:
+			return fmt.Sprintf("no log reaches index %d", c.At)
+		case !has && len(s.Holds) >= control.MaxHolds:
+			return fmt.Sprintf("a log has at most %d holds: release one that is not needed any more (`paxlog hold list`)", control.MaxHolds)
+		}
+	}
+	return ""
 }
 
 func (p *Proposer) settled(nonce uint64) *paxos.Settled {
 	s := &p.control
 	newest := s.Newest()
 	return &paxos.Settled{
-		Nonce: nonce, Age: s.Retention.Age, Bytes: s.Retention.Bytes, Entries: s.Retention.Entries,
+		Nonce: nonce, Age: s.Retention.Age, Bytes: s.Retention.Bytes, Entries: s.Retention.Entries, Holds: slices.Clone(s.Holds),
 		First: s.FirstIndex, Checkpoint: newest.Next, At: newest.Time, Kept: newest.Bytes - min(newest.Bytes, s.Base.Bytes),
 	}
 }
 
-// settle proposes a setting that somebody waits for, and answers when it is chosen.
+// settle proposes a setting that somebody waits for, and answers when it is chosen. It is judged
+// once more by what was chosen since it was asked for: a trim may have come before a hold.
 func (l *leading) settle(p *Proposer) {
 	d := &l.deciding
-	switch w := d.settling; {
-	case w == nil || !l.isFree() || !l.room(p) || p.stopping: // when nextDecide asks for no time
-	case w.proposed:
+	w := d.settling
+	if w == nil || !l.isFree() || !l.room(p) || p.stopping { // when nextDecide asks for no time
+		return
+	}
+	if w.proposed {
 		d.settling = nil
 		p.Send(w.asker, p.settled(w.nonce))
-	default:
-		w.proposed = true
-		d.waiting = control.Batch(control.SetRetention{Retention: w.retention})
+		return
 	}
+	if why := p.refusesSetting(w.command); why != "" {
+		d.settling = nil
+		p.Send(w.asker, &paxos.Settled{Nonce: w.nonce, Why: why})
+		return
+	}
+	w.proposed = true
+	d.waiting = control.Batch(w.command)
 }

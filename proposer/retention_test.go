@@ -1,6 +1,8 @@
 package proposer
 
 import (
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/paxlog/paxlog/paxos"
@@ -171,5 +173,97 @@ func TestSettle(t *testing.T) {
 	p.Step("@op", &paxos.Settle{Nonce: 5, Set: true, Bytes: 1})
 	if out := p.Flush(); len(commanded(t, out)) != 0 || len(sentTo[*paxos.Settled](out, "@op")) != 1 {
 		t.Errorf("at a lower level: %+v", out)
+	}
+}
+
+// answered gets what p has proposed chosen, and returns what p tells somebody then.
+func answered(t *testing.T, p *Proposer, to paxos.NodeID) *paxos.Settled {
+	t.Helper()
+	for range 5 {
+		if a := sentTo[*paxos.Settled](p.Flush(), to); len(a) == 1 {
+			return a[0]
+		}
+		choose(p)
+	}
+	t.Fatal("no answer")
+	return nil
+}
+
+// choose has a quorum vote for all that p has proposed.
+func choose(p *Proposer) {
+	l := leads(p)
+	for _, id := range []paxos.NodeID{"a1", "a2"} {
+		p.Step(id, &paxos.Accepted{Runs: []paxos.VoteRun{{First: l.start, Last: l.next - 1, Ballot: l.ballot}}})
+	}
+}
+
+// TestRetain: a hold is set, moved and released by commands, told with the others when they are
+// chosen, and what cannot be held is refused: also where a trim comes between the question and
+// the command.
+func TestRetain(t *testing.T) {
+	p := retained(t, 3, control.Retention{})
+	p.Tick(p.now+1, 7e9)
+	p.Flush()
+	holds := func(a *paxos.Settled, why string, want ...paxos.Hold) {
+		t.Helper()
+		if why == "" && (a.Why != "" || !slices.Equal(a.Holds, want)) || !strings.Contains(a.Why, why) {
+			t.Errorf("%+v, want %v, %q", a, want, why)
+		}
+	}
+	archive, cursor := paxos.Hold{Name: "archive", At: 15, Time: 7e9}, paxos.Hold{Name: "cursor", At: 12, Time: 7e9}
+	p.Step("@op", &paxos.Retain{Nonce: 3, Name: "cursor", At: 12})
+	holds(answered(t, p, "@op"), "", cursor)
+	p.Step("@op", &paxos.Retain{Nonce: 4, Name: "archive", At: 15})
+	holds(answered(t, p, "@op"), "", archive, cursor)
+	p.Step("@op", &paxos.Settle{Nonce: 5})
+	holds(answered(t, p, "@op"), "", archive, cursor)
+
+	p.Step("@op", &paxos.Order{Nonce: 6, Trim: 20})
+	p.Flush()
+	choose(p)
+	if a := sentTo[*paxos.Ordered](p.Flush(), "@op"); len(a) != 1 || a[0].After != 12 || !slices.Equal(a[0].Holds, []paxos.Hold{archive, cursor}) {
+		t.Errorf("a trim: %+v", a)
+	}
+	for why, m := range map[string]paxos.Retain{
+		"11 was trimmed already":           {Name: "x", At: 11},
+		"is no name of a hold":             {Name: "a b", At: 20},
+		"there is no hold x":               {Name: "x"},
+		"no log reaches":                   {Name: "x", At: paxos.Bound},
+		"5 was trimmed already, so nobody": {Name: "cursor", At: 5},
+	} {
+		p.Step("@op", &m)
+		holds(answered(t, p, "@op"), why)
+	}
+	cursor.At = 14
+	p.Step("@op", &paxos.Retain{Name: "cursor", At: 14})
+	holds(answered(t, p, "@op"), "", archive, cursor)
+	p.Step("@op", &paxos.Retain{Name: "archive"})
+	holds(answered(t, p, "@op"), "", cursor)
+
+	// A trim is under way, to 14, when somebody wants 13 held.
+	p.Step("@op", &paxos.Order{Nonce: 7, Trim: 20})
+	p.Step("@2", &paxos.Retain{Name: "late", At: 13})
+	holds(answered(t, p, "@2"), "13 was trimmed already")
+	if s := p.control; s.FirstIndex != 14 || s.Holds.Has("late") {
+		t.Errorf("%d, %v", s.FirstIndex, s.Holds)
+	}
+}
+
+// TestRetainNeedsItsLevel: in a log of a lower level nothing is proposed, and it says what it takes.
+func TestRetainNeedsItsLevel(t *testing.T) {
+	low, err := control.Decode(begun(), control.Level)
+	if err != nil {
+		t.Fatal(err)
+	}
+	low.Level = control.LevelHolds - 1
+	p := leadsAbove(t, low, 3)
+	p.Step("@op", &paxos.Retain{Nonce: 5, Name: "x", At: 1})
+	out := p.Flush()
+	if a := sentTo[*paxos.Settled](out, "@op"); len(commanded(t, out)) != 0 || len(a) != 1 || !strings.Contains(a[0].Why, "the log has level 7, and holds need level 8") {
+		t.Errorf("%+v", a)
+	}
+	p.Step("@op", &paxos.Settle{Nonce: 6})
+	if a := sentTo[*paxos.Settled](p.Flush(), "@op"); len(a) != 1 || a[0].Why != "" {
+		t.Errorf("who looks: %+v", a)
 	}
 }

@@ -64,7 +64,7 @@ func TestLeaderJudges(t *testing.T) {
 		}
 	}
 	for from, may := range map[paxos.NodeID]bool{"@1": true, "@2": false, "@3": false} {
-		for _, m := range []paxos.Message{&paxos.Order{Nonce: 7, Trim: 1}, &paxos.Raise{Nonce: 7, Level: control.Level}, &paxos.Settle{Nonce: 7, Set: true}, &paxos.Drain{Nonce: 7, Undo: true},
+		for _, m := range []paxos.Message{&paxos.Order{Nonce: 7, Trim: 1}, &paxos.Raise{Nonce: 7, Level: control.Level}, &paxos.Settle{Nonce: 7, Set: true}, &paxos.Retain{Nonce: 7, Name: "x", At: 1}, &paxos.Drain{Nonce: 7, Undo: true},
 			&paxos.Transfer{Nonce: 7, To: "p1"}, &paxos.Member{Nonce: 7, Order: paxos.MemberRemove, ID: "a9"}, &paxos.Permit{Nonce: 7, Name: "x", Grant: paxos.RightRead}} {
 			p.Step(from, m)
 			denied := sentTo[*paxos.NotPermitted](p.Flush(), from)

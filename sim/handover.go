@@ -65,9 +65,25 @@ func (c *Cluster) trim(r *paxos.Rand) {
 	default:
 		c.trace("the log is to be trimmed to %d", to)
 	}
+	c.ask(ask)
+}
+
+// hold asks every proposer that leads, or believes so, for one of three holds: to set it or move it
+// to an index that is there, was trimmed, or is beyond the end; or to release it.
+func (c *Cluster) hold(r *paxos.Rand) {
+	ask := &paxos.Retain{Name: [...]string{"archive", "cursor", "x"}[r.Uint64()%3]}
+	if r.Uint64()%3 > 0 {
+		ask.At = paxos.Index(1 + r.Uint64()%uint64(c.Check.Entries()+5))
+	}
+	c.trace("hold %s is to be at %d", ask.Name, ask.At)
+	c.ask(ask)
+}
+
+// ask asks every proposer that is up for something.
+func (c *Cluster) ask(m paxos.Message) {
 	for _, id := range c.Proposers {
 		if n := c.nodes[id]; n.Up {
-			n.receive(operator, ask)
+			n.receive(operator, m)
 		}
 	}
 }

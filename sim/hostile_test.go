@@ -151,7 +151,7 @@ func hostileBatch(rng *rand.Rand, said *hostileSaid) (batch []byte) {
 // hostileCommands are the control commands.
 var hostileCommands = []control.Command{
 	control.Genesis{}, control.Mark{}, control.Chunk{}, control.Close{}, control.Confirm{}, control.Trim{}, control.Raise{},
-	control.SetRetention{}, control.Alpha{}, control.Change{},
+	control.SetRetention{}, control.Alpha{}, control.Change{}, control.SetHold{},
 }
 
 // hostileCommand is any control command. A change of acceptors is often one that may follow.
@@ -173,6 +173,8 @@ func hostileCommand(rng *rand.Rand, said *hostileSaid) control.Command {
 		c.Alpha = configuration.LeastAlpha
 	case *control.Trim:
 		c.To = paxos.Index(1 + rng.Uint64N(100))
+	case *control.SetHold:
+		c.Hold = paxos.Hold{Name: []string{"archive", "cursor"}[rng.IntN(2)], At: paxos.Index(rng.Uint64N(100))}
 	case *control.Raise:
 		c.Level = 1 + rng.Uint64N(control.Level+1)
 	case *control.Change:

@@ -86,6 +86,7 @@ const (
 	LoseNewcomer
 	StealSession
 	MoveProcess
+	HoldLog
 	HealNetwork
 )
 
@@ -98,7 +99,7 @@ var faultNames = [...]string{
 	ReplaceProgram: "program replaced", RaiseLevel: "level to be raised",
 	ReplaceAcceptor: "acceptor dead for good, and replaced", AddAcceptor: "acceptor added", RemoveAcceptor: "acceptor removed",
 	LoseNewcomer: "newcomer dead for good before it has arrived",
-	StealSession: "client that goes on with others' sessions", MoveProcess: "proposer or learner moved", HealNetwork: "healed network",
+	StealSession: "client that goes on with others' sessions", MoveProcess: "proposer or learner moved", HoldLog: "hold", HealNetwork: "healed network",
 }
 
 func (k FaultKind) String() string { return faultNames[k] }
@@ -210,6 +211,7 @@ func DrawPlan(seed uint64) Plan {
 	p.Programs, p.Faults = programs, append(p.Faults, levels...)
 	p.changes(drawChanges(seed, p.End, t))
 	p.Faults = append(p.Faults, drawMoves(seed, p.End)...)
+	p.Faults = append(p.Faults, drawHolds(seed, p.End)...)
 	slices.SortStableFunc(p.Faults, func(a, b Fault) int { return cmp.Compare(a.At, b.At) })
 	if programs == nil {
 		p.Old = drawOld(seed, servers)
@@ -249,6 +251,21 @@ func drawTrims(seed uint64, end Micros, learners []paxos.NodeID) (faults []Fault
 			f.Kind, f.Node, f.For = LoseLearner, learners[r.Uint64()%uint64(len(learners))], between(&r, Millisecond, Second)
 		}
 		faults = append(faults, f)
+	}
+}
+
+// drawHolds draws when somebody sets, moves or releases a hold, in half of the runs. It has a source
+// of its own, as drawOld has.
+func drawHolds(seed uint64, end Micros) (faults []Fault) {
+	r := paxos.Rand{State: seed ^ 0x686f6c6473}
+	if r.Uint64()%2 == 0 {
+		return nil
+	}
+	for at := Micros(0); ; {
+		if at += between(&r, 50*Millisecond, 1500*Millisecond); at >= end {
+			return faults
+		}
+		faults = append(faults, Fault{At: at, Kind: HoldLog, Arg: r.Uint64()})
 	}
 }
 

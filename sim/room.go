@@ -127,10 +127,4 @@ func (s *stage) isRefused() bool {
 }
 
 // trimTo asks every proposer for a trim.
-func (s *stage) trimTo(to paxos.Index) {
-	for _, id := range s.Proposers {
-		if n := s.nodes[id]; n.Up {
-			n.receive(operator, &paxos.Order{Trim: to})
-		}
-	}
-}
+func (s *stage) trimTo(to paxos.Index) { s.ask(&paxos.Order{Trim: to}) }

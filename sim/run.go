@@ -43,6 +43,9 @@ func (r *Report) fill(c *Cluster) {
 	if n := c.Check.Trims(); n > 0 {
 		c.Events["log trimmed"] = n
 	}
+	if n := c.Check.HeldBack(); n > 0 {
+		c.Events["trim held back by a hold"] = n
+	}
 	if c.Events["leader elected"] > 1 {
 		c.Events["leader change"]++
 	}

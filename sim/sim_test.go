@@ -24,7 +24,7 @@ var mustHappen = []string{
 	"hung sync", "slow sync", "message lost", "message duplicated", "message reordered", "message replayed",
 	"message lost with its connection", "old packet replayed", "clocks that drift", "Pebble store", "torn clone",
 	"node lost for good", "campaign failed", "stepped down", "repairing chosen instances that no node holds",
-	"directory rolled back", "rejoined: it votes again", "append resolved to never", "append resolved to an index", "session expired", "appends are refused", "there is room on the disk again: it applies on",
+	"directory rolled back", "rejoined: it votes again", "append resolved to never", "append resolved to an index", "session expired", "appends are refused", "there is room on the disk again: it applies on", "trim held back by a hold",
 }
 
 // TestSeeds runs PAXLOG_SEEDS seeds (1,000 by default, 100 with -short) from

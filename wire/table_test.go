@@ -62,6 +62,7 @@ var allowed = map[string][]pair{
 	"Ordered":      between(from(proposer), client),
 	"Settle":       between(from(client), proposer),
 	"Settled":      between(from(proposer), client),
+	"Retain":       between(from(client), proposer),
 	"Raise":        between(from(client), proposer),
 	"Raised":       between(from(proposer), client),
 	"Copy":         between(from(client), learner),

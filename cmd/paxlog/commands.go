@@ -31,6 +31,7 @@ func commandTable() []*command.Command {
 		operate.CanIStop(),
 		operate.Trim(),
 		operate.Retention(),
+		operate.Hold(),
 		operate.Member(),
 		operate.Grant(),
 		operate.Revoke(),

@@ -252,13 +252,13 @@ func TestUpgradePages(t *testing.T) {
 	u.check()
 }
 
-// TestDeleteTheOldest follows the pages of docs/operations.md about trims and retention under a
-// load.
+// TestDeleteTheOldest follows the pages of docs/operations.md about holds, trims and retention under
+// a load.
 func TestDeleteTheOldest(t *testing.T) {
 	k := cluster.New(t, 3, 2, 2)
 	l := cluster.StartLoad(t, k.Client(client.WithTimeout(0)), cluster.LoadOptions{Clients: 2})
 	l.Await(100, "at the beginning")
-	for _, title := range []string{"Delete the oldest entries", "Keep the log within bounds"} {
+	for _, title := range []string{"Hold back what somebody has yet to read", "Delete the oldest entries", "Keep the log within bounds"} {
 		lines := page(t, title)
 		if len(lines) < 3 {
 			t.Fatalf("the page has only %d commands: %q", len(lines), lines)

@@ -21,6 +21,24 @@ type Trimmed struct {
 	After      client.Index `json:"after"`
 	Asked      client.Index `json:"asked"`
 	Checkpoint client.Index `json:"checkpoint"` // beyond which nothing is trimmed
+	Holds      []Hold       `json:"holds"`      // those below what was asked for
+}
+
+// Hold is one hold: in what `trim -o json` and `retention show -o json` print, and what `hold list -o
+// json` prints, one a line.
+type Hold struct {
+	Name string       `json:"name"`
+	At   client.Index `json:"at"`   // nothing from it on is trimmed
+	Set  *string      `json:"time"` // when it was set, or moved last
+}
+
+// HoldsOf are holds in that shape.
+func HoldsOf(list []client.Hold) []Hold {
+	out := []Hold{}
+	for _, h := range list {
+		out = append(out, Hold{Name: Printable(h.Name), At: h.At, Set: Known(FormatTime(paxos.UnixNanos(h.Set.UnixNano())), true)})
+	}
+	return out
 }
 
 // Drained is what `drain -o json` and `undrain -o json` print.
@@ -63,6 +81,7 @@ type Retention struct {
 	Checkpoint   client.Index `json:"checkpoint"` // beyond which nothing is trimmed yet; 0 if there is none
 	CheckpointAt *string      `json:"checkpoint_time"`
 	Kept         uint64       `json:"kept_bytes"` // up to the checkpoint
+	Holds        []Hold       `json:"holds"`
 }
 
 // RetentionOf is r in that shape.
@@ -70,6 +89,7 @@ func RetentionOf(r client.Retained) Retention {
 	return Retention{
 		AgeMillis: r.Age.Milliseconds(), Bytes: r.Bytes, Entries: r.Entries, FirstIndex: r.FirstIndex,
 		Checkpoint: r.Checkpoint, CheckpointAt: Known(FormatTime(paxos.UnixNanos(r.CheckpointAt.UnixNano())), r.Checkpoint > 0), Kept: r.Kept,
+		Holds: HoldsOf(r.Holds),
 	}
 }
 

@@ -74,7 +74,7 @@ type Trim struct{ To paxos.Index }
 
 // trim takes a Trim.
 func (s State) trim(c Trim) State {
-	s.FirstIndex = max(s.FirstIndex, min(c.To, s.Newest().Next))
+	s.FirstIndex = max(s.FirstIndex, min(c.To, s.Newest().Next, s.Holds.Lowest()))
 	n := 0
 	for n < len(s.Complete) && s.Complete[n].Next <= s.FirstIndex {
 		n++

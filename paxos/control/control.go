@@ -56,8 +56,21 @@
 // have copied the log, which it makes shorter.
 //
 // It depends on what was chosen alone: not on a clock, and not on what one process has. So all
-// learners have the same first index after the same instance. Whoever may hold a trim back later
-// (a position in the log that somebody has yet to read) is one more bound in State.trim.
+// learners have the same first index after the same instance.
+//
+// # Holds
+//
+// A hold is a name and an index, for somebody who has yet to read what comes from there on, as an
+// archive: the first index is never raised above the lowest hold. What orders trims and holds is
+// the log: a hold that is chosen below a trim keeps it back, and of one that is chosen above it,
+// and names what that has deleted, nothing is left to hold. Such a SetHold changes nothing, so who
+// set it is told that it was too late, and does not believe that it holds something. It follows
+// that no hold is below the first index, at any instance. Example of what that prevents: an
+// archive has read up to 100, and sets its hold to 101. A leader that was deposed has got a trim
+// to 200 chosen before. If both counted, the archive would miss 101 to 199 without a word.
+//
+// A hold does not end by itself: whether somebody will still read, no clock can tell. Its time is
+// when it was set, or moved last, so that people see one that was forgotten.
 //
 // # Retention
 //
@@ -117,6 +130,7 @@ package control
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/paxlog/paxlog/paxos"
 	"github.com/paxlog/paxlog/paxos/configuration"
@@ -177,6 +191,7 @@ type State struct {
 	Descent    Descent // since ancestorsLevel
 
 	Retention Retention // from LevelRetention on
+	Holds     Holds     // from LevelHolds on
 
 	// Who may do what, and the instance at which that changed last, from LevelRights on.
 	Grants    rights.Grants
@@ -239,6 +254,8 @@ func (s State) apply(i paxos.Instance, c Command) State {
 		s = s.grant(i, c)
 	case SetRoster:
 		s = s.enrol(c)
+	case SetHold:
+		s = s.hold(c)
 	}
 	return s
 }
@@ -247,7 +264,7 @@ func (s State) apply(i paxos.Instance, c Command) State {
 func (s *State) sameAs(o *State) bool {
 	return s.Level == o.Level && s.Under.T == o.Under.T && s.Under.Offset == o.Under.Offset && s.Under.By == o.Under.By && len(s.Complete) == len(o.Complete) &&
 		s.FirstIndex == o.FirstIndex && s.Base.T == o.Base.T && s.Retention == o.Retention && s.Members.Alpha == o.Members.Alpha && s.Members.At == o.Members.At &&
-		s.GrantedAt == o.GrantedAt && s.Roster.Version == o.Roster.Version
+		s.GrantedAt == o.GrantedAt && s.Roster.Version == o.Roster.Version && slices.Equal(s.Holds, o.Holds)
 }
 
 // Known returns nil if a process that knows levels up to knows may vote for a control
@@ -279,6 +296,8 @@ func Needs(c Command) uint64 {
 		return LevelRights
 	case SetRoster:
 		return LevelRoster
+	case SetHold:
+		return LevelHolds
 	}
 	return 1
 }

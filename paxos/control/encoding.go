@@ -26,6 +26,7 @@ const (
 	kindChange        = 21
 	kindSetRoster     = 22
 	kindSetGrant      = 30
+	kindSetHold       = 40
 )
 
 // maxID bounds an id that is decoded, in bytes.
@@ -102,6 +103,8 @@ func Parse(batch []byte) (Command, error) {
 		c = SetGrant{rights.ReadPermission(&d.Canonical)}
 	case kindSetRoster:
 		c = d.roster()
+	case kindSetHold:
+		c = SetHold{d.hold()}
 	default:
 		return nil, fmt.Errorf("%w: kind %d", ErrUnknown, kind)
 	}
@@ -175,7 +178,7 @@ func (s State) Encode() paxos.Encoded {
 	if s.Level >= LevelRoster {
 		b = s.Roster.AppendTo(b)
 	}
-	return paxos.Encoded(b)
+	return paxos.Encoded(s.appendHolds(b))
 }
 
 // Decode returns the state that Encode made e of. Its error wraps ErrUnknown: who knows levels
@@ -202,6 +205,7 @@ func Decode(e paxos.Encoded, knows uint64) (State, error) {
 	if s.Level >= LevelRoster {
 		s.Roster = configuration.ReadRoster(&d.Canonical)
 	}
+	d.holds(&s)
 	if !d.Whole() || s.Level == 0 || s.Log.IsZero() || s.Since == 0 || s.Sessions == 0 || s.Descent.last() >= s.Since || s.Members.At > s.At {
 		return State{}, fmt.Errorf("%w: a log's state in another form than this version writes", ErrUnknown)
 	}

@@ -13,6 +13,7 @@ var levels = [...]string{
 	"acceptors that are replaced, added and removed while the log runs",
 	"rights: which principals may append, read and administrate; sessions of which others append nothing",
 	"proposers and learners that are replaced, added and removed while the log runs",
+	"holds: named positions in the log that keep a trim back",
 }
 
 // Level is the highest level that this code knows.

@@ -53,7 +53,7 @@ func (d *decoder) retention() Retention {
 const RetentionShare = 8
 
 // Beyond is the index up to which s.Retention does not let entries be kept, as of the time now,
-// 0 if nothing is to be trimmed. It looks at complete checkpoints only.
+// 0 if nothing is to be trimmed. It looks at complete checkpoints only, and not beyond a hold.
 //
 // No process is believed what it says of the log. A checkpoint is the state that two learners
 // have, byte for byte (D3), with the entries, the bytes and the time of the log up to there. So
@@ -82,7 +82,7 @@ func (s State) Beyond(now paxos.UnixNanos) paxos.Index {
 			}
 		}
 	}
-	if to <= s.FirstIndex {
+	if to = min(to, s.Holds.Lowest()); to <= s.FirstIndex {
 		return 0
 	}
 	return to

@@ -183,6 +183,8 @@ func Answer(m paxos.Message, why string) *paxos.NotPermitted {
 		a.Nonce = m.Nonce
 	case *paxos.Settle:
 		a.Nonce = m.Nonce
+	case *paxos.Retain:
+		a.Nonce = m.Nonce
 	case *paxos.Member:
 		a.Nonce = m.Nonce
 	case *paxos.Permit:

@@ -2,6 +2,7 @@ package check
 
 import (
 	"bytes"
+	"maps"
 	"slices"
 
 	"github.com/paxlog/paxlog/learner"
@@ -18,10 +19,12 @@ type checkpoints struct {
 	all      map[paxos.Instance]control.Checkpoint           // complete ones
 	complete int
 	trims    int
+	holds    map[string]paxos.Index // where each hold is
+	held     int                    // trims that one of them has kept back
 }
 
 func newCheckpoints() checkpoints {
-	return checkpoints{marks: map[paxos.Instance]control.Mark{}, words: map[paxos.Instance]map[paxos.NodeID]control.Sum{}, all: map[paxos.Instance]control.Checkpoint{}}
+	return checkpoints{marks: map[paxos.Instance]control.Mark{}, words: map[paxos.Instance]map[paxos.NodeID]control.Sum{}, all: map[paxos.Instance]control.Checkpoint{}, holds: map[string]paxos.Index{}}
 }
 
 // Complete is how many checkpoints were completed.
@@ -43,11 +46,41 @@ func (c *Checker) onCommand(i paxos.Instance, cmd control.Command, before, after
 		say(cmd.T, cmd.By, cmd.Sum)
 	case control.Confirm:
 		say(cmd.T, cmd.By, cmd.Sum)
+	case control.SetHold:
+		k.hold(cmd, before)
+	case control.Trim:
+		if after.FirstIndex < min(cmd.To, before.Newest().Next) {
+			k.held++
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(k.holds)) {
+		at := k.holds[name]
+		if after.FirstIndex > at {
+			c.Fail("hold", "at instance %d %T makes %d the first index, and hold %s is at %d", i, cmd, after.FirstIndex, name, at)
+		}
+		if !slices.ContainsFunc(after.Holds, func(h paxos.Hold) bool { return h.Name == name && h.At == at }) {
+			c.Fail("hold", "at instance %d hold %s is to be at %d, and the log says %v", i, name, at, after.Holds)
+		}
 	}
 	if newest := after.Newest(); newest.T != before.Newest().T {
 		c.isCheckpoint(newest)
 	}
 }
+
+// hold takes a hold, apart from package control: it holds what is there, and nothing that was
+// deleted.
+func (k *checkpoints) hold(c control.SetHold, before *control.State) {
+	switch {
+	case before.Level < control.LevelHolds:
+	case c.At == 0:
+		delete(k.holds, c.Name)
+	case c.At >= before.FirstIndex:
+		k.holds[c.Name] = c.At
+	}
+}
+
+// HeldBack is how often a hold has kept a trim back.
+func (k *checkpoints) HeldBack() int { return k.held }
 
 // isCheckpoint checks one that is complete: two learners have said that it is their state,
 // the chunks in the log are that, and it is the state that follows from the values chosen.
@@ -107,6 +140,11 @@ func (c *Checker) trims(n *Process, writes []paxos.Record) (first paxos.Instance
 	p, ok := k.all[first-1]
 	if !ok {
 		c.Fail("R9", "%s deletes what is below instance %d, and there is no complete checkpoint of %d", n.ID, first, first-1)
+	}
+	for _, name := range slices.Sorted(maps.Keys(k.holds)) { // whoever set it above the trim did so where something is left
+		if at := k.holds[name]; p.Next > at {
+			c.Fail("hold", "%s deletes what is below instance %d, index %d, and hold %s is at %d", n.ID, first, p.Next, name, at)
+		}
 	}
 	k.trims++
 	for i := p.From; i <= p.To; i++ {

@@ -208,6 +208,8 @@ func controlText(batch []byte) string {
 		return fmt.Sprintf("close of %d by %s", c.T, c.By)
 	case control.Trim:
 		return fmt.Sprintf("trim to %d", c.To)
+	case control.SetHold:
+		return fmt.Sprintf("hold %s at %d", c.Name, c.At)
 	case control.Raise:
 		return fmt.Sprintf("raise to level %d", c.Level)
 	case control.Confirm:

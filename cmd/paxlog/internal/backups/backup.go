@@ -26,6 +26,7 @@ type backupOptions struct {
 	Place   string
 	From    paxos.Index // 0: where the log begins
 	Since   []string    // or where these end
+	Hold    string      // the hold that is moved when the backup is complete; "" for none
 	JSON    bool
 	Timeout time.Duration // for each answer; 0 waits for ever
 }
@@ -43,7 +44,8 @@ func Backup() *command.Command {
 			"stopped. A file gets its name when it is whole and on disk; one that is there is not\n" +
 			"replaced. - is standard output. --since FILE writes what came after an earlier backup\n" +
 			"(repeat it, in order, for one that went on from others), --from N what came after the\n" +
-			"entry before N.\n\n" +
+			"entry before N. --hold NAME moves that hold to the last entry of the backup when it is\n" +
+			"complete, so that no trim comes between it and the next --since; that takes admin.\n\n" +
 			"backup verify FILE... reads backups, in the order in which they were made, checks all\n" +
 			"of them and that each goes on where the one before ends, and says the first thing\n" +
 			"that does not fit, exit code 1. A backup is not encrypted, and not signed.",
@@ -52,6 +54,7 @@ func Backup() *command.Command {
 		Flags: []command.Option{
 			{Name: "from", Value: "N", Usage: "begin with this entry"},
 			{Name: "since", Value: "FILE[,FILE]", Usage: "go on where this backup ends; after commas, those that go on from it", Files: true},
+			{Name: "hold", Value: "NAME", Usage: "then move this hold to the last entry (`paxlog hold --help`)"},
 			{Name: "data", Value: "DIR", Usage: "read a data directory that no process uses", Files: true},
 			command.LearnerOption, command.StaleOption, command.OutputOption("plain", "json"), command.LogIDOption, command.TimeoutOption,
 		},
@@ -71,7 +74,7 @@ func Backup() *command.Command {
 
 // readBackupOptions reads the flags of backup.
 func readBackupOptions(in *command.Input, env *command.Environment) (backupOptions, error) {
-	opts := backupOptions{Data: in.Text("data"), Since: list(in.Text("since"))}
+	opts := backupOptions{Data: in.Text("data"), Since: list(in.Text("since")), Hold: in.Text("hold")}
 	var err error
 	if opts.Place, err = in.OneArgument(); err != nil {
 		return opts, err
@@ -92,6 +95,12 @@ func readBackupOptions(in *command.Input, env *command.Environment) (backupOptio
 		if opts.From = paxos.Index(n); len(opts.Since) > 0 {
 			return opts, command.Usagef("backup: --from and --since both say where to begin: give one of them")
 		}
+	}
+	switch {
+	case in.Given["hold"] && !paxos.IsName(opts.Hold):
+		return opts, in.Bad("hold", "must be the name of a hold: 1 to 64 letters, digits, and characters out of `-_.`")
+	case opts.Hold != "" && opts.Data != "":
+		return opts, command.Usagef("backup: --hold asks the leader of a log that runs, and --data reads a directory that nobody uses: give one of them")
 	}
 	if opts.Timeout, err = in.Timeout(); err != nil {
 		return opts, err
@@ -114,12 +123,12 @@ func runBackup(ctx context.Context, env *command.Environment, opts backupOptions
 			return err
 		}
 	}
-	src, cluster, done, err := openSource(ctx, opts)
+	src, err := openSource(ctx, opts)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, done()) }()
-	take.Cluster = cluster
+	defer func() { err = errors.Join(err, src.close()) }()
+	take.Cluster = src.cluster
 	out, err := create(env, opts.Place)
 	if err != nil {
 		return err
@@ -131,31 +140,59 @@ func runBackup(ctx context.Context, env *command.Environment, opts backupOptions
 	if err := out.keep(); err != nil {
 		return err
 	}
-	return printReport(env, opts, r)
+	if err := printReport(env, opts, r); err != nil || opts.Hold == "" {
+		return err
+	}
+	return moveHold(ctx, src.client, opts.Hold, r)
+}
+
+// moveHold moves a hold to the last entry of a backup. Were it at the entry behind that, the log could
+// be trimmed to a checkpoint between the two, beyond the instance where the backup ends.
+func moveHold(ctx context.Context, c *client.Client, name string, r backup.Report) error {
+	now, err := c.Retention(ctx)
+	at := max(1, r.Last, now.FirstIndex)
+	switch {
+	case err != nil:
+	case at > r.Last+1:
+		err = command.Exitf(command.ExitFailed, "the log was trimmed to %d meanwhile", at)
+	default:
+		_, err = c.SetHold(ctx, name, at)
+	}
+	if err != nil {
+		return fmt.Errorf("the backup is complete, and hold %s was not moved: %w: `paxlog hold set %s --at %d` moves it", name, err, name, at)
+	}
+	return nil
+}
+
+// source is what a backup is made from.
+type source struct {
+	backup.Source
+	cluster string
+	client  *client.Client // nil of a directory
+	close   func() error
 }
 
 // openSource opens what the backup is made from.
-func openSource(ctx context.Context, opts backupOptions) (src backup.Source, cluster string, done func() error, err error) {
+func openSource(ctx context.Context, opts backupOptions) (source, error) {
 	if opts.Data != "" {
 		store, err := wal.Inspect(vfs.Default, opts.Data)
 		if err != nil {
-			return nil, "", nil, err
+			return source{}, err
 		}
-		return backup.OfDirectory(store), store.Identity().Cluster, store.Close, nil
+		return source{Source: backup.OfDirectory(store), cluster: store.Identity().Cluster, close: store.Close}, nil
 	}
 	c, err := opts.Cluster.Connect(ctx, opts.Timeout)
 	if err != nil {
-		return nil, "", nil, err
+		return source{}, err
 	}
-	src, err = connectLearner(ctx, c, opts)
+	learner, err := connectLearner(ctx, c, opts)
 	if err != nil {
-		return nil, "", nil, errors.Join(err, c.Close())
+		return source{}, errors.Join(err, c.Close())
 	}
-	done = func() error {
-		src.(*learnerSource).copier.Close()
+	return source{Source: learner, cluster: opts.Cluster.Name, client: c, close: func() error {
+		learner.copier.Close()
 		return c.Close()
-	}
-	return src, opts.Cluster.Name, done, nil
+	}}, nil
 }
 
 func connectLearner(ctx context.Context, c *client.Client, opts backupOptions) (*learnerSource, error) {

@@ -29,7 +29,7 @@ func verify(ctx context.Context, env *command.Environment, in *command.Input) er
 	if err := checkPlaces(places...); err != nil {
 		return err
 	}
-	for _, name := range []string{"from", "since", "data", "learner", "stale", "log", "timeout"} {
+	for _, name := range []string{"from", "since", "hold", "data", "learner", "stale", "log", "timeout"} {
 		if in.Given[name] {
 			return command.Usagef("backup verify takes no --%s", name)
 		}

@@ -213,6 +213,9 @@ func (o *retentionOptions) print(env *command.Environment, r client.Retained, er
 	if r.Checkpoint > 0 {
 		now = fmt.Sprintf("the newest checkpoint, at index %d, is of %s, and %d bytes of values are kept up to there", r.Checkpoint, r.CheckpointAt.UTC().Format(time.RFC3339), r.Kept)
 	}
+	for _, h := range r.Holds {
+		now += fmt.Sprintf("\nhold %s keeps what there is from index %d on (set at %s)", h.Name, h.At, h.Set.UTC().Format(time.RFC3339))
+	}
 	_, err = fmt.Fprintf(env.Stdout, "%s\nthe first index is %d; %s\n", kept(r.Retention), r.FirstIndex, now)
 	return err
 }

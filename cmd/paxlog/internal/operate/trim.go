@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -29,10 +30,10 @@ func Trim() *command.Command {
 		Details: "Entries below N, or older than TIME, are kept no more, on every acceptor and\n" +
 			"learner, and cannot be had back. Sessions stay: an append that is sent again is not\n" +
 			"applied again, and resolve answers `chosen below N`. First a checkpoint is made, if\n" +
-			"the newest one is below: the log is never trimmed beyond it. Prints the first index\n" +
-			"before and after. Exit code 1 says that nothing was done, and why; 3 that nobody\n" +
-			"leads; 5 that N is beyond the end of the log. It takes admin and read (`paxlog\n" +
-			"grants`).",
+			"the newest one is below: the log is never trimmed beyond it, nor beyond a hold\n" +
+			"(`paxlog hold list`). Prints the first index before and after. Exit code 1 says that\n" +
+			"nothing was done, and why; 3 that nobody leads; 5 that N is beyond the end of the log.\n" +
+			"It takes admin and read (`paxlog grants`).",
 		Example: "paxlog trim --to 100000\npaxlog trim --to @-7d --yes",
 		Flags: []command.Option{
 			{Name: "to", Value: "N|@TIME", Usage: "the first index that is kept, or its time; @-10m, @-7d"},
@@ -122,17 +123,20 @@ func trimPlan(first, last, to client.Index) string {
 func (o *trimOptions) printTrimmed(ctx context.Context, env *command.Environment, c *client.Client, done client.Trimmed, to client.Index) error {
 	nothing := done.After < to && done.After == done.Before
 	var err error
-	switch held := ""; {
+	held := heldBack(done, to)
+	switch {
 	case o.JSON:
-		err = shapes.NewEncoder(env.Stdout).Encode(shapes.Trimmed{Before: done.Before, After: done.After, Asked: to, Checkpoint: done.Checkpoint})
+		err = shapes.NewEncoder(env.Stdout).Encode(shapes.Trimmed{Before: done.Before, After: done.After, Asked: to, Checkpoint: done.Checkpoint, Holds: shapes.HoldsOf(done.Holds)})
+	case held == "":
+		_, err = fmt.Fprintf(env.Stdout, "the first index was %d and is %d\n", done.Before, done.After)
 	case !nothing:
-		if done.After < to {
-			held = fmt.Sprintf("; held back by the newest checkpoint, at index %d", done.Checkpoint)
-		}
-		_, err = fmt.Fprintf(env.Stdout, "the first index was %d and is %d%s\n", done.Before, done.After, held)
+		_, err = fmt.Fprintf(env.Stdout, "the first index was %d and is %d; %s\n", done.Before, done.After, held)
 	}
-	if err != nil || !nothing {
+	switch {
+	case err != nil || !nothing:
 		return err
+	case slices.ContainsFunc(done.Holds, func(h client.Hold) bool { return h.At == done.After }): // a checkpoint is not what it lacks
+		return command.Exitf(command.ExitFailed, "nothing was deleted: %s: `paxlog hold set` moves a hold, and `paxlog hold release` ends it", held)
 	}
 	s, err := c.Status(ctx)
 	if err != nil {
@@ -166,4 +170,20 @@ func whyNoCheckpoint(s client.Status) string {
 		return takes + ", and all answer: ask again in a while, and look at their logs if that goes on"
 	}
 	return fmt.Sprintf("%s, and %s: `paxlog status` says what to do about that; then ask again", takes, strings.Join(missing, ", "))
+}
+
+// heldBack says what keeps the first index below what was asked for: all of that, since who gets
+// one of them out of the way meets the next one. It is "" if nothing does.
+func heldBack(done client.Trimmed, to client.Index) string {
+	if done.After >= to {
+		return ""
+	}
+	var by []string
+	if done.Checkpoint < to {
+		by = append(by, fmt.Sprintf("the newest checkpoint, at index %d", done.Checkpoint))
+	}
+	for _, h := range done.Holds {
+		by = append(by, fmt.Sprintf("hold %s, at index %d", h.Name, h.At))
+	}
+	return "held back by " + strings.Join(by, ", and by ")
 }
