@@ -6,7 +6,7 @@
 #          error is one of the file system, of code Unknown, so it looks like a broken disk.
 # Why:     Names such as `backup` for the newest manifest beside `backup/000017` work in one kind of bucket only. Keys
 #          that end in a suffix (`backup.json`) are safe in both.
-# Paxlog:  Writes to no buckets in this release.
+# Paxlog:  Reaches buckets by s3:// only; a file is written by its path, file:///PATH too, and synced.
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

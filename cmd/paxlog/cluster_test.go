@@ -44,6 +44,7 @@ func TestMain(m *testing.M) {
 	}
 	cluster.RemoveBinary()
 	removeOldBinary()
+	removeS3Server()
 	os.Exit(code)
 }
 

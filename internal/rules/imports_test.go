@@ -24,7 +24,7 @@ var layers = map[string]int{
 	"backup":      5,
 	"client/core": 3, "node": 5, "client": 5, "sim/model": 4, "sim/picture": 4, "sim/check": 5, "sim/explore": 5, "sim": 6,
 	"internal/load": 6, "internal/shapes": 6,
-	"cmd/paxlog/internal/command": 7, "cmd/paxlog/internal/commandtest": 8, "cmd/paxlog/internal/clusterfile": 8,
+	"cmd/paxlog/internal/command": 7, "cmd/paxlog/internal/commandtest": 8, "cmd/paxlog/internal/clusterfile": 8, "cmd/paxlog/internal/buckets": 8,
 	"cmd/paxlog/internal/clients": 9, "cmd/paxlog/internal/operate": 9, "cmd/paxlog/internal/backups": 9, "cmd/paxlog/internal/certs": 9,
 	"cmd/paxlog/internal/daemons": 10, "cmd/paxlog/internal/bench": 10, "cmd/paxlog/internal/tools": 10,
 	"cmd/paxlog":       11,

@@ -23,9 +23,9 @@ type backupOptions struct {
 	Cluster clusterfile.Found // if Data is ""
 	Learner paxos.NodeID      // "" for the one that has come furthest
 	Data    string            // a directory that no process uses
-	Place   string
+	Place   place
 	From    paxos.Index // 0: where the log begins
-	Since   []string    // or where these end
+	Since   []place     // or where these end
 	Hold    string      // the hold that is moved when the backup is complete; "" for none
 	JSON    bool
 	Timeout time.Duration // for each answer; 0 waits for ever
@@ -36,21 +36,24 @@ func Backup() *command.Command {
 	return &command.Command{
 		Name:    "backup",
 		Group:   command.GroupOperating,
-		Args:    "FILE|-",
-		Summary: "write the log into a file, or verify such files",
+		Args:    "FILE|URL|-",
+		Summary: "write the log into a file or a bucket, or verify that",
 		Details: "Writes all that one learner has: every value as it was chosen, with the sessions and\n" +
 			"times of entries. It asks no quorum, so that a lone learner will do, and says up to\n" +
 			"where it came; with --data it reads the directory of a learner or acceptor that is\n" +
 			"stopped. A file gets its name when it is whole and on disk; one that is there is not\n" +
-			"replaced. - is standard output. --since FILE writes what came after an earlier backup\n" +
-			"(repeat it, in order, for one that went on from others), --from N what came after the\n" +
+			"replaced. - is standard output. An object of a bucket, s3://BUCKET/KEY, may stand\n" +
+			"wherever FILE does, and is there when it is whole, too (docs/operations.md has the\n" +
+			"settings). --since FILE writes what came after an earlier backup (repeat it, in\n" +
+			"order, for one that went on from others), --from N what came after the\n" +
 			"entry before N. --hold NAME moves that hold to the last entry of the backup when it is\n" +
 			"complete, so that no trim comes between it and the next --since; that takes admin.\n\n" +
 			"backup verify FILE... reads backups, in the order in which they were made, checks all\n" +
 			"of them and that each goes on where the one before ends, and says the first thing\n" +
 			"that does not fit, exit code 1. A backup is not encrypted, and not signed.",
 		Example: "paxlog backup /backup/monday\npaxlog backup --since /backup/monday /backup/tuesday\n" +
-			"paxlog backup verify /backup/monday /backup/tuesday\npaxlog backup --data /var/lib/paxlog/l1 - | age -r KEY > l1.age",
+			"paxlog backup verify /backup/monday /backup/tuesday\npaxlog backup --data /var/lib/paxlog/l1 - | age -r KEY > l1.age\n" +
+			"paxlog backup s3://backups/monday",
 		Flags: []command.Option{
 			{Name: "from", Value: "N", Usage: "begin with this entry"},
 			{Name: "since", Value: "FILE[,FILE]", Usage: "go on where this backup ends; after commas, those that go on from it", Files: true},
@@ -74,14 +77,16 @@ func Backup() *command.Command {
 
 // readBackupOptions reads the flags of backup.
 func readBackupOptions(in *command.Input, env *command.Environment) (backupOptions, error) {
-	opts := backupOptions{Data: in.Text("data"), Since: list(in.Text("since")), Hold: in.Text("hold")}
-	var err error
-	if opts.Place, err = in.OneArgument(); err != nil {
+	opts := backupOptions{Data: in.Text("data"), Hold: in.Text("hold")}
+	to, err := in.OneArgument()
+	if err != nil {
 		return opts, err
 	}
-	if err := checkPlaces(append(opts.Since, opts.Place)...); err != nil {
+	places, err := readPlaces(append(list(in.Text("since")), to)...)
+	if err != nil {
 		return opts, err
 	}
+	opts.Since, opts.Place = places[:len(places)-1], places[len(places)-1]
 	format, err := in.Output()
 	if err != nil {
 		return opts, err
@@ -129,7 +134,7 @@ func runBackup(ctx context.Context, env *command.Environment, opts backupOptions
 	}
 	defer func() { err = errors.Join(err, src.close()) }()
 	take.Cluster = src.cluster
-	out, err := create(env, opts.Place)
+	out, err := opts.Place.create(ctx, env)
 	if err != nil {
 		return err
 	}
@@ -240,7 +245,7 @@ func printReport(env *command.Environment, opts backupOptions, r backup.Report) 
 	m := made(r.Header, r.End, r.Sum)
 	m.Bytes = &r.Bytes
 	out := env.Stdout
-	if opts.Place == "-" {
+	if opts.Place.file == "-" {
 		out = env.Stderr
 	}
 	if opts.JSON {

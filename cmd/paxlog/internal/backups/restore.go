@@ -24,7 +24,7 @@ type restoreOptions struct {
 	Cluster *config.Cluster
 	File    string // of Cluster
 	Data    string
-	Places  []string
+	Places  []place
 	Until   backup.Until
 	JSON    bool
 }
@@ -34,13 +34,13 @@ func Restore() *command.Command {
 	return &command.Command{
 		Name:    "restore",
 		Group:   command.GroupOperating,
-		Args:    "FILE...",
+		Args:    "FILE|URL...",
 		Summary: "make the directories of a new cluster out of backups",
 		Details: "Makes DIR with a data directory for every acceptor and learner of the cluster file,\n" +
 			"DIR/a1 and so on, to be moved to their hosts. It may be another file than that of the\n" +
 			"cluster that was backed up, with more acceptors. DIR is there as a whole or not at\n" +
 			"all, and must not have been there before. FILE... is a backup and those that go on\n" +
-			"from it, in order; all of it is checked first.\n\n" +
+			"from it, in order, in files or buckets (s3://BUCKET/KEY); all of it is checked first.\n\n" +
 			"The log that is made is a new one, with an id of its own. Entries keep their indexes,\n" +
 			"times and append ids. Sessions do not go on in it: `resolve` of an append of the old\n" +
 			"log says `chosen N`, or, exit code 5, that it is not in the restored part.",
@@ -65,11 +65,11 @@ func Restore() *command.Command {
 // readRestoreOptions reads the flags of restore.
 func readRestoreOptions(in *command.Input, env *command.Environment) (restoreOptions, error) {
 	var opts restoreOptions
-	var err error
-	if opts.Places, err = in.SomeArguments(); err != nil {
+	texts, err := in.SomeArguments()
+	if err != nil {
 		return opts, err
 	}
-	if err := checkPlaces(opts.Places...); err != nil {
+	if opts.Places, err = readPlaces(texts...); err != nil {
 		return opts, err
 	}
 	if opts.Data, err = in.Require("data"); err != nil {

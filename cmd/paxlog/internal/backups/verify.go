@@ -22,11 +22,12 @@ func list(text string) []string {
 
 // verify is backup verify. Its errors ask for ExitFailed or ExitUsage.
 func verify(ctx context.Context, env *command.Environment, in *command.Input) error {
-	places := in.Args[1:]
-	if len(places) == 0 {
-		return command.Usagef("backup verify takes files: see `paxlog backup --help` (a backup into a file of that name is ./verify)")
+	texts := in.Args[1:]
+	if len(texts) == 0 {
+		return command.Usagef("backup verify takes files, or objects of buckets: see `paxlog backup --help` (a backup into a file of that name is ./verify)")
 	}
-	if err := checkPlaces(places...); err != nil {
+	places, err := readPlaces(texts...)
+	if err != nil {
 		return err
 	}
 	for _, name := range []string{"from", "since", "hold", "data", "learner", "stale", "log", "timeout"} {
@@ -56,6 +57,6 @@ func verify(ctx context.Context, env *command.Environment, in *command.Input) er
 	if format == "json" {
 		return shapes.NewEncoder(env.Stdout).Encode(m)
 	}
-	_, err = fmt.Fprintf(env.Stdout, "%s: ok: %s, %s\n", strings.Join(places, ", "), logName(m), entries(m))
+	_, err = fmt.Fprintf(env.Stdout, "%s: ok: %s, %s\n", strings.Join(texts, ", "), logName(m), entries(m))
 	return err
 }
