@@ -69,6 +69,22 @@ func (l *leading) close(p *Proposer, i paxos.Instance, o *proposal) {
 	p.learn(i, &o.value)
 	l.decided(p, before, &o.value)
 	l.drop(i, o)
+	if first := p.control.FirstInstance(); first > before.FirstInstance() {
+		l.dropRepairs(first)
+	}
+}
+
+// dropRepairs ends repairs below the first instance that the log keeps: acceptors that have trimmed it
+// do not vote there, and nobody needs it. Else the window would be full of them for good.
+//
+// Example: a learner begun anew asks for 71, which only the leader can bring back. It proposes 71 to
+// 134, and then a trim is chosen, up to 128.
+func (l *leading) dropRepairs(first paxos.Instance) {
+	for i, o := range l.open {
+		if i < first && i <= l.chosenUpTo {
+			l.drop(i, o)
+		}
+	}
 }
 
 func (l *leading) drop(i paxos.Instance, o *proposal) {

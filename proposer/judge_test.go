@@ -157,6 +157,29 @@ func TestRepairBelowHeld(t *testing.T) {
 	}
 }
 
+// TestRepairOfWhatIsTrimmed: a repair is given up when the log is trimmed above it, for nobody votes there
+// any more. Else it would take room in the window for as long as the leader leads.
+func TestRepairOfWhatIsTrimmed(t *testing.T) {
+	p := retained(t, 3, control.Retention{})
+	p.Step("a2", &paxos.Repair{Instance: 4})
+	out := p.Flush()
+	for _, id := range []paxos.NodeID{"a2", "a3"} {
+		promised(p, id, sentTo[*paxos.Prepare](out, id)[0], 0, true, 3, vote(4, 2, "chosen"))
+	}
+	p.Flush()
+	l := leads(p)
+	if l.open[4] == nil || l.openBytes != len("chosen") {
+		t.Fatalf("it repairs nothing: %d bytes are in flight", l.openBytes)
+	}
+	p.Step("@op", &paxos.Order{Nonce: 1, Trim: 20})
+	p.Flush()
+	choose(p)
+	p.Flush()
+	if first := p.control.FirstInstance(); first <= 4 || len(l.open) > 0 || l.openBytes > 0 {
+		t.Errorf("the log begins at %d, and %d proposals of %d bytes are in flight", first, len(l.open), l.openBytes)
+	}
+}
+
 // TestOrderOfNoLog: a client's order that no process would know as a command is refused. Were
 // it proposed, every process would stop before it for good.
 func TestOrderOfNoLog(t *testing.T) {

@@ -87,6 +87,7 @@ var regressions = []uint64{
 	60056009,  // of its client: what a leader said was lost, and the one before it was asked for a minute
 	90012666,  // of what is checked: a trim while a newcomer copies, and a larger quorum was asked for than there was where the checkpoint stands
 	940514271, // a leader that was deposed, and did not know the log's id yet, refused a session for good
+	31125,     // a repair went on below a trim: the leader's window stayed full
 	3379,      // a standby did not say when those that let it through stop doing so
 }
 
