@@ -56,6 +56,7 @@ type lane struct {
 	over   bool // it has asked for more than it may, and its reader has not rested since
 	floods bool // it repeats a question, or has asked for more than it may
 	own    bool
+	gone   bool // its connection has ended: its reader, which may wait here, is to find out
 }
 
 func newInbox(limit int) *inbox {
@@ -79,8 +80,20 @@ func (b *inbox) putQuiet(it item) {
 	b.mu.Unlock()
 }
 
-// left adds, as the last of a client, that it is gone. What it asked is not stepped any more: there
-// is nobody to be answered. What it appended, or ordered, is.
+// gone has what a client asked not be stepped any more, since its connection has ended and nobody can be
+// answered, and its reader not wait for room.
+func (b *inbox) gone(id paxos.NodeID) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if l := b.lanes[id]; l != nil {
+		l.gone = true
+		b.forgetQuestions(l)
+		b.room.Broadcast()
+	}
+}
+
+// left adds, as the last of a client, that it is gone. What it asked is not stepped any more, and what
+// it appended, or ordered, is.
 func (b *inbox) left(id paxos.NodeID, it item) {
 	b.mu.Lock()
 	l := b.lanes[id]
@@ -141,13 +154,13 @@ func (b *inbox) putClient(it item) {
 	l := b.lanes[it.from]
 	if l == nil {
 		l = &lane{}
-		l.rested(b.now())
+		l.begin(b.now())
 		b.lanes[it.from] = l
 	}
 	// How this process is takes longer to find out than to ask: the later question takes the place
 	// of one that waits, so that a client has it found out once for all that it sends at a time.
 	query, asks := it.msg.(*paxos.StatusQuery)
-	for asks && l.query != nil && l.own && !b.stopped {
+	for asks && l.query != nil && l.own && !l.gone && !b.stopped {
 		b.await()
 	}
 	cost, _ := costOf(it.msg)
@@ -165,13 +178,13 @@ func (b *inbox) putClient(it item) {
 		}
 		return
 	}
-	for l.Len() > 0 && l.bytes+it.size > b.share()+laneSlack && !b.stopped {
+	for l.Len() > 0 && l.bytes+it.size > b.share()+laneSlack && !l.gone && !b.stopped {
 		b.await()
 	}
-	for all := int(b.ofClients.Load()); all > 0 && all+it.size > b.limit/2 && !b.stopped; all = int(b.ofClients.Load()) {
+	for all := int(b.ofClients.Load()); all > 0 && all+it.size > b.limit/2 && !l.gone && !b.stopped; all = int(b.ofClients.Load()) {
 		b.await()
 	}
-	if b.stopped {
+	if b.stopped || l.gone {
 		return
 	}
 	if l.Len() == 0 {
@@ -217,6 +230,16 @@ func (b *inbox) foundOut(l *lane) {
 	if !l.floods {
 		l.floods = true
 		b.floods.Add(1)
+	}
+}
+
+// charge counts what was refused of a client.
+func (b *inbox) charge(id paxos.NodeID, cost int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if l := b.lanes[id]; l != nil && l.count(cost, b.now) {
+		l.over = true
+		b.foundOut(l)
 	}
 }
 

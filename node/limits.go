@@ -20,11 +20,13 @@ const (
 	maxRepeats = 16
 	// allowance is how much a client may ask for in a paceWindow (pace.go), in units of costOf. Who
 	// asks for more has its reader rest, restTimes as long as that is late, within bounds.
-	allowance  = 100
-	paceWindow = 100 * time.Millisecond
-	leastRest  = 2 * time.Millisecond
-	mostRest   = 250 * time.Millisecond
-	restTimes  = 4
+	// In its first window it may ask for firstAllowance.
+	allowance      = 100
+	firstAllowance = 25
+	paceWindow     = 100 * time.Millisecond
+	leastRest      = 2 * time.Millisecond
+	mostRest       = 250 * time.Millisecond
+	restTimes      = 4
 	// few is how many messages a reader steps itself; for more it wakes the loop.
 	few = 2
 	// maxSpare bounds the items of an inbox that is kept for the next messages.

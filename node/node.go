@@ -273,6 +273,7 @@ func (n *Node) act(out paxos.Output) {
 		n.dialPeers()
 		n.net.MembersKnown()
 	}
+	n.chargeRefused(out.SendNow)
 	n.send(n.withoutAnswers(n.withLinks(withClock(out.SendNow))))
 	if n.disk != nil {
 		n.disk.submit(out)
@@ -284,6 +285,15 @@ func (n *Node) act(out paxos.Output) {
 	}
 	if out.Stopped {
 		n.stopOnce.Do(func() { close(n.stopped) })
+	}
+}
+
+// chargeRefused counts what clients are refused.
+func (n *Node) chargeRefused(envelopes []paxos.Envelope) {
+	for _, e := range envelopes {
+		if _, ok := e.Msg.(*paxos.Refused); ok && e.To.IsClient() {
+			n.inbox.charge(e.To, refused)
+		}
 	}
 }
 

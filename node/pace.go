@@ -15,7 +15,7 @@ import (
 // process waits for a processor: where there are processors to spare a client that asks for much
 // is hardly held up, and where they are scarce its questions give way to what servers and other
 // clients send. Appends are not counted: they take turns in the inbox and in the leader's queue,
-// and are what a log is for.
+// and are what a log is for. But those that are refused are counted.
 //
 // Example: a client sends 2,000 Attach at once. The first 50 are read with those of all other clients;
 // the others 50 at a time, 2 ms apart on a machine that is idle, and 50 ms apart on one on which
@@ -39,6 +39,9 @@ func costOf(m paxos.Message) (cost int, asks bool) {
 	return 4, false // what operators order
 }
 
+// refused is what an append costs that was refused: it was read, and comes again.
+const refused = 2
+
 // pacing is what a client has asked for in the present window.
 type pacing struct {
 	asked int
@@ -56,6 +59,10 @@ func (p *pacing) count(cost int, now func() time.Time) (over bool) {
 	}
 	return true
 }
+
+// begin is for a client that has just come. It may ask for little in its first window: who comes
+// again and again does not get an allowance each time.
+func (p *pacing) begin(now time.Time) { p.asked, p.began = allowance-firstAllowance, now }
 
 // rested begins a window.
 func (p *pacing) rested(now time.Time) { p.asked, p.began = 0, now }

@@ -27,6 +27,14 @@ func TestPace(t *testing.T) {
 		t.Fatal("an Attach is no question")
 	}
 	few := allowance / cost
+	for _, id := range []paxos.NodeID{"@1", "@2", "@3"} {
+		send(id, &paxos.Attach{}, firstAllowance/cost)
+	}
+	if send("@3", &paxos.Attach{}, 1); b.crowded("@1") || !b.crowded("@3") {
+		t.Error("who has just come may ask for more, or less, than it should")
+	}
+	b.left("@3", item{from: "a1", msg: &paxos.PeerDown{ID: "@3"}})
+	now = now.Add(paceWindow)
 	for range 5 { // in five windows
 		send("@1", &paxos.Attach{}, few)
 		send("@2", &paxos.Append{}, 10*allowance)
@@ -93,5 +101,34 @@ func TestQuestionsOfThoseThatLeft(t *testing.T) {
 	}
 	if appended != 100 || gone != 2 || b.ofClients.Load() != 0 || b.waiting() != 0 || b.turns.Len() != 0 {
 		t.Errorf("%d appends; %d have left; %d bytes, %d messages, %d lanes are kept", appended, gone, b.ofClients.Load(), b.waiting(), b.turns.Len())
+	}
+}
+
+// TestReaderOfOneThatLeft: the reader of a client that has ended its connection does not wait for room, and
+// what the client asked is not stepped meanwhile.
+func TestReaderOfOneThatLeft(t *testing.T) {
+	b := newInbox(8 << 20)
+	read := make(chan bool)
+	go func() {
+		for range 3 { // of which two fit
+			b.putRemote(item{from: "@1", msg: &paxos.Read{}, size: 3 << 20})
+		}
+		close(read)
+	}()
+	for b.waiting() < 1 {
+		select {
+		case <-read:
+			t.Fatal("its reader does not wait")
+		case <-time.After(time.Millisecond):
+		}
+	}
+	b.gone("@1")
+	select {
+	case <-read:
+	case <-time.After(10 * time.Second):
+		t.Fatal("its reader waits for room")
+	}
+	if items, more := b.take(); len(items) > 0 || more || b.ofClients.Load() != 0 {
+		t.Errorf("%d messages are stepped, %d bytes are kept", len(items), b.ofClients.Load())
 	}
 }

@@ -101,7 +101,7 @@ func (n *Node) transportConfig() transport.Config {
 		Members: n.opts.Cluster.Membership(), Role: n.opts.Role, ID: n.opts.ID,
 		FrameBytes: FrameBytes(n.opts.Cluster), QueueBytes: l.ConnQueueBytes, Connections: n.places.connections, Greetings: n.places.greetings,
 		Dial: t.Dial, Handshake: t.Handshake, Idle: t.Idle, Dropped: n.dropped,
-		ClientBytes: l.ClientQueueBytes, Crowded: n.inbox.crowded, Rest: n.inbox.rest,
+		ClientBytes: l.ClientQueueBytes, Crowded: n.inbox.crowded, Rest: n.inbox.rest, Gone: n.inbox.gone,
 	}
 	if n.store != nil {
 		cfg.Incarnation = n.store.Identity().Incarnation

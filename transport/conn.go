@@ -137,7 +137,14 @@ func (c *conn) push() {
 
 // encodeQueued appends the frames of what is to be written next.
 func (c *conn) encodeQueued(buf []byte) (_ []byte, err error) {
-	for _, m := range c.take() {
+	taken, size := c.take(), 0
+	for _, m := range taken {
+		size += m.size
+	}
+	if size > max(cap(buf), idleBuffer) {
+		buf = largeBuffer(size + size/64)
+	}
+	for _, m := range taken {
 		if buf, err = wire.AppendFor(buf, m.msg, c.version); err != nil {
 			return nil, err
 		}
@@ -192,7 +199,12 @@ func (c *conn) part(code wire.RefusalCode, why error) {
 // run serves the connection until it ends, and returns why.
 func (c *conn) run(id paxos.NodeID, role paxos.Role) error {
 	var wg sync.WaitGroup
-	wg.Go(func() { c.close(c.writeLoop()) })
+	wg.Go(func() {
+		c.close(c.writeLoop())
+		if role == paxos.RoleClient && c.n.cfg.Gone != nil {
+			c.n.cfg.Gone(id)
+		}
+	})
 	err := c.welcome()
 	if err == nil {
 		err = c.read(id, role)
@@ -228,7 +240,7 @@ func (c *conn) takeBuffered(id paxos.NodeID, role paxos.Role) (received bool, er
 }
 
 func (c *conn) readLoop(id paxos.NodeID, role paxos.Role) error {
-	received := false
+	received, read := false, 0
 	defer func() {
 		if received { // before a frame that ended the connection
 			c.n.h.Rest()
@@ -254,7 +266,13 @@ func (c *conn) readLoop(id paxos.NodeID, role paxos.Role) error {
 		if err != nil {
 			return err
 		}
-		if role == paxos.RoleClient && c.rest(id) {
+		if role != paxos.RoleClient {
+			continue
+		}
+		if read++; read%yieldEach == 0 {
+			runtime.Gosched() // who needs a processor for less goes first
+		}
+		if c.rest(id) {
 			received = false
 		}
 	}
@@ -341,7 +359,6 @@ func (c *conn) writeLoop() error {
 			if c.polled.Load() && time.Since(time.Unix(0, c.heard.Load())) > c.n.cfg.Idle {
 				return os.ErrDeadlineExceeded // a reader of its own would have met this
 			}
-			c.w.rest(time.Now().Add(-most), c.veil.rest)
 			if quiet := c.w.quiet(time.Now()); quiet < most {
 				ping.Reset(most - quiet) // what was written says as much
 				continue

@@ -6,8 +6,7 @@ import "time"
 const (
 	ioBuffer   = 64 << 10  // read at once; a frame that fits is decoded where it lies
 	writeChunk = 256 << 10 // frames are coalesced up to about this before a write
-	// idleBuffer is what a connection keeps to write with when it has written nothing larger for a
-	// while.
+	// idleBuffer is what a connection keeps to write with when all is written.
 	idleBuffer = 16 << 10
 	// sendBuffer bounds what the kernel holds, which nothing can overtake. It costs
 	// throughput only where bandwidth times round trip exceeds it.
@@ -17,6 +16,8 @@ const (
 	maxPush = 16 << 10
 	// maxPushes bounds the connections that one SendAll writes itself.
 	maxPushes = 32
+	// yieldEach is after how many messages of one client its reader lets others go first.
+	yieldEach = 32
 	// passConns is how many connections a poller reads before the machine is stepped.
 	passConns = 64
 	// serverReserve is how many connections clients cannot take; where there are few, half.

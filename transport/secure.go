@@ -52,7 +52,7 @@ func (c *conn) veiled(make func(net.Conn, *tls.Config) *tls.Conn, cfg *tls.Confi
 		return err
 	}
 	v.opened()
-	c.w.seal = v.seal
+	c.w.seal, c.w.release = v.seal, v.release
 	c.r.Reset(v.Conn)
 	return nil
 }

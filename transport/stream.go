@@ -64,7 +64,8 @@ type writer struct {
 	spare  []byte                       // to encode into
 	left   []byte                       // encoded, and not written yet: what try could not write
 	last   time.Time                    // when something was last encoded
-	large  time.Time                    // when more than idleBuffer was
+	// release gives back what seal has made of memory; nil without seal.
+	release func()
 }
 
 // try writes what encode makes as far as that needs no waiting, and then calls wrote. It
@@ -82,8 +83,12 @@ func (w *writer) try(encode func([]byte) ([]byte, error), wrote func() (more boo
 	if err != nil || len(buf) == 0 {
 		return false, err // if there is nothing, somebody else has written it
 	}
-	w.left = buf[w.stream.TryWrite(buf):]
-	return len(w.left) > 0 || wrote(), nil
+	if n := w.stream.TryWrite(buf); n < len(buf) {
+		w.left = buf[n:]
+		return true, nil
+	}
+	w.giveBack()
+	return wrote(), nil
 }
 
 // write writes what was left, and then what encode makes. It reports whether there was
@@ -100,7 +105,10 @@ func (w *writer) write(encode func([]byte) ([]byte, error)) (wrote bool, err err
 	if err != nil {
 		return false, err
 	}
-	return wrote || len(buf) > 0, w.flush(buf)
+	if err = w.flush(buf); err == nil {
+		w.giveBack()
+	}
+	return wrote || len(buf) > 0, err
 }
 
 // hurry bounds how long what is still to be written may wait.
@@ -117,20 +125,16 @@ func (w *writer) quiet(now time.Time) time.Duration {
 	return now.Sub(w.last)
 }
 
-// rest gives back, if nothing large was written since a time, the memory that was needed for
-// that, and has release do the same where TLS keeps some. A connection that once showed a page
-// would keep more for ever than all that waits for clients may take.
-func (w *writer) rest(since time.Time, release func()) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if len(w.left) > 0 || w.large.After(since) {
-		return
-	}
-	w.left = nil
+// giveBack has others use the memory that something large was written from: all is written. A
+// connection that once showed a page would keep more than all that waits for clients may take.
+func (w *writer) giveBack() {
 	if cap(w.spare) > idleBuffer {
+		recycle(w.spare)
 		w.spare = nil
 	}
-	release()
+	if w.release != nil {
+		w.release()
+	}
 }
 
 func (w *writer) encode(encode func([]byte) ([]byte, error)) ([]byte, error) {
@@ -141,12 +145,7 @@ func (w *writer) encode(encode func([]byte) ([]byte, error)) ([]byte, error) {
 	if len(buf) > 0 {
 		w.last = time.Now()
 	}
-	if len(buf) > idleBuffer {
-		w.large = w.last
-	}
-	if w.spare = buf; cap(buf) > 8*writeChunk {
-		w.spare = nil // too large to keep
-	}
+	w.spare = buf
 	if w.seal != nil {
 		return w.seal(buf)
 	}

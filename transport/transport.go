@@ -88,6 +88,10 @@ type Config struct {
 	// it reads on. It is told how late that was after its last rest. It must not block.
 	Rest func(id paxos.NodeID, late time.Duration) time.Duration
 
+	// Gone, if not nil, is told that a client's connection has ended, although its reader may still be
+	// in Receive, which is not to wait any more. PeerDown follows. It must not block.
+	Gone func(paxos.NodeID)
+
 	// Silent is for how long a connection that has not said who it is keeps its place, also when it
 	// is refused; 0: 100 ms. Held is how much later than this process a client that it has cut off,
 	// for what that does, finds out; 0: Idle.

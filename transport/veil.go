@@ -76,6 +76,9 @@ func (v *veil) opened() {
 func (v *veil) seal(plain []byte) ([]byte, error) {
 	v.mu.Lock()
 	v.sealing = true
+	if len(plain) > idleBuffer && len(v.sealed) == 0 {
+		v.sealed = largeBuffer(len(plain) + len(plain)/64)
+	}
 	v.mu.Unlock()
 	var err error
 	if len(plain) > 0 {
@@ -85,23 +88,15 @@ func (v *veil) seal(plain []byte) ([]byte, error) {
 	defer v.mu.Unlock()
 	out := v.sealed
 	v.sealing, v.sealed, v.spare = false, v.spare[:0], out
-	if cap(out) > 8*writeChunk {
-		v.spare = nil // too large to keep
-	}
 	return out, err
 }
 
-// rest gives back what the last large texts needed; no call of seal is under way.
-func (v *veil) rest() {
-	if v == nil {
-		return
-	}
+// release gives back what something large needed; what seal returned is not used any more.
+func (v *veil) release() {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if cap(v.spare) > idleBuffer {
+		recycle(v.spare)
 		v.spare = nil
-	}
-	if len(v.sealed) == 0 && cap(v.sealed) > idleBuffer {
-		v.sealed = nil
 	}
 }
