@@ -49,9 +49,9 @@ const (
 	maxAttachedAll = 1 << 18
 	maxAskedAll    = 1 << 17
 
-	// maxLoads is how many loads for clients are under way: enough for a store that reads
+	// MaxLoads is how many loads for clients are under way: enough for a store that reads
 	// several at once, and little to wait for behind.
-	maxLoads = 16
+	MaxLoads = 16
 
 	// maxCopies is how many loads are under way for acceptors and learners that copy. Each
 	// of them has one at a time; what comes beyond is dropped, and asked for again.

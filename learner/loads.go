@@ -209,7 +209,7 @@ func (l *Learner) handOn(tag uint64, from, to ref) {
 // flushDue asks the store for as much as may be under way, one load of each connection in turn.
 func (l *Learner) flushDue() {
 	d := &l.due
-	for len(d.turns) > 0 && len(d.loaded) < maxLoads {
+	for len(d.turns) > 0 && len(d.loaded) < MaxLoads {
 		conn := d.turns[0]
 		d.turns = d.turns[1:]
 		q, left := l.takeDue(l.clients.all.at(conn).due.oldest)
@@ -219,5 +219,5 @@ func (l *Learner) flushDue() {
 		d.loaded[q.Tag] = true
 		l.Load(q)
 	}
-	l.checkBound("loads for clients under way", len(d.loaded), maxLoads)
+	l.checkBound("loads for clients under way", len(d.loaded), MaxLoads)
 }

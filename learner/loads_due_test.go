@@ -38,7 +38,7 @@ func TestLoadsTakeTurns(t *testing.T) {
 		l.Step("@1", &paxos.Lookup{Nonce: 1 + n, Session: s, Seq: 1 + n%100})
 	}
 	underWay := l.Flush().Loads
-	if len(underWay) != maxLoads {
+	if len(underWay) != MaxLoads {
 		t.Fatalf("%d loads are under way", len(underWay))
 	}
 	l.Step("@2", &paxos.Read{Nonce: 1, From: 7})
@@ -73,7 +73,7 @@ func TestLeavingEndsLoads(t *testing.T) {
 		q := underWay[0]
 		underWay = append(underWay[1:], l.answerLoad(q).Loads...)
 	}
-	if loaded > maxLoads {
+	if loaded > MaxLoads {
 		t.Errorf("%d loads were done for a client that had left", loaded)
 	}
 	if len(l.loads) != 0 || len(l.due.byTag) != 0 || len(l.due.turns) != 0 || len(l.due.loaded) != 0 || len(l.reading) != 0 {
@@ -109,7 +109,7 @@ func TestAttachedAgainAndAgain(t *testing.T) {
 func TestSharedPageOutlivesItsReader(t *testing.T) {
 	s := sessionID(0, 1)
 	l := learned(s)
-	for n := range uint64(maxLoads) {
+	for n := range uint64(MaxLoads) {
 		l.Step("@9", &paxos.Lookup{Nonce: 1 + n, Session: s, Seq: 1 + n%100})
 	}
 	underWay := l.Flush().Loads

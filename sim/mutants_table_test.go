@@ -996,7 +996,7 @@ var mutants = []mutant{
 		old: "to = min(to, s.Holds.Lowest()); ",
 		new: ""},
 	{row: 75, name: "all that clients ask for is loaded at once", file: "learner/loads.go", by: "TestLoadsTakeTurns",
-		old: " && len(d.loaded) < maxLoads {",
+		old: " && len(d.loaded) < MaxLoads {",
 		new: " {"},
 	{row: 75, name: "loads of one client come in a row", file: "learner/loads.go", by: "TestLoadsTakeTurns",
 		old: "			d.turns = append(d.turns, conn)\n		}\n		d.loaded",

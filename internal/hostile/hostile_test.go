@@ -25,17 +25,17 @@ import (
 	"github.com/paxlog/paxlog/paxos"
 )
 
-// Budgets of the cluster that is attacked, and what a process may grow beyond them. What waits
-// in a queue may be there as a message and as a frame; the runtime collects garbage when there
-// is as much of it as of what is used, so a process may hold twice its budgets.
+// Budgets of the cluster that is attacked, and what a process may grow beyond them: what waits
+// for clients may be there as a message and as a frame, and a store's memtables, of 32 MiB each, are
+// small when it starts.
 const (
 	connQueue   = 8 << 20
 	clientQueue = 32 << 20
 	inbox       = 16 << 20
+	appends     = 16 << 20 // of a proposer
+	pages       = 16 << 20 // of a learner, under way for clients
+	budgets     = 2*clientQueue + inbox + max(appends, pages)
 	growth      = 64 << 20
-	appends     = 16 << 20
-	pages       = 16 << 20 // under way for clients at once
-	budgets     = 2 * (2*clientQueue + inbox + appends + pages)
 	// logs is how much a process may log of all attacks.
 	logs = 64 << 10
 )

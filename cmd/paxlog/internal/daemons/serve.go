@@ -33,6 +33,7 @@ func serve(ctx context.Context, env *command.Environment, opts daemonOptions) er
 	}
 	takeLevel(env, opts.Cluster)
 	warnOpen(env, opts.Data)
+	boundHeap(node.Memory(opts.Cluster, opts.Role))
 	log, known, err := opts.discover(ctx)
 	if err != nil { // it goes on with what its file says
 		env.Log.Warn().Err(err).Msg("it could not be asked where the processes of the log are by now: this one dials those of its cluster file")
