@@ -51,7 +51,7 @@ const (
 
 	// MaxLoads is how many loads for clients are under way: enough for a store that reads
 	// several at once, and little to wait for behind.
-	MaxLoads = 16
+	MaxLoads = 8
 
 	// maxCopies is how many loads are under way for acceptors and learners that copy. Each
 	// of them has one at a time; what comes beyond is dropped, and asked for again.
