@@ -1035,7 +1035,7 @@ var mutants = []mutant{
 		old: "		rest -= p.tables + storeFiles\n",
 		new: ""},
 	{row: 75, name: "a flood of questions is read without end", file: "node/inbox.go", by: "TestFloodOfQuestionsWaits",
-		old: "	for asks && l.query != nil && l.own && !b.stopped {",
+		old: "	for asks && l.query != nil && l.own && !l.gone && !b.stopped {",
 		new: "	for false {"},
 	{row: 75, name: "appends of one client are proposed in a row", file: "proposer/queue.go", by: "TestAppendsTakeTurns",
 		old: "	if l.Len() > 0 {\n		s.turns.Push(l)\n	} else {",
