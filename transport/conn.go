@@ -9,7 +9,6 @@ import (
 	"net"
 	"os"
 	"runtime"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -383,21 +382,3 @@ func (c *conn) writeParting() error {
 	_, err := c.w.write(c.frame(c.parting))
 	return err
 }
-
-// noPorts is an error of a connection without the addresses of its ends: the port of the
-// end that dialled is another one each time, and would make each error a new one.
-func noPorts(err error) error {
-	var op *net.OpError
-	if errors.As(err, &op) && op.Source != nil && op.Err != nil {
-		return &portless{err, strings.Replace(err.Error(), op.Error(), op.Err.Error(), 1)}
-	}
-	return err
-}
-
-type portless struct {
-	err  error
-	text string
-}
-
-func (e *portless) Error() string { return e.text }
-func (e *portless) Unwrap() error { return e.err }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"strings"
 	"syscall"
@@ -78,3 +79,21 @@ func notAnswered(p Peer, err error) error {
 	}
 	return fmt.Errorf("%s at %s did not answer as a paxlog process: %w", p.ID, p.Addr, noPorts(err))
 }
+
+// noPorts is an error of a connection without the addresses of its ends: the port of the
+// end that dialled is another one each time, and would make each error a new one.
+func noPorts(err error) error {
+	var op *net.OpError
+	if errors.As(err, &op) && op.Source != nil && op.Err != nil {
+		return &portless{err, strings.Replace(err.Error(), op.Error(), op.Err.Error(), 1)}
+	}
+	return err
+}
+
+type portless struct {
+	err  error
+	text string
+}
+
+func (e *portless) Error() string { return e.text }
+func (e *portless) Unwrap() error { return e.err }
