@@ -146,10 +146,15 @@ func (w *writer) encode(encode func([]byte) ([]byte, error)) ([]byte, error) {
 		w.last = time.Now()
 	}
 	w.spare = buf
-	if w.seal != nil {
-		return w.seal(buf)
+	if w.seal == nil {
+		return buf, nil
 	}
-	return buf, nil
+	sealed, err := w.seal(buf)
+	if cap(w.spare) > idleBuffer { // what is sealed may have to wait: what it is of need not
+		recycle(w.spare)
+		w.spare = nil
+	}
+	return sealed, err
 }
 
 func (w *writer) flush(buf []byte) error {

@@ -26,15 +26,16 @@ import (
 )
 
 // Budgets of the cluster that is attacked, and what a process may grow beyond them: what waits
-// for clients may be there as a message and as a frame, and a store's memtables, of 32 MiB each, are
-// small when it starts.
+// for clients may be there as a message and as a frame, and a store has two memtables, which are
+// small when it starts: what honest clients append fills them, at processes that nobody attacks, too.
 const (
 	connQueue   = 8 << 20
 	clientQueue = 32 << 20
 	inbox       = 16 << 20
 	appends     = 16 << 20 // of a proposer
 	pages       = 16 << 20 // of a learner, under way for clients
-	budgets     = 2*clientQueue + inbox + max(appends, pages)
+	memtables   = 2 * 32 << 20
+	budgets     = 2*clientQueue + inbox + max(appends, pages) + memtables
 	growth      = 64 << 20
 	// logs is how much a process may log of all attacks.
 	logs = 64 << 10

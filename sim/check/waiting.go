@@ -33,11 +33,15 @@ func (w *waiting) forgetBeats(id paxos.NodeID) {
 
 // toldTo checks that a vote at i leaves at once, as soon as it is durable, and with the mark
 // of its commit: to a learner, or else to the leader. If nobody were told, nobody would
-// remember the vote when the acceptor's directory loses its tail.
+// remember the vote when the acceptor's directory loses its tail. An acceptor that finds out in the
+// same flush that its directory has forgotten others tells nobody, and votes no more until it has rejoined.
 func (c *Checker) toldTo(n *Process, out *paxos.Output, i paxos.Instance) {
 	var mark uint64
 	for _, r := range out.Writes {
 		if s, ok := r.(paxos.SetMark); ok {
+			if s.Forgot {
+				return
+			}
 			mark = s.Commits
 		}
 	}

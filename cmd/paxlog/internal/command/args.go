@@ -220,7 +220,7 @@ func (p *argumentParser) take(o Option, written, value string, attached bool) er
 func (p *argumentParser) unknown(arg string) error {
 	c := p.current()
 	if c == nil {
-		if cmd := anyWith(p.commands, strings.TrimLeft(arg, "-")); cmd != "" {
+		if cmd := p.anyWith(strings.TrimLeft(arg, "-")); cmd != "" {
 			return Usagef("%s stands before the command, but belongs after it, as in `paxlog %s %s`", arg, cmd, arg)
 		}
 	}
@@ -242,16 +242,18 @@ func (p *argumentParser) unknown(arg string) error {
 	return Usagef("%sunknown flag %s%s (see `%s`)", prefix, arg, hint, helpCommand(p.inv.path))
 }
 
-// anyWith names a command that has an option of that name, or "".
-func anyWith(commands []*Command, name string) string {
-	for _, c := range commands {
-		for _, o := range c.Options() {
-			if o.Name == name || (o.Short == name && name != "") {
-				return c.Name
-			}
+// anyWith names a command that has an option of that name, one that follows before others, or "".
+func (p *argumentParser) anyWith(name string) (found string) {
+	for _, c := range p.commands {
+		has := slices.ContainsFunc(c.Options(), func(o Option) bool { return o.Name == name || (o.Short == name && name != "") })
+		switch {
+		case has && slices.Contains(p.rest, c.Name):
+			return c.Name
+		case has && found == "":
+			found = c.Name
 		}
 	}
-	return ""
+	return found
 }
 
 // names are the names of commands.
