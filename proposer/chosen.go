@@ -69,20 +69,27 @@ func (l *leading) close(p *Proposer, i paxos.Instance, o *proposal) {
 	p.learn(i, &o.value)
 	l.decided(p, before, &o.value)
 	l.drop(i, o)
-	if first := p.control.FirstInstance(); first > before.FirstInstance() {
-		l.dropRepairs(first)
+	if p.control.FirstInstance() > before.FirstInstance() {
+		l.dropRepairs(p)
 	}
 }
 
-// dropRepairs ends repairs below the first instance that the log keeps: acceptors that have trimmed it
-// do not vote there, and nobody needs it. Else the window would be full of them for good.
+// dropRepairs gives up repairs of which nothing comes: those of instances that were trimmed meanwhile,
+// where nobody votes any more, and those that nobody has voted for in StallTicks. Else the window
+// would be full of them for good. Whoever still needs one asks again. That is safe: the instance is
+// chosen, so every repair of it is forced to propose the same value (Paxos Made Simple, P2c).
 //
 // Example: a learner begun anew asks for 71, which only the leader can bring back. It proposes 71 to
 // 134, and then a trim is chosen, up to 128.
-func (l *leading) dropRepairs(first paxos.Instance) {
+func (l *leading) dropRepairs(p *Proposer) {
+	l.repairStale.Stop()
 	for i, o := range l.open {
-		if i < first && i <= l.chosenUpTo {
+		switch until := o.born + p.cfg.StallTicks + 1; {
+		case i > l.chosenUpTo:
+		case i < p.control.FirstInstance(), p.now >= until:
 			l.drop(i, o)
+		default:
+			l.repairStale.Set(min(l.repairStale.At(), until))
 		}
 	}
 }
@@ -138,6 +145,9 @@ func (l *leading) onRepair(p *Proposer, m *paxos.Repair) {
 }
 
 func (l *leading) tickRepair(p *Proposer) {
+	if l.repairStale.Due(p.now) {
+		l.dropRepairs(p)
+	}
 	switch {
 	case l.repair == nil:
 	case l.repairEnd.Due(p.now):
@@ -149,9 +159,9 @@ func (l *leading) tickRepair(p *Proposer) {
 
 func (l *leading) nextRepair() paxos.Ticks {
 	if l.repair == nil {
-		return paxos.Never
+		return l.repairStale.At()
 	}
-	return min(l.repairEnd.At(), l.repair.nextRetry())
+	return min(l.repairStale.At(), l.repairEnd.At(), l.repair.nextRetry())
 }
 
 // finishRepair proposes what the quorum forces. All of the quorum promised this
@@ -160,6 +170,7 @@ func (l *leading) nextRepair() paxos.Ticks {
 func (l *leading) finishRepair(p *Proposer) {
 	read := l.repair
 	l.repair = nil
+	defer l.dropRepairs(p) // it knows when those that begin now are given up
 	values, _ := read.forced()
 	first := max(p.control.FirstInstance(), read.firstKept(p.cfg.Knows))
 	for k := range read.to - read.from + 1 {

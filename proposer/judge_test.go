@@ -157,9 +157,9 @@ func TestRepairBelowHeld(t *testing.T) {
 	}
 }
 
-// TestRepairOfWhatIsTrimmed: a repair is given up when the log is trimmed above it, for nobody votes there
-// any more. Else it would take room in the window for as long as the leader leads.
-func TestRepairOfWhatIsTrimmed(t *testing.T) {
+// repairing returns a leader of a log whose instances up to 100 are chosen, which repairs instance 4.
+func repairing(t *testing.T) *Proposer {
+	t.Helper()
 	p := retained(t, 3, control.Retention{})
 	p.Step("a2", &paxos.Repair{Instance: 4})
 	out := p.Flush()
@@ -167,16 +167,48 @@ func TestRepairOfWhatIsTrimmed(t *testing.T) {
 		promised(p, id, sentTo[*paxos.Prepare](out, id)[0], 0, true, 3, vote(4, 2, "chosen"))
 	}
 	p.Flush()
-	l := leads(p)
-	if l.open[4] == nil || l.openBytes != len("chosen") {
+	if l := leads(p); l.open[4] == nil || l.openBytes != len("chosen") {
 		t.Fatalf("it repairs nothing: %d bytes are in flight", l.openBytes)
 	}
+	return p
+}
+
+// TestRepairOfWhatIsTrimmed: a repair is given up when the log is trimmed above it, for nobody votes there
+// any more. Else it would take room in the window for as long as the leader leads.
+func TestRepairOfWhatIsTrimmed(t *testing.T) {
+	p := repairing(t)
+	l := leads(p)
 	p.Step("@op", &paxos.Order{Nonce: 1, Trim: 20})
 	p.Flush()
 	choose(p)
 	p.Flush()
 	if first := p.control.FirstInstance(); first <= 4 || len(l.open) > 0 || l.openBytes > 0 {
 		t.Errorf("the log begins at %d, and %d proposals of %d bytes are in flight", first, len(l.open), l.openBytes)
+	}
+}
+
+// TestRepairIsGivenUp: a repair that nobody votes for, since all who answer hold more, is given up by a
+// leader that goes on leading, and begins anew for whoever asks again.
+func TestRepairIsGivenUp(t *testing.T) {
+	p := repairing(t)
+	l := leads(p)
+	given := p.now + config().StallTicks + 1
+	for p.now < given {
+		if l.open[4] == nil {
+			t.Fatalf("it was given up %d ms too early", given-p.now)
+		}
+		p.Tick(min(p.Next(), given), 7e9)
+		for _, id := range []paxos.NodeID{"a1", "a2", "a3"} {
+			p.Step(id, &paxos.HeartbeatAck{Ballot: l.ballot, Nonce: uint64(p.now), Held: 100})
+		}
+		p.Flush()
+	}
+	if leads(p) != l || len(l.open) > 0 || l.openBytes > 0 {
+		t.Fatalf("leads: %t, and %d proposals of %d bytes are in flight", leads(p) == l, len(l.open), l.openBytes)
+	}
+	p.Step("a2", &paxos.Repair{Instance: 4})
+	if out := p.Flush(); len(sentTo[*paxos.Prepare](out, "a3")) != 1 {
+		t.Error("nobody is asked for what is to be repaired once more")
 	}
 }
 

@@ -41,6 +41,7 @@ type leading struct {
 	repair      *quorumRead // a repair read under way, or nil
 	repairEnd   paxos.Timer // when it is given up
 	repairAgain paxos.Timer // when another one may begin
+	repairStale paxos.Timer // when the oldest proposal of a repair is given up
 
 	handing *handover // under way, or nil
 
@@ -100,6 +101,7 @@ func (p *Proposer) lead(c *preparing) {
 		rooms: rooms{acceptors: make(paxos.ByPlace[paxos.RoomOf], n), learners: make(paxos.ByPlace[[]paxos.RoomOf], n)},
 	}
 	l.again.Stop()
+	l.repairStale.Stop()
 	l.deciding.stale.Set(p.now + p.cfg.MarkTicks)
 	l.deciding.retain.fresh, l.deciding.retain.changed = true, true // it is not known
 	for i := range l.gone {

@@ -31,7 +31,11 @@ func (p *Proposer) onMember(from paxos.NodeID, m *paxos.Member) {
 		m, answer.Why = l.cancels(p, m)
 	}
 	if answer.Why == "" {
-		answer.Why = l.mayOrder(p)
+		answer.Why = l.refusesChange(p, "acceptors", control.LevelMembers)
+	}
+	if answer.Why == "" && !l.isComplete(p) {
+		answer.Why = fmt.Sprintf("the change before is not complete: a quorum of the acceptors of epoch %d has to hold everything below instance %d first; "+
+			"`paxlog member list` shows who is behind", p.newest().Now.Epoch, p.members.From)
 	}
 	if answer.Why == "" {
 		change, answer.Why = l.changeOf(p, m)
@@ -85,20 +89,17 @@ func (l *leading) cancels(p *Proposer, m *paxos.Member) (*paxos.Member, string) 
 	return remove, ""
 }
 
-// mayOrder returns why the acceptors cannot be changed now, or "".
-func (l *leading) mayOrder(p *Proposer) string {
+// refusesChange returns why those processes, which can change from a level on, cannot be changed now, or "".
+func (l *leading) refusesChange(p *Proposer, which string, level uint64) string {
 	switch {
-	case p.control.Level < control.LevelMembers:
-		return fmt.Sprintf("the log has level %d, and its acceptors can change from level %d on: `paxlog upgrade status` says what keeps it", p.control.Level, control.LevelMembers)
+	case p.control.Level < level:
+		return fmt.Sprintf("the log has level %d, and its %s can change from level %d on: `paxlog upgrade status` says what keeps it", p.control.Level, which, level)
 	case p.order != nil || l.deciding.roster != nil:
 		return "another change is under way: `paxlog member list` shows it; try again when it is done"
 	case p.stopping || l.handing != nil:
 		return fmt.Sprintf("%s hands over: try again", p.cfg.ID)
 	case l.next <= l.upTo:
 		return fmt.Sprintf("%s has just been elected, and proposes again what others voted for: try again", p.cfg.ID)
-	case !l.isComplete(p):
-		return fmt.Sprintf("the change before is not complete: a quorum of the acceptors of epoch %d has to hold everything below instance %d first; "+
-			"`paxlog member list` shows who is behind", p.newest().Now.Epoch, p.members.From)
 	}
 	return ""
 }

@@ -122,7 +122,7 @@ func (p *Proposer) rosterNow() configuration.Roster {
 func (l *leading) onRoster(p *Proposer, from paxos.NodeID, m *paxos.Member) {
 	answer := paxos.Membered{Nonce: m.Nonce}
 	var next configuration.Roster
-	if answer.Why = l.mayEnrol(p); answer.Why == "" {
+	if answer.Why = l.refusesChange(p, "proposers and learners", control.LevelRoster); answer.Why == "" {
 		next, answer.Why = p.rosterOf(m, &answer)
 	}
 	if answer.Why == "" {
@@ -144,21 +144,6 @@ func (p *Proposer) isOfRoster(m *paxos.Member) bool {
 	r := p.rosterNow()
 	x, is := r.Find(m.ID)
 	return is && x.Role != paxos.RoleAcceptor
-}
-
-// mayEnrol returns why proposers and learners cannot be changed now, or "".
-func (l *leading) mayEnrol(p *Proposer) string {
-	switch {
-	case p.control.Level < control.LevelRoster:
-		return fmt.Sprintf("the log has level %d, and its proposers and learners can change from level %d on: `paxlog upgrade status` says what keeps it", p.control.Level, control.LevelRoster)
-	case p.order != nil || l.deciding.roster != nil:
-		return "another change is under way: `paxlog member list` shows it; try again when it is done"
-	case p.stopping || l.handing != nil:
-		return fmt.Sprintf("%s hands over: try again", p.cfg.ID)
-	case l.next <= l.upTo:
-		return fmt.Sprintf("%s has just been elected, and proposes again what others voted for: try again", p.cfg.ID)
-	}
-	return ""
 }
 
 // rosterOf is the roster that m asks for, or why there is none.
