@@ -264,7 +264,7 @@ func (s *standby) tickTried(p *Proposer) bool {
 	}
 	p.deriveRoster()
 	p.standBy(p.reason, 0)
-	p.believe(t.by) // they are members now, of what is tried
+	p.believe() // they are members now, of what is tried
 	return true
 }
 

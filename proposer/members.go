@@ -164,12 +164,12 @@ func (p *Proposer) onConfigured(from paxos.NodeID, m *paxos.Configured) {
 	}
 	if w := p.wordOf(from); w != nil {
 		w.state = &s
-		p.believe(from)
+		p.believe()
 	}
 }
 
 // believe takes what enough acceptors say, after one of them has said something else.
-func (p *Proposer) believe(from paxos.NodeID) {
+func (p *Proposer) believe() {
 	p.judging.believe(p)
 	if s := p.agreed(versionOf, sameRoster); s != nil {
 		if _, leads := p.phase.(*leading); !leads {
@@ -181,7 +181,7 @@ func (p *Proposer) believe(from paxos.NodeID) {
 		return
 	}
 	p.shown = s.Members
-	why := fmt.Sprintf("%s, and not it alone, holds a newer configuration, of epoch %d", from, s.Members.Now.Epoch)
+	why := fmt.Sprintf("acceptors hold a newer configuration, of epoch %d", s.Members.Now.Epoch)
 	switch phase := p.phase.(type) {
 	case *standby:
 		p.standBy(p.reason, 0)

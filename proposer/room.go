@@ -147,10 +147,10 @@ func (l *leading) short(p *Proposer, since uint64) string {
 		}
 	}
 	if len(lack) > 0 && group.IsPhase2(fresh) && !group.IsPhase2(with) {
-		return lacking(lack)
+		return p.lacking(lack)
 	}
 	if learners, any := l.learnersWithout(p, since); !any && len(learners) > 0 {
-		return lacking(learners)
+		return p.lacking(learners)
 	}
 	return ""
 }
@@ -200,13 +200,18 @@ func (l *leading) learnersWithout(p *Proposer, since uint64) (without []paxos.Ro
 	return without, others
 }
 
-// lacking says what is left to those that lack room, and what to do.
-func lacking(all []paxos.RoomOf) string {
+// lacking says what is left to those that lack room, and what to do. A hold may be why a trim gives
+// nothing back.
+func (p *Proposer) lacking(all []paxos.RoomOf) string {
 	var each []string
 	for _, a := range all {
 		each = append(each, fmt.Sprintf("%s has %.1f MB left", a.ID, float64(a.Free)/1e6))
 	}
-	return "too little room on disk for more entries: " + strings.Join(each, ", ") + "; trim the log (`paxlog trim`, `paxlog retention set`), or free some space"
+	held := ""
+	if holds := p.control.Holds; len(holds) > 0 {
+		held = fmt.Sprintf(", which a hold at index %d keeps back (`paxlog hold list`)", holds.Lowest())
+	}
+	return fmt.Sprintf("too little room on disk for more entries: %s; trim the log (`paxlog trim`, `paxlog retention set`)%s, or free some space", strings.Join(each, ", "), held)
 }
 
 // isChunk reports whether a value is a part of a checkpoint.
