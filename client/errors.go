@@ -23,7 +23,7 @@ import (
 //	                    with ErrUnavailable: those that
 //	                    answer are of another log
 //	ErrNotPermitted     all: the log grants no such right certainly not appended
-//	ErrNotFound         Read; Tail and Trim, as *AheadError
+//	ErrNotFound         Read; Tail, Trim and SetHold, as *AheadError
 //	ErrTrimmed          Read, Tail
 //	ErrFutureAppend     Resolve
 //	ErrForgotten        Resolve
@@ -62,8 +62,8 @@ var (
 // and Cause, why there is no answer.
 type UnknownOutcomeError = core.UnknownOutcomeError
 
-// AheadError says that a tail was to begin, or a trim to end, further ahead than one past the
-// end of the log: the position is mistyped, or of another log. errors.Is finds ErrNotFound in it.
+// AheadError says that a tail or a hold was to begin, or a trim to end, further ahead than one past
+// the end of the log: the position is mistyped, or of another log. errors.Is finds ErrNotFound in it.
 type AheadError struct {
 	Index Index // where it was to begin, or to end
 	Last  Index // where the log ends

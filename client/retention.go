@@ -39,9 +39,13 @@ type Hold struct {
 // SetHold has the log keep the entries from at on until that hold is moved, by setting it again, or
 // released. Whoever reads the log later than others, as an archive, does so when he has read up to
 // there. The error is a *DeclinedError if nothing was done, and says why: at was trimmed already, or
-// the log has too many holds.
+// the log has too many holds. It is an *AheadError if at is further ahead than one past the end of the
+// log. It takes the rights admin and read.
 func (c *Client) SetHold(ctx context.Context, name string, at Index) (Retained, error) {
-	return c.settle(ctx, &paxos.Retain{Nonce: operateNonce, Name: name, At: max(1, min(at, paxos.Bound-1))})
+	if err := c.isAhead(ctx, at); err != nil {
+		return Retained{}, err
+	}
+	return c.settle(ctx, &paxos.Retain{Nonce: operateNonce, Name: name, At: max(1, at)})
 }
 
 // ReleaseHold has the log keep nothing any more for that hold. The error is a *DeclinedError if

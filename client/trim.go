@@ -25,11 +25,8 @@ type Trimmed struct {
 // the end of the log: that deletes all of it, and further ahead is a slip. It is a
 // *DeclinedError if the leader has done nothing, and says why. It takes the rights admin and read.
 func (c *Client) Trim(ctx context.Context, index Index) (Trimmed, error) {
-	switch _, last, err := c.End(ctx); {
-	case err != nil:
+	if err := c.isAhead(ctx, index); err != nil {
 		return Trimmed{}, err
-	case index > last+1: // the log only grows: what is not ahead now is not when the leader has it
-		return Trimmed{}, &AheadError{Index: index, Last: last}
 	}
 	leader, reply, err := c.askLeader(ctx, "trim", &paxos.Order{Nonce: operateNonce, Trim: index})
 	if err != nil {
@@ -43,6 +40,16 @@ func (c *Client) Trim(ctx context.Context, index Index) (Trimmed, error) {
 		return Trimmed{}, &DeclinedError{ID: leader, Why: m.Why}
 	}
 	return Trimmed{Leader: leader, Before: m.Before, After: m.After, Checkpoint: m.Checkpoint, Holds: holdsOf(m.Holds)}, nil
+}
+
+// isAhead returns an *AheadError if index is further ahead than one past the end of the log. The log
+// only grows: what is not ahead now is not when the leader has it.
+func (c *Client) isAhead(ctx context.Context, index Index) error {
+	_, last, err := c.End(ctx)
+	if err == nil && index > last+1 {
+		err = &AheadError{Index: index, Last: last}
+	}
+	return err
 }
 
 // IndexAt is the index of the first entry of that time or later, one past the end if there is

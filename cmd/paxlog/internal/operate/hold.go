@@ -3,10 +3,7 @@ package operate
 import (
 	"context"
 	"fmt"
-	"strconv"
-	"strings"
 	"text/tabwriter"
-	"time"
 
 	"github.com/paxlog/paxlog/client"
 	"github.com/paxlog/paxlog/cmd/paxlog/internal/command"
@@ -18,8 +15,7 @@ import (
 type holdOptions struct {
 	options
 	Name string
-	To   client.Index // 0: the first entry of At or later
-	At   time.Time
+	At   position
 }
 
 var holdFlags = []command.Option{yesOption, command.OutputOption("plain", "json"), command.LogIDOption, command.TimeoutOption}
@@ -41,14 +37,14 @@ func Hold() *command.Command {
 				Args:    "NAME",
 				Summary: "set a hold, or move it",
 				Details: "It is refused where that was deleted already, and exit code 5 says that the log does\n" +
-					"not reach so far. It takes admin (`paxlog grants`). `paxlog backup --hold NAME` moves\n" +
-					"a hold when a backup is complete.",
+					"not reach so far. It takes admin and read (`paxlog grants`). `paxlog backup --hold\n" +
+					"NAME` moves a hold when a backup is complete.",
 				Example: "paxlog hold set archive --at 1000\npaxlog hold set archive --at @-7d --yes",
 				Flags:   append([]command.Option{{Name: "at", Value: "N|@TIME", Usage: "the first index that is held, or its time; @-10m, @-7d"}}, holdFlags...),
 				Action: func(ctx context.Context, env *command.Environment, in *command.Input) error {
 					opts, err := readHold(in, env)
 					if err == nil {
-						err = opts.readAt(in, env)
+						opts.At, err = readPosition(in, env, "at", "must be the first index to hold, a number from 1, or @TIME")
 					}
 					if err != nil {
 						return err
@@ -76,19 +72,10 @@ func Hold() *command.Command {
 				Summary: "who holds what",
 				Example: "paxlog hold list -o json",
 				Flags:   holdFlags[1:],
-				Action: func(ctx context.Context, env *command.Environment, in *command.Input) error {
-					if err := in.NoArguments(); err != nil {
-						return err
-					}
-					opts, err := readOptions(in, env)
-					if err != nil {
-						return err
-					}
-					return opts.connected(ctx, func(ctx context.Context, c *client.Client) error {
-						r, err := c.Retention(ctx)
-						return opts.printHolds(env, r, err)
-					})
-				},
+				Action: shows(func(ctx context.Context, env *command.Environment, c *client.Client, opts options) error {
+					r, err := c.Retention(ctx)
+					return opts.printHolds(env, r, err)
+				}),
 			},
 		},
 	}
@@ -107,36 +94,10 @@ func readHold(in *command.Input, env *command.Environment) (opts holdOptions, er
 	return opts, err
 }
 
-// readAt reads where it is to be.
-func (o *holdOptions) readAt(in *command.Input, env *command.Environment) error {
-	text, err := in.Require("at")
-	if err != nil {
-		return err
-	}
-	problem := ""
-	if at, isTime := strings.CutPrefix(text, "@"); isTime {
-		o.At, problem = command.ParseTime(at, env.Now())
-	} else if n, err := strconv.ParseUint(text, 10, 64); err != nil || n == 0 {
-		problem = "must be the first index to hold, a number from 1, or @TIME"
-	} else {
-		o.To = client.Index(n)
-	}
-	if problem != "" {
-		return in.Bad("at", "%s", problem)
-	}
-	return nil
-}
-
 // set sets a hold. Its errors ask for ExitFailed, ExitUnavailable, ExitNoIndex or ExitNotPermitted.
 func (o *holdOptions) set(ctx context.Context, env *command.Environment) error {
 	return o.connected(ctx, func(ctx context.Context, c *client.Client) error {
-		at := o.To
-		var err error
-		if at == 0 {
-			at, err = c.IndexAt(ctx, o.At)
-		} else {
-			err = isThere(ctx, c, at)
-		}
+		at, err := o.At.in(ctx, c)
 		if err != nil {
 			return err
 		}
@@ -147,28 +108,6 @@ func (o *holdOptions) set(ctx context.Context, env *command.Environment) error {
 		r, err := c.SetHold(ctx, o.Name, at)
 		return o.printHolds(env, r, err)
 	})
-}
-
-// isThere refuses an index that the log has not reached: a hold there holds nothing that somebody
-// may have meant. The next one may be held.
-func isThere(ctx context.Context, c *client.Client, at client.Index) error {
-	s, err := c.Status(ctx)
-	if err != nil {
-		return err
-	}
-	who, last := "", client.Index(0)
-	for _, p := range s.Processes {
-		if p.Role == client.RoleLearner && p.Err == nil && (who == "" || p.Last > last) {
-			who, last = p.ID, p.Last
-		}
-	}
-	switch {
-	case who == "":
-		return command.Exitf(command.ExitUnavailable, "no learner answers, so whether the log has index %d is not known: start one (`paxlog status`)", at)
-	case at > last+1:
-		return command.Exitf(command.ExitNoIndex, "%d is ahead: %s has learned up to %d", at, who, last)
-	}
-	return nil
 }
 
 // release releases a hold. Its errors ask for ExitFailed, ExitUnavailable or ExitNotPermitted.

@@ -34,26 +34,17 @@ func memberList() *command.Command {
 			"they are. Exit code 3 says that nobody leads.",
 		Example: "paxlog member list -o json",
 		Flags:   []command.Option{command.OutputOption("plain", "json"), command.LogIDOption, command.TimeoutOption},
-		Action: func(ctx context.Context, env *command.Environment, in *command.Input) error {
-			if err := in.NoArguments(); err != nil {
-				return err
-			}
-			opts, err := readOptions(in, env)
+		Action: shows(func(ctx context.Context, env *command.Environment, c *client.Client, opts options) error {
+			s, err := c.Status(ctx)
 			if err != nil {
 				return err
 			}
-			return opts.connected(ctx, func(ctx context.Context, c *client.Client) error {
-				s, err := c.Status(ctx)
-				if err != nil {
-					return err
-				}
-				m, err := c.Members(ctx)
-				if err != nil {
-					return explain(err)
-				}
-				return opts.printMembers(env.Stdout, m, &s)
-			})
-		},
+			m, err := c.Members(ctx)
+			if err != nil {
+				return explain(err)
+			}
+			return opts.printMembers(env.Stdout, m, &s)
+		}),
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -49,6 +50,64 @@ func (o *options) connected(ctx context.Context, f func(context.Context, *client
 		defer cancel()
 	}
 	return f(ctx, c)
+}
+
+// action is what a command without arguments does.
+type action = func(context.Context, *command.Environment, *command.Input) error
+
+// withOptions is the action that reads the common flags, and then runs run.
+func withOptions(run func(context.Context, *command.Environment, options) error) action {
+	return func(ctx context.Context, env *command.Environment, in *command.Input) error {
+		if err := in.NoArguments(); err != nil {
+			return err
+		}
+		opts, err := readOptions(in, env)
+		if err != nil {
+			return err
+		}
+		return run(ctx, env, opts)
+	}
+}
+
+// shows is the action that asks the cluster for something, and prints it.
+func shows(ask func(context.Context, *command.Environment, *client.Client, options) error) action {
+	return withOptions(func(ctx context.Context, env *command.Environment, opts options) error {
+		return opts.connected(ctx, func(ctx context.Context, c *client.Client) error { return ask(ctx, env, c, opts) })
+	})
+}
+
+// position is a place in the log: an index, or the first entry of a time or later.
+type position struct {
+	Index client.Index // 0: that of At
+	At    time.Time
+}
+
+// readPosition reads a flag that says N or @TIME. must says what it has to be.
+func readPosition(in *command.Input, env *command.Environment, flag, must string) (x position, err error) {
+	text, err := in.Require(flag)
+	if err != nil {
+		return x, err
+	}
+	problem := ""
+	if at, isTime := strings.CutPrefix(text, "@"); isTime {
+		x.At, problem = command.ParseTime(at, env.Now())
+	} else if n, err := strconv.ParseUint(text, 10, 64); err != nil || n == 0 {
+		problem = must
+	} else {
+		x.Index = client.Index(n)
+	}
+	if problem != "" {
+		return x, in.Bad(flag, "%s", problem)
+	}
+	return x, nil
+}
+
+// in is the index of the position in the log of c.
+func (x position) in(ctx context.Context, c *client.Client) (client.Index, error) {
+	if x.Index > 0 {
+		return x.Index, nil
+	}
+	return c.IndexAt(ctx, x.At)
 }
 
 // agree shows a plan, and asks whether to go on, if somebody is there to answer. It says which

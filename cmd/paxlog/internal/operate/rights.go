@@ -77,19 +77,10 @@ func Grants() *command.Command {
 		Summary: "who has which rights",
 		Example: "paxlog grants -o json",
 		Flags:   rightsFlags[1:],
-		Action: func(ctx context.Context, env *command.Environment, in *command.Input) error {
-			if err := in.NoArguments(); err != nil {
-				return err
-			}
-			opts, err := readOptions(in, env)
-			if err != nil {
-				return err
-			}
-			return opts.connected(ctx, func(ctx context.Context, c *client.Client) error {
-				list, err := c.Grants(ctx)
-				return opts.printGrants(env, list, err)
-			})
-		},
+		Action: shows(func(ctx context.Context, env *command.Environment, c *client.Client, opts options) error {
+			list, err := c.Grants(ctx)
+			return opts.printGrants(env, list, err)
+		}),
 	}
 }
 

@@ -5,9 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
-	"time"
 
 	"github.com/paxlog/paxlog/client"
 	"github.com/paxlog/paxlog/cmd/paxlog/internal/command"
@@ -17,8 +15,7 @@ import (
 // trimOptions say what is kept no more.
 type trimOptions struct {
 	options
-	To client.Index // 0: what is before At
-	At time.Time
+	To position
 }
 
 // Trim is the command trim.
@@ -55,20 +52,9 @@ func readTrimOptions(in *command.Input, env *command.Environment) (trimOptions, 
 	if err := in.NoArguments(); err != nil {
 		return opts, err
 	}
-	text, err := in.Require("to")
-	if err != nil {
+	var err error
+	if opts.To, err = readPosition(in, env, "to", "must be the first index to keep, a number from 1, or @TIME"); err != nil {
 		return opts, err
-	}
-	problem := ""
-	if at, isTime := strings.CutPrefix(text, "@"); isTime {
-		opts.At, problem = command.ParseTime(at, env.Now())
-	} else if n, err := strconv.ParseUint(text, 10, 64); err != nil || n == 0 {
-		problem = "must be the first index to keep, a number from 1, or @TIME"
-	} else {
-		opts.To = client.Index(n)
-	}
-	if problem != "" {
-		return opts, in.Bad("to", "%s", problem)
 	}
 	opts.options, err = readOptions(in, env)
 	opts.Yes = in.On("yes")
@@ -78,12 +64,9 @@ func readTrimOptions(in *command.Input, env *command.Environment) (trimOptions, 
 // runTrim has the leader trim. Its errors ask for ExitFailed, ExitUnavailable or ExitNoIndex.
 func runTrim(ctx context.Context, env *command.Environment, opts trimOptions) error {
 	return opts.connected(ctx, func(ctx context.Context, c *client.Client) error {
-		to := opts.To
-		if to == 0 {
-			var err error
-			if to, err = c.IndexAt(ctx, opts.At); err != nil {
-				return err
-			}
+		to, err := opts.To.in(ctx, c)
+		if err != nil {
+			return err
 		}
 		first, last, err := c.End(ctx)
 		if err != nil {

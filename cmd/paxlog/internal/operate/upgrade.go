@@ -49,20 +49,6 @@ func UpgradeCommand() *command.Command {
 	}
 }
 
-// withOptions reads the common flags before run.
-func withOptions(run func(context.Context, *command.Environment, options) error) func(context.Context, *command.Environment, *command.Input) error {
-	return func(ctx context.Context, env *command.Environment, in *command.Input) error {
-		if err := in.NoArguments(); err != nil {
-			return err
-		}
-		opts, err := readOptions(in, env)
-		if err != nil {
-			return err
-		}
-		return run(ctx, env, opts)
-	}
-}
-
 // judgeUpgrade asks every process.
 func judgeUpgrade(ctx context.Context, c *client.Client) (Upgrade, error) {
 	s, err := c.Status(ctx)
