@@ -152,6 +152,7 @@ func hostileBatch(rng *rand.Rand, said *hostileSaid) (batch []byte) {
 var hostileCommands = []control.Command{
 	control.Genesis{}, control.Mark{}, control.Chunk{}, control.Close{}, control.Confirm{}, control.Trim{}, control.Raise{},
 	control.SetRetention{}, control.Alpha{}, control.Change{}, control.SetHold{},
+	control.SetGrant{}, control.SetRoster{},
 }
 
 // hostileCommand is any control command. A change of acceptors is often one that may follow.
@@ -175,6 +176,12 @@ func hostileCommand(rng *rand.Rand, said *hostileSaid) control.Command {
 		c.To = paxos.Index(1 + rng.Uint64N(100))
 	case *control.SetHold:
 		c.Hold = paxos.Hold{Name: []string{"archive", "cursor"}[rng.IntN(2)], At: paxos.Index(rng.Uint64N(100))}
+	case *control.SetGrant:
+		c.Name, c.Rights = []paxos.Principal{"app", "ops", paxos.Anonymous}[rng.IntN(3)], c.Rights&paxos.AllRights
+	case *control.SetRoster:
+		if rng.IntN(4) > 0 {
+			c.Roster = hostileRoster(rng)
+		}
 	case *control.Raise:
 		c.Level = 1 + rng.Uint64N(control.Level+1)
 	case *control.Change:
@@ -188,6 +195,24 @@ func hostileCommand(rng *rand.Rand, said *hostileSaid) control.Command {
 		}
 	}
 	return v.Interface().(control.Command)
+}
+
+// hostileRoster is one that a log may have: another process comes to those that there are, for one of them
+// or not.
+func hostileRoster(rng *rand.Rand) configuration.Roster {
+	var list []configuration.Process
+	for id, role := range hostileRoles {
+		if role != paxos.RoleClient && id != "a4" {
+			list = append(list, configuration.Process{Role: role, ID: id, Addr: "x:1"})
+		}
+	}
+	r := configuration.Enrol(list)
+	for n := range 1 + rng.IntN(3) {
+		role := []paxos.Role{paxos.RoleProposer, paxos.RoleLearner}[rng.IntN(2)]
+		gone := append(r.Of(role), "")[rng.IntN(len(r.Of(role))+1)]
+		r = r.With(configuration.Process{Role: role, ID: paxos.NodeID(role.String()[:1]) + paxos.NodeID('3'+byte(n)), Addr: "x:1"}, gone)
+	}
+	return r
 }
 
 // hostileState is what a log may have decided about itself, or what it cannot have.

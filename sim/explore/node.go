@@ -151,17 +151,8 @@ func (x *cluster) step(id paxos.NodeID, n *process, in input) (r result, ok bool
 			c.Machine.Tick(c.Now, 0) // one that becomes a member introduces itself to the others
 		}
 	case synced:
-		if len(c.Jobs) == 0 {
-			return r, false
-		}
-		c.Disk.Apply(c.Jobs[0].Writes)
-		r.sent = append(r.sent, c.Jobs[0].After...)
-		c.Jobs = c.Jobs[1:]
-		for i := 0; i < len(c.Jobs) && !c.Jobs[i].Sync; i++ {
-			r.sent = append(r.sent, c.Jobs[i].After...)
-			c.Jobs[i].After = nil
-		}
-		return r, true
+		r.sent, ok = c.sync()
+		return r, ok
 	case loaded:
 		if len(c.Loaded) == 0 {
 			return r, false
@@ -193,6 +184,21 @@ func (x *cluster) step(id paxos.NodeID, n *process, in input) (r result, ok bool
 	}
 	x.flush(id, &r)
 	return r, true
+}
+
+// sync makes the oldest output durable, and returns what is said when it is. ok is false if there is none.
+func (n *process) sync() (sent []paxos.Envelope, ok bool) {
+	if len(n.Jobs) == 0 {
+		return nil, false
+	}
+	n.Disk.Apply(n.Jobs[0].Writes)
+	sent = append(sent, n.Jobs[0].After...)
+	n.Jobs = n.Jobs[1:]
+	for i := 0; i < len(n.Jobs) && !n.Jobs[i].Sync; i++ {
+		sent = append(sent, n.Jobs[i].After...)
+		n.Jobs[i].After = nil
+	}
+	return sent, true
 }
 
 // campaign is a new proposer that has heard of round n, and that nobody leads.
