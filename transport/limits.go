@@ -22,6 +22,9 @@ const (
 	passConns = 64
 	// serverReserve is how many connections clients cannot take; where there are few, half.
 	serverReserve = 64
+	// givingWay is how many connections more than are allowed may be open for a moment, for
+	// those that give way to another principal's have to be closed yet.
+	givingWay = 16
 )
 
 // Sizes of a handshake.
@@ -47,10 +50,6 @@ const (
 	settleTime = 200 * time.Millisecond
 	// resolveTime is how long resolving may take: two name servers that are dead, at 5 s
 	// each, which is what resolvers give them.
-	// givingWay is how many connections more than are allowed may be open for a moment, for those that give way
-	// to another principal's have to be closed yet.
-	givingWay = 16
-
 	resolveTime = 10 * time.Second
 	// resolvePatience is how long an answer is waited for while there is an old one.
 	resolvePatience = 100 * time.Millisecond
