@@ -194,6 +194,8 @@ func (a *Acceptor) Step(from paxos.NodeID, m paxos.Message) {
 		a.onPeerDown(m)
 	case *paxos.Dropped:
 		a.endStreams(m.ID)
+	case *paxos.Twin:
+		a.onTwin(m)
 	case *paxos.DiskRoom:
 		a.onDiskRoom(m)
 	case *paxos.Late:

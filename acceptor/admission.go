@@ -23,7 +23,7 @@ type admission struct {
 	since    paxos.Ticks
 	answered map[paxos.NodeID]bool
 	vouched  paxos.Set               // acceptors that did
-	denied   map[paxos.NodeID]uint64 // who remembers another incarnation of this acceptor, and which
+	denied   map[paxos.NodeID]uint64 // who remembers another incarnation of this acceptor, and which; its own: another process of it
 	ask      paxos.Timer             // when those that have not answered are asked again
 	askAgain paxos.Timer             // the same of those that contradict
 	tell     paxos.Timer             // when it is told again why this acceptor does not vote
@@ -165,6 +165,17 @@ func (a *Acceptor) deny(by paxos.NodeID, incarnation uint64) {
 	a.tellWhy()
 }
 
+// onTwin notes that a peer has another process for this acceptor: it does not vote until that peer, which
+// hears one of the two at a time, vouches for it again. See the package doc, "Two processes of one
+// directory".
+func (a *Acceptor) onTwin(m *paxos.Twin) {
+	if !slices.Contains(a.sources, m.ID) && !slices.Contains(a.proposers, m.ID) {
+		return // it is never asked, so it could never take that back
+	}
+	a.deny(m.ID, a.cfg.Incarnation)
+	a.admission.askNow(m.ID)
+}
+
 // contradicts reports whether a mark of an earlier process, or life, shows that this
 // directory has lost what it held then.
 func (a *Acceptor) contradicts(m paxos.Mark) bool {
@@ -247,6 +258,10 @@ func (a *Acceptor) whyDenied() string {
 	others := ""
 	if n := len(denied) - 1; n > 0 {
 		others = fmt.Sprintf(" (and so do %d more)", n)
+	}
+	if denied[by] == a.cfg.Incarnation {
+		return fmt.Sprintf("%s has heard another process under the id %s, of a copy of this data directory%s: two run, and might promise and vote otherwise than each other. "+
+			"Stop the one that is not wanted. This one votes once %s vouches for it, or when it is started again", by, a.cfg.ID, others, by)
 	}
 	return fmt.Sprintf("%s remembers %s by incarnation %016x%s, and this data directory is %016x. Either the directory was initialised anew and may have voted before: "+
 		"restore the old one. Or %s is a process of another log at an address of this one: stop it. This acceptor votes once %s vouches for it",

@@ -102,6 +102,7 @@ func (h handler) Refused(id paxos.NodeID, addr string, why error) {
 			repeats(n.log.Warn(), more).Str("from", addr).AnErr("reason", why).Msg("connection refused")
 		}
 	case errors.As(why, &refused) && refused.Code == wire.RefusedReplaced:
+		n.inbox.put(item{from: n.opts.ID, msg: &paxos.Twin{ID: id}})
 		if more, ok := n.peerLog.tell("", "twin", 1); ok {
 			repeats(n.log.Error(), more).Str("peer", string(id)).AnErr("reason", why).Msg("another process runs under the id of this one")
 		}

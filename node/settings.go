@@ -1,6 +1,7 @@
 package node
 
 import (
+	"math/rand/v2"
 	"slices"
 	"time"
 
@@ -98,7 +99,7 @@ func others(nodes []config.Node, me paxos.NodeID) []paxos.NodeID {
 func (n *Node) transportConfig() transport.Config {
 	t, l := n.opts.Cluster.Timeouts, n.opts.Cluster.Limits
 	cfg := transport.Config{
-		Members: n.opts.Cluster.Membership(), Role: n.opts.Role, ID: n.opts.ID,
+		Members: n.opts.Cluster.Membership(), Role: n.opts.Role, ID: n.opts.ID, Process: rand.Uint64()>>1 | 1,
 		FrameBytes: FrameBytes(n.opts.Cluster), QueueBytes: l.ConnQueueBytes, Connections: n.places.connections, Greetings: n.places.greetings,
 		Dial: t.Dial, Handshake: t.Handshake, Idle: t.Idle, Dropped: n.dropped,
 		ClientBytes: l.ClientQueueBytes, Crowded: n.inbox.crowded, Rest: n.inbox.rest, Gone: n.inbox.gone,

@@ -52,6 +52,7 @@
 //	incarnation a random number drawn when a data directory is initialised
 //	mark        how far an acceptor's directory has come: its life, and its commits so
 //	            far; shown in its messages and remembered by its peers
+//	twin        another process with a copy of an acceptor's directory
 //	life        the ballot under which an acceptor last rejoined; zero at first
 //	forgotten   said of promises and votes that an acceptor told, and that its directory
 //	            has lost
@@ -150,8 +151,8 @@
 //	122 NotPermitted  any               -> client                       since 3  you may not ask for that, and what it takes
 //	123 Unsettled     proposer          -> client                       urgent, since 3  I lead no more: what you asked for may be done yet, or not
 //
-// Local messages (Loaded, Synced, PeerUp, PeerDown, Dropped, Late, Stopping) are stepped by the driver
-// and never travel.
+// Local messages (Loaded, Synced, PeerUp, PeerDown, Dropped, Twin, Late, Stopping) are stepped by
+// the driver and never travel.
 //
 // # Why it is safe
 //
@@ -206,8 +207,9 @@
 // If the only holder is lost, the value is still in the votes of a Phase 2 quorum. The
 // leader reads the instance at a Phase 1 quorum under its own ballot. All of them have
 // promised that ballot, so no older vote can appear later. The leader proposes what the
-// votes force. It keeps such a proposal until it is chosen, so that it never proposes two
-// values at one instance under one ballot.
+// votes force. It gives such a proposal up where the log is trimmed above it, or nobody votes
+// for it for long. A later repair does not propose a second value there under one ballot: the
+// instance is chosen, so the votes of every such quorum force the same one.
 //
 // # Rejoining
 //
@@ -249,7 +251,8 @@
 // # Who may keep whom from voting
 //
 // One peer's word never ends a process. One word of a process that is of the same log keeps
-// an acceptor from voting, until that peer takes it back. Package acceptor says why.
+// an acceptor from voting, until that peer takes it back. Package acceptor says why, and what of
+// two processes with copies of one directory ("Two processes of one directory").
 //
 // # Invariants
 //

@@ -291,6 +291,10 @@ type PeerDown struct{ ID NodeID }
 // connected: the queue was full, or one of two connections has ended.
 type Dropped struct{ ID NodeID }
 
+// Twin says that ID, while it was connected, was dialled by another process under the id of this one, and
+// has ended this one's connection for that one's: a copy of this data directory is alive somewhere.
+type Twin struct{ ID NodeID }
+
 // DiskRoom says what there is room for on the disk: Values as usual, and when that is used up
 // Beyond, in bytes, for what is under way. Free is what is free on the volume.
 type DiskRoom struct {
@@ -317,6 +321,7 @@ func (*Synced) MessageKind() Kind   { return Local }
 func (*PeerUp) MessageKind() Kind   { return Local }
 func (*PeerDown) MessageKind() Kind { return Local }
 func (*Dropped) MessageKind() Kind  { return Local }
+func (*Twin) MessageKind() Kind     { return Local }
 
 // Role is what a process is.
 type Role byte

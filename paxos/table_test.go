@@ -40,7 +40,7 @@ func methodsOf(t *testing.T, method string) (names []string) {
 }
 
 // local are the messages that a driver steps.
-var local = []string{"DiskRoom", "Loaded", "Synced", "PeerUp", "PeerDown", "Dropped", "Late", "Stopping"}
+var local = []string{"DiskRoom", "Loaded", "Synced", "PeerUp", "PeerDown", "Dropped", "Twin", "Late", "Stopping"}
 
 // TestEveryMessageHasItsRow: whatever is a message is local, or has exactly one row.
 func TestEveryMessageHasItsRow(t *testing.T) {

@@ -20,8 +20,9 @@ type leading struct {
 	announced  paxos.Instance // chosenUpTo as the acceptors were last told
 	hints      hints
 	// open holds every proposal of this ballot that is not known to be chosen, and
-	// those above chosenUpTo that are. A proposal leaves only when it is chosen, so
-	// that no second value is proposed at its instance under this ballot (P2).
+	// those above chosenUpTo that are. A proposal leaves only when its instance is chosen, so
+	// that no second value is proposed there under this ballot (P2). At or below chosenUpTo are
+	// those of a repair (dropRepairs).
 	open      map[paxos.Instance]*proposal
 	openBytes int            // of the values in open
 	again     paxos.Timer    // before it nothing in open is sent again

@@ -173,10 +173,12 @@ func (c *Cluster) addAcceptor(id paxos.NodeID) *Node {
 		Sources: append(without(c.Acceptors, id), ids("l", c.Topology.Learners)...), Proposers: ids("p", c.Topology.Proposers),
 		ElectionTicks: ElectionMin, HeartbeatTicks: HeartbeatTicks, RetryTicks: 100, StallTicks: 1500, IdleTicks: 2 * renewTicks, PageBytes: c.Topology.PageBytes,
 	}
-	return c.Add(paxos.RoleAcceptor, id, func(s *Store) paxos.Machine {
+	n := c.Add(paxos.RoleAcceptor, id, func(s *Store) paxos.Machine {
 		cfg.Seed, cfg.Incarnation, cfg.Knows = c.rng.Uint64(), c.incarnations[id], c.knows(id)
 		return acceptor.New(cfg, s.Acceptor())
 	})
+	n.watched.Denied = func() bool { return !n.m.(*acceptor.Acceptor).Report().Voting }
+	return n
 }
 
 // StartAll starts every node that is down, but for those lost for good.

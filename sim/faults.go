@@ -42,6 +42,8 @@ func (c *Cluster) play(f Fault) {
 		c.changeMembers(f, r)
 	case f.Kind == LoseNewcomer:
 		c.loseNewcomer(f, r)
+	case f.Kind == HearTwin:
+		c.hearTwin(c.nodes[f.Node], c.nodes[f.Peer])
 	case f.Kind == StealSession:
 		c.steal(r)
 	case f.Kind == MoveProcess:
@@ -60,6 +62,15 @@ func (c *Cluster) play(f Fault) {
 	}
 }
 
+// hearTwin has a peer of an acceptor hear another process under its id, one that ends before it says
+// anything: the connection is made anew, and the acceptor is told why.
+func (c *Cluster) hearTwin(n, by *Node) {
+	if n.Up && by.Up && c.Net.open(n.ID, by.ID) {
+		c.Net.breakNow(n, by, 0)
+		n.receive(n.ID, &paxos.Twin{ID: by.ID})
+	}
+}
+
 // noteFault counts a fault, unless the cluster was made smaller and has not whom it
 // befalls.
 func (w *World) noteFault(f Fault) bool {
@@ -75,7 +86,7 @@ func (w *World) noteFault(f Fault) bool {
 // Harm does what a fault says to the processes of another protocol, which servers
 // are. What only Paxlog's processes have does nothing to them.
 func (w *World) Harm(f Fault, servers []paxos.NodeID) {
-	if !slices.Contains([]FaultKind{RollBack, Orphan, HandOver, DrainNode, TrimLog, LoseLearner, ReplaceProgram, RaiseLevel, ReplaceAcceptor, AddAcceptor, RemoveAcceptor, LoseNewcomer, StealSession, MoveProcess, HoldLog, NarrowDisk}, f.Kind) && w.noteFault(f) {
+	if !slices.Contains([]FaultKind{RollBack, Orphan, HandOver, DrainNode, TrimLog, LoseLearner, ReplaceProgram, RaiseLevel, ReplaceAcceptor, AddAcceptor, RemoveAcceptor, LoseNewcomer, StealSession, MoveProcess, HoldLog, HearTwin, NarrowDisk}, f.Kind) && w.noteFault(f) {
 		w.harm(f, servers, &paxos.Rand{State: f.Arg})
 	}
 }

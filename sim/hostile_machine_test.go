@@ -293,6 +293,9 @@ func (h *hostileStep) attack() {
 		h.Step(h.id, &paxos.PeerDown{ID: who})
 		h.Step(h.id, &paxos.PeerUp{ID: who, Role: hostileRoles[who], Incarnation: 7})
 	}
+	if h.rng.IntN(100) == 0 && !h.mild {
+		h.Step(h.id, &paxos.Twin{ID: []paxos.NodeID{"a2", "a3", "p2", "l2", "x"}[h.rng.IntN(5)]})
+	}
 	if h.rng.IntN(300) == 0 && h.disk.role != paxos.RoleClient {
 		if h.rng.IntN(4) == 0 {
 			h.disk = newHostileDisk(h.disk.role)

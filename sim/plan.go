@@ -87,6 +87,7 @@ const (
 	StealSession
 	MoveProcess
 	HoldLog
+	HearTwin
 	HealNetwork
 )
 
@@ -99,7 +100,7 @@ var faultNames = [...]string{
 	ReplaceProgram: "program replaced", RaiseLevel: "level to be raised",
 	ReplaceAcceptor: "acceptor dead for good, and replaced", AddAcceptor: "acceptor added", RemoveAcceptor: "acceptor removed",
 	LoseNewcomer: "newcomer dead for good before it has arrived",
-	StealSession: "client that goes on with others' sessions", MoveProcess: "proposer or learner moved", HoldLog: "hold", HealNetwork: "healed network",
+	StealSession: "client that goes on with others' sessions", MoveProcess: "proposer or learner moved", HoldLog: "hold", HearTwin: "another process of an acceptor heard", HealNetwork: "healed network",
 }
 
 func (k FaultKind) String() string { return faultNames[k] }
@@ -212,6 +213,7 @@ func DrawPlan(seed uint64) Plan {
 	p.changes(drawChanges(seed, p.End, t))
 	p.Faults = append(p.Faults, drawMoves(seed, p.End)...)
 	p.Faults = append(p.Faults, drawHolds(seed, p.End)...)
+	p.Faults = append(p.Faults, p.drawTwins(acceptors, servers)...)
 	slices.SortStableFunc(p.Faults, func(a, b Fault) int { return cmp.Compare(a.At, b.At) })
 	if programs == nil {
 		p.Old = drawOld(seed, servers)
@@ -266,6 +268,25 @@ func drawHolds(seed uint64, end Micros) (faults []Fault) {
 			return faults
 		}
 		faults = append(faults, Fault{At: at, Kind: HoldLog, Arg: r.Uint64()})
+	}
+}
+
+// drawTwins draws when a peer hears another process under an acceptor's id, in a quarter of the runs in which
+// nobody leaves for good: the acceptor waits for that peer. It has a source of its own, as drawOld has.
+func (p *Plan) drawTwins(acceptors, servers []paxos.NodeID) (faults []Fault) {
+	r := paxos.Rand{State: p.Seed ^ 0x7477696e73}
+	leaves := func(f Fault) bool { return f.Kind == MoveProcess }
+	if r.Uint64()%4 != 0 || p.Changes || len(p.Gone) > 0 || slices.ContainsFunc(p.Faults, leaves) {
+		return nil
+	}
+	for at := Micros(0); ; {
+		if at += between(&r, 50*Millisecond, 2*Second); at >= p.End {
+			return faults
+		}
+		f := Fault{At: at, Kind: HearTwin, Node: acceptors[r.Uint64()%uint64(len(acceptors))], Peer: servers[r.Uint64()%uint64(len(servers))]}
+		if f.Node != f.Peer {
+			faults = append(faults, f)
+		}
 	}
 }
 

@@ -50,6 +50,7 @@ type conn struct {
 	lingers    bool          // its TLS was refused, which the other end has to read yet
 	idle       time.Duration // the shorter of what both ends wait for something to come
 	differs    []string      // terms that the other end has otherwise
+	process    uint64        // Config.Process of the other end, 0 if it has not said
 
 	proof    atomic.Pointer[credentials.Proof]    // nil: plain
 	judgedBy atomic.Pointer[credentials.Snapshot] // of proof

@@ -190,8 +190,10 @@ func (d *dialer) serve(c *conn, greeted *greeting) outcome {
 	}
 	l := n.link(p.ID, p.Role)
 	l.dialed = c
+	twin := c.twin(l.accepted)
 	n.oust(c, l.accepted)
 	n.mu.Unlock()
+	n.replace(p.ID, c.nc, twin)
 	n.h.PeerUp(&paxos.PeerUp{ID: p.ID, Role: p.Role, Incarnation: greeted.incarnation})
 	n.turn.Unlock()
 	n.compare(p.ID, p.Role, c)

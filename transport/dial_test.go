@@ -87,6 +87,45 @@ func TestReplacedIsTold(t *testing.T) {
 	}
 }
 
+// TestTwinsInBothDirections: a2 dials a1, and another process under the id a1 dials a2. Only the one that came
+// last is heard, and the other one is told why; of one process both directions serve.
+func TestTwinsInBothDirections(t *testing.T) {
+	as := func(id paxos.NodeID, process uint64) Config {
+		cfg := of(incarnations{"a1": 7, "a2": 8}, acceptor, id)
+		cfg.Process = process
+		return cfg
+	}
+	first, a2 := listen(t, as("a1", 1)), listen(t, as("a2", 5))
+	a2.Dial(first.peer())
+	first.await(t, 1, up, "a2")
+	first.Dial(a2.peer())
+	a2.await(t, 2, up, "a1")
+	first.await(t, 2, up, "a2")
+
+	second := start(t, as("a1", 2), newRecorder())
+	second.Dial(a2.peer())
+	second.await(t, 1, up, "a2")
+	for k := 1; k <= 2; k++ { // by the one that it dialled, and by the other one
+		var why *RefusedError
+		if e := first.await(t, k, refused, "a2"); !errors.As(e.err, &why) || why.Code != wire.RefusedReplaced {
+			t.Errorf("the first is told %v", e.err)
+		}
+	}
+	first.await(t, 3, up, "a2") // a2 dials the address that it has
+	var why *RefusedError
+	if e := second.await(t, 1, refused, "a2"); !errors.As(e.err, &why) || why.Code != wire.RefusedReplaced {
+		t.Errorf("the second is told %v", e.err)
+	}
+	for _, e := range a2.of(refused, "a1") {
+		if !errors.Is(e.err, ErrReplaced) {
+			t.Error(e.err)
+		}
+	}
+	if n := len(a2.of(refused, "a1")); n != 3 {
+		t.Errorf("a2 is told %d times that one has taken the place of another", n)
+	}
+}
+
 // TestNoAnswer: a process that takes connections and hangs is another thing than none.
 func TestNoAnswer(t *testing.T) {
 	addr, _ := listenRaw(t)

@@ -172,25 +172,36 @@ func (n *Network) greet(nc net.Conn) {
 		id = paxos.NodeID(fmt.Sprintf("@%d", n.clients))
 	}
 	l := n.link(id, hello.Role)
-	old := l.accepted
+	old, twin := l.accepted, c.twin(l.dialed)
 	l.accepted = c
 	n.oust(c, l.dialed)
 	n.mu.Unlock()
-	if old != nil {
-		old.part(wire.RefusedReplaced, ErrReplaced)
-		n.h.Refused(id, nc.RemoteAddr().String(), ErrReplaced)
-	}
+	n.replace(id, nc, old)
+	n.replace(id, nc, twin)
 	n.h.PeerUp(&paxos.PeerUp{ID: id, Role: hello.Role, Incarnation: hello.Incarnation, Principal: c.principal})
 	n.turn.Unlock()
 	n.compare(id, hello.Role, c)
 	n.review(c) // it may have become known just now which log is the right one
 	err = c.run(id, hello.Role)
 	n.unlink(id, c, err)
+	var told *RefusedError
+	if errors.As(err, &told) && told.Code == wire.RefusedReplaced && hello.Role != paxos.RoleClient {
+		told.Addr = nc.RemoteAddr().String()
+		n.h.Refused(id, told.Addr, told)
+	}
 	if c.held.Load() {
 		c = nil // and what it has of memory
 		pause(n.ctx, n.cfg.Held)
 	}
 	n.leave()
+}
+
+// replace ends a connection, if there is one, whose place another one of the same id has taken.
+func (n *Network) replace(id paxos.NodeID, by net.Conn, old *conn) {
+	if old != nil {
+		old.part(wire.RefusedReplaced, ErrReplaced)
+		n.h.Refused(id, by.RemoteAddr().String(), ErrReplaced)
+	}
 }
 
 // hold keeps the connection of one that was refused open for as long as it would have kept its place

@@ -338,6 +338,15 @@ func oustingError(c candidate, at string, known uint64) error {
 		"the data directory there was initialised anew, or is another one's. It cannot take the place of the first: stop it", c.role, c.id, c.known[c.id], known)}
 }
 
+// twin returns the other connection with c's id, if another process than c's is at its end. Of those
+// two, too, only one is heard: the one that came last.
+func (c *conn) twin(other *conn) *conn {
+	if other == nil || c.process == 0 || other.process == 0 || c.process == other.process {
+		return nil
+	}
+	return other
+}
+
 // oust ends the connection of an acceptor that shows another directory than the one that
 // is remembered, which has come now as c; mu is held. What comes from either would be taken
 // for the word of the one that came last. It is told why when it comes again.

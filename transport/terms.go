@@ -25,6 +25,8 @@ const (
 	termIdle = "timeouts.idle_ms"
 	// leastIdle bounds what the other end can ask for: a ping each 50 ms.
 	leastIdle = 100 * time.Millisecond
+	// termProcess is Config.Process.
+	termProcess = "process"
 	// maxLater is how much of what the other end says is looked at.
 	maxLater = 32
 )
@@ -32,6 +34,9 @@ const (
 // says are the terms of this process, beside what else it has to say.
 func (n *Network) says(more ...string) []string {
 	out := append(more, fmt.Sprintf("%s=%d", termIdle, n.cfg.Idle.Milliseconds()))
+	if n.cfg.Process != 0 {
+		out = append(out, fmt.Sprintf("%s=%d", termProcess, n.cfg.Process))
+	}
 	for _, t := range n.cfg.Terms {
 		out = append(out, fmt.Sprintf("%s=%d", t.Name, t.Value))
 	}
@@ -47,6 +52,7 @@ func (c *conn) hears(later []string) {
 			terms[name] = v
 		}
 	}
+	c.process = terms[termProcess]
 	c.idle = c.n.cfg.Idle
 	if ms, said := terms[termIdle]; said {
 		c.idle = max(min(c.idle, time.Duration(min(ms, 1<<32))*time.Millisecond), min(leastIdle, c.idle))

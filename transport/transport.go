@@ -67,6 +67,10 @@ type Config struct {
 	Handshake   time.Duration // to say who one is
 	Idle        time.Duration // without a whole frame, before a connection is given up
 
+	// Process is random bits of this process, below 2^63, by which the other end tells it from another one
+	// under its id; 0: it is not told.
+	Process uint64
+
 	// Terms are limits that the other end is told, and is to have alike. Differs, if not nil, is told
 	// which of a server's are not, each time that one connects. It must not block.
 	Terms   []Term

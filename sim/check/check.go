@@ -47,8 +47,10 @@ type Process struct {
 	Disk Disk
 	// Knows is the highest level that its program knows.
 	Knows uint64
-	num   int
-	said  paxos.Message // latest, so that one for several receivers is checked once
+	// Denied reports whether it is an acceptor that may not vote by now; nil: that is not known.
+	Denied func() bool
+	num    int
+	said   paxos.Message // latest, so that one for several receivers is checked once
 }
 
 // Disk is a process's data directory: what survives a crash, and what the process

@@ -35,6 +35,7 @@ func (w *waiting) forgetBeats(id paxos.NodeID) {
 // of its commit: to a learner, or else to the leader. If nobody were told, nobody would
 // remember the vote when the acceptor's directory loses its tail. An acceptor that finds out in the
 // same flush that its directory has forgotten others tells nobody, and votes no more until it has rejoined.
+// Nor does one that is told in the same flush that it must not vote: it tells when it may again.
 func (c *Checker) toldTo(n *Process, out *paxos.Output, i paxos.Instance) {
 	var mark uint64
 	for _, r := range out.Writes {
@@ -49,6 +50,9 @@ func (c *Checker) toldTo(n *Process, out *paxos.Output, i paxos.Instance) {
 		if m, ok := e.Msg.(*paxos.Accepted); ok && m.Mark.Commits >= mark && contains(m.Runs, i) {
 			return
 		}
+	}
+	if n.Denied != nil && n.Denied() {
+		return
 	}
 	c.Fail("waiting", "%s votes at instance %d, and tells neither a learner nor its leader when that is durable", n.ID, i)
 }

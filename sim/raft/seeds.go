@@ -47,10 +47,10 @@ func random(seed uint64, make func(seed uint64, n int) *side) result {
 // that is put back (RollBack), and has no votes that one acceptor alone has (Orphan). Nobody is asked to
 // hand over, nor to trim or to hold a trim back, nor does a learner begin anew below what was trimmed, and no disk is so small
 // that something must be: the Raft here keeps its whole log. All its programs are of one release, its
-// members stay, and its clients have no sessions that others could take.
+// members stay and have no copies, and its clients have no sessions that others could take.
 var leftOut = []sim.FaultKind{
 	sim.RollBack, sim.Orphan, sim.HandOver, sim.DrainNode, sim.TrimLog, sim.LoseLearner, sim.ReplaceProgram, sim.RaiseLevel, sim.ReplaceAcceptor,
-	sim.AddAcceptor, sim.RemoveAcceptor, sim.LoseNewcomer, sim.StealSession, sim.MoveProcess, sim.HoldLog, sim.NarrowDisk,
+	sim.AddAcceptor, sim.RemoveAcceptor, sim.LoseNewcomer, sim.StealSession, sim.MoveProcess, sim.HoldLog, sim.HearTwin, sim.NarrowDisk,
 }
 
 // befall does a fault to all processes of a host, or to all links of two hosts.
