@@ -52,6 +52,17 @@ func (a *Acceptor) witnesses(f func(paxos.NodeID)) {
 	}
 }
 
+func (a *Acceptor) isWitness(id paxos.NodeID) bool {
+	return slices.Contains(a.sources, id) || slices.Contains(a.proposers, id)
+}
+
+// forgetWitnesses: of who is a witness no more no answer is waited for, nor counted. That it has heard
+// a twin keeps nobody from voting: it could never take that back.
+func (v *admission) forgetWitnesses(a *Acceptor) {
+	maps.DeleteFunc(v.answered, func(id paxos.NodeID, _ bool) bool { return !a.isWitness(id) })
+	maps.DeleteFunc(v.denied, func(id paxos.NodeID, known uint64) bool { return known == a.cfg.Incarnation && !a.isWitness(id) })
+}
+
 func (a *Acceptor) tickAdmission() {
 	v := &a.admission
 	v.tryRejoin(a)
@@ -160,16 +171,26 @@ func (a *Acceptor) deny(by paxos.NodeID, incarnation uint64) {
 	if place := a.members.Place(by); place >= 0 {
 		v.vouched = v.vouched.Without(place)
 	}
-	v.admitted = false
-	a.acks = nil // votes of this flush are not told any more
+	v.suspend(a)
 	a.tellWhy()
+}
+
+// suspend has this acceptor vote no more. What it has promised and voted for in this flush nobody is told of
+// yet. Its commit counts: else that would be told later with a mark of an earlier commit, and a directory that
+// lost this one would be taken for one that has forgotten nothing.
+func (v *admission) suspend(a *Acceptor) {
+	if v.admitted && a.Out.Sync {
+		a.mark.Commits++
+	}
+	v.admitted = false
+	a.acks = nil
 }
 
 // onTwin notes that a peer has another process for this acceptor: it does not vote until that peer, which
 // hears one of the two at a time, vouches for it again. See the package doc, "Two processes of one
 // directory".
 func (a *Acceptor) onTwin(m *paxos.Twin) {
-	if !slices.Contains(a.sources, m.ID) && !slices.Contains(a.proposers, m.ID) {
+	if !a.isWitness(m.ID) {
 		return // it is never asked, so it could never take that back
 	}
 	a.deny(m.ID, a.cfg.Incarnation)

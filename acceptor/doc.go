@@ -57,20 +57,22 @@
 //
 // # Two processes of one directory
 //
-// A virtual machine is cloned, or a disk is copied while its acceptor lives, and both copies run. They have
-// one incarnation. Each knows what it promised and voted for itself, and not what the other one did. Example: p1
-// leads with a1 and a2. The copy of a1 promises p2's ballot. Then p1 and a1 and a2 choose a value that p2's
-// Phase 1, at the copy and a3, has not seen.
+// A disk is copied, and the acceptors of both are started. They have one incarnation. Each knows what it
+// promised and voted for itself, and not what the other one did. Example: p1 leads with a1 and a2. The copy of
+// a1 promises p2's ballot. Then p1 and a1 and a2 choose a value that p2's Phase 1, at the copy and a3, has not seen.
 //
 // Marks find that out as soon as both have made a commit and one hears of the other's. Until then this holds:
 // a peer keeps the connections of one process of an id, by random bits that the handshake shows
 // (transport.Config.Process), those of the latest that came, and tells the other one why it is cut off (Twin). Who
 // is told does not vote until that peer vouches for it again, which it can only do by taking the connection
-// over, and then the other one is told. So of two processes that one peer hears, one votes at a time,
-// but for what is under way. Nobody can tell of two whose peers have nobody in common. While both run they
-// take turns, at most every half minute, and one that finds that the other has voted meanwhile has to rejoin; both
-// say so until somebody stops one. If that peer has gone for good meanwhile, the one that is left has to be
-// started again.
+// over, and then the other one is told. So of two processes that are connected to one peer at once, one votes at a
+// time, but for what is under way. Not told are two whose peers have nobody in common, or that come one after the
+// other, each when the other's connections have ended: there marks have to do.
+//
+// While both run, a peer that dials goes back to the process at the address that it has, and the other one comes
+// again later and later. One that finds that the other has voted meanwhile has to rejoin, which voids what the
+// other promised. Both say so until somebody stops one. If the peer that told it has gone for good meanwhile, the
+// one that is left has to be started again.
 //
 // # Votes that wait
 //

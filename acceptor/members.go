@@ -24,6 +24,7 @@ func (a *Acceptor) configure() {
 	}
 	version := a.enrolled
 	a.enrol()
+	a.admission.forgetWitnesses(a)
 	a.tellGrants()
 	moved := !slices.Equal(old.Acceptors, a.members.Acceptors) || old.From != a.members.From
 	if moved && h.Changed() {
@@ -124,8 +125,7 @@ func (a *Acceptor) isNewcomer() bool {
 // leave has one that is a member no more vote no more.
 func (a *Acceptor) leave() {
 	if v := &a.admission; v.admitted && a.control.state.Members.Changed() && !a.isMember() {
-		v.admitted = false
-		a.acks = nil // votes of this flush are not told any more
+		v.suspend(a)
 		a.Warn("this acceptor does not vote any more", "reason", a.whyNoMember())
 	}
 }

@@ -58,3 +58,58 @@ func TestTwinOfAStranger(t *testing.T) {
 		t.Error("nobody whom it asks has said so, and it does not vote")
 	}
 }
+
+// TestTwinMark: a vote that is on disk with the flush in which a twin was heard is told later by a mark of its
+// commit, or of a later one: else a directory that lost it would be taken for one that has forgotten nothing.
+func TestTwinMark(t *testing.T) {
+	a := ready(State{})
+	a.Step("p1", &paxos.Accept{Ballot: ballot(9, "p1"), Instance: 1})
+	one := wrote[paxos.SetMark](a.Flush())
+	a.Step("p1", &paxos.Accept{Ballot: ballot(9, "p1"), Instance: 2})
+	a.Step("a1", &paxos.Twin{ID: "a2"})
+	out := a.Flush()
+	two := wrote[paxos.SetMark](out)
+	if len(one) != 1 || len(two) != 1 || two[0].Commits != one[0].Commits+1 {
+		t.Fatalf("its commits are %+v and %+v", one, two)
+	}
+	if told := sent[*paxos.Accepted](out); len(told) != 0 {
+		t.Fatalf("it tells %+v", told)
+	}
+	a.Step("a2", &paxos.Vouched{Asked: a.admission.start, Known: 7})
+	a.admission.admitted = true // the others have vouched before
+	a.Step("p1", &paxos.Accept{Ballot: ballot(9, "p1"), Instance: 2})
+	told := sent[*paxos.Accepted](a.Flush())
+	if len(told) == 0 || told[0].Mark.Commits < two[0].Commits {
+		t.Fatalf("it tells %+v", told)
+	}
+}
+
+// TestTwinOfOneThatLeaves: who has left the log can take nothing back, and is not waited for; another one is
+// asked although some that have answered have left.
+func TestTwinOfOneThatLeaves(t *testing.T) {
+	cfg := config()
+	cfg.Proposers = []paxos.NodeID{"p1", "p2"}
+	a := New(cfg, State{})
+	a.Tick(1, 0)
+	all := []paxos.NodeID{"a2", "a3", "l1", "p1", "p2"}
+	for _, id := range all {
+		a.Step("a1", &paxos.PeerUp{ID: id})
+		a.Step(id, &paxos.Vouched{Known: 7})
+	}
+	a.Step("a1", &paxos.Twin{ID: "p2"})
+	a.Flush()
+	if a.admission.admitted {
+		t.Fatal("it votes although p2 has heard another one")
+	}
+	a.cfg.Proposers = []paxos.NodeID{"p1"} // as the log says
+	a.configure()
+	a.Tick(10_000, 0)
+	if a.Flush(); !a.admission.admitted {
+		t.Error("it waits for p2, which is gone")
+	}
+	a.Step("a1", &paxos.Twin{ID: "a2"})
+	a.Tick(10_001, 0)
+	if v := sent[*paxos.Vouch](a.Flush()); len(v) != 1 {
+		t.Errorf("a2 is asked %d times", len(v))
+	}
+}

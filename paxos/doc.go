@@ -209,7 +209,8 @@
 // promised that ballot, so no older vote can appear later. The leader proposes what the
 // votes force. It gives such a proposal up where the log is trimmed above it, or nobody votes
 // for it for long. A later repair does not propose a second value there under one ballot: the
-// instance is chosen, so the votes of every such quorum force the same one.
+// instance is chosen, so the votes of every such quorum force the same one. Below a trim it
+// proposes nothing: who has trimmed reports nothing there, and what others report may be older.
 //
 // # Rejoining
 //

@@ -83,6 +83,9 @@ func (l *leading) close(p *Proposer, i paxos.Instance, o *proposal) {
 // 134, and then a trim is chosen, up to 128.
 func (l *leading) dropRepairs(p *Proposer) {
 	l.repairStale.Stop()
+	if l.repair != nil && l.repair.from < p.control.FirstInstance() {
+		l.repair = nil
+	}
 	for i, o := range l.open {
 		switch until := o.born + p.cfg.StallTicks + 1; {
 		case i > l.chosenUpTo:
@@ -179,8 +182,10 @@ func (l *leading) finishRepair(p *Proposer) {
 			continue
 		}
 		v, ok := values[i]
-		if !ok && i < first {
-			continue // it was trimmed: whoever asks for it is told so by those who hold more
+		if i < first {
+			// It was trimmed: whoever asks for it is told so by those who hold more. What the others still
+			// report may not be what was chosen, for those who have trimmed it report nothing.
+			continue
 		}
 		if !ok {
 			// A chosen value is in every Phase 1 quorum's votes: it has been lost.

@@ -212,6 +212,35 @@ func TestRepairIsGivenUp(t *testing.T) {
 	}
 }
 
+// TestRepairWhereOneHasTrimmed: who has trimmed an instance reports nothing there, so the vote of another one
+// there may not be for what was chosen. Nothing is proposed, whether the leader knows of the trim before or by that promise.
+func TestRepairWhereOneHasTrimmed(t *testing.T) {
+	for _, early := range []bool{true, false} {
+		p := retained(t, 3, control.Retention{})
+		l := leads(p)
+		p.Step("a2", &paxos.Repair{Instance: 4})
+		prep := sentTo[*paxos.Prepare](p.Flush(), "a2")[0]
+		promised(p, "a3", prep, 0, true, 3, vote(4, 1, "an older one"))
+		trimmed := p.control
+		if early {
+			p.Step("@op", &paxos.Order{Nonce: 1, Trim: 21})
+			p.Flush()
+			choose(p)
+			p.Flush()
+			trimmed = p.control
+		} else {
+			var err error
+			if trimmed, err = trimmed.Apply(trimmed.At+1, control.Batch(control.Trim{To: 21}), control.Level); err != nil || trimmed.FirstInstance() <= 4 {
+				t.Fatal(trimmed.FirstInstance(), err)
+			}
+		}
+		shown(p, "a1", prep, 100, control.Level, trimmed.Encode())
+		if out := p.Flush(); l.open[4] != nil || leads(p) != l {
+			t.Errorf("the trim known %t: it proposes %+v, and sends %+v", early, l.open[4], out)
+		}
+	}
+}
+
 // TestOrderOfNoLog: a client's order that no process would know as a command is refused. Were
 // it proposed, every process would stop before it for good.
 func TestOrderOfNoLog(t *testing.T) {

@@ -192,8 +192,11 @@ func (d *dialer) serve(c *conn, greeted *greeting) outcome {
 	l.dialed = c
 	twin := c.twin(l.accepted)
 	n.oust(c, l.accepted)
+	if twin != nil {
+		l.accepted = nil
+	}
 	n.mu.Unlock()
-	n.replace(p.ID, c.nc, twin)
+	n.replace(p.ID, c, twin)
 	n.h.PeerUp(&paxos.PeerUp{ID: p.ID, Role: p.Role, Incarnation: greeted.incarnation})
 	n.turn.Unlock()
 	n.compare(p.ID, p.Role, c)

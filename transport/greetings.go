@@ -175,9 +175,12 @@ func (n *Network) greet(nc net.Conn) {
 	old, twin := l.accepted, c.twin(l.dialed)
 	l.accepted = c
 	n.oust(c, l.dialed)
+	if twin != nil {
+		l.dialed = nil
+	}
 	n.mu.Unlock()
-	n.replace(id, nc, old)
-	n.replace(id, nc, twin)
+	n.replace(id, c, old)
+	n.replace(id, c, twin)
 	n.h.PeerUp(&paxos.PeerUp{ID: id, Role: hello.Role, Incarnation: hello.Incarnation, Principal: c.principal})
 	n.turn.Unlock()
 	n.compare(id, hello.Role, c)
@@ -196,11 +199,16 @@ func (n *Network) greet(nc net.Conn) {
 	n.leave()
 }
 
-// replace ends a connection, if there is one, whose place another one of the same id has taken.
-func (n *Network) replace(id paxos.NodeID, by net.Conn, old *conn) {
-	if old != nil {
+// replace ends a connection, if there is one, whose place another one of the same id has taken. A process
+// that has dialled again is not told that another one has: it may have given up what is heard last.
+func (n *Network) replace(id paxos.NodeID, by, old *conn) {
+	switch {
+	case old == nil:
+	case by.process != 0 && by.process == old.process:
+		old.close(ErrReplaced)
+	default:
 		old.part(wire.RefusedReplaced, ErrReplaced)
-		n.h.Refused(id, by.RemoteAddr().String(), ErrReplaced)
+		n.h.Refused(id, by.nc.RemoteAddr().String(), ErrReplaced)
 	}
 }
 
