@@ -123,32 +123,81 @@ func TestFullDisk(t *testing.T) {
 	for _, id := range []paxos.NodeID{"a1", "l1"} {
 		t.Run(string(id), func(t *testing.T) {
 			disk := smallDisk(t, 24)
-			k := cluster.New(t, 3, 2, 2, cluster.DataIn(id, disk))
-			c := k.Client(client.WithTimeout(20 * time.Second))
-			l := cluster.StartLoad(t, c, cluster.LoadOptions{Clients: 3, Bytes: 16 << 10, Noise: true})
-			k.Await(string(id)+" says that its disk is full", func() bool { return isFull(k, c, id) })
-			out, _, code := k.Run("status")
-			if !strings.Contains(out, ", disk full") || strings.Contains(out, "refuses appends") || code != 0 {
-				t.Errorf("status, exit code %d:\n%s", code, out)
-			}
-			l.Await(300, "without "+string(id))
-			k.Kill(id) // which a restart does not change
-			k.Start(id)
-			l.Await(300, "without "+string(id))
-			allRun(t, k)
-			l.Stop()
-			grow(t, disk, 1024)
-			caughtUp(k, c, id)
-			// From here on it is needed.
-			k.Kill(map[paxos.NodeID]paxos.NodeID{"a1": "a2", "l1": "l2"}[id])
-			l.Start()
-			l.Await(100, "with "+string(id)+" and without another")
-			if id == "l1" {
-				k.Start("l2")
-			}
-			k.Check(l)
+			fills(t, id, disk, func() { grow(t, disk, 1024) })
 		})
 	}
+}
+
+// TestUsedUpQuota is TestFullDisk of a quota, which the system does not tell as what is free: writes
+// that fail with EDQUOT are all that the process learns of it.
+func TestUsedUpQuota(t *testing.T) {
+	needs(t, "mkfs.btrfs=btrfs-progs", "btrfs=btrfs-progs")
+	for _, id := range []paxos.NodeID{"a1", "l1"} {
+		t.Run(string(id), func(t *testing.T) {
+			disk := diskWithQuota(t, 256)
+			fills(t, id, disk, func() { quota(t, disk, 1024) })
+		})
+	}
+}
+
+// diskWithQuota mounts a file system of 2 GiB on a file, in which a directory may take some MiB. It ends with the test.
+func diskWithQuota(t *testing.T, mib int) string {
+	t.Helper()
+	dir := t.TempDir()
+	image, mount := filepath.Join(dir, "image"), filepath.Join(dir, "disk")
+	if err := errors.Join(os.WriteFile(image, nil, 0o600), os.Truncate(image, 2<<30), os.Mkdir(mount, 0o700), command("mkfs.btrfs", "-q", image)); err != nil {
+		t.Fatal(err)
+	}
+	if err := command("mount", "-o", "loop", image, mount); err != nil {
+		t.Skipf("this needs a loop device, and btrfs: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := syscall.Unmount(mount, 0); err != nil {
+			t.Errorf("unmounting the disk with a quota: %v", err)
+		}
+	})
+	disk := filepath.Join(mount, "data")
+	if err := errors.Join(command("btrfs", "quota", "enable", mount), command("btrfs", "subvolume", "create", disk)); err != nil {
+		t.Fatal(err)
+	}
+	quota(t, disk, mib)
+	return disk
+}
+
+// quota sets what a directory may take.
+func quota(t *testing.T, disk string, mib int) {
+	t.Helper()
+	if err := command("btrfs", "qgroup", "limit", fmt.Sprintf("%dM", mib), disk); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// fills lets the disk of a process fill up under load, and gives it more space after that.
+func fills(t *testing.T, id paxos.NodeID, disk string, more func()) {
+	k := cluster.New(t, 3, 2, 2, cluster.DataIn(id, disk))
+	c := k.Client(client.WithTimeout(20 * time.Second))
+	l := cluster.StartLoad(t, c, cluster.LoadOptions{Clients: 3, Bytes: 16 << 10, Noise: true})
+	k.Await(string(id)+" says that its disk is full", func() bool { return isFull(k, c, id) })
+	out, _, code := k.Run("status")
+	if !strings.Contains(out, ", disk full") || strings.Contains(out, "refuses appends") || code != 0 {
+		t.Errorf("status, exit code %d:\n%s", code, out)
+	}
+	l.Await(300, "without "+string(id))
+	k.Kill(id) // which a restart does not change
+	k.Start(id)
+	l.Await(300, "without "+string(id))
+	allRun(t, k)
+	l.Stop()
+	more()
+	caughtUp(k, c, id)
+	// From here on it is needed.
+	k.Kill(map[paxos.NodeID]paxos.NodeID{"a1": "a2", "l1": "l2"}[id])
+	l.Start()
+	l.Await(100, "with "+string(id)+" and without another")
+	if id == "l1" {
+		k.Start("l2")
+	}
+	k.Check(l)
 }
 
 // page returns the command lines of a page of docs/operations.md, in order.

@@ -171,6 +171,8 @@ func TestWhatIsMissing(t *testing.T) {
 		"nft":     "lossy networks (apt-get install nftables)",
 		"tc":      "lossy networks (apt-get install iproute2)",
 		"strace":  "failing and hanging disks (apt-get install strace)",
+
+		"mkfs.btrfs": "quotas (apt-get install btrfs-progs)",
 	} {
 		if _, err := exec.LookPath(program); err != nil {
 			t.Logf("without the program %s, tests of %s skip", program, tests)

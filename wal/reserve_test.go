@@ -3,6 +3,7 @@ package wal
 import (
 	"errors"
 	"fmt"
+	"io"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -88,6 +89,21 @@ func (b *bounded) OpenReadWrite(path string, c vfs.DiskWriteCategory, o ...vfs.O
 	return b.wrap(path, f, err)
 }
 
+// Lock takes some space of a quota, as creating or cutting a file does in some file systems.
+func (b *bounded) Lock(path string) (io.Closer, error) {
+	if b.quota > 0 {
+		if err := b.grow(path, b.size(path)+1); err != nil {
+			return nil, err
+		}
+	}
+	return b.FS.Lock(path)
+}
+
+func (b *bounded) size(path string) (n int64) {
+	b.set(func() { n = b.files[path] })
+	return n
+}
+
 func (b *bounded) Remove(path string) error {
 	b.set(func() { delete(b.files, path) })
 	return b.FS.Remove(path)
@@ -114,6 +130,30 @@ func (f *boundedFile) Write(p []byte) (int, error) {
 }
 
 func (f *boundedFile) Preallocate(at, n int64) error { return f.b.grow(f.path, at+n) }
+
+// TestStartWithAFullQuota: a store is opened although its quota has nothing left, on what is laid by.
+func TestStartWithAFullQuota(t *testing.T) {
+	b := bound(vfs.NewMem(), 200<<20)
+	if err := Init(b, dir, identity(paxos.RoleAcceptor)); err != nil {
+		t.Fatal(err)
+	}
+	f, err := fillingOf(t, b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := f.s.Room()
+	if err := errors.Join(err, f.s.Close()); err != nil || r.Spare == 0 {
+		t.Fatalf("laid by: %d; %v", r.Spare, err)
+	}
+	b.set(func() { b.quota = b.used() })
+	if f, err = fillingOf(t, b); err != nil {
+		t.Fatal(err)
+	}
+	now, err := f.s.Room()
+	if err := errors.Join(err, f.s.Close()); err != nil || !now.Short || now.Spare >= r.Spare {
+		t.Errorf("laid by: %d, and %d before; short: %t; %v", now.Spare, r.Spare, now.Short, err)
+	}
+}
 
 // filling appends votes to a store, and returns why it could not.
 type filling struct {

@@ -52,7 +52,11 @@ func (w *writable) GetDiskUsage(path string) (vfs.DiskUsage, error) {
 	return usage, err
 }
 
-func (w *writable) Lock(name string) (io.Closer, error) { return locked.take(w.FS, name) }
+// Lock takes room where there is no file yet, as Create does.
+func (w *writable) Lock(name string) (c io.Closer, err error) {
+	err = w.try(func() (err error) { c, err = locked.take(w.FS, name); return err })
+	return c, err
+}
 
 // check tells of an error.
 func (w *writable) check(err error) error {
