@@ -116,12 +116,13 @@ func TestTwinsInBothDirections(t *testing.T) {
 	if e := second.await(t, 1, refused, "a2"); !errors.As(e.err, &why) || why.Code != wire.RefusedReplaced {
 		t.Errorf("the second is told %v", e.err)
 	}
+	a2.await(t, 3, refused, "a1")
 	for _, e := range a2.of(refused, "a1") {
 		if !errors.Is(e.err, ErrReplaced) {
 			t.Error(e.err)
 		}
 	}
-	if n := len(a2.of(refused, "a1")); n != 3 {
+	if n := len(a2.of(refused, "a1")); n > 3 {
 		t.Errorf("a2 is told %d times that one has taken the place of another", n)
 	}
 }
