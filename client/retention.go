@@ -42,7 +42,7 @@ type Hold struct {
 // the log has too many holds. It is an *AheadError if at is further ahead than one past the end of the
 // log. It takes the rights admin and read.
 func (c *Client) SetHold(ctx context.Context, name string, at Index) (Retained, error) {
-	if err := c.isAhead(ctx, at); err != nil {
+	if err := c.refuseAhead(ctx, at); err != nil {
 		return Retained{}, err
 	}
 	return c.settle(ctx, &paxos.Retain{Nonce: operateNonce, Name: name, At: max(1, at)})

@@ -25,7 +25,7 @@ type Trimmed struct {
 // the end of the log: that deletes all of it, and further ahead is a slip. It is a
 // *DeclinedError if the leader has done nothing, and says why. It takes the rights admin and read.
 func (c *Client) Trim(ctx context.Context, index Index) (Trimmed, error) {
-	if err := c.isAhead(ctx, index); err != nil {
+	if err := c.refuseAhead(ctx, index); err != nil {
 		return Trimmed{}, err
 	}
 	leader, reply, err := c.askLeader(ctx, "trim", &paxos.Order{Nonce: operateNonce, Trim: index})
@@ -42,9 +42,9 @@ func (c *Client) Trim(ctx context.Context, index Index) (Trimmed, error) {
 	return Trimmed{Leader: leader, Before: m.Before, After: m.After, Checkpoint: m.Checkpoint, Holds: holdsOf(m.Holds)}, nil
 }
 
-// isAhead returns an *AheadError if index is further ahead than one past the end of the log. The log
+// refuseAhead returns an *AheadError if index is further ahead than one past the end of the log. The log
 // only grows: what is not ahead now is not when the leader has it.
-func (c *Client) isAhead(ctx context.Context, index Index) error {
+func (c *Client) refuseAhead(ctx context.Context, index Index) error {
 	_, last, err := c.End(ctx)
 	if err == nil && index > last+1 {
 		err = &AheadError{Index: index, Last: last}

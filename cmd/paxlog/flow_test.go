@@ -44,8 +44,8 @@ func TestFlow(t *testing.T) {
 	tail := tailFlow(t, c)
 
 	total := mib << 20 / flowEntry
-	flowing := make(chan load.Result, 1)
-	go func() { flowing <- flowOf(t, k, "--total", fmt.Sprint(total)) }()
+	flowing := make(chan flowed, 1)
+	go func() { r, err := flowOf(k, "--total", fmt.Sprint(total)); flowing <- flowed{r, err} }()
 	k.Await("the log is trimmed", func() bool {
 		first, _, err := c.End(context.Background())
 		return err == nil && first > 1
@@ -65,7 +65,11 @@ func TestFlow(t *testing.T) {
 			t.Errorf("%s took %v", id, took)
 		}
 	}
-	r := <-flowing
+	f := <-flowing
+	if f.err != nil {
+		t.Fatal(f.err)
+	}
+	r := f.Result
 	t.Logf("%d MiB at %.0f MB/s; p99 %.1f ms, max %.0f ms, %d errors", mib, r.MBPerS, *r.P99, *r.Max, r.Errors)
 	first, last, err := c.End(context.Background())
 	if err != nil || r.Errors > 0 || int(last) != total || first <= 1 {
@@ -74,7 +78,8 @@ func TestFlow(t *testing.T) {
 	if _, err := c.Append(context.Background(), make([]byte, flowEntry)); err != nil { // all before may be trimmed by now
 		t.Fatal(err)
 	}
-	tail.end(last + 1)
+	k.Await("the tail is at the end", func() bool { return tail.at() == last+1 })
+	tail.tell()
 	if used := disks(); used > most {
 		t.Errorf("a process took %.1f MB of disk", float64(used)/1e6)
 	}
@@ -83,13 +88,19 @@ func TestFlow(t *testing.T) {
 	}
 }
 
+// flowed is what came of a bench.
+type flowed struct {
+	load.Result
+	err error
+}
+
 // flowOf runs bench.
-func flowOf(t *testing.T, k *cluster.Cluster, more ...string) (r load.Result) {
+func flowOf(k *cluster.Cluster, more ...string) (r load.Result, err error) {
 	out, errs, code := k.Run(append([]string{"bench", "--clients", "8", "--inflight", "4", "--size", fmt.Sprint(flowEntry), "-o", "json", "--timeout", "1m"}, more...)...)
-	if err := json.Unmarshal([]byte(out), &r); err != nil || code != 0 {
-		t.Errorf("bench: exit code %d, %v: %s", code, err, errs)
+	if err := json.Unmarshal([]byte(out), &r); err != nil || code != 0 || r.P99 == nil {
+		return r, fmt.Errorf("bench: exit code %d, %v: %s%s", code, err, out, errs)
 	}
-	return r
+	return r, nil
 }
 
 // serves reports whether a process votes, or answers, and is not far behind.
@@ -144,13 +155,12 @@ type flowTail struct {
 	next   client.Index
 	missed client.Index // so many
 	told   []string
-	cancel func()
 	done   chan struct{}
 }
 
 func tailFlow(t *testing.T, c *client.Client) *flowTail {
 	ctx, cancel := context.WithCancel(context.Background())
-	f := &flowTail{t: t, next: 1, cancel: cancel, done: make(chan struct{})}
+	f := &flowTail{t: t, next: 1, done: make(chan struct{})}
 	t.Cleanup(func() { cancel(); <-f.done })
 	go func() {
 		defer close(f.done)
@@ -190,13 +200,8 @@ func (f *flowTail) at() client.Index {
 	return f.next - 1
 }
 
-// end waits until the tail has come to the last entry.
-func (f *flowTail) end(last client.Index) {
-	for until := time.Now().Add(time.Minute); f.at() < last; time.Sleep(10 * time.Millisecond) {
-		if time.Now().After(until) {
-			f.t.Fatalf("the tail is at %d of %d; it was told %q", f.at(), last, f.told)
-		}
-	}
+// tell logs what it has seen.
+func (f *flowTail) tell() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.t.Logf("tailed: %d entries, %d were trimmed before; told %d times: %s", f.next-1-f.missed, f.missed, len(f.told), strings.Join(f.told[:min(1, len(f.told))], ""))
@@ -207,9 +212,12 @@ func compareFlows(t *testing.T, k *cluster.Cluster) {
 	var ratios []float64
 	for range 5 {
 		k.Must("retention", "set", "--bytes", "1GiB")
-		with := flowOf(t, k, "--duration", "8s")
+		with, errWith := flowOf(k, "--duration", "8s")
 		k.Must("retention", "set", "--bytes", "0")
-		without := flowOf(t, k, "--duration", "8s")
+		without, err := flowOf(k, "--duration", "8s")
+		if err := errors.Join(errWith, err); err != nil {
+			t.Fatal(err)
+		}
 		ratios = append(ratios, with.PerSecond/without.PerSecond)
 		t.Logf("with retention %.0f MB/s, without %.0f", with.MBPerS, without.MBPerS)
 	}

@@ -101,9 +101,14 @@ func (o *holdOptions) set(ctx context.Context, env *command.Environment) error {
 		if err != nil {
 			return err
 		}
-		plan := fmt.Sprintf("Nothing from index %d on is deleted until hold %s is moved or released.", at, o.Name)
-		if err := o.agree(env, plan); err != nil {
+		_, last, err := c.End(ctx)
+		if err != nil {
 			return err
+		}
+		if at <= last+1 { // what is ahead is refused by SetHold
+			if err := o.agree(env, fmt.Sprintf("Nothing from index %d on is deleted until hold %s is moved or released.", at, o.Name)); err != nil {
+				return err
+			}
 		}
 		r, err := c.SetHold(ctx, o.Name, at)
 		return o.printHolds(env, r, err)
