@@ -51,7 +51,7 @@ func TestHold(t *testing.T) {
 		"hold set a/b --at 5":          {command.ExitUsage, "is no name of a hold"},
 		"hold set":                     {command.ExitUsage, "hold set"},
 		"hold set x --at 3":            {command.ExitFailed, "3 was trimmed already, so nobody can hold it: the first index is 4"},
-		"hold set x --at 11":           {command.ExitNoIndex, "11 is ahead of the log, which ends at "},
+		"hold set x --at 11":           {command.ExitNoIndex, "11 is ahead of the log, which ends at 9: no hold was set; --at 10 holds what comes"},
 		"hold release nobody":          {command.ExitFailed, "there is no hold nobody (`paxlog hold list` shows those that there are)"},
 		"backup b --hold a/b":          {command.ExitUsage, "must be the name of a hold"},
 		"backup b --data d --hold x":   {command.ExitUsage, "give one of them"},

@@ -2,6 +2,7 @@ package operate
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"text/tabwriter"
 
@@ -111,6 +112,10 @@ func (o *holdOptions) set(ctx context.Context, env *command.Environment) error {
 			}
 		}
 		r, err := c.SetHold(ctx, o.Name, at)
+		var ahead *client.AheadError
+		if errors.As(err, &ahead) {
+			return &command.ExitError{Code: command.ExitNoIndex, Err: fmt.Errorf("%w: no hold was set; --at %d holds what comes", err, ahead.Last+1)}
+		}
 		return o.printHolds(env, r, err)
 	})
 }
