@@ -357,19 +357,26 @@ func TestDiskFilledByOthers(t *testing.T) {
 	l.Await(300, "with a1 started on its reserve")
 	allRun(t, k)
 
-	k.Kill("a1")
-	for n := 3; ; n++ { // also the reserve, and what it gives free
+	// Others take the reserve, too, and what each start gives free of it, until a start finds nothing. Without
+	// appends meanwhile: what a1 misses must fit on its disk.
+	l.Stop()
+	for n, ended := 3, false; !ended; n++ {
+		k.Kill("a1")
 		fillDisk(t, fmt.Sprintf("%s-%d", foreign, n))
 		p := k.Start("a1")
-		time.Sleep(50 * time.Millisecond)
-		select {
-		case <-p.Done():
-		default:
-			k.Kill("a1")
-			continue
+		k.Await("a1, started on a full disk, ends or says that it is full", func() bool {
+			select {
+			case <-p.Done():
+				ended = true
+			default:
+			}
+			return ended || isFull(k, c, "a1")
+		})
+		if n > 50 {
+			t.Fatal("a1 was started 48 times on a disk that others had filled, and never ended")
 		}
-		break
 	}
+	l.Start()
 	if line, want := lastWords(t, k, "a1"), "paxlog: the disk of "+k.Data("a1")+" is full: "; !strings.HasPrefix(line, want) {
 		t.Errorf("started on a full disk without a reserve, it says %q", line)
 	}
