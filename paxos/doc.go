@@ -150,6 +150,8 @@
 //	121 Permitted     proposer          -> client                       urgent, since 3  who has which rights; or why nothing was done
 //	122 NotPermitted  any               -> client                       since 3  you may not ask for that, and what it takes
 //	123 Unsettled     proposer          -> client                       urgent, since 3  I lead no more: what you asked for may be done yet, or not
+//	124 Adjust        client            -> proposer                     urgent, since 3  to the leader: how many sessions are remembered, and what each principal may have; takes admin, or any to look
+//	125 Adjusted      proposer          -> client                       urgent, since 3  what the log decides of that; or why nothing was done
 //
 // Local messages (Loaded, Synced, PeerUp, PeerDown, Dropped, Twin, Late, Stopping) are stepped by
 // the driver and never travel.

@@ -1,6 +1,6 @@
 package paxos
 
-import ()
+import "strings"
 
 // Named tells a proposer that the leader of Ballot has named it its successor in its last
 // heartbeat: the sender lets its Prepare through at once.
@@ -183,6 +183,89 @@ type Permission struct {
 	Name   Principal
 	Rights Rights
 }
+
+// SettingKey is what a Setting is about. Its values are part of the stored format.
+type SettingKey byte
+
+// The keys. What a quota counts is of one principal.
+const (
+	SettingSessions  SettingKey = 1 // sessions that learners remember, of all principals together
+	QuotaSessions    SettingKey = 2 // of these
+	QuotaBytes       SettingKey = 3 // of appends that a leader has and are not chosen yet
+	QuotaConnections SettingKey = 4 // to each process
+)
+
+// settingNames are as the command line spells them.
+var settingNames = [...]string{SettingSessions: "sessions", QuotaSessions: "quota.sessions", QuotaBytes: "quota.bytes", QuotaConnections: "quota.connections"}
+
+// MaxSessions bounds the sessions that learners remember.
+const MaxSessions = 1 << 24
+
+// Setting is a number that a log decides. Name is the principal whose quota it is, or "" for each that a
+// certificate names and that has none of its own. Anonymous, who is everybody, has one by that name only.
+// A quota of 0 bounds nothing.
+type Setting struct {
+	Key   SettingKey
+	Name  Principal
+	Value uint64
+}
+
+// IsValid reports whether a log may have s.
+func (s Setting) IsValid() bool {
+	switch s.Key {
+	case SettingSessions:
+		return s.Name == "" && s.Value >= 1 && s.Value <= MaxSessions
+	case QuotaSessions, QuotaBytes, QuotaConnections:
+		return (s.Name == "" || s.Name.IsValid()) && s.Value < Bound
+	}
+	return false
+}
+
+// KeyText is what s is about: "sessions", "quota.bytes", "quota.bytes.NAME".
+func (s Setting) KeyText() string {
+	switch {
+	case s.Key == 0 || int(s.Key) >= len(settingNames):
+		return "unknown"
+	case s.Name == "":
+		return settingNames[s.Key]
+	}
+	return settingNames[s.Key] + "." + string(s.Name)
+}
+
+// ParseSettingKey reads what KeyText writes, and reports whether it is that.
+func ParseSettingKey(text string) (s Setting, ok bool) {
+	for key, name := range settingNames {
+		of, is := strings.CutPrefix(text, name)
+		who, names := strings.CutPrefix(of, ".")
+		switch s = (Setting{Key: SettingKey(key), Name: Principal(who)}); {
+		case key == 0 || !is:
+		case of == "", names && s.Key != SettingSessions && s.Name.IsValid():
+			return s, true
+		}
+	}
+	return Setting{}, false
+}
+
+// Adjust asks a leader, with Set, to have the log decide so from now on, or with Unset that nothing is
+// decided there any more; and with neither to tell what is. Of what is unset the value is 0.
+type Adjust struct {
+	Nonce   uint64
+	Set     bool
+	Unset   bool
+	Setting Setting
+}
+
+// Adjusted answers Adjust. Why, if not empty, says why nothing was done. Sessions is how many are
+// remembered, by a setting or since the log began; List is what was decided, sorted by key and name.
+type Adjusted struct {
+	Nonce    uint64
+	Sessions uint64
+	List     []Setting
+	Why      string
+}
+
+func (*Adjust) MessageKind() Kind   { return 124 }
+func (*Adjusted) MessageKind() Kind { return 125 }
 
 // Unsettled answers what a leader was asked for by that nonce, and has proposed or was about to, when it
 // ceases to lead: nobody knows whether that is chosen. Who wants to know looks how things are.

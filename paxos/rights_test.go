@@ -17,6 +17,7 @@ var rightsOf = map[string]Rights{
 	"Settle":      AllRights, // it only asks
 	"Member":      AllRights,
 	"Permit":      AllRights,
+	"Adjust":      AllRights,
 	"Transfer":    RightAdmin,
 	"Drain":       RightAdmin,
 	"Order":       RightAdmin,
@@ -55,7 +56,7 @@ func TestRightsOfEveryMessage(t *testing.T) {
 	if seen != len(rightsOf) {
 		t.Errorf("%d of %d messages of clients are there", seen, len(rightsOf))
 	}
-	for _, m := range []Message{&Settle{Set: true}, &Member{Order: MemberRemove}, &Member{Order: MemberAdd, Plan: true}, &Permit{Grant: RightRead}, &Permit{Revoke: RightRead}} {
+	for _, m := range []Message{&Settle{Set: true}, &Member{Order: MemberRemove}, &Member{Order: MemberAdd, Plan: true}, &Permit{Grant: RightRead}, &Permit{Revoke: RightRead}, &Adjust{Set: true}, &Adjust{Unset: true}} {
 		if Messages.Permits(m, RightAppend|RightRead) || !Messages.Permits(m, RightAdmin) {
 			t.Errorf("%T changes something, and takes admin", m)
 		}

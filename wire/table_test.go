@@ -63,6 +63,8 @@ var allowed = map[string][]pair{
 	"Settle":       between(from(client), proposer),
 	"Settled":      between(from(proposer), client),
 	"Retain":       between(from(client), proposer),
+	"Adjust":       between(from(client), proposer),
+	"Adjusted":     between(from(proposer), client),
 	"Raise":        between(from(client), proposer),
 	"Raised":       between(from(proposer), client),
 	"Copy":         between(from(client), learner),

@@ -78,6 +78,18 @@
 // checkpoints often enough and proposes Trim, for which it needs nothing but State and its clock
 // (Beyond). That nothing is trimmed which may be kept does not rest on what one learner reports.
 //
+// # Settings
+//
+// How many sessions are remembered, and how much one principal may have, stand in the log (Adjust),
+// for two reasons. What learners remember must be the same at all of them after the same instance, so
+// no file can say it: with two files it would change at two moments, and one learner would take a repeat for new that
+// another one knows. And who may have how much belongs to who may do what: it counts at every
+// process, also at one that is added later.
+//
+// A quota is of a principal: of one by its name, or of each that a certificate names. What Anonymous may have
+// is said by that name only. It is everybody without a certificate, operators among them, whom a quota that was
+// meant for somebody else must not lock out.
+//
 // # Levels
 //
 // A log has a level: what may be proposed in it. Level 0 is a log without Genesis, as
@@ -193,8 +205,10 @@ type State struct {
 	Retention Retention // from LevelRetention on
 	Holds     Holds     // from LevelHolds on
 
-	// Who may do what, and the instance at which that changed last, from LevelRights on.
+	// Who may do what, from LevelRights on, and may have how much, from LevelSettings on; and the instance at
+	// which one of these changed last.
 	Grants    rights.Grants
+	Settings  Settings
 	GrantedAt paxos.Instance
 }
 
@@ -256,6 +270,8 @@ func (s State) apply(i paxos.Instance, c Command) State {
 		s = s.enrol(c)
 	case SetHold:
 		s = s.hold(c)
+	case Adjust:
+		s = s.adjust(i, c)
 	}
 	return s
 }
@@ -298,6 +314,8 @@ func Needs(c Command) uint64 {
 		return LevelRoster
 	case SetHold:
 		return LevelHolds
+	case Adjust:
+		return LevelSettings
 	}
 	return 1
 }

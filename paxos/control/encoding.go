@@ -27,6 +27,7 @@ const (
 	kindSetRoster     = 22
 	kindSetGrant      = 30
 	kindSetHold       = 40
+	kindAdjust        = 50
 )
 
 // maxID bounds an id that is decoded, in bytes.
@@ -105,6 +106,8 @@ func Parse(batch []byte) (Command, error) {
 		c = d.roster()
 	case kindSetHold:
 		c = SetHold{d.hold()}
+	case kindAdjust:
+		c = d.adjust()
 	default:
 		return nil, fmt.Errorf("%w: kind %d", ErrUnknown, kind)
 	}
@@ -178,7 +181,7 @@ func (s State) Encode() paxos.Encoded {
 	if s.Level >= LevelRoster {
 		b = s.Roster.AppendTo(b)
 	}
-	return paxos.Encoded(s.appendHolds(b))
+	return paxos.Encoded(s.appendSettings(s.appendHolds(b)))
 }
 
 // Decode returns the state that Encode made e of. Its error wraps ErrUnknown: who knows levels
@@ -206,6 +209,7 @@ func Decode(e paxos.Encoded, knows uint64) (State, error) {
 		s.Roster = configuration.ReadRoster(&d.Canonical)
 	}
 	d.holds(&s)
+	d.settings(&s)
 	if !d.Whole() || s.Level == 0 || s.Log.IsZero() || s.Since == 0 || s.Sessions == 0 || s.Descent.last() >= s.Since || s.Members.At > s.At {
 		return State{}, fmt.Errorf("%w: a log's state in another form than this version writes", ErrUnknown)
 	}

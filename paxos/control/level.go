@@ -14,6 +14,7 @@ var levels = [...]string{
 	"rights: which principals may append, read and administrate; sessions of which others append nothing",
 	"proposers and learners that are replaced, added and removed while the log runs",
 	"holds: named positions in the log that keep a trim back",
+	"settings: how many sessions are remembered, and how much one principal may have",
 }
 
 // Level is the highest level that this code knows.

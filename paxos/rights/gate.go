@@ -185,6 +185,8 @@ func Answer(m paxos.Message, why string) *paxos.NotPermitted {
 		a.Nonce = m.Nonce
 	case *paxos.Retain:
 		a.Nonce = m.Nonce
+	case *paxos.Adjust:
+		a.Nonce = m.Nonce
 	case *paxos.Member:
 		a.Nonce = m.Nonce
 	case *paxos.Permit:
