@@ -29,6 +29,7 @@ type Config struct {
 	StallTicks     paxos.Ticks // a sync older than this stops heartbeat answers
 	IdleTicks      paxos.Ticks // a subscription not renewed for this long ends
 	PageBytes      int         // bytes of values in one page; one value always fits
+	CopyPages      int         // under way at once from who is copied; 0: one
 	ValueBytes     int         // the largest value that is voted for, 0: any
 
 	Knows   uint64 // the highest level of a log that this process knows
@@ -129,7 +130,7 @@ func New(cfg Config, st State) *Acceptor {
 	if a.peers == nil {
 		a.peers = paxos.Peers{}
 	}
-	a.copy.nonce = cfg.Seed % paxos.Bound
+	a.copy.nonce, a.copy.pages.Depth = cfg.Seed%paxos.Bound, cfg.CopyPages
 	a.survey.nonce = (cfg.Seed + paxos.Bound/2) % paxos.Bound
 	for i, b := range st.Votes {
 		a.recover(i, b)
@@ -306,5 +307,6 @@ func (a *Acceptor) onPeerDown(m *paxos.PeerDown) {
 	a.unsubscribe(m.ID)
 	if a.copy.source == m.ID {
 		a.copy.source = ""
+		a.copy.pages.Drop()
 	}
 }

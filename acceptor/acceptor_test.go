@@ -13,7 +13,7 @@ var members = paxos.Membership{Cluster: "t", Acceptors: []paxos.NodeID{"a1", "a2
 func config() Config {
 	return Config{
 		ID: "a1", Membership: members, Incarnation: 7, Sources: []paxos.NodeID{"a2", "a3", "l1"},
-		ElectionTicks: 150, RetryTicks: 100, StallTicks: 1500, IdleTicks: 5000, PageBytes: 1 << 20,
+		ElectionTicks: 150, RetryTicks: 100, StallTicks: 1500, IdleTicks: 5000, PageBytes: 1 << 20, CopyPages: 16,
 	}
 }
 
@@ -363,6 +363,12 @@ func TestVouchRemembers(t *testing.T) {
 	}
 }
 
+// asks has a copy from a source, who was asked by that nonce for what follows held.
+func (a *Acceptor) asks(source paxos.NodeID, nonce uint64) {
+	a.copy.source, a.copy.nonce = source, nonce
+	a.copy.pages.Asks(a.held+1, nonce)
+}
+
 // TestPageWhileHeldMoves: a value read before held passed its instance is not
 // told as what is held: it may be a vote that the chosen value replaced.
 func TestPageWhileHeldMoves(t *testing.T) {
@@ -370,7 +376,7 @@ func TestPageWhileHeldMoves(t *testing.T) {
 	stale := paxos.Vote{Instance: 2, Ballot: old, Value: paxos.Value{Batch: []byte("never chosen")}}
 	one := paxos.Vote{Instance: 1, Ballot: old, Value: paxos.Value{Batch: []byte("one")}}
 	copyTwo := func(a *Acceptor) {
-		a.copy.source, a.copy.nonce = "a2", 1
+		a.asks("a2", 1)
 		a.Step("a2", &paxos.Page{Nonce: 1, From: 2, Held: 2, Values: []paxos.Vote{{Instance: 2, Ballot: ballot(2, "p2"), Value: paxos.Value{Batch: []byte("chosen")}}}})
 		a.Flush()
 	}
@@ -422,7 +428,7 @@ func TestUnadmittedAnswersNoPoll(t *testing.T) {
 func TestStranger(t *testing.T) {
 	a := ready(State{Peers: paxos.Peers{"a2": {Incarnation: 5}}, Votes: map[paxos.Instance]paxos.Ballot{}})
 	a.known = 3
-	a.copy.source, a.copy.nonce = "a2", 1
+	a.asks("a2", 1)
 	a.Step("a1", &paxos.PeerUp{ID: "a2", Role: paxos.RoleAcceptor, Incarnation: 6})
 	a.Step("a2", &paxos.Page{Nonce: 1, From: 1, Held: 1, Values: []paxos.Vote{{Instance: 1, Ballot: ballot(1, "p1")}}})
 	a.Step("a2", &paxos.Vouch{Incarnation: 6})
@@ -475,4 +481,41 @@ func TestDiskHangsInStatus(t *testing.T) {
 
 	a = ready(State{Promised: b, Held: 4, Votes: map[paxos.Instance]paxos.Ballot{6: b}})
 	is("after a start", 6, 0)
+}
+
+// TestCopyPagesInTurn: an acceptor that copies has several pages under way after the first, takes one that comes too
+// early when those before it are here, and asks when its store has what came.
+func TestCopyPagesInTurn(t *testing.T) {
+	a := ready(State{Votes: map[paxos.Instance]paxos.Ballot{}})
+	a.Step("a1", &paxos.PeerUp{ID: "a2", Role: paxos.RoleAcceptor})
+	a.known = 500
+	page := func(f *paxos.Fetch) *paxos.Page {
+		m := &paxos.Page{Nonce: f.Nonce, From: f.From, Held: 500}
+		for i := range paxos.Instance(16) {
+			m.Values = append(m.Values, paxos.Vote{Instance: f.From + i, Ballot: ballot(1, "p1")})
+		}
+		return m
+	}
+	a.now += 200
+	a.tickCopy()
+	first := sent[*paxos.Fetch](a.Flush())[0]
+	a.Step("a2", page(first))
+	next := sent[*paxos.Fetch](a.Flush())
+	if len(next) != 1 || next[0].From != 17 {
+		t.Fatalf("after the first page it asks for %+v", next)
+	}
+	a.known = 510 // so fast does the log grow
+	a.Step("a2", page(next[0]))
+	out := a.Flush()
+	more := sent[*paxos.Fetch](out)
+	if now := sent[*paxos.Fetch](paxos.Output{SendNow: out.SendNow}); len(now) > 0 || len(more) < 3 || more[0].From != 33 || more[1].From != 49 {
+		t.Fatalf("it asks for %+v, and for %+v before its store has the first page", more, now)
+	}
+	a.Step("a2", page(more[1]))
+	if a.held != 32 {
+		t.Fatalf("held %d", a.held)
+	}
+	if a.Step("a2", page(more[0])); a.held != 64 {
+		t.Fatalf("held %d", a.held)
+	}
 }

@@ -1,13 +1,17 @@
 package acceptor
 
-import "github.com/paxlog/paxlog/paxos"
+import (
+	"github.com/paxlog/paxlog/paxos"
+	"github.com/paxlog/paxlog/paxos/paging"
+)
 
-// copying is the background copy of instances that this acceptor missed, one
-// page at a time, from one source after the other.
+// copying is the background copy of instances that this acceptor missed, from one source after the
+// other.
 type copying struct {
 	start  paxos.Timer  // when a hole has been there for so long that it will not close by itself
-	source paxos.NodeID // of the page under way, "" if none is
-	late   paxos.Timer  // when that page will not come any more
+	source paxos.NodeID // of the pages under way, "" if none is
+	late   paxos.Timer  // when the next one will not come any more
+	pages  paging.Pages
 	nonce  uint64
 	next   int // place in Sources of the next one to ask
 	failed int // sources in a row that could not help
@@ -33,6 +37,7 @@ func (a *Acceptor) tickCopy() {
 		return
 	case c.source != "":
 		c.source = ""
+		c.pages.Drop()
 		c.failed++
 	}
 	if c.failed >= len(a.sources) {
@@ -73,48 +78,96 @@ func (a *Acceptor) fetchFromNext() {
 
 func (a *Acceptor) fetch(source paxos.NodeID) {
 	c := &a.copy
-	c.nonce++
-	c.source = source
-	c.late.Set(a.now + patience*a.cfg.RetryTicks)
+	c.pages.Drop()
 	if !a.copies() {
+		c.nonce++
+		c.source = source
+		c.late.Set(a.now + patience*a.cfg.RetryTicks)
+		c.pages.Asks(a.control.first, c.nonce)
 		a.Send(source, &paxos.Fetch{Nonce: c.nonce, From: a.control.first})
 		return
 	}
-	a.Send(source, &paxos.Fetch{Nonce: c.nonce, From: a.held + 1, Values: true})
+	a.fetchMore(source, a.held+1) // one page, which says how far the source is
+}
+
+// fetchMore asks for what follows held, in as many pages as may be under way: the source holds all up to an
+// instance. It asks when what came before is with the store: where that is slower than the source, pages
+// would be dropped here, and waited for.
+func (a *Acceptor) fetchMore(source paxos.NodeID, upTo paxos.Instance) {
+	c := &a.copy
+	c.source = source
+	c.late.Set(a.now + patience*a.cfg.RetryTicks)
+	for {
+		from, more := c.pages.More(a.held+1, upTo)
+		if !more {
+			return
+		}
+		c.nonce++
+		c.pages.Asks(from, c.nonce)
+		a.After(source, &paxos.Fetch{Nonce: c.nonce, From: from, Values: true})
+	}
 }
 
 // onPage takes chosen values that a source holds. They are written without a
 // sync: losing them again reveals the vote that stood there before.
 func (a *Acceptor) onPage(from paxos.NodeID, m *paxos.Page) {
 	c := &a.copy
-	if a.onSurvey(from, m) || c.source != from || m.Nonce != c.nonce || !a.near(from, m.Held) {
+	if a.onSurvey(from, m) || c.source != from || !a.near(from, m.Held) || !c.pages.Came(m) {
 		return
 	}
-	c.source = ""
 	a.known = max(a.known, m.Held)
 	before := a.held
 	if m.From <= a.held {
 		a.takeTrim(from, m)
 	}
 	a.takeTrimmed(from, m)
-	for _, v := range m.Values {
-		if v.Instance == a.held+1 && v.Instance <= m.Held && !a.takeChosen(from, v) {
+	taken, useful := 0, a.held > before
+	for next := c.pages.Next(a.held + 1); next != nil; next = c.pages.Next(a.held + 1) {
+		taken++
+		if !a.takePage(from, next) {
 			break
 		}
+		useful = useful || paging.Last(next) <= a.held
 	}
-	if a.held == before {
+	switch {
+	case taken == 0 && !useful: // it waits for those in front of it
+		return
+	case a.held == before && !useful:
+		c.pages.Drop()
+		c.source = ""
 		c.failed++
 		return
 	}
 	c.failed = 0
 	c.pause(a)
+	c.pages.Look(a.held, a.known)
 	a.highest = max(a.highest, a.held)
 	a.Write(paxos.SetHeld{Held: a.held})
 	a.leave()
 	a.advance()
-	if a.held < m.Held {
-		a.fetch(from)
+	if a.held >= m.Held {
+		c.pages.Drop()
+		c.source = ""
+		return
 	}
+	switch {
+	case !a.copies():
+		a.fetch(from) // which asks only whether others have trimmed
+	case a.room.values.IsShort():
+		a.fetchMore(from, a.held+1)
+	default:
+		a.fetchMore(from, m.Held)
+	}
+}
+
+// takePage takes the values of a page that go on behind held, and reports whether none was in doubt.
+func (a *Acceptor) takePage(from paxos.NodeID, m *paxos.Page) bool {
+	for _, v := range m.Values {
+		if v.Instance == a.held+1 && v.Instance <= m.Held && !a.takeChosen(from, v) {
+			return false
+		}
+	}
+	return true
 }
 
 // takeChosen replaces the vote after held by the value chosen there, unless this

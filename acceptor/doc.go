@@ -157,6 +157,12 @@
 // an acceptor of version 2, or from one that does not vote, asks in each heartbeat interval.
 // Linearizable reads always ask.
 //
+// # Copying
+//
+// An acceptor that misses much copies it from one source, several pages at once where the log grows
+// fast (package paging): else whoever is to take the place of another one would never arrive on a busy
+// cluster. It asks for more when its store has what came, and takes pages in the order of the log.
+//
 // # A disk that is full
 //
 // The driver says what there is room for (DiskRoom), and answers to heartbeats pass it on to the

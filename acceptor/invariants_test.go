@@ -91,7 +91,7 @@ func TestContradiction(t *testing.T) {
 	if out = a.Flush(); len(sent[*paxos.Accepted](out)) != 1 {
 		t.Fatalf("a repetition of its vote: %+v", out)
 	}
-	a.copy.source, a.copy.nonce = "a2", 1
+	a.asks("a2", 1)
 	a.Step("a2", &paxos.Page{Nonce: 1, From: 1, Held: 2, Values: []paxos.Vote{{Instance: 1, Ballot: b, Value: value("other")}, {Instance: 2, Ballot: b, Value: value("two")}}})
 	if out = a.Flush(); a.held != 0 || len(out.Writes) != 0 || out.Halt != "" || a.Report().Contradictions != 3 {
 		t.Fatalf("a page: held %d, %+v", a.held, out)

@@ -125,7 +125,7 @@ func TestFarInstances(t *testing.T) {
 		}
 	}
 	a := ready(State{Promised: b, Held: 3})
-	a.copy.source, a.copy.nonce = "l1", 9
+	a.asks("l1", 9)
 	a.Step("l1", &paxos.Page{Nonce: 9, From: 4, Held: far, Values: []paxos.Vote{{Instance: 4, Ballot: b}}})
 	if a.held != 3 || a.known != 3 {
 		t.Errorf("a source that holds more than there is was believed: held %d, known %d", a.held, a.known)

@@ -10,7 +10,7 @@ const (
 	// maxTold bounds the instances at which a leader is told votes that it was not told
 	// before: it asks for them when half of its window waits, which is 64 by default.
 	maxTold = 4096
-	// maxLoads bounds the reads of the store under way. A learner or acceptor has one at
+	// maxLoads bounds the reads of the store under way. A learner or acceptor has a few at
 	// a time and a leader one for each Accept at an instance that is held, at most a
 	// window of them. What is asked beyond is dropped, as a connection may, and asked again.
 	maxLoads = 4096

@@ -22,6 +22,10 @@ func (a *Acceptor) onDiskRoom(m *paxos.DiskRoom) {
 	if a.room = (room{m.Values, m.Beyond, m.Free}); was && !m.Values.IsShort() {
 		a.copy.source, a.copy.failed = "", 0 // what it did not copy it copies now
 	}
+	if !was && m.Values.IsShort() && a.copy.source != "" {
+		a.copy.source = "" // for pages that are under way there is no room
+		a.copy.pages.Drop()
+	}
 }
 
 // copies reports whether this acceptor copies what it misses. One that is short closes small

@@ -1,6 +1,7 @@
 package acceptor
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/paxlog/paxlog/paxos"
@@ -87,5 +88,44 @@ func TestFullAcceptorCopiesNothing(t *testing.T) {
 		if f := sent[*paxos.Fetch](a.Flush()); len(f) != 1 || !f[0].Values || f[0].From != held+1 {
 			t.Errorf("with room again: %+v", f)
 		}
+	}
+}
+
+// TestFullAmidCopy: an acceptor whose disk fills up while it copies gives up the pages that are under way, and asks
+// for no others, and one that is short and closes a small gap asks for one page at a time: there is room for no more.
+func TestFullAmidCopy(t *testing.T) {
+	a := ready(State{Held: 5})
+	for _, id := range a.cfg.Sources {
+		a.Step("a1", &paxos.PeerUp{ID: id, Role: paxos.RoleAcceptor})
+	}
+	page := func(from paxos.NodeID, f *paxos.Fetch) {
+		m := &paxos.Page{Nonce: f.Nonce, From: f.From, Held: a.known}
+		for i := range paxos.Instance(10) {
+			m.Values = append(m.Values, paxos.Vote{Instance: f.From + i, Ballot: ballot(1, "p1")})
+		}
+		a.Step(from, m)
+	}
+	a.known = 5000
+	a.Tick(a.now+1000, 0)
+	f, source := sent[*paxos.Fetch](a.Flush())[0], a.copy.source
+	page(source, f)
+	f = sent[*paxos.Fetch](a.Flush())[0]
+	a.Step("a1", &paxos.DiskRoom{Values: paxos.RoomFor(0), Beyond: 1 << 30})
+	page(source, f)
+	asked := sent[*paxos.Fetch](a.Flush())
+	if a.held != 15 || slices.ContainsFunc(asked, func(f *paxos.Fetch) bool { return f.Values }) {
+		t.Fatalf("held %d, and it asks for %+v", a.held, asked)
+	}
+
+	a, all := shortBehind(t, 1<<30, 40)
+	f, source = all[0], a.copy.source
+	for want := paxos.Instance(15); want <= 25; want += 10 {
+		a.known++ // so fast that it would ask for several
+		page(source, f)
+		more := sent[*paxos.Fetch](a.Flush())
+		if a.held != want || len(more) != 1 || !more[0].Values || more[0].From != want+1 {
+			t.Fatalf("held %d, want %d, and it asks for %+v", a.held, want, more)
+		}
+		f = more[0]
 	}
 }

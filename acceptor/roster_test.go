@@ -60,3 +60,28 @@ func TestRoster(t *testing.T) {
 		t.Errorf("a client is told %+v", d)
 	}
 }
+
+// TestNewcomerIsNoMemberBefore: who came by a change may not vote before it holds everything below the instance
+// from which on it is a member: above the change itself, others are asked.
+func TestNewcomerIsNoMemberBefore(t *testing.T) {
+	cfg := config()
+	cfg.ID, cfg.Incarnation, cfg.Knows = "a4", 4, control.Level
+	s, err := control.State{}.Apply(1, genesis(1, control.Level).Batch, control.Level)
+	for i, c := range []control.Command{
+		control.Alpha{Alpha: 5},
+		control.Change{Change: s.Members.Now.Addition(configuration.Acceptor{ID: "a4", Incarnation: 4, Addr: "h:4"}, 3, 2)},
+	} {
+		if err == nil {
+			s, err = s.Apply(paxos.Instance(2+i), control.Batch(c), control.Level)
+		}
+	}
+	if err != nil || s.Members.At != 3 || s.Members.From != 8 {
+		t.Fatalf("%+v, %v", s.Members, err)
+	}
+	for held := paxos.Instance(3); held < 10; held++ {
+		a := New(cfg, State{Held: held, Control: s.Encode()})
+		if is := held+1 >= s.Members.From; a.isMember() != is || a.isNewcomer() == is {
+			t.Errorf("with everything up to %d, and a member from %d on, it may vote: %v", held, s.Members.From, !is)
+		}
+	}
+}

@@ -17,7 +17,7 @@ const module = "github.com/paxlog/paxlog/"
 // layers say how high each package stands: it may import only what is below it.
 // config is data: packages of its own height may import it.
 var layers = map[string]int{
-	"internal/program": 0, "paxos": 0, "paxos/configuration": 1, "paxos/rights": 1, "paxos/control": 2, "wire": 2,
+	"internal/program": 0, "paxos": 0, "paxos/configuration": 1, "paxos/rights": 1, "paxos/paging": 1, "paxos/control": 2, "wire": 2,
 	"acceptor": 3, "proposer": 3, "learner": 3,
 	"credentials": 3, "credentials/issue": 4,
 	"transport": 4, "wal": 4, "config": 4,
