@@ -167,9 +167,8 @@ func (l *Learner) isBelow(id paxos.SessionID) bool {
 	return id.Birth() < max(l.state.Floor, l.sessions.floors.of[id.Owner()])
 }
 
-// use touches a session in log order, known if it is not 0. When there are too many it expires
-// the least recently used one, of whoever has most, and raises that one's floor above its birth
-// (package doc, "Sessions that expire").
+// use touches a session in log order, known if it is not 0. When there are too many, the first to go
+// expire, and their floors rise above their births (package doc, "Sessions that expire").
 func (l *Learner) use(known ref, id paxos.SessionID) *session {
 	l.state.Uses++
 	if known == 0 {
@@ -180,13 +179,19 @@ func (l *Learner) use(known ref, id paxos.SessionID) *session {
 		known = l.sessions.add(paxos.SessionState{ID: id})
 	}
 	s := l.sessions.use(known, l.state.Uses)
-	for l.sessions.len() > l.cfg.Membership.Sessions {
-		if l.control.state.Level < control.LevelRights {
+	if l.control.state.Level < control.LevelRights {
+		for l.sessions.len() > l.sessions.allowed.all {
 			l.state.Floor = max(l.state.Floor, l.sessions.expire(l.sessions.used.oldest).Birth()+1)
-			continue
 		}
-		id := l.sessions.expire(l.sessions.excess())
-		l.state.Floor = max(l.state.Floor, l.sessions.floors.raise(id.Owner(), id.Birth()+1))
+		return s
+	}
+	for range maxExpired {
+		r := l.sessions.surplus(id.Owner())
+		if r == 0 {
+			break
+		}
+		gone := l.sessions.expire(r)
+		l.state.Floor = max(l.state.Floor, l.sessions.floors.raise(gone.Owner(), gone.Birth()+1))
 		l.sessions.floors.drop(l.state.Floor)
 	}
 	return s

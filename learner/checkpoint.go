@@ -184,17 +184,43 @@ func (l *Learner) trimmedAt(from paxos.NodeID, m *paxos.Page) {
 	}
 	state, err := control.Decode(m.Control, l.cfg.Knows)
 	own := &l.control.state
-	if err != nil || state.FirstInstance() != m.First || !own.Log.IsZero() && own.Log != state.Log || state.Base.Size > l.maxState() {
+	if err != nil || state.FirstInstance() != m.First || !own.Log.IsZero() && own.Log != state.Log || !l.isShown(from, state.Base) {
 		return // it is told as what lacks there (trimmedThere)
 	}
 	l.install = &installing{base: state.Base, chunks: control.NewChunks(state.Base), source: from}
 	l.fetchChunks()
 }
 
-// maxState is more bytes than the state of any learner takes: what one process shows as a
-// checkpoint is collected in memory, up to the size that it shows.
+// maxState is more bytes than the state of a learner takes, as far as is known here: what one process shows as a
+// checkpoint is collected in memory, up to the size that it shows. Where the log has remembered more sessions
+// than this learner knows of, it may be larger: that takes two processes that show it alike.
 func (l *Learner) maxState() uint64 {
-	return maxStateBytes + uint64(l.cfg.Membership.Sessions)*maxSessionBytes
+	return maxStateBytes + uint64(max(l.cfg.Membership.Sessions, l.sessions.allowed.most))*maxSessionBytes
+}
+
+// isShown reports whether a checkpoint is of a size that this learner collects by the word of one, or was shown by
+// another one before.
+func (l *Learner) isShown(from paxos.NodeID, c control.Checkpoint) bool {
+	if c.Size <= l.maxState() || l.claimed.by != "" && l.claimed.by != from && l.claimed.base == c {
+		return true
+	}
+	l.claimed = claim{from, c}
+	return false
+}
+
+// claim is a large checkpoint that somebody has shown.
+type claim struct {
+	by   paxos.NodeID
+	base control.Checkpoint
+}
+
+// maxSessions is more than a state has. A log that has remembered more before (control.Adjust) may have as
+// many yet as there may be.
+func (l *Learner) maxSessions(s *control.State) int {
+	if s.Level >= control.LevelSettings && s.GrantedAt > 0 {
+		return paxos.MaxSessions
+	}
+	return l.cfg.Membership.Sessions
 }
 
 func (l *Learner) fetchChunks() {
@@ -238,10 +264,11 @@ func (l *Learner) installed(k *installing) {
 		l.Warn("the checkpoint that a process shows is not what was closed: it is asked for again", "peer", string(k.source), "instance", uint64(k.base.T))
 		return
 	}
+	decided := newControlled(l, st)
 	switch is, was := &st.LearnerState, &l.state; {
 	case is.Applied <= was.Applied:
 		return
-	case is.Next < was.Next, is.Time < was.Time, is.Floor < was.Floor, is.Uses < was.Uses, len(st.Sessions) > l.cfg.Membership.Sessions,
+	case is.Next < was.Next, is.Time < was.Time, is.Floor < was.Floor, is.Uses < was.Uses, len(st.Sessions) > l.maxSessions(&decided.state),
 		!l.sessions.floors.covered(is.Floor, st.Floors):
 		// One of both has not what was chosen. Nobody else's word makes this one forget what it has.
 		if source := l.sources.of(k.source); source != nil {
@@ -257,14 +284,14 @@ func (l *Learner) installed(k *installing) {
 		}
 	}
 	before := l.control.state
-	l.state, l.sessions, l.control = st.LearnerState, newSessions(st.Sessions, st.Floors), newControlled(l, st)
+	l.state, l.sessions, l.control = st.LearnerState, newSessions(st.Sessions, st.Floors), decided
 	l.configure()
 	l.judgeAgain(&before)
 	l.checkpoint, l.changed = checkpointing{}, true
 	l.abandonReplay()
 	l.endAudit()
 	l.Write(paxos.Install{State: l.state, Sessions: st.Sessions, Floors: st.Floors, Control: st.Control})
-	l.progressAt, l.appliedAt, l.copying.wait = l.now, l.now, 0
+	l.progressAt, l.appliedAt, l.copying.wait, l.copying.failed = l.now, l.now, 0, false
 }
 
 // trim deletes what the log's state says is not kept any more.

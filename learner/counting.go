@@ -120,9 +120,6 @@ func (l *Learner) sawVote(i paxos.Instance) {
 
 func (l *Learner) onRelay(from paxos.NodeID, m *paxos.Relay) {
 	if s := l.sources.voter(from); s != nil {
-		if l.copying.asked != "" {
-			l.copying.relayed += len(m.Value.Batch)
-		}
 		l.addValue(s, m.Instance, m.Ballot, m.Value, false)
 	}
 }

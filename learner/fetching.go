@@ -3,13 +3,15 @@ package learner
 import (
 	"github.com/paxlog/paxlog/paxos"
 	"github.com/paxlog/paxlog/paxos/control"
+	"github.com/paxlog/paxlog/paxos/paging"
 )
 
-// copying is the copy of instances that this learner missed: one page at a time
-// from one source, and votes from all acceptors.
+// copying is the copy of instances that this learner missed: pages from one source (package
+// paging), and votes from all acceptors.
 type copying struct {
 	asked   paxos.NodeID // the source of values, "" if no fetch is outstanding
-	askedAt paxos.Ticks
+	askedAt paxos.Ticks  // or since when the next page is waited for
+	pages   paging.Pages
 	nonce   uint64
 	next    int // rotation over sources
 	failed  bool
@@ -70,8 +72,10 @@ func (l *Learner) nextSource() paxos.NodeID {
 func (l *Learner) fetch(source paxos.NodeID) {
 	f := &l.copying
 	f.nonce++
-	f.asked, f.askedAt, f.failed = source, l.now, source == ""
+	f.asked, f.askedAt, f.failed, f.held = source, l.now, source == "", l.sources.maxHeld()
 	from := l.state.Applied + 1
+	f.pages.Drop()
+	f.pages.Asks(from, f.nonce)
 	for _, id := range l.members.Acceptors {
 		if id != source && l.sources.of(id).up {
 			l.Send(id, &paxos.Fetch{Nonce: f.nonce, From: from})
@@ -82,12 +86,21 @@ func (l *Learner) fetch(source paxos.NodeID) {
 	}
 }
 
-// fetchMore asks for the values that follow.
-func (l *Learner) fetchMore(from paxos.NodeID) {
+// fetchMore asks for the values that follow, in as many pages as may be under way: the source holds all up to
+// an instance. It asks when what came before is with the store: where that is slower than the source,
+// pages would be dropped here, and waited for.
+func (l *Learner) fetchMore(source paxos.NodeID, upTo paxos.Instance) {
 	f := &l.copying
-	f.nonce++
-	f.asked, f.askedAt, f.resume = from, l.now, ""
-	l.Send(from, &paxos.Fetch{Nonce: f.nonce, From: l.state.Applied + 1, Values: true})
+	f.asked, f.askedAt, f.resume, f.held = source, l.now, "", l.sources.maxHeld()
+	for {
+		from, more := f.pages.More(l.state.Applied+1, upTo)
+		if !more {
+			return
+		}
+		f.nonce++
+		f.pages.Asks(from, f.nonce)
+		l.After(source, &paxos.Fetch{Nonce: f.nonce, From: from, Values: true})
+	}
 }
 
 func (l *Learner) onPage(from paxos.NodeID, m *paxos.Page) {
@@ -105,33 +118,67 @@ func (l *Learner) onPage(from paxos.NodeID, m *paxos.Page) {
 		l.hold(s, m.Held)
 		l.addVotes(s.place, m.Runs)
 	}
-	size := 0
-	for _, v := range m.Values {
-		size += len(v.Value.Batch)
-		l.addValue(s, v.Instance, v.Ballot, v.Value, v.Instance <= m.Held)
-	}
 	f := &l.copying
-	if f.asked != from || m.Nonce != f.nonce {
-		l.apply()
+	if f.asked != from || !f.pages.Came(m) {
+		l.takeValues(s, m)
 		return
 	}
-	f.asked = ""
-	before := l.state.Applied
-	l.apply()
+	before, taken, useful := l.state.Applied, 0, false
+	for next := f.pages.Next(before + 1); next != nil; next = f.pages.Next(l.state.Applied + 1) {
+		l.takeValues(s, next)
+		taken++
+		useful = useful || paging.Last(next) <= l.state.Applied
+	}
+	if taken == 0 {
+		return // it waits for those in front of it
+	}
+	f.pages.Look(l.state.Applied, l.sources.maxHeld())
 	switch {
-	case l.state.Applied == before:
+	case l.state.Applied == before && !useful:
+		f.asked = ""
+		f.pages.Drop()
 		if s.first > before+1 {
 			l.trimmedThere(s, m)
 		}
 		f.failed = true
 		f.slower(l.cfg.RetryTicks)
-	case m.Held > l.state.Applied:
-		// More where that came from: only the values, one page after the other.
-		if f.rest(from, size, l.now, f.askedAt) {
-			return
-		}
-		l.fetchMore(from)
+	case m.Held <= l.state.Applied:
+		f.asked = ""
+		f.pages.Drop()
+	case f.pages.IsIdle() && l.rests(from, l.state.Applied-before):
+		f.asked = ""
+	default: // more where that came from: only the values
+		l.fetchMore(from, m.Held)
 	}
+}
+
+// lookAfar has nobody relay values to this learner while more than a few pages are missing here: it would drop
+// them, and copy them in their turn. How far the log goes enough acceptors say.
+func (l *Learner) lookAfar() {
+	if !l.afar && l.sources.maxHeld() <= l.state.Applied+2*far {
+		return
+	}
+	shown, _ := l.sources.shown(l.members.Newest())
+	missing, page := shown-min(l.state.Applied, shown), l.copying.pages.Span()
+	limit := max(farPages*page, 2*far)
+	if l.afar {
+		limit /= 2
+	}
+	if afar := page > 0 && missing > limit; afar != l.afar {
+		l.afar = afar
+		l.pollAll()
+	}
+}
+
+// takeValues takes the values of a page.
+func (l *Learner) takeValues(s *source, m *paxos.Page) {
+	for _, v := range m.Values {
+		l.addValue(s, v.Instance, v.Ballot, v.Value, v.Instance <= m.Held)
+		if v.Instance == l.state.Applied+1 { // at once: what follows it may have room only as the next one
+			l.apply()
+		}
+	}
+	l.apply()
 }
 
 // trimmedThere tells that a source has trimmed what is needed next. Another one may
@@ -154,9 +201,9 @@ func (l *Learner) trimmedThere(s *source, m *paxos.Page) {
 
 // pacing is when the next page is fetched.
 type pacing struct {
-	wait     paxos.Ticks  // after fetches that did not help: doubles up to fetchMax
-	relayed  int          // bytes of new values since a page was asked for
-	resume   paxos.NodeID // the source of the next page, when its pause is over; "" if none waits
+	wait     paxos.Ticks    // after fetches that did not help: doubles up to fetchMax
+	held     paxos.Instance // how far the log was known to go when a page was asked for
+	resume   paxos.NodeID   // the source of the next page, when its pause is over; "" if none waits
 	resumeAt paxos.Timer
 }
 
@@ -165,15 +212,16 @@ func (p *pacing) slower(retry paxos.Ticks) {
 	p.wait = min(max(2*p.wait, retry/2), fetchMax*retry)
 }
 
-// rest reports whether the next page waits, since clients append meanwhile; see pause.
-func (p *pacing) rest(from paxos.NodeID, size int, now, askedAt paxos.Ticks) bool {
-	grown := p.relayed
-	p.relayed = 0
-	if grown == 0 || growth*grown >= size {
+// rests reports whether the next page waits, since clients append meanwhile; see pause. A page had so many
+// instances.
+func (l *Learner) rests(from paxos.NodeID, page paxos.Instance) bool {
+	f := &l.copying
+	grown := l.sources.maxHeld() - min(f.held, l.sources.maxHeld())
+	if grown == 0 || paging.Growth*grown >= page {
 		return false
 	}
-	p.resume = from
-	p.resumeAt.Set(now + pause*(now-askedAt))
+	f.resume = from
+	f.resumeAt.Set(l.now + pause*(l.now-f.askedAt))
 	return true
 }
 
@@ -224,11 +272,12 @@ func (l *Learner) tickFetch() {
 		return
 	}
 	if f.resume != "" {
-		l.fetchMore(f.resume)
+		l.fetchMore(f.resume, l.state.Applied+1) // one page, which says how far the source is by now
 		return
 	}
 	if f.asked != "" {
 		f.asked, f.failed = "", true // a slow source is switched
+		f.pages.Drop()
 		if l.now < l.nextFetch() {
 			return
 		}

@@ -29,6 +29,7 @@ func shownCheckpoint(t *testing.T, change func(*Learner)) (took bool, l *Learner
 	chunks := control.NewChunks(c)
 	chunks.Add(control.Batch(control.Chunk{T: c.T, Bytes: string(bytes)}))
 	l = begun()
+	l.copying.failed = true // as of the page that has shown it
 	l.installed(&installing{base: c, chunks: chunks, source: "a3"})
 	if out := l.Flush(); out.Halt != "" {
 		t.Fatal(out.Halt)
@@ -58,7 +59,8 @@ func TestCheckpointThatGoesBack(t *testing.T) {
 	}
 }
 
-// TestCheckpointWithoutEnd: nobody collects a checkpoint that is larger than any can be.
+// TestCheckpointWithoutEnd: nobody collects a checkpoint that is larger than any can be as far as is known here, by
+// the word of one process alone.
 func TestCheckpointWithoutEnd(t *testing.T) {
 	for size, wants := range map[uint64]bool{1000: true, 1 << 29: false} {
 		l := knowing()
@@ -68,6 +70,12 @@ func TestCheckpointWithoutEnd(t *testing.T) {
 		l.trimmedAt("a3", &paxos.Page{First: 101, Control: s.Encode()})
 		if (l.install != nil) != wants {
 			t.Errorf("a checkpoint of %d bytes is fetched: %v", size, !wants)
+		}
+		if l.trimmedAt("a3", &paxos.Page{First: 101, Control: s.Encode()}); (l.install != nil) != wants {
+			t.Errorf("a checkpoint of %d bytes, shown twice by one, is fetched: %v", size, !wants)
+		}
+		if l.trimmedAt("a1", &paxos.Page{First: 101, Control: s.Encode()}); l.install == nil {
+			t.Errorf("a checkpoint of %d bytes that two show is not fetched", size)
 		}
 	}
 }
@@ -98,5 +106,27 @@ func TestClosedAboveTheEnd(t *testing.T) {
 	}
 	if l.control.state.FirstIndex != 50 || l.state.FirstIndex != 2 || l.state.FirstInstance != 4 || l.state.Applied != 7 {
 		t.Errorf("the log's first index is %d; here %d, from instance %d on, of %d", l.control.state.FirstIndex, l.state.FirstIndex, l.state.FirstInstance, l.state.Applied)
+	}
+}
+
+// TestCheckpointIsGoneOnFrom: who has begun with a checkpoint asks for what comes next at once, although the page that
+// has shown it had nothing: while it waits, the log may be trimmed again.
+func TestCheckpointIsGoneOnFrom(t *testing.T) {
+	took, l := shownCheckpoint(t, func(*Learner) {})
+	for _, id := range members.Acceptors {
+		l.Step("l1", &paxos.PeerUp{ID: id})
+		l.Step(id, &paxos.PollReply{Held: 500})
+	}
+	asked := 0
+	out := l.Flush()
+	for _, id := range members.Acceptors {
+		for _, f := range sent[*paxos.Fetch](out, id) {
+			if f.Values && f.From == l.state.Applied+1 {
+				asked++
+			}
+		}
+	}
+	if !took || asked != 1 {
+		t.Errorf("taken %v, and %d pages are asked for", took, asked)
 	}
 }

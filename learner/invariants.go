@@ -59,7 +59,7 @@ func (l *Learner) checkBounds() {
 	l.checkBound("polls under way", len(l.reads.rounds), maxRounds)
 	l.checkBound("loads for those that copy", l.copies, maxCopies)
 	l.checkBound("loads for clients that copy", l.backups, maxBackups)
-	l.checkBound("sessions remembered", l.sessions.len(), l.cfg.Membership.Sessions)
+	l.checkBound("sessions remembered", l.sessions.len(), l.sessions.allowed.most)
 }
 
 func (l *Learner) checkBound(queue string, n, most int) {

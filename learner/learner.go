@@ -103,6 +103,27 @@
 // more than it must, and never lets a command be applied twice. Sessions of nobody in particular have one
 // owner, too: among those it is as it was.
 //
+// From control.LevelSettings on the log may say another number than it began with, and how many one
+// principal may have (package control, "Settings"). An owner that has more loses its own, with its own floor.
+// Where a number is lowered, sessions go a few at a time (maxExpired), whenever one is used: an instance
+// costs the same however many have to go, and which ones those are follows from what was applied, as before.
+// If nothing is appended none goes.
+//
+// # Copying
+//
+// A learner that misses much copies it from one source, several pages at once (package paging). Three things
+// keep it from being in the way of clients, or they of it:
+//
+//   - Values that are relayed meanwhile are kept above what comes next, as far as there is room. A page
+//     needs none: each of its values is applied before the next one is looked at. And where more than
+//     farPages are missing, nobody relays anything: it would be dropped here.
+//   - It asks for more when what it got is with its store. So it copies as fast as its disk takes, and drops
+//     nothing that it would have to wait for.
+//   - It rests between pages where that leaves it twice as fast as the log grows (pause).
+//
+// One that begins with a checkpoint, since what comes next was trimmed, goes on at once: the log may be
+// trimmed again while it waits.
+//
 // # A value that does not come
 //
 // One acceptor, the relay, sends the values that it votes for; all send their votes. A value
@@ -140,6 +161,7 @@ type Config struct {
 	EntryBytes int         // told to clients
 	BatchBytes int         // told to clients: the largest batch of one Append
 	AheadBytes int         // values kept above a hole
+	CopyPages  int         // under way at once from who is copied; 0: one
 	// BurstBytes is how many bytes of pages one connection is sent at once; one page
 	// always fits. Whoever waits beyond it gets an empty page, and asks again when what
 	// was sent has arrived: four hundred tails of one client must not fill the
@@ -212,8 +234,10 @@ type Learner struct {
 	highest    paxos.Instance // highest instance that anybody voted for, as far as heard
 
 	relay      paxos.NodeID // the acceptor that sends values ahead of its votes
-	appliedAt  paxos.Ticks  // when applied last rose
-	progressAt paxos.Ticks  // when applied last rose, or nothing was missing
+	claimed    claim
+	afar       bool        // so much is missing that nobody is to send any
+	appliedAt  paxos.Ticks // when applied last rose
+	progressAt paxos.Ticks // when applied last rose, or nothing was missing
 	copying    copying
 	wanting    wanting
 
@@ -241,6 +265,7 @@ func New(cfg Config, st State) *Learner {
 		gate: rights.Gate{Blind: cfg.Blind}, clients: newConnections(), due: newDue(),
 	}
 	l.reads.nonce, l.copying.nonce = cfg.Seed%paxos.Bound, cfg.Seed%paxos.Bound
+	l.copying.pages.Depth = cfg.CopyPages
 	l.auditNonce = (l.copying.nonce + paxos.Bound/2) % paxos.Bound
 	l.state.Next = max(l.state.Next, 1)
 	l.state.FirstIndex = max(l.state.FirstIndex, 1)
@@ -341,6 +366,7 @@ func (l *Learner) Next() paxos.Ticks {
 // Flush implements paxos.Machine: it applies what was chosen, in order.
 func (l *Learner) Flush() paxos.Output {
 	l.apply()
+	l.lookAfar()
 	l.compareChains()
 	l.tickCheckpoint()
 	l.flushConnections()

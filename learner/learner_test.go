@@ -9,7 +9,7 @@ import (
 var members = paxos.Membership{Cluster: "t", Acceptors: []paxos.NodeID{"a1", "a2", "a3"}, Phase1: 2, Phase2: 2, Sessions: 2}
 
 func config() Config {
-	return Config{ID: "l1", Membership: members, Learners: []paxos.NodeID{"l2"}, PollTicks: 50, RenewTicks: 1500, RetryTicks: 100, ReadTicks: 1000, PageBytes: 1000, EntryBytes: 100, AheadBytes: 1000, BurstBytes: 4000}
+	return Config{ID: "l1", Membership: members, Learners: []paxos.NodeID{"l2"}, PollTicks: 50, RenewTicks: 1500, RetryTicks: 100, ReadTicks: 1000, PageBytes: 1000, CopyPages: 16, EntryBytes: 100, AheadBytes: 1000, BurstBytes: 4000}
 }
 
 func newLearner() *Learner { return newLearnerWith(config(), State{}) }

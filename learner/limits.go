@@ -54,12 +54,16 @@ const (
 	MaxLoads = 8
 
 	// maxCopies is how many loads are under way for acceptors and learners that copy. Each
-	// of them has one at a time; what comes beyond is dropped, and asked for again.
+	// of them has a few at a time (paging.Most); what comes beyond is dropped, and asked for again.
 	maxCopies = 256
 
 	// maxBackups is how many loads are under way for clients that copy the log. What comes
 	// beyond is answered with an empty page, and asked for again.
 	maxBackups = 4
+
+	// maxExpired is how many sessions expire at most when one is used: more than one has to go only where
+	// the log was told to remember fewer.
+	maxExpired = 64
 
 	// maxStateBytes and maxSessionBytes are more than a state takes, without its sessions and
 	// for each of them.
@@ -113,11 +117,15 @@ const (
 	// far is how many held instances behind a learner fetches without delay.
 	far = 64
 
+	// farPages is with how many pages missing a learner has no values relayed any more; with half of that it has
+	// again.
+	farPages = 16
+
 	// Where a learner copies much while clients append, both share processors and
 	// disks. So it rests for pause times as long as a page took, unless the log grows by
-	// more than a share (1/growth) of what it copies: then it would not come closer soon.
-	pause  = 3
-	growth = 4
+	// more than a share of what it copies (paging.Growth): then it would not come closer soon. With both it
+	// copies at least twice as fast as the log grows.
+	pause = 3
 )
 
 // Comparing chains, and reading the own log again.

@@ -16,6 +16,7 @@ type other struct {
 // configure takes what the log has decided about its processes, up to applied.
 func (l *Learner) configure() {
 	l.enrol()
+	l.sessions.allow(&l.control.state, l.cfg.Membership.Sessions)
 	if d := l.control.state.Directory(); d != nil && (l.directory == nil || l.directory.Epoch != d.Epoch || l.directory.Version != d.Version) {
 		l.directory = d
 		for _, id := range l.clients.connected {

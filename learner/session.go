@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/paxlog/paxlog/paxos"
+	"github.com/paxlog/paxlog/paxos/control"
 )
 
 // session is one client session that is remembered.
@@ -35,9 +36,58 @@ type sessions struct {
 	byOwner pool[owned]
 	beside  links
 	floors  floors
+	allowed allowed
 	// What is stored is not what is here: of dirty ones, and of those that expired.
 	dirty   []ref
 	expired []paxos.SessionID
+}
+
+// allowed is how many sessions the log lets be remembered.
+type allowed struct {
+	all    int
+	each   int                 // of an owner without a number of its own; 0: any
+	owners map[paxos.Owner]int // the numbers of those that have one
+	most   int                 // all, or as many as there were when it was lowered
+}
+
+// allow takes what the log says: own is the number below control.LevelSettings, which is in every cluster file.
+func (t *sessions) allow(s *control.State, own int) {
+	a := allowed{all: own, owners: map[paxos.Owner]int{}}
+	if s.Level >= control.LevelSettings {
+		a.all = int(s.SessionLimit())
+	}
+	for _, x := range s.Settings {
+		switch {
+		case x.Key != paxos.QuotaSessions:
+		case x.Name == "":
+			a.each = int(x.Value)
+		default:
+			a.owners[paxos.OwnerOf(x.Name)] = int(x.Value)
+		}
+	}
+	a.most = max(a.all, t.len())
+	t.allowed = a
+}
+
+// of is how many an owner may have, 0 if any.
+func (a *allowed) of(owner paxos.Owner) int {
+	if n, is := a.owners[owner]; is || owner == (paxos.Owner{}) {
+		return n
+	}
+	return a.each
+}
+
+// surplus is the session that goes first when one of owner was used, 0 if none has to go: of that
+// owner, if it has more than it may, or of whoever has most.
+func (t *sessions) surplus(owner paxos.Owner) ref {
+	own := &t.byOwner.at(t.owners[owner]).used
+	switch most := t.allowed.of(owner); {
+	case most > 0 && own.n > most:
+		return own.oldest
+	case t.len() > t.allowed.all:
+		return t.excess()
+	}
+	return 0
 }
 
 func newSessions(stored []paxos.SessionState, kept paxos.Floors) sessions {

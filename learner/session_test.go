@@ -14,7 +14,9 @@ func crowded(sessions int) *Learner {
 	cfg := config()
 	cfg.Knows, cfg.Membership.Sessions = control.Level, sessions
 	l := newLearnerWith(cfg, State{})
-	l.choose(1, genesis(control.Level))
+	l.choose(1, control.Batch(control.Genesis{
+		Log: paxos.LogID{1}, Level: control.Level, Sessions: uint64(sessions), Config: control.ConfigurationOf(members, func(paxos.NodeID) uint64 { return 1 }),
+	}))
 	return l
 }
 
@@ -51,6 +53,90 @@ func TestChurnExpiresItsOwn(t *testing.T) {
 	l.applyNext(run(made(5, "evil", log, 77), 1, "x")) // born when there was still room
 	if l.last() != before+2 {
 		t.Error("whoever expired its own goes on below its floor")
+	}
+}
+
+// adjusted is the value that decides a setting.
+func adjusted(key paxos.SettingKey, name paxos.Principal, value uint64) []byte {
+	return control.Batch(control.Adjust{Setting: paxos.Setting{Key: key, Name: name, Value: value}})
+}
+
+// count is how many sessions of a principal are remembered.
+func (t *sessions) count(who paxos.Principal) (n int) {
+	for id := range t.byID {
+		if id.Owner() == paxos.OwnerOf(who) {
+			n++
+		}
+	}
+	return n
+}
+
+// TestQuotaOfSessions: who has a quota expires its own sessions when it makes more, whatever room there is; one
+// that has a number of its own goes by that, and nobody's have one by name only.
+func TestQuotaOfSessions(t *testing.T) {
+	log := paxos.LogID{1}
+	l := crowded(100)
+	l.applyNext(adjusted(paxos.QuotaSessions, "", 3))
+	l.applyNext(adjusted(paxos.QuotaSessions, "feeder", 5))
+	l.applyNext(adjusted(paxos.QuotaSessions, "free", 0))
+	for n := range byte(10) {
+		for _, who := range []paxos.Principal{"app", "feeder", "free", paxos.Anonymous} {
+			l.applyNext(run(made(l.state.Applied, who, log, n+1), 1, "x"))
+		}
+	}
+	for who, want := range map[paxos.Principal]int{"app": 3, "feeder": 5, "free": 10, paxos.Anonymous: 10} {
+		if n := l.sessions.count(who); n != want {
+			t.Errorf("%d sessions of %s, want %d", n, who, want)
+		}
+	}
+	if l.sessions.floors.of[paxos.OwnerOf("app")] == 0 || l.sessions.floors.of[paxos.OwnerOf("free")] != 0 || l.state.Floor != 0 {
+		t.Errorf("floors %v, of everybody %d", l.sessions.floors.of, l.state.Floor)
+	}
+	l.applyNext(adjusted(paxos.QuotaSessions, paxos.Anonymous, 2))
+	l.applyNext(run(made(l.state.Applied, paxos.Anonymous, log, 99), 1, "x"))
+	if n := l.sessions.count(paxos.Anonymous); n != 2 {
+		t.Errorf("%d sessions of nobody in particular, with a quota of 2", n)
+	}
+}
+
+// TestFewerSessions: where the log is told to remember fewer, so many go with each command, and no
+// more, until there are as many as it says; and a learner that begins with a checkpoint in between has the
+// same. Where it is told to remember more, none goes.
+func TestFewerSessions(t *testing.T) {
+	log := paxos.LogID{1}
+	l := crowded(1000)
+	for n := range 1000 {
+		l.applyNext(run(made(l.state.Applied, "app", log, byte(1+n%250)), 1, "x"))
+	}
+	if n := l.sessions.len(); n != 1000 {
+		t.Fatalf("%d sessions", n)
+	}
+	l.applyNext(adjusted(paxos.SettingSessions, "", 10))
+	if l.sessions.len() != 1000 {
+		t.Error("sessions have gone although none was used")
+	}
+	kept := l.sessions.all.at(l.sessions.used.oldest).ID
+	want := 1000
+	for step := 0; want > 10; step++ {
+		if step == 3 {
+			st, err := decodeState(l.encodeState(), control.Level)
+			if err != nil {
+				t.Fatal(err)
+			}
+			l = newLearnerWith(l.cfg, st)
+		}
+		last := l.sessions.get(kept).Last
+		l.applyNext(run(kept, last+1, "again"))
+		if want = max(10, want-maxExpired); l.sessions.len() != want || l.sessions.get(kept) == nil {
+			t.Fatalf("step %d: %d sessions, want %d", step, l.sessions.len(), want)
+		}
+	}
+	l.applyNext(adjusted(paxos.SettingSessions, "", 20))
+	for n := range 30 {
+		l.applyNext(run(made(l.state.Applied, "app", log, byte(1+n)), 1, "x"))
+		if want = min(20, want+1); l.sessions.len() != want {
+			t.Fatalf("%d sessions, want %d", l.sessions.len(), want)
+		}
 	}
 }
 

@@ -141,7 +141,7 @@ func (l *Learner) pollAll() {
 
 // pollOne asks an acceptor to tell its votes, and what changes, from now on.
 func (l *Learner) pollOne(id paxos.NodeID, nonce uint64) {
-	m := &paxos.Poll{Nonce: nonce, Values: id == l.relay, Stay: true, Room: l.room.values, DiskFree: l.room.free}
+	m := &paxos.Poll{Nonce: nonce, Values: id == l.relay && !l.afar, Stay: true, Room: l.room.values, DiskFree: l.room.free}
 	if l.isStuck() {
 		m.Stuck = l.state.Applied + 1
 	}

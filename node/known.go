@@ -21,6 +21,9 @@ type known struct {
 	// passed is up to where this process holds, or has applied, what was chosen. A leader has
 	// passed a change when that is complete.
 	passed paxos.Instance
+	// quotas are settings of the log, as of the instance quotasAt.
+	quotas   control.Settings
+	quotasAt paxos.Instance
 }
 
 func (k *known) start(peers paxos.Peers, state paxos.Encoded, passed paxos.Instance) {
@@ -63,7 +66,24 @@ func (k *known) takeState(e paxos.Encoded) (newLog, newMembers bool) {
 	if err != nil {
 		return false, false
 	}
+	k.takeQuotas(s.Settings, s.GrantedAt)
 	return k.takeLog(s.Log), k.takeMembers(s.Members, s.Roster)
+}
+
+// takeQuotas takes how much everybody may have, as the log decided at an instance.
+func (k *known) takeQuotas(s control.Settings, at paxos.Instance) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if at != k.quotasAt { // lower, where a proposer went by what was not chosen
+		k.quotas, k.quotasAt = s, at
+	}
+}
+
+// connections is transport.Config.Quota.
+func (k *known) connections(who paxos.Principal) uint64 {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.quotas.Quota(paxos.QuotaConnections, who)
 }
 
 // takeMembers takes what the log has decided about its processes, and reports whether that is

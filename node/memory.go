@@ -17,11 +17,11 @@ func Memory(c *config.Cluster, role paxos.Role) int64 {
 	n := beside + l.ClientQueueBytes + l.InboxBytes
 	switch role {
 	case paxos.RoleAcceptor:
-		n += l.InboxBytes // of values that are not on disk yet
+		n += l.InboxBytes + copyPages(c)*l.PageBytes // of values that are not on disk yet, and of those that it copies
 	case paxos.RoleProposer:
 		n += l.QueueBytes
 	case paxos.RoleLearner:
-		n += learner.MaxLoads * l.PageBytes
+		n += (learner.MaxLoads + copyPages(c)) * l.PageBytes
 	}
 	return int64(n)
 }

@@ -263,6 +263,7 @@ func (n *Node) act(out paxos.Output) {
 	newLog, newMembers := n.known.learn(out.Writes)
 	if p, ok := n.turn.machine.(*proposer.Proposer); ok { // it keeps nothing
 		newLog = n.known.takeLog(p.Log())
+		n.known.takeQuotas(p.Settings())
 		newMembers = n.known.follow(p.Members(), p.Roster())
 		newMembers = n.known.pass(p.Passed()) || newMembers
 	}

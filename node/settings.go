@@ -14,6 +14,7 @@ import (
 	"github.com/paxlog/paxlog/paxos"
 	"github.com/paxlog/paxlog/paxos/configuration"
 	"github.com/paxlog/paxlog/paxos/control"
+	"github.com/paxlog/paxlog/paxos/paging"
 	"github.com/paxlog/paxlog/proposer"
 	"github.com/paxlog/paxlog/transport"
 	"github.com/paxlog/paxlog/wire"
@@ -47,7 +48,7 @@ func acceptorConfig(c *config.Cluster, id paxos.NodeID, addr string, incarnation
 		Proposers:     others(c.Proposers, id),
 		ElectionTicks: ticks(t.ElectionMin), HeartbeatTicks: ticks(t.Heartbeat),
 		RetryTicks: ticks(t.Retry), StallTicks: ticks(t.Stall), IdleTicks: ticks(t.Idle),
-		PageBytes: c.Limits.PageBytes, ValueBytes: FrameBytes(c) - wire.Overhead,
+		PageBytes: c.Limits.PageBytes, CopyPages: copyPages(c), ValueBytes: FrameBytes(c) - wire.Overhead,
 		Knows: control.Level, Program: program.Version(),
 	}
 }
@@ -71,9 +72,16 @@ func learnerConfig(c *config.Cluster, id paxos.NodeID, seed uint64) learner.Conf
 	return learner.Config{
 		ID: id, Membership: c.Membership(), Learners: others(c.Learners, id), Seed: seed,
 		PollTicks: ticks(t.Heartbeat), RenewTicks: ticks(t.Idle / renewals), RetryTicks: ticks(t.Retry), ReadTicks: ticks(t.Read),
-		PageBytes: l.PageBytes, EntryBytes: l.EntryBytes, BatchBytes: proposer.MaxAppend(l.BatchBytes, l.EntryBytes), AheadBytes: l.InboxBytes, BurstBytes: l.ConnQueueBytes / 2,
+		PageBytes: l.PageBytes, CopyPages: copyPages(c), EntryBytes: l.EntryBytes, BatchBytes: proposer.MaxAppend(l.BatchBytes, l.EntryBytes), AheadBytes: l.InboxBytes, BurstBytes: l.ConnQueueBytes / 2,
 		ChunkBytes: max(l.BatchBytes/4, controlBytes/16), ScrubTicks: ticks(scrubRest), ScrubEach: ticks(scrubEach), Knows: control.Level, Program: program.Version(), Blind: !c.TLS.On(),
 	}
+}
+
+// copyPages is how many pages a process that copies may have under way: half of what waits on its connection to
+// their source at most, for what does not fit there is dropped.
+func copyPages(c *config.Cluster) int {
+	l := c.Limits
+	return max(1, min(paging.Most, l.ConnQueueBytes/2/max(l.PageBytes, l.BatchBytes, l.EntryBytes)))
 }
 
 // processes are those of the cluster file.
@@ -117,7 +125,7 @@ func (n *Node) transportConfig() transport.Config {
 		}
 		return n.known.role(id) // 0 if it is not there either
 	}
-	cfg.Log, cfg.Former = n.known.logID, n.known.former
+	cfg.Log, cfg.Former, cfg.Quota = n.known.logID, n.known.former, n.known.connections
 	cfg.Joins = n.opts.Join != "" && n.opts.Role == paxos.RoleAcceptor
 	return cfg
 }

@@ -149,12 +149,21 @@ func (c *Cluster) addProposer(id paxos.NodeID) *Node {
 	})
 }
 
+// copyPages is how many pages whoever copies has under way: in half of the runs one, for then it stays longest
+// between two instances where something begins.
+func (c *Cluster) copyPages() int {
+	if c.Seed%2 == 0 {
+		return 1
+	}
+	return 4
+}
+
 // addLearner adds a learner; the cluster file need not name it.
 func (c *Cluster) addLearner(id paxos.NodeID) *Node {
 	t := c.Topology
 	cfg := learner.Config{
 		ID: id, Membership: c.Members, Learners: without(ids("l", t.Learners), id),
-		PollTicks: HeartbeatTicks, RenewTicks: renewTicks, RetryTicks: 100, ReadTicks: 1000, PageBytes: t.PageBytes, EntryBytes: 200, AheadBytes: 5000, BurstBytes: 4 * t.PageBytes,
+		PollTicks: HeartbeatTicks, RenewTicks: renewTicks, RetryTicks: 100, ReadTicks: 1000, PageBytes: t.PageBytes, CopyPages: c.copyPages(), EntryBytes: 200, AheadBytes: 5000, BurstBytes: 4 * t.PageBytes,
 		ChunkBytes: chunkBytes,
 	}
 	if t.Scrubs {
@@ -171,7 +180,7 @@ func (c *Cluster) addAcceptor(id paxos.NodeID) *Node {
 	cfg := acceptor.Config{
 		ID: id, Membership: c.Members, Addr: "sim:" + string(id),
 		Sources: append(without(c.Acceptors, id), ids("l", c.Topology.Learners)...), Proposers: ids("p", c.Topology.Proposers),
-		ElectionTicks: ElectionMin, HeartbeatTicks: HeartbeatTicks, RetryTicks: 100, StallTicks: 1500, IdleTicks: 2 * renewTicks, PageBytes: c.Topology.PageBytes,
+		ElectionTicks: ElectionMin, HeartbeatTicks: HeartbeatTicks, RetryTicks: 100, StallTicks: 1500, IdleTicks: 2 * renewTicks, PageBytes: c.Topology.PageBytes, CopyPages: c.copyPages(),
 	}
 	n := c.Add(paxos.RoleAcceptor, id, func(s *Store) paxos.Machine {
 		cfg.Seed, cfg.Incarnation, cfg.Knows = c.rng.Uint64(), c.incarnations[id], c.knows(id)

@@ -38,6 +38,8 @@ func (c *Cluster) play(f Fault) {
 		c.trim(r)
 	case f.Kind == HoldLog:
 		c.hold(r)
+	case f.Kind == AdjustLog:
+		c.adjust(r)
 	case f.Kind == ReplaceAcceptor, f.Kind == AddAcceptor, f.Kind == RemoveAcceptor:
 		c.changeMembers(f, r)
 	case f.Kind == LoseNewcomer:
@@ -86,7 +88,7 @@ func (w *World) noteFault(f Fault) bool {
 // Harm does what a fault says to the processes of another protocol, which servers
 // are. What only Paxlog's processes have does nothing to them.
 func (w *World) Harm(f Fault, servers []paxos.NodeID) {
-	if !slices.Contains([]FaultKind{RollBack, Orphan, HandOver, DrainNode, TrimLog, LoseLearner, ReplaceProgram, RaiseLevel, ReplaceAcceptor, AddAcceptor, RemoveAcceptor, LoseNewcomer, StealSession, MoveProcess, HoldLog, HearTwin, NarrowDisk}, f.Kind) && w.noteFault(f) {
+	if !slices.Contains([]FaultKind{RollBack, Orphan, HandOver, DrainNode, TrimLog, LoseLearner, ReplaceProgram, RaiseLevel, ReplaceAcceptor, AddAcceptor, RemoveAcceptor, LoseNewcomer, StealSession, MoveProcess, HoldLog, AdjustLog, HearTwin, NarrowDisk}, f.Kind) && w.noteFault(f) {
 		w.harm(f, servers, &paxos.Rand{State: f.Arg})
 	}
 }

@@ -68,6 +68,24 @@ func (c *Cluster) trim(r *paxos.Rand) {
 	c.ask(ask)
 }
 
+// adjust asks every proposer that leads, or believes so, to have the log remember more or fewer sessions, or a client
+// have no more than so much; or to have it say nothing of that any more.
+func (c *Cluster) adjust(r *paxos.Rand) {
+	few := [...]uint64{1, 2, 3, 5, 100}[r.Uint64()%5]
+	who := c.Clients[r.Uint64()%uint64(len(c.Clients))].principal()
+	if r.Uint64()%3 == 0 {
+		who = "" // each
+	}
+	ask := &paxos.Adjust{Set: true, Setting: [...]paxos.Setting{
+		{Key: paxos.SettingSessions, Value: few}, {Key: paxos.QuotaSessions, Name: who, Value: few}, {Key: paxos.QuotaBytes, Name: who, Value: 20 * few},
+	}[r.Uint64()%3]}
+	if r.Uint64()%4 == 0 {
+		ask.Set, ask.Unset, ask.Setting.Value = false, true, 0
+	}
+	c.trace("setting %s is to be %d", ask.Setting.KeyText(), ask.Setting.Value)
+	c.ask(ask)
+}
+
 // hold asks every proposer that leads, or believes so, for one of three holds: to set it or move it
 // to an index that is there, was trimmed, or is beyond the end; or to release it.
 func (c *Cluster) hold(r *paxos.Rand) {

@@ -152,7 +152,7 @@ func hostileBatch(rng *rand.Rand, said *hostileSaid) (batch []byte) {
 var hostileCommands = []control.Command{
 	control.Genesis{}, control.Mark{}, control.Chunk{}, control.Close{}, control.Confirm{}, control.Trim{}, control.Raise{},
 	control.SetRetention{}, control.Alpha{}, control.Change{}, control.SetHold{},
-	control.SetGrant{}, control.SetRoster{},
+	control.SetGrant{}, control.SetRoster{}, control.Adjust{},
 }
 
 // hostileCommand is any control command. A change of acceptors is often one that may follow.
@@ -176,6 +176,11 @@ func hostileCommand(rng *rand.Rand, said *hostileSaid) control.Command {
 		c.To = paxos.Index(1 + rng.Uint64N(100))
 	case *control.SetHold:
 		c.Hold = paxos.Hold{Name: []string{"archive", "cursor"}[rng.IntN(2)], At: paxos.Index(rng.Uint64N(100))}
+	case *control.Adjust:
+		*c = control.Adjust{Setting: paxos.Setting{Key: paxos.SettingKey(1 + rng.IntN(4)), Name: []paxos.Principal{"", "app"}[rng.IntN(2)], Value: 1 + rng.Uint64N(5)}}
+		if c.Key == paxos.SettingSessions {
+			c.Name = ""
+		}
 	case *control.SetGrant:
 		c.Name, c.Rights = []paxos.Principal{"app", "ops", paxos.Anonymous}[rng.IntN(3)], c.Rights&paxos.AllRights
 	case *control.SetRoster:

@@ -88,6 +88,7 @@ const (
 	MoveProcess
 	HoldLog
 	HearTwin
+	AdjustLog
 	HealNetwork
 )
 
@@ -100,7 +101,7 @@ var faultNames = [...]string{
 	ReplaceProgram: "program replaced", RaiseLevel: "level to be raised",
 	ReplaceAcceptor: "acceptor dead for good, and replaced", AddAcceptor: "acceptor added", RemoveAcceptor: "acceptor removed",
 	LoseNewcomer: "newcomer dead for good before it has arrived",
-	StealSession: "client that goes on with others' sessions", MoveProcess: "proposer or learner moved", HoldLog: "hold", HearTwin: "another process of an acceptor heard", HealNetwork: "healed network",
+	StealSession: "client that goes on with others' sessions", MoveProcess: "proposer or learner moved", HoldLog: "hold", HearTwin: "another process of an acceptor heard", AdjustLog: "setting", HealNetwork: "healed network",
 }
 
 func (k FaultKind) String() string { return faultNames[k] }
@@ -213,6 +214,7 @@ func DrawPlan(seed uint64) Plan {
 	p.changes(drawChanges(seed, p.End, t))
 	p.Faults = append(p.Faults, drawMoves(seed, p.End)...)
 	p.Faults = append(p.Faults, drawHolds(seed, p.End)...)
+	p.Faults = append(p.Faults, drawSettings(seed, p.End)...)
 	p.Faults = append(p.Faults, p.drawTwins(acceptors, servers)...)
 	slices.SortStableFunc(p.Faults, func(a, b Fault) int { return cmp.Compare(a.At, b.At) })
 	if programs == nil {
@@ -268,6 +270,21 @@ func drawHolds(seed uint64, end Micros) (faults []Fault) {
 			return faults
 		}
 		faults = append(faults, Fault{At: at, Kind: HoldLog, Arg: r.Uint64()})
+	}
+}
+
+// drawSettings draws when somebody decides how many sessions are remembered, or what clients may have, in a third
+// of the runs. It has a source of its own, as drawOld has.
+func drawSettings(seed uint64, end Micros) (faults []Fault) {
+	r := paxos.Rand{State: seed ^ 0x73657474696e67}
+	if r.Uint64()%3 != 0 {
+		return nil
+	}
+	for at := Micros(0); ; {
+		if at += between(&r, 50*Millisecond, 1500*Millisecond); at >= end {
+			return faults
+		}
+		faults = append(faults, Fault{At: at, Kind: AdjustLog, Arg: r.Uint64()})
 	}
 }
 

@@ -19,12 +19,13 @@ type checkpoints struct {
 	all      map[paxos.Instance]control.Checkpoint           // complete ones
 	complete int
 	trims    int
-	holds    map[string]paxos.Index // where each hold is
-	held     int                    // trims that one of them has kept back
+	holds    map[string]paxos.Index   // where each hold is
+	held     int                      // trims that one of them has kept back
+	settings map[paxos.Setting]uint64 // by key and name
 }
 
 func newCheckpoints() checkpoints {
-	return checkpoints{marks: map[paxos.Instance]control.Mark{}, words: map[paxos.Instance]map[paxos.NodeID]control.Sum{}, all: map[paxos.Instance]control.Checkpoint{}, holds: map[string]paxos.Index{}}
+	return checkpoints{marks: map[paxos.Instance]control.Mark{}, words: map[paxos.Instance]map[paxos.NodeID]control.Sum{}, all: map[paxos.Instance]control.Checkpoint{}, holds: map[string]paxos.Index{}, settings: map[paxos.Setting]uint64{}}
 }
 
 // Complete is how many checkpoints were completed.
@@ -48,6 +49,8 @@ func (c *Checker) onCommand(i paxos.Instance, cmd control.Command, before, after
 		say(cmd.T, cmd.By, cmd.Sum)
 	case control.SetHold:
 		k.hold(cmd, before)
+	case control.Adjust:
+		c.adjusts(i, cmd, before, after)
 	case control.Trim:
 		if after.FirstIndex < min(cmd.To, before.Newest().Next) {
 			k.held++
@@ -76,6 +79,27 @@ func (k *checkpoints) hold(c control.SetHold, before *control.State) {
 		delete(k.holds, c.Name)
 	case c.At >= before.FirstIndex:
 		k.holds[c.Name] = c.At
+	}
+}
+
+// adjusts takes a setting, apart from package control: the log has it from then on, and all others as before.
+func (c *Checker) adjusts(i paxos.Instance, cmd control.Adjust, before, after *control.State) {
+	all := c.checkpoints.settings
+	of := paxos.Setting{Key: cmd.Key, Name: cmd.Name}
+	switch {
+	case before.Level < control.LevelSettings:
+	case cmd.Unset:
+		delete(all, of)
+	default:
+		all[of] = cmd.Value
+	}
+	if len(after.Settings) != len(all) {
+		c.Fail("settings", "at instance %d %d were decided, and the log says %v", i, len(all), after.Settings)
+	}
+	for _, s := range after.Settings {
+		if value, is := all[paxos.Setting{Key: s.Key, Name: s.Name}]; !is || value != s.Value {
+			c.Fail("settings", "at instance %d the log says %s %d, and %d was decided (%t)", i, s.KeyText(), s.Value, value, is)
+		}
 	}
 }
 

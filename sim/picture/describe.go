@@ -210,6 +210,8 @@ func controlText(batch []byte) string {
 		return fmt.Sprintf("trim to %d", c.To)
 	case control.SetHold:
 		return fmt.Sprintf("hold %s at %d", c.Name, c.At)
+	case control.Adjust:
+		return fmt.Sprintf("setting %s %d", c.KeyText(), c.Value)
 	case control.Raise:
 		return fmt.Sprintf("raise to level %d", c.Level)
 	case control.Confirm:

@@ -50,7 +50,7 @@ func random(seed uint64, make func(seed uint64, n int) *side) result {
 // members stay and have no copies, and its clients have no sessions that others could take.
 var leftOut = []sim.FaultKind{
 	sim.RollBack, sim.Orphan, sim.HandOver, sim.DrainNode, sim.TrimLog, sim.LoseLearner, sim.ReplaceProgram, sim.RaiseLevel, sim.ReplaceAcceptor,
-	sim.AddAcceptor, sim.RemoveAcceptor, sim.LoseNewcomer, sim.StealSession, sim.MoveProcess, sim.HoldLog, sim.HearTwin, sim.NarrowDisk,
+	sim.AddAcceptor, sim.RemoveAcceptor, sim.LoseNewcomer, sim.StealSession, sim.MoveProcess, sim.HoldLog, sim.AdjustLog, sim.HearTwin, sim.NarrowDisk,
 }
 
 // befall does a fault to all processes of a host, or to all links of two hosts.
