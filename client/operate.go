@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/paxlog/paxlog/paxos"
+	"github.com/paxlog/paxlog/paxos/control"
 	"github.com/paxlog/paxlog/transport"
 	"github.com/paxlog/paxlog/wire"
 )
@@ -171,10 +172,11 @@ func (o *operation) PeerUp(up *paxos.PeerUp) {
 func (o *operation) Receive(_ paxos.NodeID, m paxos.Message, _ int) {
 	switch m := m.(type) {
 	case *paxos.StatusReply:
-		if m.Speaks < paxos.Messages.Row(o.ask).Since {
+		_, adjusts := o.ask.(*paxos.Adjust)
+		if m.Speaks < paxos.Messages.Row(o.ask).Since || adjusts && m.Knows < control.LevelSettings {
 			o.settle(nil, fmt.Errorf("%s: %w", o.id, ErrOldRelease))
 		}
-	case *paxos.Membered, *paxos.Transferred, *paxos.Drained, *paxos.Ordered, *paxos.Raised, *paxos.Settled, *paxos.Permitted:
+	case *paxos.Membered, *paxos.Transferred, *paxos.Drained, *paxos.Ordered, *paxos.Raised, *paxos.Settled, *paxos.Adjusted, *paxos.Permitted:
 		o.settle(m, nil)
 	case *paxos.Unsettled:
 		o.settle(nil, fmt.Errorf("%w: %s: %s", ErrUnavailable, o.id, m.Why))

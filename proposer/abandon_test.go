@@ -15,6 +15,9 @@ func TestAbandoned(t *testing.T) {
 	orders := map[string]func(*leading, bool){
 		"a trim":           func(l *leading, p bool) { l.deciding.order = &order{asker: "@op", nonce: 7, trimmed: p} },
 		"how much is kept": func(l *leading, p bool) { l.deciding.settling = &settling{asker: "@op", nonce: 7, proposed: p} },
+		"a quota": func(l *leading, p bool) {
+			l.deciding.settling = &settling{asker: "@op", nonce: 7, command: control.Adjust{}, proposed: p}
+		},
 		"a grant": func(l *leading, p bool) {
 			l.deciding.permitting = &permitting{asker: "@op", ask: &paxos.Permit{Nonce: 7}, proposed: p}
 		},
@@ -39,7 +42,11 @@ func TestAbandoned(t *testing.T) {
 				if ends(p); leads(p) != nil {
 					t.Fatalf("%s: it leads", end)
 				}
-				refused, unsettled := toldOp(t, p.Flush())
+				out := p.Flush()
+				if settled := sentTo[*paxos.Settled](out, "@op"); name == "a quota" && len(settled) > 0 {
+					t.Errorf("%s is answered as if it was asked how much is kept", name)
+				}
+				refused, unsettled := toldOp(t, out)
 				switch {
 				case ask == nil && refused+unsettled != "", ask != nil && proposed && (refused != "" || !strings.Contains(unsettled, "may be done all the same")),
 					ask != nil && !proposed && (unsettled != "" || !strings.Contains(refused, "try again")):
@@ -63,6 +70,8 @@ func toldOp(t *testing.T, out paxos.Output) (refused, unsettled string) {
 		case *paxos.Ordered:
 			refused = m.Why
 		case *paxos.Settled:
+			refused = m.Why
+		case *paxos.Adjusted:
 			refused = m.Why
 		case *paxos.Permitted:
 			refused = m.Why

@@ -39,7 +39,7 @@ func (l *leading) abandon(p *Proposer, why string) {
 		tell(o.asker, o.nonce, o.trimmed, &paxos.Ordered{Nonce: o.nonce, Why: undone})
 	}
 	if w := d.settling; w != nil {
-		tell(w.asker, w.nonce, w.proposed, &paxos.Settled{Nonce: w.nonce, Why: undone})
+		tell(w.asker, w.nonce, w.proposed, p.settingAnswer(w.nonce, w.command, undone))
 	}
 	if w := d.permitting; w != nil {
 		tell(w.asker, w.ask.Nonce, w.proposed, &paxos.Permitted{Nonce: w.ask.Nonce, Why: undone})

@@ -103,6 +103,7 @@ func (l *leading) drop(i paxos.Instance, o *proposal) {
 		l.hints.answered--
 	}
 	delete(l.open, i)
+	l.underWay.leave(o)
 }
 
 // onHeld takes the answer to an Accept at an instance that the acceptor holds:

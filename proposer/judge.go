@@ -184,7 +184,7 @@ func sameRoster(a, b *control.State) bool {
 }
 
 func sameGrants(a, b *control.State) bool {
-	return a.GrantedAt == b.GrantedAt && slices.Equal(a.Grants, b.Grants)
+	return a.GrantedAt == b.GrantedAt && slices.Equal(a.Grants, b.Grants) && slices.Equal(a.Settings, b.Settings)
 }
 
 // grantedSince is since when rights are as enough members know them, and whether enough have said so.

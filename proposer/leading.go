@@ -25,6 +25,7 @@ type leading struct {
 	// those of a repair (dropRepairs).
 	open      map[paxos.Instance]*proposal
 	openBytes int            // of the values in open
+	underWay  underWay       // of the appends in open, by principal
 	again     paxos.Timer    // before it nothing in open is sent again
 	seen      paxos.Instance // highest instance that an acceptor has accepted, as far as heard
 
@@ -69,6 +70,7 @@ type proposal struct {
 	// quiet says that its votes were not asked for, and answered that its client has the
 	// result: it is chosen, most likely.
 	quiet, answered bool
+	of              []owned // whose appends it has, as far as they count as under way
 }
 
 // lead starts Phase 2 after a Phase 1 quorum answered in full.

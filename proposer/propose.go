@@ -51,11 +51,15 @@ func (l *leading) onAppend(p *Proposer, from paxos.NodeID, m *paxos.Append) {
 		p.refuse(from, m, paxos.RefuseBusy, fmt.Sprintf("%d bytes of appends are waiting already", l.queue.bytes))
 		return
 	}
+	l.takeHint(m)
+	if why := l.overQuota(p, x); why != "" && m.First > 0 {
+		p.refuse(from, m, paxos.RefuseBusy, why)
+		return
+	}
 	if why := l.lacksRoom(p); why != "" && !l.isLeaving() && m.First > 0 { // a fence is little, and somebody wants to know
 		p.refuse(from, m, paxos.RefuseNoSpace, why)
 		return
 	}
-	l.takeHint(m)
 	l.queue.push(x)
 }
 
@@ -102,26 +106,42 @@ func (l *leading) pack(p *Proposer) {
 	}
 	l.refuseWithoutRoom(p)
 	for l.queue.n > 0 && l.room(p) && l.due(p) {
-		l.packedAt = p.now
-		alone := l.queue.n == 1
-		first := l.queue.pop().msg
-		batch, taken := first.Batch, 1
-		for l.queue.n > 0 && len(batch)+len(l.queue.next().Batch) <= p.cfg.BatchBytes {
-			if taken == 1 {
-				batch = append(make([]byte, 0, min(p.cfg.BatchBytes, len(batch)+l.queue.bytes)), batch...)
-			}
-			batch = append(batch, l.queue.pop().msg.Batch...)
-			taken++
-		}
-		quiet := alone && first.Answered > 0 && l.mayBeQuiet(p)
-		if quiet {
-			l.hints.expect(l.next, first)
-		}
-		l.propose(p, l.next, paxos.Value{Origin: l.ballot, Time: p.wall, Batch: batch}, quiet)
-		l.next++
+		l.packOne(p)
 	}
 	l.refuseWithoutRoom(p) // with what was proposed just now
 	l.decide(p)
+}
+
+// packOne proposes one value of what is waiting.
+func (l *leading) packOne(p *Proposer) {
+	l.packedAt = p.now
+	alone := l.queue.n == 1
+	var of []owned
+	first := l.take(p, &of)
+	batch, taken := first.Batch, 1
+	for l.queue.n > 0 && len(batch)+len(l.queue.next().Batch) <= p.cfg.BatchBytes {
+		if taken == 1 {
+			batch = append(make([]byte, 0, min(p.cfg.BatchBytes, len(batch)+l.queue.bytes)), batch...)
+		}
+		batch = append(batch, l.take(p, &of).Batch...)
+		taken++
+	}
+	quiet := alone && first.Answered > 0 && l.mayBeQuiet(p)
+	if quiet {
+		l.hints.expect(l.next, first)
+	}
+	l.propose(p, l.next, paxos.Value{Origin: l.ballot, Time: p.wall, Batch: batch}, quiet)
+	l.open[l.next].of = of
+	l.next++
+}
+
+// take takes the append whose turn it is, for a proposal, and notes in of whose it is.
+func (l *leading) take(p *Proposer, of *[]owned) *paxos.Append {
+	x := l.queue.pop()
+	if len(p.control.Settings) > 0 {
+		l.underWay.enter(of, x)
+	}
+	return x.msg
 }
 
 // onAppend refuses what could not be proposed, and leaves the rest to the phase.
@@ -265,6 +285,7 @@ func (l *leading) takeHint(m *paxos.Append) {
 		case e.session == m.Session && e.first < m.Answered:
 			o.answered = true
 			h.answered++
+			l.underWay.leave(o)
 		default:
 			kept = append(kept, e)
 		}

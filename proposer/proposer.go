@@ -169,6 +169,8 @@ func (p *Proposer) Step(from paxos.NodeID, m paxos.Message) {
 		p.onSettle(from, m)
 	case *paxos.Retain:
 		p.onRetain(from, m)
+	case *paxos.Adjust:
+		p.onAdjust(from, m)
 	case *paxos.Permit:
 		p.onPermit(from, m)
 	case *paxos.Drain:

@@ -1,6 +1,11 @@
 package proposer
 
-import "github.com/paxlog/paxlog/paxos"
+import (
+	"fmt"
+	"slices"
+
+	"github.com/paxlog/paxlog/paxos"
+)
 
 // appends are those that wait to be proposed. Principals take turns, and of each its clients, an append
 // each: however much some of them send, and over however many connections, another one's append is behind
@@ -21,6 +26,63 @@ type share struct {
 	of    paxos.Principal
 	bytes int
 	turns paxos.Queue[*lane] // with appends, whose turn is next first
+}
+
+// underWay is how many bytes of appends each principal has in proposals. It is counted while the log has a quota
+// of bytes: what was proposed before that is not in it.
+type underWay map[paxos.Principal]int
+
+// owned are bytes of one principal in one proposal.
+type owned struct {
+	who   paxos.Principal
+	bytes int
+}
+
+// enter has an append that goes into a proposal, with those of it already, be under way.
+func (u *underWay) enter(of *[]owned, x queued) {
+	if *u == nil {
+		*u = underWay{}
+	}
+	size := len(x.msg.Batch)
+	(*u)[x.who] += size
+	i := slices.IndexFunc(*of, func(a owned) bool { return a.who == x.who })
+	if i < 0 {
+		*of = append(*of, owned{x.who, size})
+		return
+	}
+	(*of)[i].bytes += size
+}
+
+// leave ends that for all that went into o: it is chosen, or its client has the result already.
+func (u underWay) leave(o *proposal) {
+	for _, a := range o.of {
+		if u[a.who] -= a.bytes; u[a.who] == 0 {
+			delete(u, a.who)
+		}
+	}
+	o.of = nil
+}
+
+// waiting is how many bytes wait of a principal.
+func (q *appends) waiting(who paxos.Principal) int {
+	if s := q.shares[who]; s != nil {
+		return s.bytes
+	}
+	return 0
+}
+
+// overQuota returns why one more append of x's principal is not taken yet, or "": it has as much under way as it
+// may. One that has nothing under way may have one append, however large.
+func (l *leading) overQuota(p *Proposer, x queued) string {
+	most := p.control.Settings.Quota(paxos.QuotaBytes, x.who)
+	if most == 0 {
+		return ""
+	}
+	has := l.queue.waiting(x.who) + l.underWay[x.who]
+	if has == 0 || uint64(has+len(x.msg.Batch)) <= most {
+		return ""
+	}
+	return fmt.Sprintf("%s has %d bytes of appends under way, and may have %d (`paxlog settings show`)", x.who, has, most)
 }
 
 // sender is whose append it is.

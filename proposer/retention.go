@@ -127,6 +127,28 @@ func (p *Proposer) onRetain(from paxos.NodeID, m *paxos.Retain) {
 	p.onSetting(from, m.Nonce, c, true)
 }
 
+// onAdjust answers what the log decides of how much everybody may have, and changes that before if it is
+// asked to.
+func (p *Proposer) onAdjust(from paxos.NodeID, m *paxos.Adjust) {
+	c := control.Adjust{Setting: m.Setting, Unset: m.Unset}
+	after, may := p.control.Settings.With(c)
+	p.onSetting(from, m.Nonce, c, (m.Set || m.Unset) && (!may || !slices.Equal(after, p.control.Settings)))
+}
+
+// settingAnswer tells somebody who asked about settings what there is, or why nothing was done.
+func (p *Proposer) settingAnswer(nonce uint64, c control.Command, why string) paxos.Message {
+	_, adjusts := c.(control.Adjust)
+	switch {
+	case adjusts && why != "":
+		return &paxos.Adjusted{Nonce: nonce, Why: why}
+	case adjusts:
+		return &paxos.Adjusted{Nonce: nonce, Sessions: p.control.SessionLimit(), List: slices.Clone(p.control.Settings)}
+	case why != "":
+		return &paxos.Settled{Nonce: nonce, Why: why}
+	}
+	return p.settled(nonce)
+}
+
 // onSetting takes a setting that is to be made, or answers what there is.
 func (p *Proposer) onSetting(from paxos.NodeID, nonce uint64, c control.Command, change bool) {
 	l, leads := p.phase.(*leading)
@@ -135,10 +157,10 @@ func (p *Proposer) onSetting(from paxos.NodeID, nonce uint64, c control.Command,
 	case !leads:
 		why = fmt.Sprintf("%s does not lead (`paxlog status` shows who does)", p.cfg.ID)
 	case p.control.Level < need:
-		what := map[uint64]string{control.LevelRetention: "retention needs", control.LevelHolds: "holds need"}[need]
+		what := map[uint64]string{control.LevelRetention: "retention needs", control.LevelHolds: "holds need", control.LevelSettings: "settings need"}[need]
 		why = fmt.Sprintf("the log has level %d, and %s level %d (`paxlog upgrade status`)", p.control.Level, what, need)
 	case !change:
-		p.Send(from, p.settled(nonce))
+		p.Send(from, p.settingAnswer(nonce, c, ""))
 		return
 	case l.deciding.settling != nil:
 		why = "another setting is under way: try again when that is done"
@@ -148,7 +170,7 @@ func (p *Proposer) onSetting(from paxos.NodeID, nonce uint64, c control.Command,
 		why = p.refusesSetting(c)
 	}
 	if why != "" {
-		p.Send(from, &paxos.Settled{Nonce: nonce, Why: why})
+		p.Send(from, p.settingAnswer(nonce, c, why))
 		return
 	}
 	l.deciding.settling = &settling{asker: from, nonce: nonce, command: c}
@@ -176,6 +198,13 @@ func (p *Proposer) refusesSetting(c control.Command) string {
 		case !has && len(s.Holds) >= control.MaxHolds:
 			return fmt.Sprintf("a log has at most %d holds: release one that is not needed any more (`paxlog hold list`)", control.MaxHolds)
 		}
+	case control.Adjust:
+		switch _, may := s.Settings.With(c); {
+		case !c.IsValid():
+			return fmt.Sprintf("no log can have %s at %d (`paxlog settings set --help` shows what there is)", c.KeyText(), c.Value)
+		case !may:
+			return fmt.Sprintf("a log has at most %d settings: set one to default that is not needed any more (`paxlog settings show`)", control.MaxSettings)
+		}
 	}
 	return ""
 }
@@ -199,12 +228,12 @@ func (l *leading) settle(p *Proposer) {
 	}
 	if w.proposed {
 		d.settling = nil
-		p.Send(w.asker, p.settled(w.nonce))
+		p.Send(w.asker, p.settingAnswer(w.nonce, w.command, ""))
 		return
 	}
 	if why := p.refusesSetting(w.command); why != "" {
 		d.settling = nil
-		p.Send(w.asker, &paxos.Settled{Nonce: w.nonce, Why: why})
+		p.Send(w.asker, p.settingAnswer(w.nonce, w.command, why))
 		return
 	}
 	w.proposed = true

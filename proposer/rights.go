@@ -28,14 +28,15 @@ func (j *judging) believe(p *Proposer) {
 	}
 }
 
-// granted is who may do what, from an instance on.
+// granted is who may do what, and have how much, from an instance on.
 type granted struct {
 	rights.Grants
+	control.Settings
 	at paxos.Instance
 }
 
 // grantedIn is what a state says.
-func grantedIn(s *control.State) granted { return granted{s.Grants, s.GrantedAt} }
+func grantedIn(s *control.State) granted { return granted{s.Grants, s.Settings, s.GrantedAt} }
 
 // ahead is who may do what once a new leader has got chosen again what its Phase 1 quorum has
 // shown: somebody may have been told already that this holds.
@@ -61,6 +62,16 @@ func (p *Proposer) granted() (g granted, known bool) {
 		g = p.judging.shown
 	}
 	return g, p.judging.heard && p.judging.since <= g.at
+}
+
+// Settings is what the log has decided of how much everybody may have, as far as this process knows, and
+// the instance at which that changed last.
+func (p *Proposer) Settings() (control.Settings, paxos.Instance) {
+	g := grantedIn(&p.control)
+	if _, leads := p.phase.(*leading); !leads && p.judging.shown.at > g.at {
+		g = p.judging.shown
+	}
+	return g.Settings, g.at
 }
 
 // denies answers a client that may not send m, and reports whether it was one. Whoever does not lead

@@ -167,8 +167,6 @@ func (n *Network) greet(nc net.Conn) {
 		n.clients++
 		c.number = n.clients
 		c.drop, c.share = false, n.budget // set before anybody can send: a client that does not read is cut off
-		c.principal = c.whose()
-		n.shares[c.principal]++
 		id = paxos.NodeID(fmt.Sprintf("@%d", n.clients))
 	}
 	l := n.link(id, hello.Role)

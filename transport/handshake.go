@@ -142,8 +142,12 @@ func (c *conn) answerHello() (*wire.Hello, error) {
 	}
 	kin, mine := c.n.identity.judge(c.candidate)
 	c.kin = kin
-	if code, why := c.n.judge(hello, offer, kin, c.whose()); code != 0 {
+	whose := c.whose()
+	if code, why := c.n.judge(hello, offer, kin, whose); code != 0 {
 		return nil, c.refuse(hello, code, why, mine)
+	}
+	if hello.Role == paxos.RoleClient {
+		c.principal = whose
 	}
 	answers := []paxos.Message{&wire.Welcome{Role: c.n.cfg.Role, ID: c.n.cfg.ID, Incarnation: c.n.cfg.Incarnation}}
 	if c.version > wire.Oldest {
@@ -159,6 +163,9 @@ func (c *conn) answerHello() (*wire.Hello, error) {
 		err = c.nc.SetDeadline(time.Time{})
 	}
 	if err != nil {
+		c.n.mu.Lock()
+		c.n.leaves(c)
+		c.n.mu.Unlock()
 		c.n.leave()
 		return nil, noPorts(err)
 	}
@@ -277,6 +284,9 @@ func (n *Network) judge(h *wire.Hello, offer *wire.Offer, kin kinship, whose pax
 		return wire.RefusedIncarnation, fmt.Sprintf("%s %s knows %s by incarnation %016x, which is connected, and this one shows %016x: "+
 			"its data directory was initialised anew, or it is another one's. It cannot take the place of the first", cfg.Role, cfg.ID, h.ID, known, h.Incarnation)
 	}
+	if why := n.overQuota(isClient, whose); why != "" {
+		return wire.RefusedFull, why
+	}
 	limit := n.most
 	if isClient {
 		limit -= min(serverReserve, limit/2)
@@ -285,6 +295,9 @@ func (n *Network) judge(h *wire.Hello, offer *wire.Offer, kin kinship, whose pax
 		return wire.RefusedFull, fmt.Sprintf("%d connections are open already", n.accepted)
 	}
 	n.accepted++
+	if isClient {
+		n.shares[whose]++
+	}
 	return 0, ""
 }
 

@@ -25,6 +25,17 @@ func (n *Network) leaves(c *conn) {
 	}
 }
 
+// overQuota returns why a client's connection is refused, if its principal has as many as it may; mu is held.
+func (n *Network) overQuota(isClient bool, whose paxos.Principal) string {
+	if !isClient || n.cfg.Quota == nil {
+		return ""
+	}
+	if most := n.cfg.Quota(whose); most > 0 && uint64(n.shares[whose]) >= most {
+		return fmt.Sprintf("%s has %d connections here, and may have %d (`paxlog settings show`)", whose, n.shares[whose], most)
+	}
+	return ""
+}
+
 // makeRoom ends a connection of the principal that has most, the latest of them, for one of a principal that
 // has fewer by two, and reports whether it has; mu is held. So whoever opens all that are to be had keeps
 // nobody else out.

@@ -81,6 +81,10 @@ type Config struct {
 	// connections has ended. While the queue stays full it is told once. It must not block.
 	Dropped func(paxos.NodeID)
 
+	// Quota, if not nil, is how many connections a principal may have at once, 0 if any number. Those that it has
+	// stay when it is lowered. It must not block.
+	Quota func(paxos.Principal) uint64
+
 	// Credentials are by what this process proves who it is, and whom it believes; nil: TLS is off.
 	Credentials *credentials.Store
 

@@ -58,7 +58,7 @@ func meaning(code wire.RefusalCode, p Peer, cfg Config) string {
 	case wire.RefusedCertificate:
 		return "it refuses the certificate of this process; its log says why"
 	case wire.RefusedFull:
-		return "as many connections as it takes are open already"
+		return "as many connections as it takes are open already, or as many as this principal may have (`paxlog settings show`)"
 	case wire.RefusedIncarnation:
 		return fmt.Sprintf("%s %s knows %s %s by another incarnation than %016x, and that one is connected there: the data directory here was initialised anew, or is another one's. "+
 			"Restore the old directory if this one is to take its place", p.Role, p.ID, cfg.Role, cfg.ID, cfg.Incarnation)
