@@ -32,6 +32,7 @@ func commandTable() []*command.Command {
 		operate.Trim(),
 		operate.Retention(),
 		operate.Hold(),
+		operate.Settings(),
 		operate.Member(),
 		operate.Grant(),
 		operate.Revoke(),

@@ -93,6 +93,13 @@ func RetentionOf(r client.Retained) Retention {
 	}
 }
 
+// Setting is one line of what `settings show -o json` prints: a number that the log decides.
+type Setting struct {
+	Key   string  `json:"key"`
+	Value *uint64 `json:"value"` // null: no bound. A retention.age is in milliseconds.
+	IsSet bool    `json:"set"`   // else it is as it was when the log began
+}
+
 // Grants is what `grants -o json` prints, and `grant` and `revoke` after what they did.
 type Grants struct {
 	// Everybody has these, and Grants besides; of the principal anonymous.

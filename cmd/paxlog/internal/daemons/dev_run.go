@@ -10,6 +10,8 @@ import (
 	"github.com/paxlog/paxlog/cmd/paxlog/internal/clients"
 	"github.com/paxlog/paxlog/cmd/paxlog/internal/clusterfile"
 	"github.com/paxlog/paxlog/cmd/paxlog/internal/command"
+	"github.com/paxlog/paxlog/node"
+	"github.com/paxlog/paxlog/paxos"
 )
 
 // startAttempts bounds the attempts to start on free ports, which somebody else
@@ -33,6 +35,7 @@ func runDev(ctx context.Context, env *command.Environment, opts devOptions) (err
 	if err != nil {
 		return err
 	}
+	boundHeap(d.memory())
 	err = command.UnlessClosed(d.serve(ctx, env, opts, keep))
 	env.Log.Info().Str("role", "dev").Msg("stopping")
 	if stopped := d.stop(); stopped != nil {
@@ -40,6 +43,14 @@ func runDev(ctx context.Context, env *command.Environment, opts devOptions) (err
 	}
 	env.Log.Info().Str("role", "dev").Msg("stopped")
 	return err
+}
+
+// memory is what all the processes need together while their queues are full.
+func (d *devCluster) memory() (bytes int64) {
+	for _, role := range []paxos.Role{paxos.RoleAcceptor, paxos.RoleProposer, paxos.RoleLearner} {
+		bytes += int64(len(d.Cluster.Nodes(role))) * node.Memory(d.Cluster, role)
+	}
+	return bytes
 }
 
 // startDev opens and starts the cluster.

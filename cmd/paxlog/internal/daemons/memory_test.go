@@ -1,6 +1,12 @@
 package daemons
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/paxlog/paxlog/cmd/paxlog/internal/clusterfile"
+	"github.com/paxlog/paxlog/node"
+	"github.com/paxlog/paxlog/paxos"
+)
 
 // TestHeap: the bound is what the budgets come to, and more where what is in use is about as much: then
 // it goes with that, and is not set anew for a little.
@@ -19,5 +25,21 @@ func TestHeap(t *testing.T) {
 		if h.bound != c.bound*mib || int64(set) != c.set {
 			t.Errorf("%d: with %d MiB in use the bound is %d MiB, and was set %d times", i, c.live, h.bound/mib, set)
 		}
+	}
+}
+
+// TestDevIsBounded: dev runs six processes in one, and is bounded by what they need together.
+func TestDevIsBounded(t *testing.T) {
+	t.Chdir(t.TempDir())
+	d, err := openDev(devOptions{Data: "d", BasePort: clusterfile.DevBasePort})
+	if err != nil {
+		t.Fatal(err)
+	}
+	of := func(role paxos.Role) int64 { return node.Memory(d.Cluster, role) }
+	if got, want := d.memory(), 3*of(paxos.RoleAcceptor)+2*of(paxos.RoleProposer)+of(paxos.RoleLearner); got != want {
+		t.Errorf("%d bytes, want %d", got, want)
+	}
+	if err := d.stop(); err != nil {
+		t.Fatal(err)
 	}
 }
