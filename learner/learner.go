@@ -384,16 +384,6 @@ func (l *Learner) Flush() paxos.Output {
 	return l.Take()
 }
 
-// writeMarks writes the marks that acceptors have shown.
-func (l *Learner) writeMarks() {
-	for place, id := range l.members.Acceptors {
-		if l.marked.Has(place) {
-			l.Write(paxos.SetPeer{ID: id, Peer: l.peers[id]})
-		}
-	}
-	l.marked = 0
-}
-
 // last is the index of the last entry, 0 if there is none.
 func (l *Learner) last() paxos.Index { return l.state.Next - 1 }
 

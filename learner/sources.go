@@ -214,3 +214,13 @@ func (l *Learner) onPollReply(from paxos.NodeID, m *paxos.PollReply) {
 		l.tickFetch()
 	}
 }
+
+// writeMarks writes the marks that acceptors have shown.
+func (l *Learner) writeMarks() {
+	for place, id := range l.members.Acceptors {
+		if l.marked.Has(place) {
+			l.Write(paxos.SetPeer{ID: id, Peer: l.peers[id]})
+		}
+	}
+	l.marked = 0
+}
