@@ -90,7 +90,7 @@ func TestSettings(t *testing.T) {
 		t.Fatal(err)
 	}
 	k.Must("settings", "set", "quota.connections.anonymous=1")
-	_, text, code := k.Run("append", "y", "--timeout", "2s")
+	_, text, code := k.Run("append", "y", "--timeout", "500ms")
 	if code != command.ExitUnavailable || !strings.Contains(text, "and may have 1 (`paxlog settings show`)") {
 		t.Errorf("with all connections taken: exit code %d, %q", code, text)
 	}
