@@ -199,9 +199,9 @@ func (l *Learner) maxState() uint64 {
 }
 
 // isShown reports whether a checkpoint is of a size that this learner collects by the word of one, or was shown by
-// another one before.
+// another one before, where there are several who could.
 func (l *Learner) isShown(from paxos.NodeID, c control.Checkpoint) bool {
-	if c.Size <= l.maxState() || l.claimed.by != "" && l.claimed.by != from && l.claimed.base == c {
+	if c.Size <= l.maxState() || len(l.members.Acceptors) == 1 || l.claimed.by != "" && l.claimed.by != from && l.claimed.base == c {
 		return true
 	}
 	l.claimed = claim{from, c}

@@ -73,6 +73,10 @@ func TestSettings(t *testing.T) {
 		t.Errorf("after a restart:\n%s", got)
 	}
 
+	if _, text, code := k.Run("settings", "set", "quota.bytes=64MiB", "quota.bytes.anonymous=none"); code != 0 || strings.Count(text, "\n") != 1 ||
+		!strings.Contains(text, "quota.bytes is of each client that shows a certificate; tls.mode is off in this cluster file, and that of all others together is quota.bytes.anonymous") {
+		t.Errorf("a quota that counts nobody: exit code %d, %q", code, text)
+	}
 	k.Must("settings", "set", "sessions=5")
 	for i := range 8 { // each with a session of its own
 		k.Must("append", fmt.Sprint(i))

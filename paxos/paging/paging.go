@@ -93,7 +93,7 @@ func (p *Pages) Next(next paxos.Instance) *paxos.Page {
 		m.Values = m.Values[1:]
 	}
 	if last := Last(m); last < m.Held { // it is full, and does not end where the log does
-		p.spans = [2]paxos.Instance{last + 1 - first.from, p.spans[0]}
+		p.spans = [2]paxos.Instance{min(last+1-first.from, paxos.Instance(len(m.Values))), p.spans[0]}
 	}
 	return m
 }

@@ -96,6 +96,15 @@ func TestPages(t *testing.T) {
 		t.Errorf("a page with what is here already ends at %d", Last(m))
 	}
 	p.Drop()
+	was := p.Span()
+	p.Asks(37, 99)
+	far := page(99, 37, 1) // nor does one that names an instance without end make pages long
+	far.Values[0].Instance, far.Held = paxos.Bound-2, paxos.Bound-1
+	came(far, true)
+	if p.Next(37); p.Span() > was {
+		t.Errorf("a page has %d instances, after one that had one value", p.Span())
+	}
+	p.Drop()
 	if n := len(p.wants(37, 1<<20, &nonce)); n != 1 {
 		t.Errorf("%d pages are under way, want one", n)
 	}

@@ -174,8 +174,19 @@ func (o *settingsOptions) set(ctx context.Context, env *command.Environment) err
 			}
 			done = append(done, plan[i])
 		}
+		o.tellOfNobody(env)
 		return o.printSettings(env, are) // without asking again: a quota of connections may be why nobody would answer
 	})
+}
+
+// tellOfNobody says that a quota which was set counts nobody, if no client here shows a certificate.
+func (o *settingsOptions) tellOfNobody(env *command.Environment) {
+	for _, s := range o.List {
+		x, known := paxos.ParseSettingKey(s.Key)
+		if known && x.Key != paxos.SettingSessions && x.Name == "" && s.Value > 0 && !o.Cluster.TLS.On() {
+			fmt.Fprintf(env.Stderr, "paxlog: %s is of each client that shows a certificate; tls.mode is off in this cluster file, and that of all others together is %s.%s\n", s.Key, s.Key, paxos.Anonymous)
+		}
+	}
 }
 
 // inForce is what the log decides.
