@@ -15,6 +15,7 @@ type attachment struct {
 	// stored is the load under way of what became of commands, 0 if there is none; and first to
 	// last, if first is not 0, what is loaded next. However often a client asks, no more is read.
 	stored, first, last uint64
+	pages               int // loaded since somebody asked, of what fills more than one
 }
 
 func (l *Learner) onAttach(from paxos.NodeID, m *paxos.Attach) {
@@ -172,7 +173,9 @@ func (l *Learner) answerStored(id paxos.SessionID, first, last uint64) {
 	if s := l.sessions.get(id); s != nil {
 		answer.last = s.Last
 	}
-	a.stored = l.loadFor(a.conn, l.runs(id, first, last), answer)
+	q := l.runs(id, first, last)
+	q.MaxRuns = firstRuns << min(2*a.pages, 4) // 16, 64, 256
+	a.stored = l.loadFor(a.conn, q, answer)
 }
 
 // runs is a load of where commands of a session are.
@@ -213,9 +216,11 @@ func (s *storedAnswer) loaded(l *Learner, m *paxos.Loaded) {
 		first = r.First + r.Count
 	}
 	if m.More {
+		a.pages++
 		l.answerStored(id, first, last)
 		return
 	}
+	a.pages = 0
 	if next, upTo := a.first, a.last; next != 0 {
 		a.first, a.last = 0, 0
 		l.answerStored(id, next, upTo)

@@ -360,7 +360,7 @@ func (l *Learner) Tick(mono paxos.Ticks, _ paxos.UnixNanos) {
 
 // Next implements paxos.Machine.
 func (l *Learner) Next() paxos.Ticks {
-	return min(l.nextPoll(), l.nextRead(), l.nextFetch(), l.nextCheckpoint(), l.nextWanting(), l.nextChain(), l.nextAudit(), l.nextScrub(), l.nextRoom())
+	return min(l.nextPoll(), l.nextRead(), l.nextFetch(), l.nextCheckpoint(), l.nextWanting(), l.nextChain(), l.nextAudit(), l.nextScrub(), l.nextRoom(), l.nextDue())
 }
 
 // Flush implements paxos.Machine: it applies what was chosen, in order.

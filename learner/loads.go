@@ -63,6 +63,9 @@ func (l *Learner) onLoaded(m *paxos.Loaded) {
 	}
 	delete(l.loads, m.Load.Tag)
 	delete(l.due.loaded, m.Load.Tag)
+	if m.Load.Kind == paxos.LoadRuns {
+		l.due.searching.spend(l.now, len(m.Runs)-m.Load.MaxRuns)
+	}
 	p.loaded(l, m)
 }
 
@@ -129,11 +132,12 @@ func (l *Learner) page(nonce uint64, from paxos.Instance) *paxos.Page {
 // asked for and gave up, or left behind, costs the store nothing; and whoever copies waits for
 // a few loads of clients, however many there are.
 type due struct {
-	all    pool[dueLoad]
-	byTag  map[uint64]ref
-	order  links           // of all, in connection.due
-	turns  []ref           // connections with loads that wait, the next one first
-	loaded map[uint64]bool // tags of those under way
+	all       pool[dueLoad]
+	byTag     map[uint64]ref
+	order     links           // of all, in connection.due
+	turns     []ref           // connections with loads that wait, the next one first
+	loaded    map[uint64]bool // tags of those under way
+	searching searching
 }
 
 // dueLoad is a load that waits, for a connection.
@@ -206,13 +210,22 @@ func (l *Learner) handOn(tag uint64, from, to ref) {
 	l.addDue(dueLoad{l.dropDue(r), to})
 }
 
-// flushDue asks the store for as much as may be under way, one load of each connection in turn.
+// flushDue asks the store for as much as may be under way, one load of each connection in turn. Those
+// of runs wait while too many were found lately.
 func (l *Learner) flushDue() {
 	d := &l.due
-	for len(d.turns) > 0 && len(d.loaded) < MaxLoads {
-		conn := d.turns[0]
-		d.turns = d.turns[1:]
-		q, left := l.takeDue(l.clients.all.at(conn).due.oldest)
+	for i := 0; i < len(d.turns) && len(d.loaded) < MaxLoads; {
+		conn := d.turns[i]
+		r := l.clients.all.at(conn).due.oldest
+		if q := d.all.at(r).load; q.Kind == paxos.LoadRuns {
+			if d.searching.left(l.now) <= 0 {
+				i++
+				continue
+			}
+			d.searching.spend(l.now, 1+q.MaxRuns)
+		}
+		d.turns = slices.Delete(d.turns, i, i+1)
+		q, left := l.takeDue(r)
 		if left > 0 {
 			d.turns = append(d.turns, conn)
 		}
@@ -220,4 +233,41 @@ func (l *Learner) flushDue() {
 		l.Load(q)
 	}
 	l.checkBound("loads for clients under way", len(d.loaded), MaxLoads)
+}
+
+// nextDue is when flushDue may ask for more although nothing was loaded.
+func (l *Learner) nextDue() paxos.Ticks {
+	if d := &l.due; len(d.turns) > 0 && len(d.loaded) < MaxLoads {
+		return d.searching.at(l.now)
+	}
+	return paxos.Never
+}
+
+// searching bounds how many runs are found for clients: searchBurst at once, and searchRate a tick from then on.
+// Each takes a look into the store of its own, at whatever is oldest there, and a client asks for
+// thousands with one message. A connection's own later questions wait with it; those of others do not.
+type searching struct {
+	spent int // of searchBurst, at since
+	since paxos.Ticks
+}
+
+// left is how many runs may be found now.
+func (s *searching) left(now paxos.Ticks) int {
+	s.spent = int(max(0, paxos.Ticks(s.spent)-searchRate*(now-s.since)))
+	s.since = now
+	return searchBurst - s.spent
+}
+
+// spend counts so many: as many as may be found when a load is asked for, and what was not found back when it is done.
+func (s *searching) spend(now paxos.Ticks, runs int) {
+	s.left(now)
+	s.spent = max(0, s.spent+runs)
+}
+
+// at is when some may be found again, now or later.
+func (s *searching) at(now paxos.Ticks) paxos.Ticks {
+	if over := -s.left(now); over >= 0 {
+		return now + 1 + paxos.Ticks(over)/searchRate
+	}
+	return now
 }

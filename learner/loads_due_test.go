@@ -163,3 +163,70 @@ func TestBudgetOfAttachments(t *testing.T) {
 		t.Errorf("%d attached, %+v", len(l.clients.attachedTo), sent[*paxos.Detached](out, "@29"))
 	}
 }
+
+// TestFewRunsAtFirst: who asks what became of all commands of a long session gets few in the first load, and more
+// in each that follows.
+func TestFewRunsAtFirst(t *testing.T) {
+	s := sessionID(0, 1)
+	l := learned(s)
+	l.Step("@1", &paxos.Attach{Nonce: 1, Session: s, From: 1})
+	for _, want := range []int{firstRuns, 4 * firstRuns, 16 * firstRuns, 16 * firstRuns} {
+		loads := l.Flush().Loads
+		if len(loads) != 1 || loads[0].MaxRuns != want {
+			t.Fatalf("%+v is loaded, %d runs were to be", loads, want)
+		}
+		l.Step("l1", &paxos.Loaded{Load: loads[0], Runs: []paxos.RunAt{{First: loads[0].Seq, Count: 1, Index: 1, Instance: 1}}, More: true})
+	}
+	last := l.Flush().Loads
+	l.answerLoad(last[0])
+	l.Step("@1", &paxos.Attach{Nonce: 2, Session: s, From: 1})
+	if loads := l.Flush().Loads; len(loads) != 1 || loads[0].MaxRuns != firstRuns {
+		t.Errorf("asked again, it loads %+v", loads)
+	}
+}
+
+// TestSearchesArePaced: clients that attach long sessions again and again have runs found at a bounded rate, and
+// pages are loaded for others meanwhile.
+func TestSearchesArePaced(t *testing.T) {
+	s := sessionID(0, 1)
+	l := learned(s)
+	now := paxos.Ticks(1000)
+	l.Tick(now, 1)
+	found := 0
+	attack := func() {
+		for {
+			l.Step(paxos.NodeID(fmt.Sprintf("@%d", found)), &paxos.Attach{Nonce: 1, Session: s, From: 1})
+			loads := l.Flush().Loads
+			switch {
+			case len(loads) == 0:
+				return
+			case found > 8*searchBurst:
+				t.Fatalf("%d runs are found without a pause", found)
+			}
+			for _, q := range loads {
+				m := &paxos.Loaded{Load: q}
+				for i := range uint64(q.MaxRuns) {
+					m.Runs = append(m.Runs, paxos.RunAt{First: q.Seq + i, Count: 1, Index: 1, Instance: 1})
+				}
+				found += len(m.Runs)
+				l.Step("l1", m)
+			}
+		}
+	}
+	if attack(); found < searchBurst*9/10 || found > searchBurst+firstRuns {
+		t.Errorf("%d runs are found at once", found)
+	}
+	l.Step("@other", &paxos.Read{Nonce: 1, From: 7})
+	if loads := l.Flush().Loads; len(loads) != 1 || loads[0].Kind != paxos.LoadLog {
+		t.Errorf("a page that was asked for meanwhile: %+v is loaded", loads)
+	}
+	found = 0
+	for end := now + 1000; now < end; {
+		now = max(now+1, l.Next())
+		l.Tick(now, 1)
+		attack()
+	}
+	if found < 850*searchRate || found > 1050*searchRate {
+		t.Errorf("%d runs are found in a second", found)
+	}
+}

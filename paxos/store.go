@@ -151,8 +151,9 @@ type Load struct {
 	Seq      uint64
 	UpToSeq  uint64
 	// MaxBytes bounds the result by bytes of values; one item is always
-	// admitted. Of runs, at most 4096 are returned.
+	// admitted. Of runs at most MaxRuns are returned, and 4096 if that is 0 or more.
 	MaxBytes int
+	MaxRuns  int
 }
 
 // RunAt says that Count commands of a session from First on are entries from

@@ -214,7 +214,10 @@ func (s *Store) loadRuns(out *paxos.Loaded) error {
 	l := out.Load
 	// Before the store is read: what is folded meanwhile is found there.
 	recent := s.recent.find(l.Session, l.Seq, l.UpToSeq)
-	next := l.Seq
+	next, most := l.Seq, maxRuns
+	if l.MaxRuns > 0 {
+		most = min(most, l.MaxRuns)
+	}
 	add := func(r paxos.RunAt) (more bool) {
 		end := r.First + r.Count
 		switch {
@@ -224,7 +227,7 @@ func (s *Store) loadRuns(out *paxos.Loaded) error {
 			return true // it was trimmed
 		case r.First > l.UpToSeq:
 			return false
-		case len(out.Runs) >= maxRuns:
+		case len(out.Runs) >= most:
 			out.More = true
 			return false
 		}

@@ -303,6 +303,12 @@ func TestLoadRunsPages(t *testing.T) {
 	if got := mustLoad(t, s, l); len(got.Runs) != 4096 || got.More {
 		t.Fatalf("of 4096: %d runs, more %v", len(got.Runs), got.More)
 	}
+	for _, most := range []int{1, 16, 5000} {
+		l.MaxRuns = most
+		if got := mustLoad(t, s, l); len(got.Runs) != min(most, 4096) || got.More != (most < 4096) {
+			t.Fatalf("at most %d: %d runs, more %v", most, len(got.Runs), got.More)
+		}
+	}
 }
 
 // TestLoadDamaged: an index that names a missing instance is told, not skipped.

@@ -79,6 +79,10 @@ func (c *Contents) loadRuns(out *paxos.Loaded) {
 		if at.First+at.Count <= l.Seq || at.First > l.UpToSeq || at.Instance < max(l.From, c.First) {
 			continue
 		}
+		if l.MaxRuns > 0 && len(out.Runs) == l.MaxRuns {
+			out.More = true
+			return
+		}
 		if at.First < l.Seq {
 			skip := l.Seq - at.First
 			at.First, at.Index, at.Count = l.Seq, at.Index+paxos.Index(skip), at.Count-skip
