@@ -60,7 +60,7 @@ func (h handler) PeerDown(id paxos.NodeID, role paxos.Role, why error) {
 		n.inbox.left(id, down)
 		return
 	}
-	n.inbox.put(down)
+	n.inbox.lost(id, down)
 }
 
 // dropped is what transport.Config.Dropped calls.

@@ -18,7 +18,8 @@ type item struct {
 // inbox holds what waits for the machine. What servers and this process itself have sent goes
 // first, in order. Clients come after it and take turns, a message each, and no more of them at
 // once than take milliseconds: so however much some of them ask for, a heartbeat is heard in
-// time, and another client is behind a few messages.
+// time, and another client is behind a few messages. What a standby passes on for its clients is no
+// server's message in this: it has the turns of one client, as its reader has the share of one.
 //
 // Readers of servers' connections block when half of the limit waits. A reader of a client's
 // blocks when its client has more than its share of the other half, and not for what others have
@@ -41,10 +42,13 @@ type inbox struct {
 
 	ofClients atomic.Int64 // bytes in lanes
 	floods    atomic.Int64 // lanes that flood
+	restUntil time.Time    // when the last of the readers that rest reads on
 	now       func() time.Time
+	// tellsCrowds says that the machine wants to know of which clients much waits (paxos.Crowd).
+	tellsCrowds bool
 }
 
-// lane is what waits of one client.
+// lane is what waits of one client, or of the appends that one server passed on.
 type lane struct {
 	paxos.Queue[item]
 	bytes int
@@ -56,7 +60,8 @@ type lane struct {
 	over   bool // it has asked for more than it may, and its reader has not rested since
 	floods bool // it repeats a question, or has asked for more than it may
 	own    bool
-	gone   bool // its connection has ended: its reader, which may wait here, is to find out
+	gone   bool      // its connection has ended: its reader, which may wait here, is to find out
+	told   time.Time // when it was told last that much waits
 }
 
 func newInbox(limit int) *inbox {
@@ -114,6 +119,26 @@ func (b *inbox) left(id paxos.NodeID, it item) {
 	b.signal()
 }
 
+// lost adds that the connection to a server is gone. What that has passed on and waits still is lost, as if
+// the connection had broken before: it must not be stepped after that, and the server's clients send it again.
+func (b *inbox) lost(id paxos.NodeID, it item) {
+	b.mu.Lock()
+	if l := b.lanes[id]; l != nil {
+		delete(b.lanes, id)
+		l.gone = true
+		for l.Len() > 0 {
+			x := l.Pop()
+			b.ofClients.Add(int64(-x.size))
+			b.waits--
+		}
+		l.bytes = 0
+		b.room.Broadcast()
+	}
+	b.items = append(b.items, it)
+	b.mu.Unlock()
+	b.signal()
+}
+
 // forgetQuestions takes what a client asked out of its lane; mu is held. An empty lane keeps its turn
 // until that comes.
 func (b *inbox) forgetQuestions(l *lane) {
@@ -135,7 +160,7 @@ func (b *inbox) forgetQuestions(l *lane) {
 func (b *inbox) putRemote(it item) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if it.from.IsClient() {
+	if _, passed := it.msg.(*paxos.Append); passed || it.from.IsClient() {
 		b.putClient(it)
 		return
 	}
@@ -244,7 +269,8 @@ func (b *inbox) charge(id paxos.NodeID, cost int) {
 }
 
 // rest is how long the reader of a client is to rest before it reads on, since that asked for much;
-// late is how late it was after its last rest. It is of readers of one client.
+// late is how late it was after its last rest. It is of readers of one client. They rest one after the other,
+// as far as none rests for longer than mostRest: so many who ask for much get little more than one would.
 func (b *inbox) rest(id paxos.NodeID, late time.Duration) time.Duration {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -252,9 +278,17 @@ func (b *inbox) rest(id paxos.NodeID, late time.Duration) time.Duration {
 	if l == nil || !l.over {
 		return 0
 	}
-	l.own, l.over = true, false
-	d := restFor(late)
-	l.rested(b.now().Add(d))
+	now := b.now()
+	if l.over = false; now.Sub(l.began) >= 2*paceWindow {
+		return 0 // that was long ago
+	}
+	l.own = true
+	if b.restUntil.Before(now) {
+		b.restUntil = now
+	}
+	d := min(b.restUntil.Sub(now)+restFor(late), mostRest)
+	b.restUntil = now.Add(d)
+	l.rested(b.restUntil)
 	return d
 }
 
@@ -284,7 +318,8 @@ func (b *inbox) wait(timer <-chan time.Time) bool {
 }
 
 // take returns all that waits of servers and of this process, and of clients as much as may be
-// stepped before others are looked at again; more reports whether some of them wait still.
+// stepped before others are looked at again; more reports whether some of them wait still. A machine that
+// asks for that is told now and then of which clients much stays.
 func (b *inbox) take() (items []item, more bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -304,7 +339,24 @@ func (b *inbox) take() (items []item, more bool) {
 	if b.blocked > 0 {
 		b.room.Broadcast()
 	}
+	if b.tellsCrowds && b.waits > 0 {
+		items = b.tellCrowds(items)
+	}
 	return items, b.waits > 0
+}
+
+// tellCrowds adds of which clients much stays; mu is held.
+func (b *inbox) tellCrowds(items []item) []item {
+	now := b.now()
+	for range b.turns.Len() { // after which everybody has the turn that it had
+		l := b.turns.Pop()
+		b.turns.Push(l)
+		if l.bytes > crowdBytes && now.Sub(l.told) >= crowdEach {
+			l.told = now
+			items = append(items, item{msg: &paxos.Crowd{Client: l.First().from}})
+		}
+	}
+	return items
 }
 
 // next is the oldest message of the client whose turn it is; mu is held.

@@ -185,3 +185,60 @@ func TestFloodOfQuestionsWaits(t *testing.T) {
 	}
 	<-asked
 }
+
+// TestCrowds: a machine that wants to know it is told of which clients much stays, after what is stepped of them, and
+// not at each turn.
+func TestCrowds(t *testing.T) {
+	for _, tells := range []bool{false, true} {
+		now := time.Unix(1, 0)
+		b := newInbox(1 << 20)
+		b.tellsCrowds, b.now = tells, func() time.Time { return now }
+		for range 3*maxClient + crowdBytes/100 + 1 {
+			b.putRemote(item{from: "@1", msg: &paxos.Append{}, size: 100})
+			b.putRemote(item{from: "@2", msg: &paxos.Append{}, size: 1})
+		}
+		for turn := range 3 {
+			items, _ := b.take()
+			var told []paxos.NodeID
+			for _, it := range items[2*maxClient:] {
+				told = append(told, it.msg.(*paxos.Crowd).Client)
+			}
+			want := []paxos.NodeID{"@1"}
+			if !tells || turn == 1 {
+				want = nil
+			}
+			if !slices.Equal(told, want) {
+				t.Errorf("turn %d: it is told of %v", turn, told)
+			}
+			if turn == 1 {
+				now = now.Add(crowdEach)
+			}
+		}
+	}
+}
+
+// TestPassedOnTakesTurns: appends that a standby passes on are behind one of each client, and not ahead as what
+// servers say; and those that wait when the connection to it ends are lost with that.
+func TestPassedOnTakesTurns(t *testing.T) {
+	b := newInbox(1 << 20)
+	for range 500 {
+		b.putRemote(item{from: "p2", msg: &paxos.Append{Client: "@7"}, size: 10})
+	}
+	b.putRemote(item{from: "@1", msg: &paxos.Append{}, size: 10})
+	b.putRemote(item{from: "p2", msg: &paxos.Leads{}, size: 10})
+	items, more := b.take()
+	if _, first := items[0].msg.(*paxos.Leads); !first || len(items) != 1+2*maxClient || !more {
+		t.Fatalf("%d are stepped, the first is %T, more %v", len(items), items[0].msg, more)
+	}
+	b = newInbox(1 << 20)
+	for range 500 {
+		b.putRemote(item{from: "p2", msg: &paxos.Append{Client: "@7"}, size: 10})
+	}
+	b.putRemote(item{from: "@1", msg: &paxos.Append{}, size: 10})
+	b.lost("p2", item{from: "p1", msg: &paxos.PeerDown{ID: "p2"}})
+	b.lost("a1", item{from: "p1", msg: &paxos.PeerDown{ID: "a1"}})
+	items, more = b.take()
+	if len(items) != 3 || items[2].from != "@1" || more || b.ofClients.Load() != 0 || b.waiting() != 0 {
+		t.Errorf("%d are stepped after the connection has ended, more %v; %d bytes, %d messages are kept", len(items), more, b.ofClients.Load(), b.waiting())
+	}
+}

@@ -12,6 +12,12 @@ const (
 	maxClients = 512
 	maxClient  = 64
 	drainBytes = 4 << 20
+	// littleShare is which part of a batch a client may have waiting that appends little (proposer.Config.LittleBytes).
+	littleShare = 64
+	// crowdBytes is how much stays of a client at least that does not wait for results, and crowdEach how often
+	// that is told.
+	crowdBytes = 16 << 10
+	crowdEach  = 200 * time.Millisecond
 	// laneSlack is what a client may have waiting beside its share: more than a poller reads of
 	// one connection before it looks whether it may go on.
 	laneSlack = 256 << 10

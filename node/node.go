@@ -196,7 +196,7 @@ func (n *Node) open() error {
 		if _, err := rand.Read(log[:]); err != nil {
 			return err
 		}
-		n.turn.machine = proposer.New(proposerConfig(c, id, seed, log))
+		n.turn.machine, n.inbox.tellsCrowds = proposer.New(proposerConfig(c, id, seed, log)), true
 		return nil
 	}
 	n.store, err = wal.Open(n.opts.Dir, wal.NewIdentity(members, n.opts.Role, id), wal.Options{
@@ -292,8 +292,8 @@ func (n *Node) act(out paxos.Output) {
 // chargeRefused counts what clients are refused.
 func (n *Node) chargeRefused(envelopes []paxos.Envelope) {
 	for _, e := range envelopes {
-		if _, ok := e.Msg.(*paxos.Refused); ok && e.To.IsClient() {
-			n.inbox.charge(e.To, refused)
+		if m, ok := e.Msg.(*paxos.Refused); ok && e.To.IsClient() {
+			n.inbox.charge(e.To, costOfRefusal(m.Reason))
 		}
 	}
 }

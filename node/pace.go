@@ -11,7 +11,10 @@ import (
 // window, and nobody looks at how. Whoever asks for more gets a reader of its own, which rests
 // whenever that much has been asked again.
 //
-// How long it rests depends on how late it woke up after its last rest, which is how long this
+// Those readers rest one after the other, as far as none rests for longer than mostRest: many clients that ask for
+// much, or one over many connections, get little more together than one would.
+//
+// How long one rests depends on how late it woke up after its last rest, which is how long this
 // process waits for a processor: where there are processors to spare a client that asks for much
 // is hardly held up, and where they are scarce its questions give way to what servers and other
 // clients send. Appends are not counted: they take turns in the inbox and in the leader's queue,
@@ -39,8 +42,14 @@ func costOf(m paxos.Message) (cost int, asks bool) {
 	return 4, false // what operators order
 }
 
-// refused is what an append costs that was refused: it was read, and comes again.
-const refused = 2
+// costOfRefusal is what an append costs that was refused. It was read here, and perhaps at a standby, and comes
+// again. When there is no leader all that clients have under way is refused at once, and no fault of theirs.
+func costOfRefusal(why paxos.RefuseReason) int {
+	if why == paxos.RefuseNoLeader {
+		return 1
+	}
+	return 8
+}
 
 // pacing is what a client has asked for in the present window.
 type pacing struct {

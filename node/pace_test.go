@@ -1,6 +1,7 @@
 package node
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -58,6 +59,7 @@ func TestPace(t *testing.T) {
 		t.Errorf("it rests again, for %v, though it has asked for nothing since", d)
 	}
 	send("@1", &paxos.Attach{}, few+1)
+	now = now.Add(leastRest)
 	if d := b.rest("@1", 10*time.Millisecond); d != restTimes*10*time.Millisecond {
 		t.Errorf("where threads wait for 10 ms it rests for %v", d)
 	}
@@ -68,6 +70,49 @@ func TestPace(t *testing.T) {
 	b.left("@1", item{from: "a1", msg: &paxos.PeerDown{ID: "@1"}})
 	if n := b.floods.Load(); n != 0 {
 		t.Errorf("%d clients flood this process when the one that did has left", n)
+	}
+}
+
+// TestFloodsRestTogether: readers of many clients that ask for too much rest one after the other, so that together they
+// get what one would.
+func TestFloodsRestTogether(t *testing.T) {
+	now := time.Unix(1, 0)
+	b := newInbox(64 << 20)
+	b.now = func() time.Time { return now }
+	cost, _ := costOf(&paxos.Attach{})
+	ask := func(id paxos.NodeID) {
+		for range allowance/cost + 1 {
+			b.putRemote(item{from: id, msg: &paxos.Attach{}, size: 10})
+		}
+	}
+	for n := range 10 {
+		id := paxos.NodeID(fmt.Sprintf("@%d", n))
+		ask(id)
+		if d := b.rest(id, 0); d != time.Duration(n+1)*leastRest {
+			t.Errorf("reader %d rests for %v", n, d)
+		}
+	}
+	now = now.Add(10 * leastRest)
+	ask("@3")
+	if d := b.rest("@3", 0); d != leastRest {
+		t.Errorf("when all have rested, the next one rests for %v", d)
+	}
+	for range 1000 {
+		ask("@4")
+		if d := b.rest("@4", time.Second); d > mostRest {
+			t.Fatalf("a reader rests for %v", d)
+		}
+	}
+	now = now.Add(mostRest)
+	ask("@50")
+	if d := b.rest("@50", 0); d != leastRest {
+		t.Errorf("after a flood the next one rests for %v", d)
+	}
+	now = now.Add(paceWindow)
+	ask("@60")
+	now = now.Add(2 * paceWindow)
+	if d := b.rest("@60", 0); d != 0 {
+		t.Errorf("one that asked for much long ago rests for %v", d)
 	}
 }
 

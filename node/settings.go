@@ -34,7 +34,7 @@ func proposerConfig(c *config.Cluster, id paxos.NodeID, seed uint64, logID paxos
 		ID: id, Membership: c.Membership(), Process: r.Uint64(), Seed: r.Uint64(),
 		HeartbeatTicks: ticks(t.Heartbeat), ElectionMin: ticks(t.ElectionMin), ElectionMax: ticks(t.ElectionMax),
 		RenewTicks: ticks(t.Idle / renewals), RetryTicks: ticks(t.Retry), StallTicks: ticks(t.Stall),
-		Window: l.Window, WindowBytes: l.ConnQueueBytes / 2, BatchBytes: l.BatchBytes, EntryBytes: l.EntryBytes, QueueBytes: l.QueueBytes,
+		Window: l.Window, WindowBytes: l.ConnQueueBytes / 2, BatchBytes: l.BatchBytes, LittleBytes: l.BatchBytes / littleShare, EntryBytes: l.EntryBytes, QueueBytes: l.QueueBytes,
 		MarkBytes: markBytes, MarkInstances: markInstances, MarkTicks: ticks(markPatience), Processes: processes(c),
 		Knows: control.Level, LogID: logID, Program: program.Version(), Blind: !c.TLS.On(),
 	}

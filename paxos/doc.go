@@ -153,7 +153,7 @@
 //	124 Adjust        client            -> proposer                     urgent, since 3  to the leader: how many sessions are remembered, and what each principal may have; takes admin, or any to look
 //	125 Adjusted      proposer          -> client                       urgent, since 3  what the log decides of that; or why nothing was done
 //
-// Local messages (Loaded, Synced, PeerUp, PeerDown, Dropped, Twin, Late, Stopping) are stepped by
+// Local messages (Loaded, Synced, PeerUp, PeerDown, Dropped, Twin, Late, Crowd, Stopping) are stepped by
 // the driver and never travel.
 //
 // # Why it is safe

@@ -310,12 +310,17 @@ type DiskRoom struct {
 // however long it was left alone.
 type Late struct{ By Ticks }
 
+// Crowd says that more has come of a client than is stepped at a time, and waits: it does not wait for results
+// before it sends on.
+type Crowd struct{ Client NodeID }
+
 // Stopping says that the process is about to end in good order.
 type Stopping struct{}
 
 func (*Late) MessageKind() Kind     { return Local }
 func (*DiskRoom) MessageKind() Kind { return Local }
 func (*Stopping) MessageKind() Kind { return Local }
+func (*Crowd) MessageKind() Kind    { return Local }
 func (*Loaded) MessageKind() Kind   { return Local }
 func (*Synced) MessageKind() Kind   { return Local }
 func (*PeerUp) MessageKind() Kind   { return Local }

@@ -40,7 +40,7 @@ func methodsOf(t *testing.T, method string) (names []string) {
 }
 
 // local are the messages that a driver steps.
-var local = []string{"DiskRoom", "Loaded", "Synced", "PeerUp", "PeerDown", "Dropped", "Twin", "Late", "Stopping"}
+var local = []string{"Crowd", "DiskRoom", "Loaded", "Synced", "PeerUp", "PeerDown", "Dropped", "Twin", "Late", "Stopping"}
 
 // TestEveryMessageHasItsRow: whatever is a message is local, or has exactly one row.
 func TestEveryMessageHasItsRow(t *testing.T) {
@@ -62,7 +62,7 @@ func TestEveryMessageHasItsRow(t *testing.T) {
 	if !slices.Equal(names, want) {
 		t.Errorf("messages: %v\nrows, and local ones: %v", names, want)
 	}
-	for _, m := range []Message{&DiskRoom{}, &Loaded{}, &Synced{}, &PeerUp{}, &PeerDown{}, &Late{}, &Stopping{}} {
+	for _, m := range []Message{&Crowd{}, &DiskRoom{}, &Loaded{}, &Synced{}, &PeerUp{}, &PeerDown{}, &Late{}, &Stopping{}} {
 		if r := Messages.Row(m); r.Name != "" || r.From != 0 {
 			t.Errorf("%T is local, and has the row %+v", m, r)
 		}

@@ -39,6 +39,7 @@ func (l *leading) vote(p *Proposer, i paxos.Instance, place int) {
 	if p.members.At(i).IsPhase2(o.votes) {
 		if !o.quiet {
 			l.took = p.now - o.born
+			l.quickest.add(p.now, l.took)
 		}
 		l.choose(p, i, o)
 	}

@@ -29,9 +29,11 @@ type leading struct {
 	again     paxos.Timer    // before it nothing in open is sent again
 	seen      paxos.Instance // highest instance that an acceptor has accepted, as far as heard
 
-	queue    appends
-	packedAt paxos.Ticks // when a value was last packed
-	took     paxos.Ticks // from the proposal of the instance chosen last until then
+	queue      appends
+	packedAt   paxos.Ticks // when a value was last packed
+	took       paxos.Ticks // from the proposal of the instance chosen last until then
+	quickest   quickest
+	briefUntil paxos.Ticks // until then little is put in flight at a time
 
 	// gone is when each acceptor's latest answer to a heartbeat says nothing any more.
 	gone paxos.ByPlace[paxos.Timer]
@@ -103,6 +105,7 @@ func (p *Proposer) lead(c *preparing) {
 		open: map[paxos.Instance]*proposal{}, gone: make([]paxos.Timer, n), doubtful: make([]paxos.Timer, n),
 		rooms: rooms{acceptors: make(paxos.ByPlace[paxos.RoomOf], n), learners: make(paxos.ByPlace[[]paxos.RoomOf], n)},
 	}
+	l.queue.little = p.cfg.LittleBytes
 	l.again.Stop()
 	l.repairStale.Stop()
 	l.deciding.stale.Set(p.now + p.cfg.MarkTicks)
@@ -321,7 +324,7 @@ func (l *leading) nextTick(p *Proposer) paxos.Ticks {
 		at = min(at, o.born+p.cfg.StallTicks+1)
 	}
 	if l.queue.n > 0 && l.room(p) && !l.isLeaving() {
-		at = min(at, l.packAt())
+		at = min(at, l.packAt(p))
 	}
 	return at
 }

@@ -80,6 +80,15 @@ const (
 	fullShare      = 16
 	patience       = 4
 
+	// While a client that appends little does so beside others that append more, and for briefTicks after, values
+	// are brief. It does not count as one for heavyTicks after it appended more. An instance counts as late
+	// that takes more than twice as long as the quickest of the last quickestTicks; if that takes
+	// longWay, it is the way that clients wait for, and not what is in flight.
+	heavyTicks    = paxos.Ticks(1000)
+	briefTicks    = 250
+	longWay       = 8
+	quickestTicks = paxos.Ticks(10_000)
+
 	// crowded is for how many instances a leader asks for votes at once after an append
 	// had to wait for them: what came together once does so again, and asking later takes
 	// a heartbeat.

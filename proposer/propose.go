@@ -60,6 +60,7 @@ func (l *leading) onAppend(p *Proposer, from paxos.NodeID, m *paxos.Append) {
 		p.refuse(from, m, paxos.RefuseNoSpace, why)
 		return
 	}
+	l.queue.now = p.now
 	l.queue.push(x)
 }
 
@@ -89,11 +90,52 @@ func (l *leading) isLeaving() bool { return l.handing != nil && l.handing.chosen
 
 // due reports whether what waits should be proposed now.
 func (l *leading) due(p *Proposer) bool {
-	return l.unanswered() < eagerInstances || l.queue.bytes >= p.cfg.BatchBytes/fullShare || p.now >= l.packAt()
+	return l.unanswered() < eagerInstances || l.queue.bytes >= p.cfg.BatchBytes/fullShare && !l.isBrief(p) || p.now >= l.packAt(p)
 }
 
-// packAt is when what waits is proposed, whatever is in flight.
-func (l *leading) packAt() paxos.Ticks { return l.packedAt + l.took/patience + 1 }
+// isBrief reports whether little is put in flight at a time, for the sake of those who have little waiting. See
+// the package doc, "Those who append little".
+func (l *leading) isBrief(p *Proposer) bool { return p.now < l.briefUntil }
+
+// batchBytes is how much a value of several appends may carry.
+func (l *leading) batchBytes(p *Proposer) int {
+	if l.isBrief(p) {
+		return p.cfg.LittleBytes
+	}
+	return p.cfg.BatchBytes
+}
+
+// packAt is when what waits is proposed, whatever is in flight: where values are brief a tick after the latest,
+// unless an instance in flight is late by then.
+func (l *leading) packAt(p *Proposer) paxos.Ticks {
+	if !l.isBrief(p) {
+		return l.packedAt + l.took/patience + 1
+	}
+	at := l.packedAt + 1
+	if o := l.open[l.chosenUpTo+1]; o != nil && at > o.born+2*l.quickest.least()+1 {
+		return l.briefUntil
+	}
+	return min(at, l.briefUntil)
+}
+
+// quickest is the least time that an instance has taken lately, from its proposal until it was chosen: in this
+// window of time and the one before. It is what the way takes, and a disk that has nothing else to do.
+type quickest struct {
+	now, before paxos.Ticks
+	until       paxos.Ticks // the end of this window
+}
+
+func (q *quickest) add(now, took paxos.Ticks) {
+	switch {
+	case q.until == 0: // the first
+		q.before, q.now, q.until = took, took, now+quickestTicks
+	case now >= q.until:
+		q.before, q.now, q.until = q.now, took, now+quickestTicks
+	}
+	q.now = min(q.now, took)
+}
+
+func (q *quickest) least() paxos.Ticks { return min(q.now, q.before) }
 
 // pack turns what is waiting into values, while the window has room: under light
 // load an append is a value of its own, under heavy load one carries thousands.
@@ -115,16 +157,20 @@ func (l *leading) pack(p *Proposer) {
 // packOne proposes one value of what is waiting.
 func (l *leading) packOne(p *Proposer) {
 	l.packedAt = p.now
-	alone := l.queue.n == 1
+	l.queue.now = p.now
+	alone, large, small, most := l.queue.n == 1, l.queue.large, l.queue.small, l.batchBytes(p)
 	var of []owned
 	first := l.take(p, &of)
 	batch, taken := first.Batch, 1
-	for l.queue.n > 0 && len(batch)+len(l.queue.next().Batch) <= p.cfg.BatchBytes {
+	for l.queue.n > 0 && len(batch)+len(l.queue.next().Batch) <= most {
 		if taken == 1 {
-			batch = append(make([]byte, 0, min(p.cfg.BatchBytes, len(batch)+l.queue.bytes)), batch...)
+			batch = append(make([]byte, 0, min(most, len(batch)+l.queue.bytes)), batch...)
 		}
 		batch = append(batch, l.take(p, &of).Batch...)
 		taken++
+	}
+	if large > 0 && l.queue.small > small && l.quickest.least() < longWay && p.cfg.LittleBytes > 0 {
+		l.briefUntil = p.now + briefTicks // what they append next is not to wait behind all of the others'
 	}
 	quiet := alone && first.Answered > 0 && l.mayBeQuiet(p)
 	if quiet {

@@ -27,6 +27,7 @@ type Config struct {
 	Window      int // instances in flight
 	WindowBytes int // of values in flight; one value is always admitted
 	BatchBytes  int // of one value; one entry of EntryBytes always fits
+	LittleBytes int // who has no more waiting appends little, and then values of others carry no more; 0: nobody does
 	EntryBytes  int
 	QueueBytes  int // appends waiting to be proposed
 
@@ -183,6 +184,11 @@ func (p *Proposer) Step(from paxos.NodeID, m paxos.Message) {
 		p.onConfigured(from, m)
 	case *paxos.Able:
 		p.onAble(from, m)
+	case *paxos.Crowd:
+		if l, ok := p.phase.(*leading); ok {
+			l.queue.now = p.now
+			l.queue.crowd(m.Client)
+		}
 	case *paxos.AbleReply:
 		if l, ok := p.phase.(*leading); ok {
 			l.onAbleReply(p, from, m)

@@ -2,6 +2,7 @@ package proposer
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/paxlog/paxlog/paxos"
@@ -19,6 +20,15 @@ type appends struct {
 	turns  paxos.Queue[*share] // with appends, whose turn is next first
 	spare  *lane               // empty, for the next one that comes
 	idle   *share              // likewise
+
+	little int // bytes that a client with little waiting has at most
+	small  int // times that such a client was left with nothing waiting
+	large  int // clients with appends of which more waits, or did since nothing waited
+	now    paxos.Ticks
+	// heavy are the clients that were large lately, and until when they count as such: one that sends as much as
+	// its window takes has little waiting at times, too.
+	heavy map[sender]paxos.Ticks
+	sweep paxos.Ticks // when those are forgotten of which that is over
 }
 
 // share is what waits of one principal.
@@ -92,6 +102,8 @@ type lane struct {
 	sender
 	paxos.Queue[queued]
 	bytes int
+	taken int // bytes taken out since nothing waited
+	large bool
 	share *share
 }
 
@@ -143,9 +155,34 @@ func (q *appends) push(x queued) {
 	l.Push(x)
 	size := len(x.msg.Batch)
 	l.bytes += size
+	if l.taken+l.bytes > q.little {
+		q.enlarge(l)
+	}
 	l.share.bytes += size
 	q.n++
 	q.bytes += size
+}
+
+// crowd notes that more waits of a client than is here.
+func (q *appends) crowd(client paxos.NodeID) {
+	if l := q.lanes[sender{from: client}]; l != nil {
+		q.enlarge(l)
+	}
+}
+
+func (q *appends) enlarge(l *lane) {
+	if !l.large {
+		l.large = true
+		q.large++
+	}
+	if q.heavy == nil {
+		q.heavy = map[sender]paxos.Ticks{}
+	}
+	if q.now >= q.sweep {
+		maps.DeleteFunc(q.heavy, func(_ sender, until paxos.Ticks) bool { return until <= q.now })
+		q.sweep = q.now + heavyTicks
+	}
+	q.heavy[l.sender] = q.now + heavyTicks
 }
 
 // shareOf is what waits of a principal, which has turns from now on.
@@ -172,6 +209,7 @@ func (q *appends) pop() queued {
 	x := l.Pop()
 	size := len(x.msg.Batch)
 	l.bytes -= size
+	l.taken += size
 	s.bytes -= size
 	q.n--
 	q.bytes -= size
@@ -179,7 +217,13 @@ func (q *appends) pop() queued {
 		s.turns.Push(l)
 	} else {
 		delete(q.lanes, l.sender)
-		l.share, q.spare = nil, l
+		switch {
+		case l.large:
+			q.large--
+		case q.heavy[l.sender] <= q.now:
+			q.small++
+		}
+		l.share, l.taken, l.large, q.spare = nil, 0, false, l
 	}
 	if s.turns.Len() > 0 {
 		q.turns.Push(s)

@@ -139,7 +139,7 @@ func (c *Cluster) addProposer(id paxos.NodeID) *Node {
 	cfg := proposer.Config{
 		ID: id, Membership: c.Members,
 		HeartbeatTicks: HeartbeatTicks, ElectionMin: ElectionMin, ElectionMax: ElectionMax, RenewTicks: renewTicks, RetryTicks: 100, StallTicks: 1500,
-		Window: max(8, c.Topology.Window), WindowBytes: 1500, BatchBytes: 400, EntryBytes: 200, QueueBytes: 2000,
+		Window: max(8, c.Topology.Window), WindowBytes: 1500, BatchBytes: 400, LittleBytes: 60, EntryBytes: 200, QueueBytes: 2000,
 		MarkBytes: markBytes, MarkInstances: markInstances, MarkTicks: markTicks, Processes: c.first,
 	}
 	return c.Add(paxos.RoleProposer, id, func(*Store) paxos.Machine {

@@ -34,7 +34,7 @@ var hostileMachines = []struct {
 	{"p1", paxos.RoleProposer, func(knows uint64, d *hostileDisk) paxos.Machine {
 		return proposer.New(proposer.Config{
 			ID: "p1", Membership: hostileMembers, Process: 3, Seed: 4, HeartbeatTicks: 50, ElectionMin: 150, ElectionMax: 300, RenewTicks: 2500, RetryTicks: 100, StallTicks: 1500,
-			Window: 8, WindowBytes: 1500, BatchBytes: 400, EntryBytes: 200, QueueBytes: 2000,
+			Window: 8, WindowBytes: 1500, BatchBytes: 400, LittleBytes: 60, EntryBytes: 200, QueueBytes: 2000,
 			MarkBytes: 1000, MarkInstances: 100, MarkTicks: 2000, Processes: enrolled([]paxos.NodeID{"p1", "p2"}, []paxos.NodeID{"l1", "l2"}), Knows: knows, LogID: logID(5),
 		})
 	}},

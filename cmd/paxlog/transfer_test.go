@@ -68,6 +68,9 @@ func (g *gaps) count() int {
 	return g.answered
 }
 
+// longGap is told with the change in which it came.
+const longGap = 100 * time.Millisecond
+
 var errEnd = errors.New("the load ends")
 
 // transfers is how often the leader changes in a test, under how many clients on how many
@@ -136,6 +139,11 @@ func under(t *testing.T, k *cluster.Cluster, ready func(), change func(c *client
 	g.mu.Unlock()
 	if len(failures) > 0 {
 		t.Errorf("%d appends failed: %v", len(failures), failures[0])
+	}
+	for i, s := range silences {
+		if s > longGap {
+			t.Logf("change %d: %v without an answer", i+1, s.Round(time.Millisecond))
+		}
 	}
 	slices.Sort(silences)
 	slices.Sort(longest)

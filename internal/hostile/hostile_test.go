@@ -160,8 +160,9 @@ func (s *siege) attack(t *testing.T, kind hostile.Kind) {
 	}
 	for range s.pairs {
 		leader := s.Leader(s.client)
-		a := attack(t, order)
+		a, used := attack(t, order), s.processors()
 		attacked := rate(s.load, s.long)
+		by := used()
 		taken := a.stop()
 		s.leads(t, leader) // busy loops may depose it, too
 		<-time.After(5 * time.Second)
@@ -169,11 +170,40 @@ func (s *siege) attack(t *testing.T, kind hostile.Kind) {
 		stop := spin(t, len(s.IDs()))
 		beside := rate(s.load, s.long)
 		stop()
-		t.Logf("appends a second: %.0f attacked, %.0f beside %d busy loops: ratio %.2f; %.0f after 5 s; the attacker took %.2f processors",
-			attacked, beside, len(s.IDs()), attacked/beside, after, taken)
+		t.Logf("appends a second: %.0f attacked, %.0f beside %d busy loops: ratio %.2f; %.0f after 5 s; the attacker took %.2f processors, those it attacked %s",
+			attacked, beside, len(s.IDs()), attacked/beside, after, taken, by)
 	}
 	s.load.Await(100, "after the attack: "+kind.Does)
 	s.grown(t)
+}
+
+// processors begins to count what each process takes. What it returns says how many processors that was.
+func (s *siege) processors() (used func() string) {
+	began, before := time.Now(), s.busy()
+	return func() string {
+		var out []string
+		for _, id := range s.IDs() {
+			out = append(out, fmt.Sprintf("%s %.2f", id, (s.busy()[id]-before[id]).Seconds()/time.Since(began).Seconds()))
+		}
+		return strings.Join(out, ", ")
+	}
+}
+
+// busy is the processor time that each process has had.
+func (s *siege) busy() map[paxos.NodeID]time.Duration {
+	out := map[paxos.NodeID]time.Duration{}
+	for _, id := range s.IDs() {
+		stat, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(s.Process(id).PID()), "stat"))
+		if err != nil {
+			continue // it has ended, which others tell
+		}
+		fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:])) // from the third one on
+		for _, field := range fields[11:13] {                                     // user and system time, in hundredths of a second
+			n, _ := strconv.Atoi(field)
+			out[id] += time.Duration(n) * 10 * time.Millisecond
+		}
+	}
+	return out
 }
 
 // leads fails if another one leads than before.
