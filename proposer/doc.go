@@ -101,7 +101,7 @@
 //   - two are in flight, and one more each tick as long as none of them has been there for twice as long as
 //     the quickest of the last seconds took.
 //
-// That ends when no such client was served for a quarter of a second. Where all append little, or all append much,
+// The leader logs it, once a minute at most. That ends when no such client was served for a quarter of a second. Where all append little, or all append much,
 // or one does alone, nothing is brief. Nor is it where an instance takes 8 ms at best: there clients wait for the
 // way between hosts, and a window that is not used would make all of them wait for longer.
 //

@@ -34,6 +34,7 @@ type leading struct {
 	took       paxos.Ticks // from the proposal of the instance chosen last until then
 	quickest   quickest
 	briefUntil paxos.Ticks // until then little is put in flight at a time
+	briefTold  paxos.Ticks // when that may be told again
 
 	// gone is when each acceptor's latest answer to a heartbeat says nothing any more.
 	gone paxos.ByPlace[paxos.Timer]
@@ -105,7 +106,7 @@ func (p *Proposer) lead(c *preparing) {
 		open: map[paxos.Instance]*proposal{}, gone: make([]paxos.Timer, n), doubtful: make([]paxos.Timer, n),
 		rooms: rooms{acceptors: make(paxos.ByPlace[paxos.RoomOf], n), learners: make(paxos.ByPlace[[]paxos.RoomOf], n)},
 	}
-	l.queue.little = p.cfg.LittleBytes
+	l.queue.little, l.queue.now = p.cfg.LittleBytes, p.now
 	l.again.Stop()
 	l.repairStale.Stop()
 	l.deciding.stale.Set(p.now + p.cfg.MarkTicks)
@@ -172,6 +173,10 @@ func (l *leading) name() string                  { return "leading" }
 func (l *leading) leader(*Proposer) paxos.Ballot { return l.ballot }
 
 func (l *leading) step(p *Proposer, from paxos.NodeID, m paxos.Message) {
+	if m, ok := m.(*paxos.Crowd); ok { // of the driver
+		l.queue.crowd(m.Client)
+		return
+	}
 	place := p.place(from)
 	if place < 0 {
 		return // of a connection to another proposer; a leader has nothing to do about it
@@ -286,6 +291,7 @@ func (p *Proposer) not(due paxos.ByPlace[paxos.Timer]) (set paxos.Set) {
 }
 
 func (l *leading) tick(p *Proposer) {
+	l.queue.now = p.now
 	if reason, wait := l.mustResign(p); reason != "" {
 		l.resign(p, reason, wait)
 		return

@@ -60,7 +60,6 @@ func (l *leading) onAppend(p *Proposer, from paxos.NodeID, m *paxos.Append) {
 		p.refuse(from, m, paxos.RefuseNoSpace, why)
 		return
 	}
-	l.queue.now = p.now
 	l.queue.push(x)
 }
 
@@ -96,6 +95,17 @@ func (l *leading) due(p *Proposer) bool {
 // isBrief reports whether little is put in flight at a time, for the sake of those who have little waiting. See
 // the package doc, "Those who append little".
 func (l *leading) isBrief(p *Proposer) bool { return p.now < l.briefUntil }
+
+// beBrief has what those append next who have little waiting not be behind all of the others'. It is told now and then:
+// whoever loads wonders why that is slower.
+func (l *leading) beBrief(p *Proposer) {
+	if p.now >= l.briefTold {
+		p.Info("values are small as long as clients that append little do so beside others that have much waiting, which get less meanwhile",
+			"clients_with_much", l.queue.large, "bytes_waiting", l.queue.bytes)
+		l.briefTold = p.now + warnTicks
+	}
+	l.briefUntil = p.now + briefTicks
+}
 
 // batchBytes is how much a value of several appends may carry.
 func (l *leading) batchBytes(p *Proposer) int {
@@ -157,7 +167,6 @@ func (l *leading) pack(p *Proposer) {
 // packOne proposes one value of what is waiting.
 func (l *leading) packOne(p *Proposer) {
 	l.packedAt = p.now
-	l.queue.now = p.now
 	alone, large, small, most := l.queue.n == 1, l.queue.large, l.queue.small, l.batchBytes(p)
 	var of []owned
 	first := l.take(p, &of)
@@ -170,7 +179,7 @@ func (l *leading) packOne(p *Proposer) {
 		taken++
 	}
 	if large > 0 && l.queue.small > small && l.quickest.least() < longWay && p.cfg.LittleBytes > 0 {
-		l.briefUntil = p.now + briefTicks // what they append next is not to wait behind all of the others'
+		l.beBrief(p)
 	}
 	quiet := alone && first.Answered > 0 && l.mayBeQuiet(p)
 	if quiet {

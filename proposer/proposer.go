@@ -184,11 +184,6 @@ func (p *Proposer) Step(from paxos.NodeID, m paxos.Message) {
 		p.onConfigured(from, m)
 	case *paxos.Able:
 		p.onAble(from, m)
-	case *paxos.Crowd:
-		if l, ok := p.phase.(*leading); ok {
-			l.queue.now = p.now
-			l.queue.crowd(m.Client)
-		}
 	case *paxos.AbleReply:
 		if l, ok := p.phase.(*leading); ok {
 			l.onAbleReply(p, from, m)

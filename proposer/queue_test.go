@@ -130,8 +130,9 @@ func TestShareOfAPrincipal(t *testing.T) {
 type littleTest struct {
 	*Proposer
 	*leading
-	t   *testing.T
-	seq map[paxos.NodeID]uint64
+	t    *testing.T
+	seq  map[paxos.NodeID]uint64
+	told int // times that it was logged that values are small
 }
 
 // entryOfLittle is how long the entries are of littleTest.
@@ -144,7 +145,7 @@ func newLittleTest(t *testing.T) *littleTest {
 	promised(p, "a1", prep["a1"], 0, true, 0)
 	promised(p, "a2", prep["a2"], 0, true, 0)
 	p.Flush()
-	return &littleTest{p, leads(p), t, map[paxos.NodeID]uint64{}}
+	return &littleTest{Proposer: p, leading: leads(p), t: t, seq: map[paxos.NodeID]uint64{}}
 }
 
 func (x *littleTest) push(from paxos.NodeID, n int) {
@@ -156,7 +157,13 @@ func (x *littleTest) push(from paxos.NodeID, n int) {
 
 // values are the lengths of what is proposed now.
 func (x *littleTest) values() (sizes []int) {
-	for _, a := range sentTo[*paxos.Accept](x.Proposer.Flush(), "a1") {
+	out := x.Proposer.Flush()
+	for _, n := range out.Notes {
+		if strings.HasPrefix(n.Text, "values are small") {
+			x.told++
+		}
+	}
+	for _, a := range sentTo[*paxos.Accept](out, "a1") {
 		if len(a.Value.Batch) > 0 {
 			sizes = append(sizes, len(a.Value.Batch))
 		}
@@ -231,7 +238,11 @@ func TestThoseWhoAppendLittle(t *testing.T) {
 	if next := x.Proposer.Next(); next < x.Proposer.now+5 {
 		t.Errorf("it wants to be told the time in %d ticks, for nothing", next-x.Proposer.now)
 	}
+	x.push("@2", 1)
 	x.drain()
+	if x.told != 1 {
+		t.Errorf("that values are small is logged %d times in less than a minute", x.told)
+	}
 	x.tick(briefTicks)
 	x.push("@1", 2000)
 	if sizes := x.values(); !x.isFull(sizes) {
